@@ -1,0 +1,40 @@
+package pingr
+
+import (
+	"fmt"
+	"time"
+)
+
+// LimitKind names what a limit guards; it is also the outcome of a firing that
+// the limit refused.
+type LimitKind = OutcomeKind
+
+// A Limit is a count that may not pass Max before Until: a cooldown is a quota
+// of one. A Store keeps one row a Key: the count and the end of its period.
+type Limit struct {
+	Kind LimitKind
+	// Key names the counter, such as "cooldown/ACCOUNT/PHONE".
+	Key string
+	// Max is how many fit into a period; 0 counts without refusing.
+	Max int64
+	// Until is the end of the period that begins if none is running. A period
+	// that is running keeps its own end.
+	Until time.Time
+}
+
+// A LimitError says which limit refused, and until when. Nothing was taken.
+type LimitError struct {
+	Kind  LimitKind
+	Until time.Time
+}
+
+func (e *LimitError) Error() string {
+	return fmt.Sprintf("%s until %s", e.Kind, e.Until.UTC().Format(time.RFC3339))
+}
+
+// RetryAfter is the whole seconds from now until the limit ends, rounded up,
+// at least 1 (SPEC section 3).
+func (e *LimitError) RetryAfter(now time.Time) int {
+	s := int((e.Until.Sub(now) + time.Second - 1) / time.Second)
+	return max(s, 1)
+}

@@ -1,0 +1,13 @@
+package pingr
+
+import "errors"
+
+var (
+	// ErrNotSent: a message did not go out and never will.
+	ErrNotSent = errors.New("not sent")
+	// ErrSessionUnavailable: a message did not go out because the session is
+	// not connected; it may be sent later.
+	ErrSessionUnavailable = errors.New("session unavailable")
+	// ErrGone: the endpoint wants no more of this event (HTTP 410).
+	ErrGone = errors.New("endpoint gone")
+)

@@ -1,0 +1,136 @@
+package pingr
+
+import "time"
+
+// State is where a firing stands. Every state is a row that survives a crash;
+// docs/architecture.md draws the transitions.
+type State string
+
+const (
+	// StateAccepted: stored, the webhook is to be asked.
+	StateAccepted State = "accepted"
+	// StateDecided: the reply's text is fixed and its limits are taken.
+	StateDecided State = "decided"
+	// StateUnknown: a send ended without an answer; the same id and text are
+	// sent again.
+	StateUnknown State = "unknown"
+	// StateDone: finished, with an [OutcomeKind]. Its texts are erased.
+	StateDone State = "done"
+)
+
+// OutcomeKind is how a firing ended (SPEC section 5, step 9).
+type OutcomeKind string
+
+// The closed set of outcomes.
+const (
+	Replied  OutcomeKind = "replied"
+	Cooldown OutcomeKind = "cooldown"
+	Quota    OutcomeKind = "quota"
+	Expired  OutcomeKind = "expired"
+	NoPhone  OutcomeKind = "no_phone"
+	Failed   OutcomeKind = "failed"
+)
+
+// Source says where a reply's text came from.
+type Source string
+
+const (
+	// Static is the trigger's own reply, or the account's no_phone_reply.
+	Static Source = "static"
+	// Dynamic is the text of the webhook's answer.
+	Dynamic Source = "dynamic"
+)
+
+// A Firing is one inbound message that matched a trigger, with everything
+// that is needed to finish it after a crash.
+type Firing struct {
+	// ID is the event id ("evt_…"), the same on every delivery attempt.
+	ID string
+	// Account owns the session; empty is the default account.
+	Account string
+	// Session is the id of the session that received the message.
+	Session string
+	Message Message
+	// Trigger is the trigger as it was when the message arrived.
+	Trigger Trigger
+	State   State
+	// Attempt counts the times that the webhook was asked before now and the
+	// answer was lost to a crash.
+	Attempt int
+	// Text and Source are set from StateDecided on, until StateDone erases
+	// Text.
+	Text   string
+	Source Source
+	// Limits are those that the decision took; Release gives them back.
+	Limits []Limit
+	// Outcome and Reason are set in StateDone; Reason is for people and may be
+	// empty.
+	Outcome OutcomeKind
+	Reason  string
+	// AcceptedAt and DecidedAt are by the clock of Config.Now.
+	AcceptedAt time.Time
+	DecidedAt  time.Time
+}
+
+// A Lease says who works on a row, and until when nobody else may.
+type Lease struct {
+	Holder string
+	Until  time.Time
+}
+
+// A Decision fixes what a firing is answered with.
+type Decision struct {
+	Firing string // Firing.ID
+	Holder string
+	At     time.Time
+	Text   string
+	Source Source
+	// Limits are all taken, or none and the outcome is the refused limit's
+	// Kind.
+	Limits []Limit
+	// Retry is the event to deliver again, nil when the webhook was told.
+	Retry *PendingEvent
+}
+
+// An Outcome ends a firing.
+type Outcome struct {
+	Firing string // Firing.ID
+	At     time.Time
+	Kind   OutcomeKind
+	Reason string
+	// Release gives back the firing's limits: only for a reply that certainly
+	// was not sent.
+	Release bool
+	// Retry is the event to deliver again, nil when there is nothing to retry.
+	Retry *PendingEvent
+}
+
+// A PendingEvent is an event that the webhook has not taken yet.
+type PendingEvent struct {
+	Event   Event
+	Account string
+	// Attempt is the number of the next attempt, from 1.
+	Attempt int
+	// Next is when that attempt is due.
+	Next time.Time
+}
+
+// A Delivery is one attempt to POST an event: a row of the delivery log.
+type Delivery struct {
+	ID      string
+	Account string
+	Session string
+	EventID string
+	Event   EventType
+	URL     string
+	// Status is "delivered", "failed" or "simulated".
+	Status string
+	// HTTPStatus is 0 when no HTTP answer came.
+	HTTPStatus   int
+	DynamicReply bool
+	Attempt      int
+	Duration     time.Duration
+	// Error says why it failed, for people; it holds no text, phone or secret.
+	Error string
+	At    time.Time
+}

@@ -1,0 +1,83 @@
+package pingr
+
+import (
+	"context"
+	"time"
+)
+
+// A Store is all that the engine must not forget, shared by every process that
+// serves the same accounts. Implementations are in store/sqlite and
+// store/memory and pass the suite in store/storetest. Every method is safe for
+// concurrent use, and what it wrote is durable when it returns nil.
+type Store interface {
+	Firings
+	Limits
+	Triggers
+	Events
+}
+
+// Firings is the ledger of the pipeline.
+type Firings interface {
+	// Accept stores f in StateAccepted, held by l, unless a firing of the same
+	// session shares one of f.Message.Keys(); then first is false and nothing
+	// changes, but for the keys that were not known yet.
+	Accept(ctx context.Context, f Firing, l Lease) (first bool, err error)
+	// Claim takes up to max unfinished firings whose lease ended before now,
+	// oldest first, passing over the accounts in skip, and gives them the lease
+	// l. Firings still in StateAccepted come with Attempt one higher.
+	Claim(ctx context.Context, l Lease, now time.Time, skip []string, max int) ([]Firing, error)
+	// Keep moves the lease of an unfinished firing to l and, where state is not
+	// empty, its state, if l.Holder still holds it; held says whether it did. A
+	// lease that ends now gives the firing back to Claim.
+	Keep(ctx context.Context, id string, state State, l Lease) (held bool, err error)
+	// Decide moves an accepted firing that d.Holder holds to StateDecided, taking
+	// all of d.Limits, or to StateDone with the refused limit's kind as outcome;
+	// d.Retry is queued either way. It returns the firing as it stands then. A
+	// firing that is not accepted any more, or held by another, is returned
+	// unchanged.
+	Decide(ctx context.Context, d Decision) (Firing, error)
+	// Finish ends an unfinished firing, erases its texts, gives back its limits
+	// if told to and queues o.Retry. Finishing twice changes nothing.
+	Finish(ctx context.Context, o Outcome) error
+}
+
+// Limits counts what may be sent.
+type Limits interface {
+	// Reserve takes one of each limit, all or none. It returns a *LimitError for
+	// the first that is used up.
+	Reserve(ctx context.Context, at time.Time, limits ...Limit) error
+	// Release gives back one of each, if the period they were taken in is still
+	// the current one.
+	Release(ctx context.Context, limits ...Limit) error
+	// Peek answers as Reserve would, and takes nothing.
+	Peek(ctx context.Context, at time.Time, limits ...Limit) error
+}
+
+// Triggers finds the trigger for a text.
+type Triggers interface {
+	// FindTrigger returns the active trigger of the session whose phrase is one
+	// of phrases: the first of them that has one. phrases come from [Phrases],
+	// longest first. ok is false when none has.
+	FindTrigger(ctx context.Context, session string, phrases []string) (t Trigger, ok bool, err error)
+}
+
+// Events is the queue of events that a webhook has still to be told, and the
+// log of the attempts.
+type Events interface {
+	// Enqueue stores an event for delivery at p.Next. An event id that is queued
+	// already is left as it is.
+	Enqueue(ctx context.Context, p PendingEvent) error
+	// Due takes up to max events that are due at now and not leased, oldest
+	// first, passing over the accounts in skip, and leases them to l.
+	Due(ctx context.Context, l Lease, now time.Time, skip []string, max int) ([]PendingEvent, error)
+	// Attempted moves an event to attempt and next, or, when next is zero,
+	// removes it and its text for good.
+	Attempted(ctx context.Context, id string, attempt int, next time.Time) error
+	// LogDelivery adds a row to the delivery log. It may be lost in a crash of
+	// the machine.
+	LogDelivery(ctx context.Context, d Delivery) error
+	// Purge deletes finished firings and their keys from before keys, and
+	// deliveries from before deliveries, and limits that ended before now. It
+	// reports how many rows went.
+	Purge(ctx context.Context, now, keys, deliveries time.Time) (int, error)
+}
