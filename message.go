@@ -29,8 +29,11 @@ type Message struct {
 	Type string
 	// Text is what the person wrote. It may be any length and hold any bytes.
 	Text string
-	// Time is when WhatsApp says the message was sent.
+	// Time is when the message was sent, by the network's clock.
 	Time time.Time
+	// Arrived is when it arrived, by the network's clock too, so that its age
+	// is right on a machine whose own clock is not. Zero: the engine's Now.
+	Arrived time.Time
 }
 
 // InGroup reports whether the message was written in a group.

@@ -22,9 +22,11 @@ type Firings interface {
 	// session shares one of f.Message.Keys(); then first is false and nothing
 	// changes, but for the keys that were not known yet.
 	Accept(ctx context.Context, f Firing, l Lease) (first bool, err error)
-	// Claim takes up to max unfinished firings whose lease ended before now,
-	// oldest first, passing over the accounts in skip, and gives them the lease
-	// l. Firings still in StateAccepted come with Attempt one higher.
+	// Claim takes up to max unfinished firings whose lease ended at or before
+	// now, oldest first, passing over the accounts in skip, and gives them the
+	// lease l. Firings still in StateAccepted whose last lease had a holder come
+	// with Attempt one higher: somebody may have asked the webhook. A lease
+	// without a holder only queues.
 	Claim(ctx context.Context, l Lease, now time.Time, skip []string, max int) ([]Firing, error)
 	// Keep moves the lease of an unfinished firing to l and, where state is not
 	// empty, its state, if l.Holder still holds it; held says whether it did. A
