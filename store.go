@@ -24,14 +24,16 @@ type Firings interface {
 	Accept(ctx context.Context, f Firing, l Lease) (first bool, err error)
 	// Claim takes up to max unfinished firings whose lease ended at or before
 	// now, oldest first, passing over the accounts in skip, and gives them the
-	// lease l. Firings still in StateAccepted whose last lease had a holder come
-	// with Attempt one higher: somebody may have asked the webhook. A lease
-	// without a holder only queues.
+	// lease l. Where the last lease had a holder, that one may have got further
+	// than the row tells: a firing in StateAccepted then comes with Attempt one
+	// higher (the webhook may have been asked), one in StateDecided comes in
+	// StateUnknown (the reply may have been sent), and both are stored so. A
+	// lease without a holder only queues.
 	Claim(ctx context.Context, l Lease, now time.Time, skip []string, max int) ([]Firing, error)
-	// Keep moves the lease of an unfinished firing to l and, where state is not
-	// empty, its state, if l.Holder still holds it; held says whether it did. A
-	// lease that ends now gives the firing back to Claim.
-	Keep(ctx context.Context, id string, state State, l Lease) (held bool, err error)
+	// Keep replaces the lease of an unfinished firing by l and, where state is
+	// not empty, its state, if holder still holds it; held says whether it did. A
+	// lease that has ended gives the firing back to Claim.
+	Keep(ctx context.Context, id, holder string, state State, l Lease) (held bool, err error)
 	// Decide moves an accepted firing that d.Holder holds to StateDecided, taking
 	// all of d.Limits, or to StateDone with the refused limit's kind as outcome;
 	// d.Retry is queued either way. It returns the firing as it stands then. A
