@@ -1,0 +1,182 @@
+package sessiontest
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/heypingr/pingr"
+)
+
+func textInReplyOut(t *testing.T, h Harness) {
+	in := listen(t, h.Session(), nil)
+	alice := h.Phone(t, PhoneConfig{})
+
+	// The very first message of a stranger, as a prefilled link sends it.
+	id := alice.Send(t, Message{Text: "login X4K9MQ"})
+	m := in.one(t)
+	assert.Equal(t, "login X4K9MQ", m.Text)
+	assert.Equal(t, id, m.ID)
+	assert.Contains(t, []string{"", "text"}, m.Type)
+	assert.Equal(t, alice.Number(), m.Phone)
+	assert.False(t, m.InGroup())
+	assert.WithinDuration(t, time.Now(), m.Time, time.Minute)
+
+	send(t, h.Session(), pingr.Outgoing{ID: "3EB0REPLY", To: m.Sender, Text: "Here is your link"})
+	r := next(t, alice)
+	assert.Equal(t, Reply{ID: "3EB0REPLY", Text: "Here is your link"}, r)
+}
+
+func whoWrote(t *testing.T, h Harness) {
+	for _, c := range []struct {
+		name   string
+		config PhoneConfig
+	}{
+		{"by number", PhoneConfig{}},
+		{"by LID", PhoneConfig{ByLID: true}},
+		{"number hidden", PhoneConfig{Hidden: true}},
+		{"from WhatsApp Web", PhoneConfig{Web: true}},
+		{"from WhatsApp Web by LID", PhoneConfig{Web: true, ByLID: true}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			in := listen(t, h.Session(), nil)
+			p := h.Phone(t, c.config)
+			p.Send(t, Message{Text: "hi"})
+			m := in.one(t)
+
+			user, server, ok := strings.Cut(m.Sender, "@")
+			require.True(t, ok, "Sender is a JID")
+			assert.Regexp(t, `^\d+$`, user, "Sender is bare: no device part")
+			assert.Contains(t, []string{"s.whatsapp.net", "lid"}, server)
+			assert.Equal(t, m.Sender, m.Chat, "a direct message's chat is its sender")
+			if c.config.Hidden {
+				assert.Empty(t, m.Phone, "a number that is not known stays empty")
+			} else {
+				assert.Equal(t, p.Number(), m.Phone)
+			}
+			if c.config.ByLID || c.config.Hidden {
+				assert.Equal(t, p.LID()+"@lid", m.LID)
+			}
+			if lid := p.LID(); lid != "" {
+				assert.NotEqual(t, lid, m.Phone, "a LID's digits are nobody's number")
+			}
+
+			// Whatever the sender is called, a reply to that name arrives.
+			send(t, h.Session(), pingr.Outgoing{ID: "3EB0TO" + m.ID, To: m.Sender, Text: "hi yourself"})
+			assert.Equal(t, "hi yourself", next(t, p).Text)
+		})
+	}
+}
+
+func forms(t *testing.T, h Harness) {
+	for form, kind := range map[Form]string{
+		Plain:           "text",
+		Extended:        "text",
+		Ephemeral:       "text",
+		ImageCaption:    "image",
+		VideoCaption:    "video",
+		DocumentCaption: "document",
+	} {
+		t.Run(fmt.Sprintf("%q", form), func(t *testing.T) {
+			if !can(h, form) {
+				t.Skip("this session has no such form")
+			}
+			in := listen(t, h.Session(), nil)
+			p := h.Phone(t, PhoneConfig{})
+			p.Send(t, Message{Text: "login", Form: form})
+			m := in.one(t)
+			assert.Equal(t, "login", m.Text)
+			if m.Type == "" {
+				m.Type = "text"
+			}
+			assert.Equal(t, kind, m.Type)
+		})
+	}
+}
+
+func notForUs(t *testing.T, h Harness) {
+	in := listen(t, h.Session(), nil)
+	p := h.Phone(t, PhoneConfig{})
+	for _, form := range []Form{Reaction, Edit, Revoke, Status, Newsletter, Own, History} {
+		if can(h, form) {
+			p.Send(t, Message{Text: "login", Form: form})
+		}
+	}
+	// The network keeps the order, so that what had to come has come.
+	last := p.Send(t, Message{Text: "this one counts"})
+	assert.Equal(t, last, in.one(t).ID)
+}
+
+func can(h Harness, f Form) bool {
+	forms, ok := h.(Forms)
+	return !ok || forms.Can(f)
+}
+
+func group(t *testing.T, h Harness) {
+	in := listen(t, h.Session(), nil)
+	alice, bob := h.Phone(t, PhoneConfig{}), h.Phone(t, PhoneConfig{})
+	jid := h.Group(t, alice, bob)
+
+	alice.Send(t, Message{Text: "login", Group: jid})
+	m := in.one(t)
+	assert.True(t, m.InGroup())
+	assert.Equal(t, jid, m.Chat)
+	assert.Equal(t, alice.Number(), m.Phone)
+	assert.NotEqual(t, jid, m.Sender)
+
+	// A reply to the sender is private.
+	send(t, h.Session(), pingr.Outgoing{ID: "3EB0PRIVATE", To: m.Sender, Text: "for you alone"})
+	assert.Equal(t, "for you alone", next(t, alice).Text)
+	// A reply to the chat is for all.
+	send(t, h.Session(), pingr.Outgoing{ID: "3EB0ALL", To: m.Chat, Text: "for all"})
+	assert.Equal(t, "for all", next(t, alice).Text)
+	assert.Equal(t, "for all", next(t, bob).Text, "and Bob never saw the private one")
+}
+
+func offline(t *testing.T, h Harness) {
+	in := listen(t, h.Session(), nil)
+	alice := h.Phone(t, PhoneConfig{})
+	alice.Send(t, Message{Text: "before"})
+	in.wait(t, 1)
+
+	h.Cut(t)
+	old := time.Now().Add(-13 * 24 * time.Hour).Truncate(time.Second)
+	alice.Send(t, Message{Text: "long ago", At: old})
+	alice.Send(t, Message{Text: "just now"})
+	h.Restore(t)
+
+	got := in.wait(t, 3)
+	require.Len(t, got, 3)
+	assert.Equal(t, "long ago", got[1].Text)
+	assert.WithinDuration(t, old, got[1].Time, time.Second)
+	assert.Equal(t, "just now", got[2].Text)
+	for _, m := range got[1:] {
+		assert.WithinDuration(t, time.Now(), m.Arrived, time.Minute, "it arrived now, whenever it was sent")
+	}
+}
+
+func hostileTexts(t *testing.T, h Harness) {
+	in := listen(t, h.Session(), nil)
+	alice := h.Phone(t, PhoneConfig{})
+	texts := []string{
+		"a\x00b",
+		"\xff\xfe login \xc3",
+		"\u202elogin\u200b",
+		strings.Repeat("x", 64<<10),
+		" ",
+	}
+	alice.Send(t, Message{Text: ""}) // nothing to hand on
+	for _, text := range texts {
+		alice.Send(t, Message{Text: text})
+	}
+	alice.Send(t, Message{Text: "done"})
+	got := in.wait(t, len(texts)+1)
+	for i, text := range texts {
+		assert.Equalf(t, text, got[i].Text, "text %d", i)
+	}
+	assert.Len(t, got, len(texts)+1)
+}

@@ -1,0 +1,206 @@
+package sessiontest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/heypingr/pingr"
+)
+
+// met makes a person who has written once, so that both sides know each
+// other, and returns the JID to reply to.
+func met(t *testing.T, h Harness) (Phone, string) {
+	t.Helper()
+	in := listen(t, h.Session(), nil)
+	p := h.Phone(t, PhoneConfig{})
+	p.Send(t, Message{Text: "hi"})
+	return p, in.one(t).Sender
+}
+
+func sameIDShowsOnce(t *testing.T, h Harness) {
+	alice, to := met(t, h)
+	m := pingr.Outgoing{ID: "3EB0SAME", To: to, Text: "once"}
+	send(t, h.Session(), m)
+	send(t, h.Session(), m)
+	send(t, h.Session(), pingr.Outgoing{ID: "3EB0OTHER", To: to, Text: "last"})
+	assert.Equal(t, "once", next(t, alice).Text)
+	assert.Equal(t, "last", next(t, alice).Text)
+	assert.Len(t, alice.Shown(), 2)
+}
+
+func sendWithoutLink(t *testing.T, h Harness) {
+	alice, to := met(t, h)
+	h.Cut(t)
+	m := pingr.Outgoing{ID: "3EB0LATER", To: to, Text: "later"}
+	err := trySend(t, h.Session(), m)
+	require.ErrorIs(t, err, pingr.ErrSessionUnavailable)
+	require.NotErrorIs(t, err, pingr.ErrNotSent)
+	h.Restore(t)
+	send(t, h.Session(), m)
+	assert.Equal(t, "later", next(t, alice).Text)
+}
+
+func sendRefused(t *testing.T, h Harness) {
+	alice, to := met(t, h)
+	h.Sends(t, Refuse)
+	err := trySend(t, h.Session(), pingr.Outgoing{ID: "3EB0NO", To: to, Text: "no"})
+	require.ErrorIs(t, err, pingr.ErrNotSent)
+	h.Sends(t, Deliver)
+	send(t, h.Session(), pingr.Outgoing{ID: "3EB0YES", To: to, Text: "yes"})
+	assert.Equal(t, "yes", next(t, alice).Text)
+}
+
+func sendUnknown(t *testing.T, h Harness) {
+	alice, to := met(t, h)
+	h.Sends(t, LoseAck)
+	m := pingr.Outgoing{ID: "3EB0MAYBE", To: to, Text: "maybe"}
+	ctx, cancel := context.WithTimeout(context.Background(), 500*time.Millisecond)
+	defer cancel()
+	err := h.Session().Send(ctx, m)
+	require.Error(t, err)
+	require.NotErrorIs(t, err, pingr.ErrNotSent)
+	require.NotErrorIs(t, err, pingr.ErrSessionUnavailable)
+
+	// Repeating it shows nothing twice.
+	h.Sends(t, Deliver)
+	send(t, h.Session(), m)
+	send(t, h.Session(), pingr.Outgoing{ID: "3EB0LAST", To: to, Text: "last"})
+	assert.Equal(t, "maybe", next(t, alice).Text)
+	assert.Equal(t, "last", next(t, alice).Text)
+}
+
+func sendImpossible(t *testing.T, h Harness) {
+	_, to := met(t, h)
+	for name, m := range map[string]pingr.Outgoing{
+		"no text":         {ID: "3EB01", To: to},
+		"too long a text": {ID: "3EB02", To: to, Text: strings.Repeat("é", 4097)},
+		"no id":           {To: to, Text: "hi"},
+		"no recipient":    {ID: "3EB03", Text: "hi"},
+		"not a JID":       {ID: "3EB04", To: "919876543210", Text: "hi"},
+		"status":          {ID: "3EB05", To: "status@broadcast", Text: "hi"},
+		"a device":        {ID: "3EB06", To: "919876543210:7@s.whatsapp.net", Text: "hi"},
+	} {
+		assert.ErrorIs(t, trySend(t, h.Session(), m), pingr.ErrNotSent, name)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	err := h.Session().Send(ctx, pingr.Outgoing{ID: "3EB07", To: to, Text: "hi"})
+	require.ErrorIs(t, err, context.Canceled)
+}
+
+func disappearing(t *testing.T, h Harness) {
+	in := listen(t, h.Session(), nil)
+	alice := h.Phone(t, PhoneConfig{})
+	alice.Send(t, Message{Text: "hi", Timer: 24 * time.Hour})
+	m := in.one(t)
+	send(t, h.Session(), pingr.Outgoing{ID: "3EB0TIMER", To: m.Sender, Text: "gone tomorrow"})
+	assert.Equal(t, 24*time.Hour, next(t, alice).Timer)
+	// The same chat under the person's number.
+	send(t, h.Session(), pingr.Outgoing{ID: "3EB0TIMER2", To: alice.Number() + "@s.whatsapp.net", Text: "this too"})
+	assert.Equal(t, 24*time.Hour, next(t, alice).Timer)
+}
+
+func hostileReplies(t *testing.T, h Harness) {
+	alice, to := met(t, h)
+	for i, text := range []string{"a\x00b", "{{phone}}", "\u202eabc", strings.Repeat("é", 4096), " "} {
+		send(t, h.Session(), pingr.Outgoing{ID: fmt.Sprintf("3EB0H%d", i), To: to, Text: text})
+		assert.Equal(t, text, next(t, alice).Text)
+	}
+	send(t, h.Session(), pingr.Outgoing{ID: "3EB0HX", To: to, Text: "bad \xff byte"})
+	assert.Equal(t, "bad \uFFFD byte", next(t, alice).Text)
+}
+
+// burst is the case that corrupted Signal sessions: one person types on while
+// replies to the same person go out.
+func burst(t *testing.T, h Harness) {
+	const n = 400
+	s := h.Session()
+	alice := h.Phone(t, PhoneConfig{})
+	var replies sync.WaitGroup
+	var failed errorList
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	arrived := make(chan struct{}, 2*n)
+	go func() {
+		done <- s.Listen(ctx, func(_ context.Context, m pingr.Message) error {
+			replies.Go(func() {
+				failed.add(s.Send(context.Background(), pingr.Outgoing{ID: "R" + m.ID, To: m.Sender, Text: "re " + m.Text}))
+			})
+			arrived <- struct{}{}
+			return nil
+		})
+	}()
+	for i := range n {
+		alice.Send(t, Message{Text: fmt.Sprintf("message %d", i)})
+	}
+	deadline := time.After(3 * patience)
+	for i := range n {
+		select {
+		case <-arrived:
+		case <-deadline:
+			t.Fatalf("%d of %d messages arrived", i, n)
+		}
+	}
+	replies.Wait()
+	require.NoError(t, failed.joined())
+	require.Eventually(t, func() bool { return len(alice.Shown()) == n }, patience, 5*time.Millisecond,
+		"every reply is shown")
+	cancel()
+	require.ErrorIs(t, <-done, context.Canceled)
+	if u, ok := h.(Undecryptable); ok {
+		assert.Zero(t, u.Undecryptable(), "messages that could not be read at first")
+	}
+}
+
+func strangers(t *testing.T, h Harness) {
+	const n = 20
+	s := h.Session()
+	in := listen(t, s, nil)
+	phones := make([]Phone, n)
+	var all sync.WaitGroup
+	for i := range phones {
+		phones[i] = h.Phone(t, PhoneConfig{ByLID: i%2 == 0})
+		all.Go(func() { phones[i].Send(t, Message{Text: "login"}) })
+	}
+	all.Wait()
+	var failed errorList
+	for _, m := range in.wait(t, n) {
+		all.Go(func() {
+			failed.add(trySend(t, s, pingr.Outgoing{ID: "R" + m.ID, To: m.Sender, Text: m.Phone}))
+		})
+	}
+	all.Wait()
+	require.NoError(t, failed.joined())
+	for _, p := range phones {
+		assert.Equal(t, p.Number(), next(t, p).Text, "each gets his own reply")
+	}
+}
+
+// An errorList keeps errors of several goroutines.
+type errorList struct {
+	mu   sync.Mutex
+	errs []error
+}
+
+func (l *errorList) add(err error) {
+	if err == nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.errs = append(l.errs, err)
+}
+
+func (l *errorList) joined() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return errors.Join(l.errs...)
+}

@@ -1,0 +1,93 @@
+package sim_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/session/sessiontest"
+	"github.com/heypingr/pingr/session/sim"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestSession(t *testing.T) {
+	sessiontest.Run(t, func(*testing.T) sessiontest.Harness {
+		return &harness{session: sim.New(sim.Config{})}
+	})
+}
+
+// A harness is the simulated network seen by the suite.
+type harness struct {
+	session *sim.Session
+	people  int
+}
+
+func (h *harness) Session() pingr.Session { return h.session }
+
+func (h *harness) Phone(_ *testing.T, c sessiontest.PhoneConfig) sessiontest.Phone {
+	h.people++
+	number, lid := fmt.Sprintf("9198765%05d", h.people), fmt.Sprintf("7700000%08d", h.people)
+	return &phone{number: number, lid: lid, Phone: h.session.NewPhone(sim.PhoneConfig{
+		Number: number, LID: lid, ByLID: c.ByLID, Hidden: c.Hidden,
+	})}
+}
+
+func (h *harness) Group(_ *testing.T, members ...sessiontest.Phone) string {
+	phones := make([]*sim.Phone, len(members))
+	for i, m := range members {
+		phones[i] = m.(*phone).Phone
+	}
+	return h.session.NewGroup(phones...)
+}
+
+func (h *harness) Sends(_ *testing.T, f sessiontest.Fault) {
+	h.session.SetFault(map[sessiontest.Fault]sim.Fault{
+		sessiontest.Deliver: sim.None,
+		sessiontest.Refuse:  sim.Refuse,
+		sessiontest.LoseAck: sim.LoseAck,
+	}[f])
+}
+
+func (h *harness) Cut(*testing.T) { h.session.SetFault(sim.Away) }
+
+func (h *harness) Restore(*testing.T) {
+	h.session.SetFault(sim.None)
+	h.session.Reconnect()
+}
+
+type phone struct {
+	*sim.Phone
+	number, lid string
+}
+
+func (p *phone) Number() string { return p.number }
+func (p *phone) LID() string    { return p.lid }
+
+func (p *phone) Send(_ *testing.T, m sessiontest.Message) string {
+	out := sim.Message{ID: m.ID, Text: m.Text, Group: m.Group, At: m.At, Timer: m.Timer}
+	switch m.Form {
+	case sessiontest.Plain, sessiontest.Extended, sessiontest.Ephemeral:
+	case sessiontest.ImageCaption, sessiontest.VideoCaption, sessiontest.DocumentCaption:
+		out.Type = string(m.Form)
+	default:
+		out.Noise = true
+	}
+	return p.SendMessage(out)
+}
+
+func (p *phone) Next(ctx context.Context) (sessiontest.Reply, error) {
+	r, err := p.Phone.Next(ctx)
+	return sessiontest.Reply{ID: r.ID, Text: r.Text, Timer: r.Timer}, err
+}
+
+func (p *phone) Shown() []sessiontest.Reply {
+	var shown []sessiontest.Reply
+	for _, r := range p.Received() {
+		shown = append(shown, sessiontest.Reply{ID: r.ID, Text: r.Text, Timer: r.Timer})
+	}
+	return shown
+}
