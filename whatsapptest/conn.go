@@ -1,0 +1,238 @@
+package whatsapptest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/coder/websocket"
+	waBinary "go.mau.fi/whatsmeow/binary"
+	"go.mau.fi/whatsmeow/socket"
+)
+
+// handshakeTimeout bounds how long a connection may take to introduce itself.
+const handshakeTimeout = 20 * time.Second
+
+// conn is one client's connection after the Noise handshake: of a client that
+// waits to be linked (reg set) or of a linked one that logged in (dev set).
+type conn struct {
+	srv    *Server
+	ws     *websocket.Conn
+	ctx    context.Context
+	cancel context.CancelFunc
+	hands  *shakenHands
+	reg    *registration
+	dev    *Device
+
+	silent    atomic.Bool // swallows everything, both ways
+	writeLock sync.Mutex
+	written   uint32
+	buffer    []byte
+	received  uint32
+	pendingIn []byte
+}
+
+func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
+	if status := s.refusal(); status != 0 {
+		http.Error(w, http.StatusText(status), status)
+		return
+	}
+	ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{OriginPatterns: []string{whatsAppHost}})
+	if err != nil {
+		return // Accept has answered
+	}
+	ws.SetReadLimit(socket.FrameMaxSize)
+	c := &conn{srv: s, ws: ws}
+	c.ctx, c.cancel = context.WithCancel(s.ctx)
+	if !s.adopt(c) {
+		c.close()
+		return
+	}
+	defer s.work.Done()
+	defer s.forget(c)
+	if err := c.run(); err != nil && c.ctx.Err() == nil {
+		s.log.Debug("connection ended", "error", err)
+	}
+}
+
+func (s *Server) adopt(c *conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	s.conns[c] = struct{}{}
+	s.work.Add(1)
+	return true
+}
+
+func (s *Server) forget(c *conn) {
+	c.close()
+	if c.dev != nil {
+		c.dev.disconnected(c)
+	}
+	if c.reg != nil {
+		c.reg.end()
+	}
+	s.mu.Lock()
+	delete(s.conns, c)
+	s.mu.Unlock()
+}
+
+// close cuts the connection without a WebSocket goodbye.
+func (c *conn) close() {
+	c.cancel()
+	_ = c.ws.CloseNow() // nothing to say to who is gone
+}
+
+// end says goodbye and closes without waiting, so that what was sent before still
+// arrives.
+func (c *conn) end() {
+	if !c.srv.spawn(func() {
+		_ = c.ws.Close(websocket.StatusNormalClosure, "") // the client may be gone already
+		c.cancel()
+	}) {
+		c.close()
+	}
+}
+
+// run shakes hands, then serves stanzas until the connection ends.
+func (c *conn) run() error {
+	ctx, cancel := context.WithTimeout(c.ctx, handshakeTimeout)
+	defer cancel()
+	var early [][]byte
+	header := false
+	read := func() ([]byte, error) {
+		for len(early) == 0 {
+			_, data, err := c.ws.Read(ctx)
+			if err != nil {
+				return nil, err
+			}
+			if !header {
+				if data, err = cutHeader(data); err != nil {
+					return nil, err
+				}
+				header = true
+			}
+			early, c.pendingIn = splitFrames(append(c.pendingIn, data...))
+		}
+		frame := early[0]
+		early = early[1:]
+		return frame, nil
+	}
+	hands, err := c.srv.noise.accept(read, c.writeRaw)
+	if err != nil {
+		return fmt.Errorf("handshake: %w", err)
+	}
+	c.hands = hands
+	if err := c.greet(); err != nil {
+		return err
+	}
+	for _, frame := range early {
+		if err := c.receive(frame); err != nil {
+			return err
+		}
+	}
+	for {
+		_, data, err := c.ws.Read(c.ctx)
+		if err != nil {
+			return err
+		}
+		if len(c.pendingIn) > 0 {
+			data = append(c.pendingIn, data...)
+		}
+		var frames [][]byte
+		frames, c.pendingIn = splitFrames(data)
+		for _, frame := range frames {
+			if err := c.receive(frame); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// greet begins the conversation: registration or login, as the payload asks.
+func (c *conn) greet() error {
+	if data := c.hands.payload.GetDevicePairingData(); data != nil {
+		return c.startRegistration(data)
+	}
+	return c.login()
+}
+
+func (c *conn) receive(frame []byte) error {
+	plain, err := c.hands.read.Open(frame[:0], nonce(c.received), frame, nil)
+	if err != nil {
+		return errors.New("frame does not decrypt")
+	}
+	c.received++
+	if c.silent.Load() {
+		return nil
+	}
+	if plain, err = waBinary.Unpack(plain); err != nil {
+		return fmt.Errorf("unpack frame: %w", err)
+	}
+	node, err := waBinary.Unmarshal(plain)
+	if err != nil {
+		return fmt.Errorf("decode stanza: %w", err)
+	}
+	c.handle(node)
+	return nil
+}
+
+// handle answers one stanza. It runs on the connection's only reading goroutine,
+// so what takes long goes to a phone's mailbox.
+func (c *conn) handle(n *waBinary.Node) {
+	switch n.Tag {
+	case "iq":
+		c.handleIQ(n)
+	case "message":
+		if c.dev != nil {
+			c.dev.handleMessage(c, n)
+		}
+	case "receipt":
+		if c.dev != nil {
+			c.dev.handleReceipt(c, n)
+		}
+	case "ack":
+		if c.dev != nil {
+			c.dev.handleAck(n)
+		}
+	}
+	// Presence, chat states and unified sessions need no answer.
+}
+
+// send encrypts and writes one stanza. Errors mean that the connection is
+// over, which its reader notices by itself.
+func (c *conn) send(n waBinary.Node) error {
+	if c.silent.Load() {
+		return nil
+	}
+	data, err := waBinary.Marshal(n)
+	if err != nil {
+		return fmt.Errorf("encode stanza: %w", err)
+	}
+	c.writeLock.Lock()
+	defer c.writeLock.Unlock()
+	buf := append(c.buffer[:0], 0, 0, 0)
+	buf = c.hands.write.Seal(buf, nonce(c.written), data, nil)
+	c.written++
+	return c.writeFrame(buf)
+}
+
+// writeRaw writes a frame that is not encrypted: only the handshake does.
+func (c *conn) writeRaw(data []byte) error {
+	return c.writeFrame(append([]byte{0, 0, 0}, data...))
+}
+
+// writeFrame fills in the length in front of buf's data and writes it as one WebSocket
+// message: whatsmeow damages a frame that arrives in two.
+func (c *conn) writeFrame(buf []byte) error {
+	n := len(buf) - socket.FrameLengthSize
+	buf[0], buf[1], buf[2] = byte(n>>16), byte(n>>8), byte(n)
+	c.buffer = buf[:0]
+	return c.ws.Write(c.ctx, websocket.MessageBinary, buf)
+}

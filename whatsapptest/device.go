@@ -1,0 +1,276 @@
+package whatsapptest
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	waBinary "go.mau.fi/whatsmeow/binary"
+	"go.mau.fi/whatsmeow/types"
+	"go.mau.fi/whatsmeow/util/keys"
+)
+
+// A Device is one client linked to a phone, connected or away. What comes for
+// it stays queued until the client acknowledges it.
+type Device struct {
+	srv      *Server
+	phone    *Phone
+	jid, lid types.JID // with the device number
+	noiseKey [32]byte  // what the client logs in with
+	removed  atomic.Bool
+	acks     atomic.Pointer[AckRule]
+
+	mu           sync.Mutex
+	registration uint32
+	identity     [32]byte
+	signed       *keys.PreKey
+	oneTime      []*keys.PreKey
+	conn         *conn // nil while away
+	active       bool  // the client has asked for its queue
+	changed      chan struct{}
+	queue        map[parcelKey]*parcel
+	queued       uint64
+	failure      *LoginFailure
+	introduction string // id of the message with which the phone introduced itself
+	knowsKeys    bool   // … and the client has taken it
+	knowsName    bool   // the client has fetched the push name
+	silent       bool
+	logins       int
+}
+
+// parcelKey is how a client's receipt or ack names what it is about.
+type parcelKey struct {
+	class, id         string
+	from, participant types.JID
+}
+
+type parcel struct {
+	position uint64
+	node     waBinary.Node
+}
+
+// JID is the device's address, such as 15550100001:3@s.whatsapp.net.
+func (d *Device) JID() string { return d.jid.String() }
+
+// Number is the device number, 1 or more; Phone.Device takes it.
+func (d *Device) Number() int { return int(d.jid.Device) }
+
+// Phone is the phone that the client is linked to.
+func (d *Device) Phone() *Phone { return d.phone }
+
+// Online reports whether the client is connected, logged in, has asked for its
+// queue, and has once taken what its phone tells a new client (keys, push name).
+// Messages before that are delivered too.
+func (d *Device) Online() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.ready()
+}
+
+func (d *Device) ready() bool { return d.active && d.knowsKeys && d.knowsName }
+
+// Logins counts successful logins since the device was linked or the state was loaded.
+func (d *Device) Logins() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.logins
+}
+
+// Queued counts messages that the client has not acknowledged yet.
+func (d *Device) Queued() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.queue)
+}
+
+// WaitOnline waits until Online is true.
+func (d *Device) WaitOnline(ctx context.Context) error {
+	return d.wait(ctx, "go online", d.ready)
+}
+
+// WaitOffline waits until the client is not connected.
+func (d *Device) WaitOffline(ctx context.Context) error {
+	return d.wait(ctx, "go offline", func() bool { return d.conn == nil })
+}
+
+// WaitLogins waits until the client has logged in n times in all and is online.
+func (d *Device) WaitLogins(ctx context.Context, n int) error {
+	return d.wait(ctx, "log in again", func() bool { return d.ready() && d.logins >= n })
+}
+
+// WaitQueueEmpty waits until the client has acknowledged everything sent to it.
+func (d *Device) WaitQueueEmpty(ctx context.Context) error {
+	return d.wait(ctx, "acknowledge its queue", func() bool { return len(d.queue) == 0 })
+}
+
+func (d *Device) wait(ctx context.Context, what string, done func() bool) error {
+	for {
+		d.mu.Lock()
+		ok := done()
+		if d.changed == nil {
+			d.changed = make(chan struct{})
+		}
+		changed := d.changed
+		d.mu.Unlock()
+		if ok {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return fmt.Errorf("wait for client to %s: %w", what, ctx.Err())
+		}
+	}
+}
+
+// announce wakes who waits; the caller holds d.mu.
+func (d *Device) announce() {
+	if d.changed != nil {
+		close(d.changed)
+		d.changed = nil
+	}
+}
+
+// deliver queues a stanza until the client acknowledges it, and sends it if the client is there.
+func (d *Device) deliver(key parcelKey, n waBinary.Node) {
+	if d.removed.Load() {
+		return
+	}
+	d.mu.Lock()
+	d.queued++
+	if d.queue == nil {
+		d.queue = make(map[parcelKey]*parcel)
+	}
+	d.queue[key] = &parcel{d.queued, n}
+	var c *conn
+	if d.active {
+		c = d.conn
+	}
+	d.mu.Unlock()
+	if c != nil {
+		_ = c.send(n) // a failed send is what the queue is for
+	}
+}
+
+// tell sends a stanza only if the client is there.
+func (d *Device) tell(n waBinary.Node) {
+	d.mu.Lock()
+	c := d.conn
+	if !d.active {
+		c = nil
+	}
+	d.mu.Unlock()
+	if c != nil {
+		_ = c.send(n) // lost with the connection, as meant
+	}
+}
+
+// settle takes out of the queue what the client has acknowledged.
+func (d *Device) settle(key parcelKey) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if _, ok := d.queue[key]; ok {
+		delete(d.queue, key)
+		d.knowsKeys = d.knowsKeys || key.id == d.introduction
+		d.announce()
+	}
+}
+
+// activate hands over the queue, oldest first and marked as offline messages,
+// then lets new stanzas through. The lock keeps new ones behind old ones.
+func (d *Device) activate(c *conn) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.conn != c || d.active {
+		return
+	}
+	waiting := make([]*parcel, 0, len(d.queue))
+	for _, p := range d.queue {
+		waiting = append(waiting, p)
+	}
+	slices.SortFunc(waiting, func(a, b *parcel) int { return cmp.Compare(a.position, b.position) })
+	_ = c.send(ib(waBinary.Node{Tag: "offline_preview", Attrs: waBinary.Attrs{
+		"count": len(waiting), "message": len(waiting), "appdata": 0, "notification": 0, "receipt": 0,
+	}}))
+	for i, p := range waiting {
+		n := p.node
+		n.Attrs = cloneAttrs(n.Attrs)
+		n.Attrs["offline"] = min(i, 9)
+		_ = c.send(n)
+	}
+	_ = c.send(ib(waBinary.Node{Tag: "offline", Attrs: waBinary.Attrs{"count": len(waiting)}}))
+	d.active = true
+	d.announce()
+	if !d.knowsKeys {
+		h := d.phone.parts[0]
+		h.post(func() { h.introduce(d) })
+	}
+}
+
+// connected makes c the device's connection; the one before is replaced.
+func (d *Device) connected(c *conn) {
+	d.mu.Lock()
+	old := d.conn
+	d.conn, d.active = c, false
+	d.logins++
+	d.announce()
+	d.mu.Unlock()
+	if old != nil {
+		_ = old.send(conflict("replaced", ""))
+		old.end()
+	}
+}
+
+func (d *Device) disconnected(c *conn) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.conn == c {
+		d.conn, d.active = nil, false
+		d.announce()
+	}
+}
+
+func (d *Device) connection() *conn {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.conn
+}
+
+// bundle takes the keys that begin a session with the client, and asks it for
+// more one-time keys before they run out.
+func (d *Device) bundle() publicBundle {
+	d.mu.Lock()
+	b := publicBundle{registration: d.registration, identity: d.identity, signed: d.signed}
+	if len(d.oneTime) > 0 {
+		b.once, d.oneTime = d.oneTime[0], d.oneTime[1:]
+	}
+	left := len(d.oneTime)
+	d.mu.Unlock()
+	if left < lowPreKeys {
+		id := d.srv.nextID()
+		d.tell(waBinary.Node{
+			Tag:     "notification",
+			Attrs:   waBinary.Attrs{"from": types.ServerJID, "type": "encrypt", "id": id, "t": d.srv.now().Unix()},
+			Content: []waBinary.Node{{Tag: "count", Attrs: waBinary.Attrs{"value": left}}},
+		})
+	}
+	return b
+}
+
+// lowPreKeys is whatsmeow's MinPreKeyCount: below it a notification makes it upload more.
+const lowPreKeys = 5
+
+func ib(child waBinary.Node) waBinary.Node {
+	return waBinary.Node{Tag: "ib", Attrs: waBinary.Attrs{"from": types.ServerJID}, Content: []waBinary.Node{child}}
+}
+
+func cloneAttrs(a waBinary.Attrs) waBinary.Attrs {
+	b := make(waBinary.Attrs, len(a)+1)
+	for k, v := range a {
+		b[k] = v
+	}
+	return b
+}

@@ -1,0 +1,52 @@
+// Package whatsapptest is a WhatsApp server for tests and demonstrations: it
+// runs inside the test's own process, listens on loopback only, and unmodified
+// [whatsmeow] clients link to it, log in, receive and send.
+//
+// The server speaks what a linked device hears from WhatsApp: TLS WebSocket,
+// the Noise handshake with its certificate chain, linking by QR text and by
+// pairing code, prekeys, device lists, app state, Signal-encrypted messages in
+// private chats and groups, receipts, retries, and a queue for the time a
+// client is away. Beside it live simulated phones, which scan the QR text of a
+// client and which write to it and read its answers as people do.
+//
+//	srv, err := whatsapptest.Start(whatsapptest.Config{})
+//	defer srv.Close()
+//	shop := srv.NewPhone(whatsapptest.PhoneConfig{Number: "15550100001", Name: "Shop"})
+//	alice := srv.NewPhone(whatsapptest.PhoneConfig{Number: "919876543210", Name: "Alice"})
+//
+//	client := whatsmeow.NewClient(device, nil) // any store
+//	srv.Point(client)                          // or use URL, CAPEM and CertKey
+//	// … client.GetQRChannel, client.Connect …
+//	dev, err := shop.Scan(ctx, qrText)         // links the client to the shop's number
+//
+//	id, err := alice.Send(ctx, shop.Number(), "hello")
+//	reply, err := alice.Next(ctx)              // what the client answered
+//
+// # What may go wrong, on demand
+//
+// A [Device] is one linked client; its methods do to it what the network and
+// WhatsApp do: [Device.Drop], [Device.StreamError], [Device.Replace],
+// [Device.Remove], [Device.FailLogins], [Device.Silence], [Device.Acks].
+// [Server.RefuseUpgrades], [Server.SetPairing] and [Server.EndPairing] concern those who are not
+// logged in. [Phone.Resend] brings a message a second time, [Outgoing].Garbled
+// sends one that can only be read after a retry, [Outgoing].At dates it back.
+//
+// # What happened
+//
+// [Server.Ledger] knows what every phone sent, what the client acknowledged
+// and each reply: as stanzas on the wire, and as messages that a person saw.
+// Its Wait methods, like [Phone.Next] and [Device.WaitOnline], end by an event
+// or by their context, so that no test has to sleep.
+//
+// # What it is not
+//
+// None of this was observed at WhatsApp: it is what whatsmeow expects, and
+// timing, order and error codes are plausible rather than true. Media upload, calls,
+// newsletters (beyond one stanza as noise), communities and history sync are
+// missing. Unknown requests are refused with 501 and counted, see
+// [Server.UnknownRequests].
+//
+// Everything exported is safe for concurrent use.
+//
+// [whatsmeow]: https://pkg.go.dev/go.mau.fi/whatsmeow
+package whatsapptest

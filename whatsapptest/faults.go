@@ -1,0 +1,232 @@
+package whatsapptest
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	waBinary "go.mau.fi/whatsmeow/binary"
+)
+
+// AckRule says how the server answers messages that a client sends. The zero
+// value answers at once and delivers.
+type AckRule struct {
+	// Delay holds the answer back.
+	Delay time.Duration
+	// Error is the code that refuses the message, which then reaches nobody
+	// (463 and 479 are seen in the wild). Zero accepts.
+	Error int
+	// Lose withholds the answer. The message is delivered all the same.
+	Lose bool
+	// Vanish withholds answer and message.
+	Vanish bool
+	// Times is how many messages the rule applies to; then it is gone. Zero means all.
+	Times int
+}
+
+// Acks sets the rule for messages from every client that has no rule of its
+// own. AckRule{} goes back to normal.
+func (s *Server) Acks(r AckRule) { s.acks.Store(&r) }
+
+// Acks sets the rule for messages from this client. AckRule{} goes back to the server's.
+func (d *Device) Acks(r AckRule) { d.acks.Store(&r) }
+
+// ackRule takes the rule for the next message.
+func (d *Device) ackRule() AckRule {
+	for _, holder := range []interface {
+		Load() *AckRule
+		CompareAndSwap(old, new *AckRule) bool
+	}{&d.acks, &d.srv.acks} {
+		for {
+			r := holder.Load()
+			if r == nil || *r == (AckRule{}) {
+				break
+			}
+			if r.Times == 0 {
+				return *r
+			}
+			left := *r
+			if left.Times--; left.Times == 0 {
+				left = AckRule{}
+			}
+			if holder.CompareAndSwap(r, &left) {
+				return *r
+			}
+		}
+	}
+	return AckRule{}
+}
+
+// LoginFailure is what a client is told instead of success when it logs in.
+type LoginFailure struct {
+	// Reason is the code: 401 logged out, 402 temporarily banned, 403 locked,
+	// 405 client outdated, 406 banned, 409 and others unknown to whatsmeow, 500 and 503 try again.
+	Reason int
+	// Code and Expire describe a temporary ban (402): why, and for how long.
+	Code   int
+	Expire time.Duration
+	// Times is how many logins fail; then they succeed again. Zero means all.
+	Times int
+}
+
+// FailLogins makes the next logins fail; it does not touch a connection that is
+// up (Drop does). LoginFailure{} heals.
+func (d *Device) FailLogins(f LoginFailure) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.failure = &f
+}
+
+// loginFailure takes the failure for the next login; the caller holds d.mu.
+func (d *Device) loginFailure() LoginFailure {
+	if d.failure == nil || d.failure.Reason == 0 {
+		return LoginFailure{}
+	}
+	f := *d.failure
+	if d.failure.Times > 0 {
+		if d.failure.Times--; d.failure.Times == 0 {
+			d.failure = nil
+		}
+	}
+	return f
+}
+
+func (f LoginFailure) node(now time.Time) waBinary.Node {
+	attrs := waBinary.Attrs{"reason": strconv.Itoa(f.Reason), "location": "loopback", "t": now.Unix()}
+	if f.Reason == 402 {
+		attrs["code"] = strconv.Itoa(f.Code)
+		attrs["expire"] = strconv.Itoa(int(f.Expire.Seconds()))
+	}
+	return waBinary.Node{Tag: "failure", Attrs: attrs}
+}
+
+// Drop cuts the client's connection without a word, as a network does.
+func (d *Device) Drop() {
+	if c := d.connection(); c != nil {
+		c.close()
+	}
+}
+
+// StreamError ends the client's connection with <stream:error code=…>: 503
+// makes it come back, other codes are its own business. Nothing happens while it is away.
+func (d *Device) StreamError(code int) {
+	if c := d.connection(); c != nil {
+		_ = c.send(streamError(code))
+		c.end()
+	}
+}
+
+// Replace tells the client that another one has taken its place (conflict
+// "replaced"), after which whatsmeow stays away.
+func (d *Device) Replace() {
+	if c := d.connection(); c != nil {
+		_ = c.send(conflict("replaced", ""))
+		c.end()
+	}
+}
+
+// Remove unlinks the client, as from the phone's list of linked devices: one
+// that is connected is told so (401, device_removed), one that is away learns it at its
+// next login (401). Its queue is gone.
+func (d *Device) Remove() {
+	d.unlink()
+	if c := d.connection(); c != nil {
+		_ = c.send(conflict("device_removed", "401"))
+		c.end()
+	}
+}
+
+func (d *Device) unlink() {
+	d.removed.Store(true)
+	d.mu.Lock()
+	clear(d.queue)
+	d.announce()
+	d.mu.Unlock()
+}
+
+// Silence makes the client's connection, and every later one, dead without
+// being closed: the server reads and never answers nor sends. Silence(false) ends it;
+// what was queued meanwhile comes with the next login.
+func (d *Device) Silence(on bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.silent = on
+	if d.conn != nil {
+		d.conn.silent.Store(on)
+	}
+}
+
+// RefuseUpgrades answers the next WebSocket requests with an HTTP status, such
+// as 503: times of them, or all when times is negative. Zero heals.
+func (s *Server) RefuseUpgrades(status, times int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refusals.status, s.refusals.times = status, times
+}
+
+// refusal takes the HTTP status for the next WebSocket request, 0 to accept.
+func (s *Server) refusal() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return http.StatusServiceUnavailable
+	}
+	if s.refusals.times == 0 {
+		return 0
+	}
+	if s.refusals.times > 0 {
+		s.refusals.times--
+	}
+	return s.refusals.status
+}
+
+func streamError(code int) waBinary.Node {
+	return waBinary.Node{Tag: "stream:error", Attrs: waBinary.Attrs{"code": strconv.Itoa(code)}}
+}
+
+func conflict(kind, code string) waBinary.Node {
+	n := waBinary.Node{
+		Tag:     "stream:error",
+		Content: []waBinary.Node{{Tag: "conflict", Attrs: waBinary.Attrs{"type": kind}}},
+	}
+	if code != "" {
+		n.Attrs = waBinary.Attrs{"code": code}
+	}
+	return n
+}
+
+// PairingStep is what linking a client asks for after the scan.
+type PairingStep int
+
+const (
+	// PairNormally links at once.
+	PairNormally PairingStep = iota
+	// PairWithPasskey asks the client for a passkey, which no program has: Scan
+	// and EnterCode return ErrPairingStep and the client is left in that step.
+	PairWithPasskey
+	// PairUnknown sends a step that whatsmeow does not know, with the same result.
+	PairUnknown
+)
+
+// SetPairing chooses what linking asks for from now on.
+func (s *Server) SetPairing(step PairingStep) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.step = step
+}
+
+func (s *Server) pairingStep() PairingStep {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.step
+}
+
+// EndPairing closes the connection of every client that waits to be linked, as
+// WhatsApp does when the QR references have run out.
+func (s *Server) EndPairing() {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for _, r := range s.pairing {
+		r.conn.close()
+	}
+}

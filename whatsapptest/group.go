@@ -1,0 +1,188 @@
+package whatsapptest
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	waBinary "go.mau.fi/whatsmeow/binary"
+	"go.mau.fi/whatsmeow/proto/waE2E"
+	"go.mau.fi/whatsmeow/types"
+	"google.golang.org/protobuf/proto"
+)
+
+// A Group is a group chat. Its members are phones, with all their linked clients.
+type Group struct {
+	srv     *Server
+	jid     types.JID
+	subject string
+	byLID   bool
+	created time.Time
+
+	mu      sync.Mutex
+	members []*Phone
+}
+
+// GroupConfig describes a group.
+type GroupConfig struct {
+	// Subject is the group's name.
+	Subject string
+	// ByLID makes the group name its members by LID, as new groups do; otherwise by number.
+	ByLID bool
+	// Members are the phones in it.
+	Members []*Phone
+}
+
+// NewGroup makes a group. Outgoing.To takes its ID.
+func (s *Server) NewGroup(c GroupConfig) *Group {
+	g := &Group{srv: s, subject: c.Subject, byLID: c.ByLID, created: s.now(), members: slices.Clone(c.Members)}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	g.jid = types.NewJID(fmt.Sprintf("12036300000%07d", s.aliases.Add(1)), types.GroupServer)
+	s.groups[g.jid] = g
+	return g
+}
+
+// ID is the group's address, "…@g.us".
+func (g *Group) ID() string { return g.jid.String() }
+
+// Members lists the phones in the group.
+func (g *Group) Members() []*Phone {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.Clone(g.members)
+}
+
+// Add puts a phone into the group; one that is in it stays.
+func (g *Group) Add(p *Phone) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !slices.Contains(g.members, p) {
+		g.members = append(g.members, p)
+	}
+}
+
+// Remove takes a phone out of the group.
+func (g *Group) Remove(p *Phone) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.members = slices.DeleteFunc(g.members, func(m *Phone) bool { return m == p })
+}
+
+// address is how the group names a member.
+func (g *Group) address(p *Phone) types.JID {
+	if g.byLID {
+		return p.lid
+	}
+	return p.pn
+}
+
+func (g *Group) mode() string {
+	if g.byLID {
+		return string(types.AddressingModeLID)
+	}
+	return string(types.AddressingModePN)
+}
+
+// node describes the group as whatsmeow's parseGroupNode reads it.
+func (g *Group) node() waBinary.Node {
+	members := g.Members()
+	content := make([]waBinary.Node, 0, len(members))
+	for _, p := range members {
+		attrs := waBinary.Attrs{"jid": g.address(p)}
+		switch {
+		case !g.byLID:
+			attrs["lid"] = p.lid
+		case p.addressing != LIDOnly:
+			attrs["phone_number"] = p.pn
+		}
+		content = append(content, waBinary.Node{Tag: "participant", Attrs: attrs})
+	}
+	attrs := waBinary.Attrs{
+		"id": g.jid.User, "subject": g.subject, "creation": g.created.Unix(), "s_t": g.created.Unix(),
+		"size": len(members), "addressing_mode": g.mode(),
+	}
+	if len(members) > 0 {
+		attrs["creator"] = g.address(members[0])
+	}
+	return waBinary.Node{Tag: "group", Attrs: attrs, Content: content}
+}
+
+// dispatchGroup encrypts once with the sender's key for the group and hands that
+// key to clients that lack it; the caller holds h.mu.
+func (m *sentMessage) dispatchGroup(readers []*Phone) error {
+	h := m.from
+	ciphertext, key, err := h.encryptGroup(m.to, m.plain)
+	if err != nil {
+		return err
+	}
+	for _, reader := range readers {
+		for _, d := range reader.Devices() {
+			content, err := m.groupContent(d, ciphertext, key)
+			if err != nil {
+				return fmt.Errorf("to linked device %d: %w", d.Number(), err)
+			}
+			m.hand(d, waBinary.Node{Tag: "message", Attrs: m.groupAttrs(), Content: content}, 0)
+		}
+	}
+	return nil
+}
+
+func (m *sentMessage) groupContent(d *Device, ciphertext, key []byte) ([]waBinary.Node, error) {
+	h := m.from
+	attrs := m.encAttrs(0)
+	attrs["type"] = "skmsg"
+	content := []waBinary.Node{{Tag: "enc", Attrs: attrs, Content: slices.Clone(ciphertext)}}
+	if h.handed[m.to][d.lid] {
+		return content, nil
+	}
+	plain, err := proto.Marshal(keyDistribution(m.to, key))
+	if err != nil {
+		return nil, err
+	}
+	enc, err := h.encryptFor(d, plain, waBinary.Attrs{"v": "2"})
+	if err != nil {
+		return nil, err
+	}
+	if h.handed == nil {
+		h.handed = make(map[types.JID]map[types.JID]bool)
+	}
+	if h.handed[m.to] == nil {
+		h.handed[m.to] = make(map[types.JID]bool)
+	}
+	h.handed[m.to][d.lid] = true
+	return append([]waBinary.Node{enc}, content...), nil
+}
+
+func keyDistribution(group types.JID, key []byte) *waE2E.Message {
+	return &waE2E.Message{SenderKeyDistributionMessage: &waE2E.SenderKeyDistributionMessage{
+		GroupID: proto.String(group.String()), AxolotlSenderKeyDistributionMessage: key,
+	}}
+}
+
+func (m *sentMessage) groupAttrs() waBinary.Attrs {
+	h := m.from
+	kind, _ := stanzaType(m.message)
+	attrs := waBinary.Attrs{"id": m.id, "type": kind, "t": m.at.Unix(), "from": m.to}
+	if h.phone.name != "" {
+		attrs["notify"] = h.phone.name
+	}
+	if m.message.GetEditedMessage() != nil {
+		attrs["edit"] = string(types.EditAttributeMessageEdit)
+	}
+	byLID := h.phone.addressing == LIDOnly
+	if g := h.phone.srv.group(m.to); g != nil {
+		attrs["addressing_mode"] = g.mode()
+		byLID = g.byLID
+	}
+	switch {
+	case !byLID:
+		attrs["participant"], attrs["participant_lid"] = h.pn(), h.phone.lid
+	case h.phone.addressing == LIDOnly:
+		attrs["participant"] = h.lid()
+	default:
+		attrs["participant"], attrs["participant_pn"] = h.lid(), h.phone.pn
+	}
+	return attrs
+}

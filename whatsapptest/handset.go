@@ -1,0 +1,64 @@
+package whatsapptest
+
+import (
+	"sync"
+
+	groupRecord "go.mau.fi/libsignal/groups/state/record"
+	"go.mau.fi/whatsmeow/types"
+)
+
+// handset is one simulated device of a phone: number 0 is the phone itself,
+// others are its companions.
+type handset struct {
+	phone  *Phone
+	number uint16
+
+	mu         sync.Mutex // guards everything Signal
+	chain      *keychain
+	peers      map[types.JID]*peer // by the LID of the linked client
+	senderKeys map[senderKeyID]*groupRecord.SenderKey
+	handed     map[types.JID]map[types.JID]bool // group: clients that have our sender key
+	retries    map[string]int                   // by message id: how often we asked for it again
+
+	mailLock sync.Mutex
+	mail     []func()
+	working  bool
+}
+
+func newHandset(p *Phone, number uint16) *handset { return &handset{phone: p, number: number} }
+
+func (h *handset) pn() types.JID  { return withDevice(h.phone.pn, h.number) }
+func (h *handset) lid() types.JID { return withDevice(h.phone.lid, h.number) }
+
+func withDevice(j types.JID, device uint16) types.JID {
+	j.Device = device
+	return j
+}
+
+// post runs jobs one after the other, in order, off the caller's goroutine. A
+// handset at rest has no goroutine.
+func (h *handset) post(job func()) {
+	h.mailLock.Lock()
+	defer h.mailLock.Unlock()
+	h.mail = append(h.mail, job)
+	if !h.working {
+		h.working = h.phone.srv.spawn(h.work)
+	}
+}
+
+func (h *handset) work() {
+	for {
+		h.mailLock.Lock()
+		if len(h.mail) == 0 {
+			h.working = false
+			h.mailLock.Unlock()
+			return
+		}
+		jobs := h.mail
+		h.mail = nil
+		h.mailLock.Unlock()
+		for _, job := range jobs {
+			job()
+		}
+	}
+}

@@ -1,0 +1,91 @@
+package whatsapptest
+
+import (
+	"errors"
+	"strconv"
+
+	waBinary "go.mau.fi/whatsmeow/binary"
+	"go.mau.fi/whatsmeow/proto/waE2E"
+	"go.mau.fi/whatsmeow/types"
+	"google.golang.org/protobuf/proto"
+)
+
+// login lets a linked client in, or tells it why not.
+func (c *conn) login() error {
+	payload := c.hands.payload
+	p := c.srv.phone(types.NewJID(strconv.FormatUint(payload.GetUsername(), 10), types.DefaultUserServer))
+	var d *Device
+	if p != nil {
+		d = p.Device(int(payload.GetDevice()))
+	}
+	if d == nil || d.removed.Load() || d.noiseKey != c.hands.clientKey {
+		return c.fail(LoginFailure{Reason: 401})
+	}
+	d.mu.Lock()
+	failure, silent := d.loginFailure(), d.silent
+	d.mu.Unlock()
+	if failure.Reason != 0 {
+		return c.fail(failure)
+	}
+	c.silent.Store(silent)
+	c.dev = d
+	d.connected(c)
+	return c.send(waBinary.Node{Tag: "success", Attrs: waBinary.Attrs{
+		"t": c.srv.now().Unix(), "lid": d.lid, "display_name": p.name,
+	}})
+}
+
+var errLoginRefused = errors.New("login refused")
+
+func (c *conn) fail(f LoginFailure) error {
+	if err := c.send(f.node(c.srv.now())); err != nil {
+		return err
+	}
+	c.end()
+	<-c.ctx.Done()
+	return errLoginRefused
+}
+
+// introduce sends what a phone tells a client that was just linked: the key to the
+// account's app state. The client's acknowledgement, and its fetching of the push
+// name, complete Device.Online.
+func (h *handset) introduce(d *Device) {
+	share := h.phone.appState()
+	m := &waE2E.Message{ProtocolMessage: &waE2E.ProtocolMessage{
+		Type: waE2E.ProtocolMessage_APP_STATE_SYNC_KEY_SHARE.Enum(),
+		AppStateSyncKeyShare: &waE2E.AppStateSyncKeyShare{Keys: []*waE2E.AppStateSyncKey{{
+			KeyID: &waE2E.AppStateSyncKeyId{KeyID: share.keyID},
+			KeyData: &waE2E.AppStateSyncKeyData{
+				KeyData:     share.key,
+				Fingerprint: &waE2E.AppStateSyncKeyFingerprint{RawID: proto.Uint32(1), CurrentIndex: proto.Uint32(0), DeviceIndexes: []uint32{0}},
+				Timestamp:   proto.Int64(h.phone.srv.now().UnixMilli()),
+			},
+		}}},
+	}}
+	id, err := h.tellClient(d, m, func(id string) {
+		d.mu.Lock()
+		d.introduction = id
+		d.mu.Unlock()
+	})
+	if err != nil {
+		h.phone.srv.log.Debug("cannot introduce phone", "message", id, "error", err)
+	}
+}
+
+// tellClient sends a message of the phone's machinery to its own client
+// (category "peer"). before, if not nil, runs before it is sent.
+func (h *handset) tellClient(d *Device, m *waE2E.Message, before func(id string)) (id string, err error) {
+	id = newMessageID()
+	if before != nil {
+		before(id)
+	}
+	plain, err := proto.Marshal(m)
+	if err != nil {
+		return id, err
+	}
+	out := &sentMessage{id: id, to: h.phone.pn, from: h, message: m, plain: plain, at: h.phone.srv.now(), peer: true}
+	h.phone.remember(out)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return id, out.dispatchTo(d, NumberFirst, 0)
+}

@@ -1,0 +1,274 @@
+package whatsapptest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"go.mau.fi/whatsmeow/proto/waE2E"
+	"go.mau.fi/whatsmeow/types"
+)
+
+// Addressing says how a phone appears as the sender of its messages.
+type Addressing int
+
+const (
+	// NumberFirst names the sender by number and adds the LID (from=number, sender_lid).
+	NumberFirst Addressing = iota
+	// LIDFirst names the sender by LID and adds the number (from=LID, sender_pn).
+	LIDFirst
+	// LIDOnly names the sender by LID and withholds the number everywhere, as for a person
+	// with a username. A client can then learn the number only by Phone.RevealNumber.
+	LIDOnly
+	// NumberOnly names the sender by number and says nothing of a LID, as an old server does.
+	NumberOnly
+)
+
+// PhoneConfig describes a person's phone. The zero value makes up a number.
+type PhoneConfig struct {
+	// Number is the phone number in digits with country code. Empty means a made-up one,
+	// of the form 1555 followed by seven digits.
+	Number string
+	// LID is the hidden id in digits. Empty means a made-up one.
+	LID string
+	// Name is the push name that goes with its messages. Empty sends none.
+	Name string
+	// Addressing is how the phone appears to others. Zero means NumberFirst.
+	Addressing Addressing
+	// Quiet withholds the delivery receipts that the phone sends for what it can read.
+	Quiet bool
+}
+
+// A Phone is one simulated person: a number, a LID, a primary device, maybe
+// companion devices of the simulation (AddCompanion) and linked clients (Scan,
+// EnterCode).
+type Phone struct {
+	srv        *Server
+	pn, lid    types.JID
+	name       string
+	addressing Addressing
+	quiet      bool
+
+	mu      sync.Mutex
+	parts   []*handset // [0] is the phone itself, then its companions
+	devices []*Device  // linked clients, removed ones too, in order of linking
+	lastNo  uint16     // the highest device number given so far
+	inbox   []Message
+	next    int
+	seen    map[string]int // inbox position by sender and message id
+	arrived chan struct{}  // closed and replaced when the inbox grows
+	sent    map[string]*sentMessage
+	order   []string // ids in sent, oldest first
+	share   appStateShare
+}
+
+// Message is one message as a phone shows it.
+type Message struct {
+	// ID is the sender's message id.
+	ID string
+	// From is the sender's number in digits, or "<lid>@lid" where the number is hidden.
+	From string
+	// Group is the group's id ("…@g.us"), empty in a private chat.
+	Group string
+	// Text is what a person reads: plain or extended text, a caption, inside any wrapper.
+	Text string
+	// At is when the server received it.
+	At time.Time
+	// Expiration is the disappearing-message timer that came with it; zero for none.
+	Expiration time.Duration
+	// Full is the whole decrypted message. It must not be changed.
+	Full *waE2E.Message
+}
+
+var errNotLinked = errors.New("no such linked device")
+
+// NewPhone adds a phone and panics when the configuration is wrong or the
+// number or LID is taken, as test helpers do; AddPhone returns an error instead.
+func (s *Server) NewPhone(c PhoneConfig) *Phone {
+	p, err := s.AddPhone(c)
+	if err != nil {
+		panic(err)
+	}
+	return p
+}
+
+// AddPhone adds a phone. Phones are cheap: keys are made when first needed.
+func (s *Server) AddPhone(c PhoneConfig) (*Phone, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c.Number == "" {
+		n := "1555" + fmt.Sprintf("%07d", s.aliases.Add(1))
+		if s.phones[types.NewJID(n, types.DefaultUserServer)] == nil {
+			c.Number = n
+		}
+	}
+	for c.LID == "" {
+		l := strconv.FormatUint(100_000_000_000_000+s.aliases.Add(1), 10)
+		if s.phones[types.NewJID(l, types.HiddenUserServer)] == nil {
+			c.LID = l
+		}
+	}
+	if !isDigits(c.Number) || !isDigits(c.LID) {
+		return nil, errors.New("number and LID must be digits only")
+	}
+	p := &Phone{
+		srv: s, name: c.Name, addressing: c.Addressing, quiet: c.Quiet,
+		pn:      types.NewJID(c.Number, types.DefaultUserServer),
+		lid:     types.NewJID(c.LID, types.HiddenUserServer),
+		seen:    make(map[string]int),
+		sent:    make(map[string]*sentMessage),
+		arrived: make(chan struct{}),
+	}
+	p.parts = []*handset{newHandset(p, 0)}
+	if s.phones[p.pn] != nil || s.phones[p.lid] != nil {
+		return nil, errors.New("number or LID is taken")
+	}
+	s.phones[p.pn], s.phones[p.lid] = p, p
+	s.people = append(s.people, p)
+	return p, nil
+}
+
+// Number is the phone's number in digits, also when it is hidden from others.
+func (p *Phone) Number() string { return p.pn.User }
+
+// LID is the phone's hidden id in digits, without "@lid".
+func (p *Phone) LID() string { return p.lid.User }
+
+// Name is the push name.
+func (p *Phone) Name() string { return p.name }
+
+// shown is how others see the phone in Message.From and in the ledger.
+func (p *Phone) shown() string {
+	if p.addressing == LIDOnly {
+		return p.lid.String()
+	}
+	return p.pn.User
+}
+
+// AddCompanion gives the phone another simulated device (a WhatsApp Web in a
+// browser) and returns its number, which Outgoing.Companion takes.
+func (p *Phone) AddCompanion() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.lastNo++
+	p.parts = append(p.parts, newHandset(p, p.lastNo))
+	return int(p.lastNo)
+}
+
+// Devices lists the clients linked to the phone at the moment.
+func (p *Phone) Devices() []*Device {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var linked []*Device
+	for _, d := range p.devices {
+		if !d.removed.Load() {
+			linked = append(linked, d)
+		}
+	}
+	return linked
+}
+
+// Device returns the linked client with that device number, or nil.
+func (p *Phone) Device(number int) *Device {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, d := range p.devices {
+		if int(d.jid.Device) == number {
+			return d
+		}
+	}
+	return nil
+}
+
+// handset returns the simulated device with that number, or nil.
+func (p *Phone) handset(number int) *handset {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, h := range p.parts {
+		if int(h.number) == number {
+			return h
+		}
+	}
+	return nil
+}
+
+// deviceNumbers lists every device of the account, simulated and linked, ascending.
+func (p *Phone) deviceNumbers() []uint16 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	numbers := make([]uint16, 0, len(p.parts)+len(p.devices))
+	for _, h := range p.parts {
+		numbers = append(numbers, h.number)
+	}
+	for _, d := range p.devices {
+		if !d.removed.Load() {
+			numbers = append(numbers, d.jid.Device)
+		}
+	}
+	slices.Sort(numbers)
+	return numbers
+}
+
+// Next waits for the next message that the phone shows and returns it. Each
+// message is returned once, however often it arrived.
+func (p *Phone) Next(ctx context.Context) (Message, error) {
+	for {
+		p.mu.Lock()
+		if p.next < len(p.inbox) {
+			m := p.inbox[p.next]
+			p.next++
+			p.mu.Unlock()
+			return m, nil
+		}
+		arrived := p.arrived
+		p.mu.Unlock()
+		select {
+		case <-arrived:
+		case <-ctx.Done():
+			return Message{}, fmt.Errorf("wait for the next message: %w", ctx.Err())
+		}
+	}
+}
+
+// Messages returns everything that the phone has shown, oldest first.
+func (p *Phone) Messages() []Message {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.inbox)
+}
+
+// show puts a message into the inbox and reports whether it is new there.
+func (p *Phone) show(m Message) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	key := m.From + " " + m.ID
+	if _, again := p.seen[key]; again {
+		return false
+	}
+	p.seen[key] = len(p.inbox)
+	p.inbox = append(p.inbox, m)
+	close(p.arrived)
+	p.arrived = make(chan struct{})
+	return true
+}
+
+// parseAddress reads a number in digits, a LID ("…@lid") or a full JID.
+func parseAddress(s string) (types.JID, error) {
+	if isDigits(s) {
+		return types.NewJID(s, types.DefaultUserServer), nil
+	}
+	if user, server, ok := strings.Cut(s, "@"); ok && user != "" && server != "" {
+		jid, err := types.ParseJID(s)
+		return jid.ToNonAD(), err
+	}
+	return types.JID{}, errors.New("address is neither digits nor a JID")
+}
+
+func isDigits(s string) bool {
+	return s != "" && strings.Trim(s, "0123456789") == ""
+}

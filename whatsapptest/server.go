@@ -1,0 +1,247 @@
+package whatsapptest
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net"
+	"net/http"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.mau.fi/libsignal/ecc"
+	"go.mau.fi/whatsmeow/types"
+	"go.mau.fi/whatsmeow/util/keys"
+)
+
+// Config describes a server. The zero value works.
+type Config struct {
+	// Listen is the TCP address to listen on. Empty means 127.0.0.1 and a free
+	// port. Anything but a loopback address is refused.
+	Listen string
+	// StateFile, if set, is read by Start when it exists and written by Close,
+	// so that phones and linked clients outlive the process. It holds private
+	// keys of simulated phones: nothing of value, but written with mode 0600.
+	StateFile string
+	// Now is the clock that stamps messages. Nil means time.Now.
+	Now func() time.Time
+	// Logger hears of connections and refused requests, never of numbers, texts
+	// or keys. Nil discards.
+	Logger *slog.Logger
+}
+
+// A Server is a loopback WhatsApp. Start makes one.
+type Server struct {
+	now      func() time.Time
+	log      *slog.Logger
+	state    string
+	listener net.Listener
+	http     *http.Server
+	tls      certificates
+	noise    noiseIdentity
+	ledger   *Ledger
+	cancel   context.CancelFunc
+	ctx      context.Context
+	work     sync.WaitGroup
+
+	mu       sync.RWMutex
+	phones   map[types.JID]*Phone // by number and by LID, both bare
+	people   []*Phone             // in the order they were made
+	groups   map[types.JID]*Group
+	conns    map[*conn]struct{}
+	pairing  map[string]*registration // by QR reference and by pairing reference
+	step     PairingStep
+	refusals struct{ status, times int }
+	unknown  map[string]int
+	closed   bool
+
+	acks    atomic.Pointer[AckRule]
+	serial  atomic.Uint64 // makes numbers, LIDs and ids that need only be unique
+	aliases atomic.Uint64
+}
+
+// Start listens and returns a running server. It fails when the address is not
+// loopback or taken, or when Config.StateFile exists and cannot be read.
+func Start(c Config) (*Server, error) {
+	if c.Listen == "" {
+		c.Listen = "127.0.0.1:0"
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if err := requireLoopback(c.Listen); err != nil {
+		return nil, err
+	}
+	certs, err := newCertificates(time.Now())
+	if err != nil {
+		return nil, fmt.Errorf("make certificates: %w", err)
+	}
+	noise, err := newNoiseIdentity(time.Now())
+	if err != nil {
+		return nil, fmt.Errorf("make noise certificate: %w", err)
+	}
+	s := &Server{
+		now: c.Now, log: c.Logger, state: c.StateFile, tls: certs, noise: noise,
+		ledger:  newLedger(),
+		phones:  make(map[types.JID]*Phone),
+		groups:  make(map[types.JID]*Group),
+		conns:   make(map[*conn]struct{}),
+		pairing: make(map[string]*registration),
+		unknown: make(map[string]int),
+	}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	if c.StateFile != "" {
+		if err := s.load(c.StateFile); err != nil {
+			s.cancel()
+			return nil, fmt.Errorf("read state: %w", err)
+		}
+	}
+	if s.listener, err = net.Listen("tcp", c.Listen); err != nil {
+		s.cancel()
+		return nil, fmt.Errorf("listen: %w", err)
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /ws/chat", s.serveSocket)
+	s.http = &http.Server{
+		Handler:           mux,
+		ReadHeaderTimeout: 10 * time.Second,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		TLSNextProto:      map[string]func(*http.Server, *tls.Conn, http.Handler){}, // WebSocket needs HTTP/1.1
+	}
+	s.work.Add(1)
+	go func() {
+		defer s.work.Done()
+		_ = s.http.Serve(tls.NewListener(s.listener, certs.server)) // ends with Close
+	}()
+	return s, nil
+}
+
+// Close disconnects everyone, writes the state file if there is one, and
+// returns when nothing of the server runs any more.
+func (s *Server) Close() error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil
+	}
+	s.closed = true
+	conns := make([]*conn, 0, len(s.conns))
+	for c := range s.conns {
+		conns = append(conns, c)
+	}
+	s.mu.Unlock()
+	s.cancel()
+	for _, c := range conns {
+		c.close()
+	}
+	err := s.http.Close()
+	s.work.Wait()
+	s.ledger.close()
+	if s.state != "" {
+		err = errors.Join(err, s.Save(s.state))
+	}
+	return err
+}
+
+// URL is the WebSocket address that stands for wss://web.whatsapp.com/ws/chat.
+func (s *Server) URL() string { return "wss://" + s.listener.Addr().String() + "/ws/chat" }
+
+// CAPEM is the PEM certificate of the authority that signed the server's TLS
+// certificate. It is new at each Start.
+func (s *Server) CAPEM() []byte { return s.tls.caPEM }
+
+// Ledger is the record of what was sent, acknowledged and answered.
+func (s *Server) Ledger() *Ledger { return s.ledger }
+
+// Phone finds a phone by its number (digits) or by its LID (digits, with or
+// without "@lid").
+func (s *Server) Phone(number string) (*Phone, bool) {
+	jid, err := parseAddress(number)
+	if err != nil {
+		return nil, false
+	}
+	if p := s.phone(jid); p != nil {
+		return p, true
+	}
+	p := s.phone(types.NewJID(jid.User, types.HiddenUserServer))
+	return p, p != nil
+}
+
+// Phones lists all phones in the order they were made.
+func (s *Server) Phones() []*Phone {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return append([]*Phone(nil), s.people...)
+}
+
+func (s *Server) phone(jid types.JID) *Phone {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.phones[jid.ToNonAD()]
+}
+
+func (s *Server) group(jid types.JID) *Group {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.groups[jid.ToNonAD()]
+}
+
+// UnknownRequests counts the requests (iq stanzas) that were refused with 501
+// because the server does not know them, by namespace and first child.
+func (s *Server) UnknownRequests() map[string]int {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return maps.Clone(s.unknown)
+}
+
+func (s *Server) countUnknown(what string) {
+	s.mu.Lock()
+	s.unknown[what]++
+	s.mu.Unlock()
+	s.log.Debug("refused unknown request", "what", what)
+}
+
+// nextID returns an id that this server gives to no other stanza.
+func (s *Server) nextID() string {
+	return strconv.FormatUint(s.serial.Add(1), 10) + "-" + strconv.FormatInt(s.now().UnixMilli(), 36)
+}
+
+// spawn runs f in a goroutine that Close waits for. It returns false, without
+// running f, once the server is closed.
+func (s *Server) spawn(f func()) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.closed {
+		return false
+	}
+	s.work.Go(f)
+	return true
+}
+
+func requireLoopback(addr string) error {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return fmt.Errorf("listen address: %w", err)
+	}
+	if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
+		return fmt.Errorf("listen address %q is not a loopback IP address; this server is for loopback only", addr)
+	}
+	return nil
+}
+
+// rootKey signs the Noise certificates of every server in this process, because
+// whatsmeow.WACertPubKey, which verifies them, exists once per process too.
+var rootKey = sync.OnceValue(keys.NewKeyPair)
+
+func sign(kp *keys.KeyPair, message []byte) []byte {
+	sig := ecc.CalculateSignature(ecc.NewDjbECPrivateKey(*kp.Priv), message)
+	return sig[:]
+}

@@ -1,0 +1,152 @@
+package whatsapptest
+
+import (
+	"time"
+
+	"go.mau.fi/whatsmeow/proto/waCommon"
+	"go.mau.fi/whatsmeow/proto/waE2E"
+	"google.golang.org/protobuf/proto"
+)
+
+// TextMessage is the plain form of a text, which Phone.Send sends.
+func TextMessage(text string) *waE2E.Message {
+	return &waE2E.Message{Conversation: proto.String(text)}
+}
+
+// ExtendedText is a text as phones send it when it has a link or formatting.
+func ExtendedText(text string) *waE2E.Message {
+	return &waE2E.Message{ExtendedTextMessage: &waE2E.ExtendedTextMessage{Text: proto.String(text)}}
+}
+
+// ImageCaption is a picture with a caption. There is no picture to download.
+func ImageCaption(caption string) *waE2E.Message {
+	return &waE2E.Message{ImageMessage: &waE2E.ImageMessage{
+		Caption: proto.String(caption), Mimetype: proto.String("image/jpeg"),
+	}}
+}
+
+// DocumentCaption is a document with a caption, in the wrapper that phones put around it.
+func DocumentCaption(caption string) *waE2E.Message {
+	return &waE2E.Message{DocumentWithCaptionMessage: &waE2E.FutureProofMessage{Message: &waE2E.Message{
+		DocumentMessage: &waE2E.DocumentMessage{
+			Caption: proto.String(caption), Mimetype: proto.String("application/pdf"), FileName: proto.String("file.pdf"),
+		},
+	}}}
+}
+
+// Ephemeral wraps a message as one that disappears.
+func Ephemeral(m *waE2E.Message) *waE2E.Message {
+	return &waE2E.Message{EphemeralMessage: &waE2E.FutureProofMessage{Message: m}}
+}
+
+// Disappearing is a text in a chat whose messages disappear after timer (whole
+// seconds), as current phones send it: the timer stands in the context, without a wrapper.
+func Disappearing(text string, timer time.Duration) *waE2E.Message {
+	m := ExtendedText(text)
+	m.ExtendedTextMessage.ContextInfo = &waE2E.ContextInfo{Expiration: proto.Uint32(uint32(timer.Seconds()))}
+	return m
+}
+
+// Edit replaces the text of the sender's own message with that id.
+func Edit(id, text string) *waE2E.Message {
+	return &waE2E.Message{EditedMessage: &waE2E.FutureProofMessage{Message: &waE2E.Message{
+		ProtocolMessage: &waE2E.ProtocolMessage{
+			Key:           &waCommon.MessageKey{ID: proto.String(id), FromMe: proto.Bool(true)},
+			Type:          waE2E.ProtocolMessage_MESSAGE_EDIT.Enum(),
+			EditedMessage: TextMessage(text),
+		},
+	}}}
+}
+
+// Reaction is an emoji on the message with that id.
+func Reaction(id, emoji string) *waE2E.Message {
+	return &waE2E.Message{ReactionMessage: &waE2E.ReactionMessage{
+		Key: &waCommon.MessageKey{ID: proto.String(id)}, Text: proto.String(emoji),
+	}}
+}
+
+// unwrap takes the wrappers off a message.
+func unwrap(m *waE2E.Message) *waE2E.Message {
+	for range 8 { // nobody nests deeper in good faith
+		var inner *waE2E.Message
+		switch {
+		case m.GetDeviceSentMessage() != nil:
+			inner = m.GetDeviceSentMessage().GetMessage()
+		case m.GetEphemeralMessage() != nil:
+			inner = m.GetEphemeralMessage().GetMessage()
+		case m.GetViewOnceMessage() != nil:
+			inner = m.GetViewOnceMessage().GetMessage()
+		case m.GetViewOnceMessageV2() != nil:
+			inner = m.GetViewOnceMessageV2().GetMessage()
+		case m.GetViewOnceMessageV2Extension() != nil:
+			inner = m.GetViewOnceMessageV2Extension().GetMessage()
+		case m.GetDocumentWithCaptionMessage() != nil:
+			inner = m.GetDocumentWithCaptionMessage().GetMessage()
+		case m.GetEditedMessage() != nil:
+			inner = m.GetEditedMessage().GetMessage()
+		}
+		if inner == nil {
+			return m
+		}
+		m = inner
+	}
+	return m
+}
+
+// textOf is what a person reads in a message; empty for one without text.
+func textOf(m *waE2E.Message) string {
+	m = unwrap(m)
+	switch {
+	case m.GetConversation() != "":
+		return m.GetConversation()
+	case m.GetExtendedTextMessage() != nil:
+		return m.GetExtendedTextMessage().GetText()
+	case m.GetImageMessage() != nil:
+		return m.GetImageMessage().GetCaption()
+	case m.GetVideoMessage() != nil:
+		return m.GetVideoMessage().GetCaption()
+	case m.GetDocumentMessage() != nil:
+		return m.GetDocumentMessage().GetCaption()
+	case m.GetReactionMessage() != nil:
+		return m.GetReactionMessage().GetText()
+	case m.GetProtocolMessage().GetEditedMessage() != nil:
+		return textOf(m.GetProtocolMessage().GetEditedMessage())
+	}
+	return ""
+}
+
+// isShown tells messages that a person sees from those between devices.
+func isShown(m *waE2E.Message) bool {
+	m = unwrap(m)
+	return textOf(m) != "" || m.GetImageMessage() != nil || m.GetVideoMessage() != nil || m.GetAudioMessage() != nil ||
+		m.GetDocumentMessage() != nil || m.GetStickerMessage() != nil || m.GetContactMessage() != nil ||
+		m.GetLocationMessage() != nil || m.GetPollCreationMessage() != nil
+}
+
+func expirationOf(m *waE2E.Message) time.Duration {
+	m = unwrap(m)
+	for _, part := range []interface{ GetContextInfo() *waE2E.ContextInfo }{
+		m.GetExtendedTextMessage(), m.GetImageMessage(), m.GetVideoMessage(), m.GetDocumentMessage(), m.GetAudioMessage(),
+	} {
+		if s := part.GetContextInfo().GetExpiration(); s > 0 {
+			return time.Duration(s) * time.Second
+		}
+	}
+	return 0
+}
+
+// stanzaType is the type attribute that goes with a message (whatsmeow send.go,
+// getTypeFromMessage) and the media type of its <enc>.
+func stanzaType(m *waE2E.Message) (kind, media string) {
+	switch inner := unwrap(m); {
+	case inner.GetReactionMessage() != nil:
+		return "reaction", ""
+	case inner.GetImageMessage() != nil:
+		return "media", "image"
+	case inner.GetVideoMessage() != nil:
+		return "media", "video"
+	case inner.GetDocumentMessage() != nil:
+		return "media", "document"
+	}
+	return "text", ""
+}

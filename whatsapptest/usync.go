@@ -1,0 +1,73 @@
+package whatsapptest
+
+import (
+	"strings"
+
+	waBinary "go.mau.fi/whatsmeow/binary"
+	"go.mau.fi/whatsmeow/types"
+)
+
+// usync answers a client's question about users: their devices, LIDs and whether
+// they exist (whatsmeow user.go). Who is not on this server is left out.
+func (s *Server) usync(request waBinary.Node) waBinary.Node {
+	query, list := request.GetChildByTag("query"), request.GetChildByTag("list")
+	var users []waBinary.Node
+	for _, user := range list.GetChildrenByTag("user") {
+		if jid, ok := user.Attrs["jid"].(types.JID); ok {
+			if p := s.phone(jid); p != nil {
+				users = append(users, p.usync(query, jid))
+			}
+			continue
+		}
+		if asked, ok := user.GetChildByTag("contact").Content.([]byte); ok {
+			users = append(users, s.contact(query, string(asked)))
+		}
+	}
+	attrs := cloneAttrs(request.Attrs)
+	delete(attrs, "last")
+	return waBinary.Node{Tag: "usync", Attrs: attrs, Content: []waBinary.Node{
+		{Tag: "result"}, {Tag: "list", Content: users},
+	}}
+}
+
+// contact answers whether a number ("+15550100001@c.us") is on WhatsApp.
+func (s *Server) contact(query waBinary.Node, asked string) waBinary.Node {
+	number, _, _ := strings.Cut(strings.TrimPrefix(asked, "+"), "@")
+	jid := types.NewJID(number, types.DefaultUserServer)
+	contact := waBinary.Node{Tag: "contact", Attrs: waBinary.Attrs{"type": "out"}, Content: []byte(asked)}
+	p := s.phone(jid)
+	if p == nil || p.addressing == LIDOnly {
+		return waBinary.Node{Tag: "user", Attrs: waBinary.Attrs{"jid": jid}, Content: []waBinary.Node{contact}}
+	}
+	contact.Attrs["type"] = "in"
+	n := p.usync(query, p.lid)
+	n.Attrs["pn_jid"] = p.pn
+	n.Content = append(n.GetChildren(), contact)
+	return n
+}
+
+// usync is the phone's part of an answer, under the address it was asked by.
+func (p *Phone) usync(query waBinary.Node, asked types.JID) waBinary.Node {
+	n := waBinary.Node{Tag: "user", Attrs: waBinary.Attrs{"jid": asked}}
+	var content []waBinary.Node
+	for _, what := range query.GetChildren() {
+		switch what.Tag {
+		case "devices":
+			content = append(content, waBinary.Node{Tag: "devices", Content: []waBinary.Node{p.deviceList()}})
+		case "lid":
+			if asked.Server == types.DefaultUserServer && p.addressing != LIDOnly {
+				content = append(content, waBinary.Node{Tag: "lid", Attrs: waBinary.Attrs{"val": p.lid}})
+			}
+		}
+	}
+	n.Content = content
+	return n
+}
+
+func (p *Phone) deviceList() waBinary.Node {
+	var devices []waBinary.Node
+	for _, number := range p.deviceNumbers() {
+		devices = append(devices, waBinary.Node{Tag: "device", Attrs: waBinary.Attrs{"id": int(number)}})
+	}
+	return waBinary.Node{Tag: "device-list", Content: devices}
+}
