@@ -1,0 +1,209 @@
+package whatsapp
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"time"
+
+	"go.mau.fi/whatsmeow/store"
+	"go.mau.fi/whatsmeow/store/sqlstore"
+	"go.mau.fi/whatsmeow/types"
+	_ "modernc.org/sqlite" // driver "sqlite"
+)
+
+// A database is the file whatsapp.db: the keys of all sessions, and the
+// disappearing-message timers of their chats.
+type database struct {
+	sql   *sql.DB
+	keys  *sqlstore.Container
+	cache *cache
+}
+
+// openDatabase opens or makes the file in dir.
+//
+// synchronous=NORMAL suffices: a crash of the process loses nothing of it, and
+// a power cut loses at most the last transactions, whole. What they held is
+// Signal ratchet steps, and both ends repair those by asking again; messages
+// themselves are in the store of the engine, which is synchronous=FULL.
+func openDatabase(ctx context.Context, dir string) (*database, error) {
+	query := url.Values{
+		"_pragma": {
+			"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(NORMAL)",
+			"foreign_keys(1)", "secure_delete(fast)",
+		},
+		"_txlock": {"immediate"},
+	}
+	dsn := url.URL{Scheme: "file", Opaque: (&url.URL{Path: filepath.Join(dir, "whatsapp.db")}).EscapedPath(), RawQuery: query.Encode()}
+	db, err := sql.Open("sqlite", dsn.String())
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(4)
+	db.SetMaxIdleConns(4)
+	d := &database{sql: db, keys: sqlstore.NewWithDB(db, "sqlite", nil), cache: newCache()}
+	if err := d.prepare(ctx); err != nil {
+		_ = db.Close()
+		return nil, err
+	}
+	return d, nil
+}
+
+func (d *database) prepare(ctx context.Context) error {
+	if err := d.keys.Upgrade(ctx); err != nil {
+		return fmt.Errorf("make tables: %w", err)
+	}
+	_, err := d.sql.ExecContext(ctx, `
+		CREATE TABLE IF NOT EXISTS pingr_timer (
+			session TEXT NOT NULL, chat TEXT NOT NULL, seconds INTEGER NOT NULL,
+			PRIMARY KEY (session, chat)
+		) WITHOUT ROWID;
+		CREATE TABLE IF NOT EXISTS pingr_probe (id INTEGER PRIMARY KEY, at INTEGER NOT NULL);`)
+	if err != nil {
+		return fmt.Errorf("make tables: %w", err)
+	}
+	// Without this the first send to somebody with several devices names the
+	// wrong one (whatsmeow store/sqlstore/lidmap.go).
+	if err := d.keys.LIDMap.FillCache(ctx); err != nil {
+		return fmt.Errorf("read names: %w", err)
+	}
+	return nil
+}
+
+func (d *database) close() error { return d.sql.Close() }
+
+// probe writes something, to see whether the database takes it.
+func (d *database) probe(ctx context.Context, now time.Time) error {
+	_, err := d.sql.ExecContext(ctx, `INSERT OR REPLACE INTO pingr_probe (id, at) VALUES (1, ?)`, now.UnixMilli())
+	return err
+}
+
+// newKeys makes a device that is not linked yet. onError is told of the first
+// error of the database.
+func (d *database) newKeys(onError func(error)) *store.Device {
+	keys := d.keys.NewDevice()
+	keys.Container = &container{database: d, onError: onError}
+	return keys
+}
+
+// loadKeys finds a linked device; nil when there is none.
+func (d *database) loadKeys(ctx context.Context, jid types.JID, onError func(error)) (*store.Device, error) {
+	keys, err := d.keys.GetDevice(ctx, jid)
+	if err != nil || keys == nil {
+		return nil, err
+	}
+	return keys, d.wrap(ctx, keys, onError)
+}
+
+// wrap puts a [device] between whatsmeow and the database.
+func (d *database) wrap(ctx context.Context, keys *store.Device, onError func(error)) error {
+	inner := sqlstore.NewSQLStore(d.keys, *keys.ID)
+	dev := newDevice(inner, inner.JID, d.keys.LIDMap, d.cache, onError)
+	if err := d.readPending(ctx, dev); err != nil {
+		return err
+	}
+	keys.SetAllStores(dev)
+	keys.LIDs = d.keys.LIDMap
+	keys.Container = &container{database: d, onError: onError}
+	return nil
+}
+
+// readPending finds what an earlier process left: messages whose handler has
+// not succeeded, and sessions by number.
+func (d *database) readPending(ctx context.Context, dev *device) error {
+	rows, err := d.sql.QueryContext(ctx,
+		`SELECT ciphertext_hash FROM whatsmeow_event_buffer WHERE our_jid = ? AND plaintext IS NOT NULL`, dev.jid)
+	if err != nil {
+		return fmt.Errorf("read pending messages: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var hash []byte
+		if err := rows.Scan(&hash); err != nil {
+			return fmt.Errorf("read pending messages: %w", err)
+		}
+		if len(hash) == 32 {
+			dev.journal.stored[[32]byte(hash)] = struct{}{}
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("read pending messages: %w", err)
+	}
+	var numbered bool
+	err = d.sql.QueryRowContext(ctx, `
+		SELECT EXISTS (SELECT 1 FROM whatsmeow_sessions WHERE our_jid = ?1 AND their_id NOT LIKE '%\_1:%' ESCAPE '\')
+		    OR EXISTS (SELECT 1 FROM whatsmeow_identity_keys WHERE our_jid = ?1 AND their_id NOT LIKE '%\_1:%' ESCAPE '\')
+		    OR EXISTS (SELECT 1 FROM whatsmeow_sender_keys WHERE our_jid = ?1 AND sender_id NOT LIKE '%\_1:%' ESCAPE '\')`,
+		dev.jid).Scan(&numbered)
+	if err != nil {
+		return fmt.Errorf("read names: %w", err)
+	}
+	dev.numbered.Store(numbered)
+	return nil
+}
+
+// A container stores devices for whatsmeow and sees to it that one that has
+// just been linked is wrapped like the others.
+type container struct {
+	*database
+	onError func(error)
+}
+
+// PutDevice saves the keys of a device.
+func (c *container) PutDevice(ctx context.Context, keys *store.Device) error {
+	fresh := !keys.Initialized
+	if err := c.keys.PutDevice(ctx, keys); err != nil {
+		return err
+	}
+	if fresh {
+		return c.wrap(ctx, keys, c.onError)
+	}
+	return nil
+}
+
+// DeleteDevice deletes the keys of a device: it was unlinked.
+func (c *container) DeleteDevice(ctx context.Context, keys *store.Device) error {
+	if dev, ok := keys.Sessions.(*device); ok {
+		dev.journal.discard()
+	}
+	return c.keys.DeleteDevice(ctx, keys)
+}
+
+// timers reads the disappearing-message timers of a session's chats.
+func (d *database) timers(ctx context.Context, session string) (map[string]uint32, error) {
+	rows, err := d.sql.QueryContext(ctx, `SELECT chat, seconds FROM pingr_timer WHERE session = ?`, session)
+	if err != nil {
+		return nil, fmt.Errorf("read timers: %w", err)
+	}
+	defer rows.Close()
+	timers := make(map[string]uint32)
+	for rows.Next() {
+		var chat string
+		var seconds uint32
+		if err := rows.Scan(&chat, &seconds); err != nil {
+			return nil, fmt.Errorf("read timers: %w", err)
+		}
+		timers[chat] = seconds
+	}
+	return timers, rows.Err()
+}
+
+// setTimer stores one timer; 0 removes it.
+func (d *database) setTimer(ctx context.Context, session, chat string, seconds uint32) error {
+	var err error
+	if seconds == 0 {
+		_, err = d.sql.ExecContext(ctx, `DELETE FROM pingr_timer WHERE session = ? AND chat = ?`, session, chat)
+	} else {
+		_, err = d.sql.ExecContext(ctx,
+			`INSERT OR REPLACE INTO pingr_timer (session, chat, seconds) VALUES (?, ?, ?)`, session, chat, seconds)
+	}
+	return err
+}
+
+// forgetTimers removes all timers of a session.
+func (d *database) forgetTimers(ctx context.Context, session string) error {
+	_, err := d.sql.ExecContext(ctx, `DELETE FROM pingr_timer WHERE session = ?`, session)
+	return err
+}

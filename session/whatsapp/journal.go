@@ -1,0 +1,240 @@
+package whatsapp
+
+import (
+	"context"
+	"maps"
+	"sync"
+	"time"
+
+	"go.mau.fi/whatsmeow/store"
+	"go.mau.fi/whatsmeow/types"
+)
+
+// changes is what has to be written to the database.
+type changes struct {
+	sessions   map[string][]byte    // by address; nil deletes
+	identities map[string]*[32]byte // by address; nil deletes
+	senderKeys map[senderKey][]byte
+	preKeys    map[uint32]struct{} // used up
+	events     map[[32]byte]event  // decrypted, their handler has not succeeded
+	handled    map[[32]byte]struct{}
+	outgoing   []outgoing
+}
+
+type senderKey struct{ group, user string }
+
+type event struct {
+	plaintext []byte
+	sent      time.Time // by the server's clock
+}
+
+// outgoing is a message that may have to be encrypted again, should its
+// recipient be unable to read it.
+type outgoing struct {
+	chat      types.JID
+	id        types.MessageID
+	format    string
+	plaintext []byte
+}
+
+func newChanges() *changes {
+	return &changes{
+		sessions:   make(map[string][]byte),
+		identities: make(map[string]*[32]byte),
+		senderKeys: make(map[senderKey][]byte),
+		preKeys:    make(map[uint32]struct{}),
+		events:     make(map[[32]byte]event),
+		handled:    make(map[[32]byte]struct{}),
+	}
+}
+
+func (c *changes) empty() bool {
+	return len(c.sessions)+len(c.identities)+len(c.senderKeys)+len(c.preKeys)+
+		len(c.events)+len(c.handled)+len(c.outgoing) == 0
+}
+
+// add puts later's changes on top of c's.
+func (c *changes) add(later *changes) {
+	maps.Copy(c.sessions, later.sessions)
+	maps.Copy(c.identities, later.identities)
+	maps.Copy(c.senderKeys, later.senderKeys)
+	maps.Copy(c.preKeys, later.preKeys)
+	maps.Copy(c.events, later.events)
+	maps.Copy(c.handled, later.handled)
+	for hash := range later.handled {
+		delete(c.events, hash)
+	}
+	c.outgoing = append(c.outgoing, later.outgoing...)
+}
+
+// write stores the changes inside the transaction of ctx.
+func (c *changes) write(ctx context.Context, to store.AllSessionSpecificStores) error {
+	for address, session := range c.sessions {
+		var err error
+		if session == nil {
+			err = to.DeleteSession(ctx, address)
+		} else {
+			err = to.PutSession(ctx, address, session)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	for address, key := range c.identities {
+		var err error
+		if key == nil {
+			err = to.DeleteIdentity(ctx, address)
+		} else {
+			err = to.PutIdentity(ctx, address, *key)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	for key, session := range c.senderKeys {
+		if err := to.PutSenderKey(ctx, key.group, key.user, session); err != nil {
+			return err
+		}
+	}
+	for id := range c.preKeys {
+		if err := to.RemovePreKey(ctx, id); err != nil {
+			return err
+		}
+	}
+	for hash, e := range c.events {
+		if err := to.PutBufferedEvent(ctx, hash, e.plaintext, e.sent); err != nil {
+			return err
+		}
+	}
+	for hash := range c.handled {
+		if err := to.ClearBufferedEventPlaintext(ctx, hash); err != nil {
+			return err
+		}
+	}
+	for _, o := range c.outgoing {
+		if err := to.AddOutgoingEvent(ctx, o.chat, o.id, o.format, o.plaintext); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// flushAfter is how long a decryption's changes may stay in memory.
+const flushAfter = 200 * time.Millisecond
+
+// A journal gathers the changes of one device and writes them in one
+// transaction: before anything encrypted with them leaves, and soon after a
+// decryption.
+//
+// What a crash takes from it are steps of the receiving ratchet only. The
+// sender's next message makes them again from the older state, and a message
+// that was not acknowledged comes again and is decrypted from it. A sending
+// step is always on disk before its ciphertext is on the wire, or a key would
+// be used twice.
+type journal struct {
+	inner   store.AllSessionSpecificStores
+	onError func(error)
+
+	mu      sync.Mutex
+	waiting *changes // not being written yet
+	writing *changes // being written, nil when nothing is
+	timer   *time.Timer
+	closed  bool
+
+	flushing sync.Mutex // one transaction at a time
+	// stored are the hashes of events in the database whose handler has not
+	// succeeded; guarded by mu.
+	stored map[[32]byte]struct{}
+}
+
+func newJournal(inner store.AllSessionSpecificStores, onError func(error)) *journal {
+	return &journal{inner: inner, onError: onError, waiting: newChanges(), stored: make(map[[32]byte]struct{})}
+}
+
+// change applies f to what waits to be written.
+func (j *journal) change(f func(*changes)) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	f(j.waiting)
+	if j.timer == nil && !j.closed {
+		j.timer = time.AfterFunc(flushAfter, func() { _ = j.flush(context.Background()) })
+	}
+}
+
+// look calls f with the changes that are not in the database yet, newest
+// first, until it returns true.
+func (j *journal) look(f func(*changes) bool) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return f(j.waiting) || j.writing != nil && f(j.writing)
+}
+
+// has reports whether the database holds an event whose handler has not
+// succeeded.
+func (j *journal) has(hash [32]byte) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	_, ok := j.stored[hash]
+	return ok
+}
+
+// flush writes what waits. When the database fails, the changes stay.
+func (j *journal) flush(ctx context.Context) error {
+	j.flushing.Lock()
+	defer j.flushing.Unlock()
+	j.mu.Lock()
+	if j.timer != nil {
+		j.timer.Stop()
+		j.timer = nil
+	}
+	if j.closed || j.waiting.empty() {
+		j.mu.Unlock()
+		return nil
+	}
+	w := j.waiting
+	// What the handler took before it was written need not be remembered: the
+	// ratchet itself tells the same ciphertext when it comes again.
+	for hash := range w.handled {
+		if _, ok := j.stored[hash]; !ok {
+			delete(w.handled, hash)
+		}
+	}
+	j.writing, j.waiting = w, newChanges()
+	j.mu.Unlock()
+
+	// A half-written journal would help nobody: the transaction is finished
+	// whatever becomes of the work that asked for it.
+	ctx = context.WithoutCancel(ctx)
+	err := j.inner.DoDecryptionTxn(ctx, func(ctx context.Context) error { return w.write(ctx, j.inner) })
+
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.writing = nil
+	if err != nil {
+		w.add(j.waiting)
+		j.waiting = w
+		if !j.closed {
+			j.onError(err)
+		}
+		return err
+	}
+	for hash := range w.events {
+		j.stored[hash] = struct{}{}
+	}
+	for hash := range w.handled {
+		delete(j.stored, hash)
+	}
+	return nil
+}
+
+// discard forgets everything: the device is gone.
+func (j *journal) discard() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.closed = true
+	j.waiting = newChanges()
+	if j.timer != nil {
+		j.timer.Stop()
+		j.timer = nil
+	}
+}

@@ -1,0 +1,176 @@
+package whatsapp
+
+import "github.com/heypingr/pingr"
+
+// A status is where a session stands. The whole machine is [status.next]; it
+// knows no clocks, sockets or databases.
+type status struct {
+	state pingr.SessionState
+	// reason is the code that ended the last connection, 0 when none did or
+	// when it is up again; detail says it to a person.
+	reason int
+	detail string
+}
+
+// An input is what happens to a session.
+type input struct {
+	kind   inputKind
+	code   int    // of inputLost and inputEnded
+	detail string // overrules the usual words, if not empty
+}
+
+type inputKind string
+
+const (
+	// inputLink: a person asks for a new QR.
+	inputLink inputKind = "link"
+	// inputStep: linking needs something else of the person.
+	inputStep inputKind = "step"
+	// inputLinkOver: linking ended without a link.
+	inputLinkOver inputKind = "link over"
+	// inputPaired: a phone linked us.
+	inputPaired inputKind = "paired"
+	// inputDial: we start, or a person asks to connect again.
+	inputDial inputKind = "dial"
+	// inputUp: a round trip succeeded.
+	inputUp inputKind = "up"
+	// inputLost: the link broke or could not be made, and may be again.
+	inputLost inputKind = "lost"
+	// inputEnded: WhatsApp ended it, and a person must act.
+	inputEnded inputKind = "ended"
+)
+
+// Codes that end a connection for good (SPEC section 6).
+const (
+	codeLoggedOut = 401
+	codeTempBan   = 402
+	codeLocked    = 403
+	codeOutdated  = 405
+	codeBanned    = 406
+	codeReplaced  = 440
+)
+
+// ends are the states and words of the terminal codes. unlinked: WhatsApp
+// deleted the link, so that only linking anew helps.
+var ends = map[int]struct {
+	state    pingr.SessionState
+	unlinked bool
+	detail   string
+}{
+	codeLoggedOut: {pingr.SessionLoggedOut, true, "The phone unlinked this device. Link it again."},
+	codeTempBan:   {pingr.SessionRestricted, false, "WhatsApp banned the number for a time. Wait until it is over, then reconnect."},
+	codeLocked:    {pingr.SessionRestricted, true, "WhatsApp locked the account. Open WhatsApp on the phone, do what it asks, then link again."},
+	codeOutdated:  {pingr.SessionDisconnected, false, "WhatsApp refuses this version of Pingr. Update it, then reconnect."},
+	codeBanned:    {pingr.SessionRestricted, true, "WhatsApp banned the number. Ask for a review in WhatsApp on the phone, or link another number."},
+	codeReplaced:  {pingr.SessionDisconnected, false, "Another program connected with this session's keys. Stop it, then reconnect."},
+}
+
+// report is what the world is to be told of a transition.
+type report string
+
+const (
+	reportNothing report = ""
+	// reportSoon: session.disconnected, unless the link is back before.
+	reportSoon report = "soon"
+	// reportNow: session.disconnected at once.
+	reportNow report = "now"
+	// reportUp: session.connected, if a disconnect was reported.
+	reportUp report = "up"
+)
+
+// An outcome is what has to be done after an input.
+type outcome struct {
+	report report
+	// retry: dial again after a while.
+	retry bool
+	// hangUp: the client is of no use any more.
+	hangUp bool
+	// unlinked: the keys are gone.
+	unlinked bool
+}
+
+// terminal reports whether a person must act before anything can change.
+func (s status) terminal() bool {
+	switch s.state {
+	case pingr.SessionLoggedOut, pingr.SessionRestricted, pingr.SessionLinkExpired:
+		return true
+	case pingr.SessionDisconnected:
+		_, ended := ends[s.reason]
+		return ended
+	}
+	return false
+}
+
+// next is the state machine. ok is false when the input means nothing in that
+// state, such as the last words of a connection that was given up.
+func (s status) next(in input) (_ status, _ outcome, ok bool) {
+	linking := s.state == pingr.SessionPairing
+	switch in.kind {
+	case inputLink:
+		if !linking && !s.terminal() {
+			return s, outcome{}, false
+		}
+		return status{pingr.SessionPairing, 0, words(in, "Scan the QR code with WhatsApp on the phone: Linked devices, Link a device.")}, outcome{}, true
+
+	case inputStep:
+		if !linking {
+			return s, outcome{}, false
+		}
+		return status{pingr.SessionPairing, 0, in.detail}, outcome{}, true
+
+	case inputLinkOver:
+		if !linking {
+			return s, outcome{}, false
+		}
+		return linkExpired(words(in, "Nobody scanned the QR code in time. Ask for a new one.")), outcome{hangUp: true}, true
+
+	case inputPaired:
+		if !linking {
+			return s, outcome{}, false
+		}
+		return status{pingr.SessionConnecting, 0, ""}, outcome{report: reportSoon}, true
+
+	case inputDial:
+		if linking || s.state == pingr.SessionLinkExpired || s.state == pingr.SessionLoggedOut {
+			return s, outcome{}, false
+		}
+		return status{pingr.SessionConnecting, s.reason, ""}, outcome{report: reportSoon}, true
+
+	case inputUp:
+		if s.state != pingr.SessionConnecting && (s.state != pingr.SessionDisconnected || s.terminal()) {
+			return s, outcome{}, false
+		}
+		return status{pingr.SessionConnected, 0, ""}, outcome{report: reportUp}, true
+
+	case inputLost:
+		if linking {
+			return linkExpired(words(in, "The connection to WhatsApp was lost while linking. Ask for a new QR code.")), outcome{hangUp: true}, true
+		}
+		if s.terminal() {
+			return s, outcome{}, false
+		}
+		return status{pingr.SessionDisconnected, in.code, words(in, "The connection to WhatsApp was lost. It is being brought back.")},
+			outcome{report: reportSoon, retry: true, hangUp: true}, true
+
+	case inputEnded:
+		end, known := ends[in.code]
+		if !known || s.state == pingr.SessionLinkExpired || s.state == pingr.SessionLoggedOut {
+			return s, outcome{}, false
+		}
+		if linking {
+			return linkExpired(words(in, end.detail)), outcome{hangUp: true}, true
+		}
+		return status{end.state, in.code, words(in, end.detail)},
+			outcome{report: reportNow, hangUp: true, unlinked: end.unlinked}, true
+	}
+	return s, outcome{}, false
+}
+
+func linkExpired(detail string) status { return status{pingr.SessionLinkExpired, 0, detail} }
+
+func words(in input, usual string) string {
+	if in.detail != "" {
+		return in.detail
+	}
+	return usual
+}
