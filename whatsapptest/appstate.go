@@ -64,17 +64,19 @@ func (d *Device) syncAppState(c *conn, n *waBinary.Node) {
 	d.phone.appState()
 	sync := n.GetChildByTag("sync")
 	var collections []waBinary.Node
-	named := false
+	nameOnly := true
 	for _, asked := range sync.GetChildrenByTag("collection") {
 		ag := asked.AttrGetter()
 		name, _ := asked.Attrs["name"].(string)
 		version, _ := strconv.Atoi(ag.OptionalString("version"))
-		named = named || name == string(appstate.WAPatchCriticalBlock)
+		nameOnly = nameOnly && name == string(appstate.WAPatchCriticalBlock)
 		patch, _ := asked.GetChildByTag("patch").Content.([]byte)
 		collections = append(collections, d.phone.collection(name, version, patch))
 	}
 	c.answer(n, waBinary.Node{Tag: "sync", Content: collections})
-	if named {
+	// A client fetches one collection after the other, the one with the name first:
+	// when it asks for another, it knows the name.
+	if !nameOnly {
 		d.mu.Lock()
 		d.knowsName = true
 		d.announce()

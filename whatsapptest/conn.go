@@ -89,15 +89,24 @@ func (c *conn) close() {
 	_ = c.ws.CloseNow() // nothing to say to who is gone
 }
 
-// end says goodbye and closes without waiting, so that what was sent before still
-// arrives.
+// lingering is how long a connection stays after its last stanza. whatsmeow
+// forgets stanzas that it has read and not handled when the socket closes
+// (client.go, handlerQueueLoop), so the server waits for the client to leave first.
+const lingering = 500 * time.Millisecond
+
+// end closes the connection after what was sent last; it does not wait.
 func (c *conn) end() {
-	if !c.srv.spawn(func() {
-		_ = c.ws.Close(websocket.StatusNormalClosure, "") // the client may be gone already
-		c.cancel()
-	}) {
-		c.close()
+	c.silent.Store(true)
+	if c.dev != nil {
+		c.dev.disconnected(c)
 	}
+	c.srv.spawn(func() {
+		select {
+		case <-time.After(lingering):
+		case <-c.ctx.Done():
+		}
+		c.close()
+	})
 }
 
 // run shakes hands, then serves stanzas until the connection ends.

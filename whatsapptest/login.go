@@ -1,7 +1,6 @@
 package whatsapptest
 
 import (
-	"errors"
 	"strconv"
 
 	waBinary "go.mau.fi/whatsmeow/binary"
@@ -35,15 +34,13 @@ func (c *conn) login() error {
 	}})
 }
 
-var errLoginRefused = errors.New("login refused")
-
+// fail tells the client why it may not log in; the connection ends soon.
 func (c *conn) fail(f LoginFailure) error {
 	if err := c.send(f.node(c.srv.now())); err != nil {
 		return err
 	}
 	c.end()
-	<-c.ctx.Done()
-	return errLoginRefused
+	return nil
 }
 
 // introduce sends what a phone tells a client that was just linked: the key to the
