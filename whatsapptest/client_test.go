@@ -113,17 +113,20 @@ func await[E any](t *testing.T, c *client) E {
 	}
 }
 
-// text waits for the next message and returns it with its text.
+// text waits for the next message that a person wrote and returns it with its text.
 func (c *client) text(t *testing.T) (*events.Message, string) {
 	t.Helper()
-	m := await[*events.Message](t, c)
-	for m.Message.GetProtocolMessage() != nil { // what the own phone says first
-		m = await[*events.Message](t, c)
+	for {
+		m := await[*events.Message](t, c)
+		switch s := m.Message.GetConversation() + m.Message.GetExtendedTextMessage().GetText(); {
+		case s != "":
+			return m, s
+		case m.Message.GetProtocolMessage() != nil: // what the own phone says to a new client
+		case m.Message.GetSenderKeyDistributionMessage() != nil: // a group member's key
+		default:
+			require.FailNow(t, "message without text")
+		}
 	}
-	if s := m.Message.GetConversation(); s != "" {
-		return m, s
-	}
-	return m, m.Message.GetExtendedTextMessage().GetText()
 }
 
 // send sends a text to a chat and requires it to be acknowledged.

@@ -1,6 +1,141 @@
 package whatsapptest
 
-import "go.mau.fi/whatsmeow/proto/waE2E"
+import (
+	"context"
+	"errors"
+	"strconv"
+
+	waBinary "go.mau.fi/whatsmeow/binary"
+	"go.mau.fi/whatsmeow/proto/waCommon"
+	"go.mau.fi/whatsmeow/proto/waE2E"
+	"go.mau.fi/whatsmeow/proto/waLidMigrationSyncPayload"
+	"go.mau.fi/whatsmeow/proto/waWeb"
+	"go.mau.fi/whatsmeow/types"
+	"google.golang.org/protobuf/proto"
+)
 
 // receivePeer answers what a client asks of its own phone.
-func (h *handset) receivePeer(in inbound, m *waE2E.Message) {}
+func (h *handset) receivePeer(in inbound, m *waE2E.Message) {
+	p := m.GetProtocolMessage()
+	switch request := p.GetPeerDataOperationRequestMessage(); {
+	case p.GetType() == waE2E.ProtocolMessage_APP_STATE_SYNC_KEY_REQUEST:
+		h.introduce(in.from)
+	case request.GetPeerDataOperationRequestType() == waE2E.PeerDataOperationRequestType_PLACEHOLDER_MESSAGE_RESEND:
+		h.resendPlaceholders(in, request.GetPlaceholderMessageResendRequest())
+	}
+}
+
+// resendPlaceholders gives a client the messages that it could not decrypt, which its
+// phone could (whatsmeow retry.go, immediateRequestMessageFromPhone).
+func (h *handset) resendPlaceholders(in inbound, requests []*waE2E.PeerDataOperationRequestMessage_PlaceholderMessageResendRequest) {
+	var results []*waE2E.PeerDataOperationRequestResponseMessage_PeerDataOperationResult
+	for _, request := range requests {
+		raw, err := h.phone.webMessage(request.GetMessageKey())
+		if err != nil {
+			continue
+		}
+		results = append(results, &waE2E.PeerDataOperationRequestResponseMessage_PeerDataOperationResult{
+			PlaceholderMessageResendResponse: &waE2E.PeerDataOperationRequestResponseMessage_PeerDataOperationResult_PlaceholderMessageResendResponse{
+				WebMessageInfoBytes: raw,
+			},
+		})
+	}
+	if len(results) == 0 {
+		return
+	}
+	_, err := h.tellClient(in.from, &waE2E.Message{ProtocolMessage: &waE2E.ProtocolMessage{
+		Type: waE2E.ProtocolMessage_PEER_DATA_OPERATION_REQUEST_RESPONSE_MESSAGE.Enum(),
+		PeerDataOperationRequestResponseMessage: &waE2E.PeerDataOperationRequestResponseMessage{
+			PeerDataOperationRequestType: waE2E.PeerDataOperationRequestType_PLACEHOLDER_MESSAGE_RESEND.Enum(),
+			StanzaID:                     proto.String(in.id),
+			PeerDataOperationResult:      results,
+		},
+	}}, nil)
+	if err != nil {
+		h.phone.srv.log.Debug("cannot answer client's request", "error", err)
+	}
+}
+
+// webMessage is the form in which a phone hands a message from its history over.
+func (p *Phone) webMessage(key *waCommon.MessageKey) ([]byte, error) {
+	sender := key.GetParticipant()
+	if sender == "" {
+		sender = key.GetRemoteJID()
+	}
+	from, ok := p.srv.Phone(sender)
+	if !ok {
+		return nil, errors.New("unknown sender")
+	}
+	m := from.recall(key.GetID())
+	if m == nil {
+		return nil, errors.New("unknown message")
+	}
+	return proto.Marshal(&waWeb.WebMessageInfo{
+		Key: key, Message: m.message, PushName: proto.String(from.name),
+		MessageTimestamp: proto.Uint64(uint64(m.at.Unix())),
+	})
+}
+
+// RevealNumber tells the linked clients of to which number stands behind the
+// phone's LID, as their own phone does when it knows (a LID mapping sync).
+func (p *Phone) RevealNumber(ctx context.Context, to *Phone) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	number, err := strconv.ParseUint(p.pn.User, 10, 64)
+	if err != nil {
+		return errors.New("number does not fit a LID mapping")
+	}
+	lid, err := strconv.ParseUint(p.lid.User, 10, 64)
+	if err != nil {
+		return errors.New("LID does not fit a LID mapping")
+	}
+	payload, err := proto.Marshal(&waLidMigrationSyncPayload.LIDMigrationMappingSyncPayload{
+		PnToLidMappings: []*waLidMigrationSyncPayload.LIDMigrationMapping{{Pn: &number, AssignedLid: &lid}},
+	})
+	if err != nil {
+		return err
+	}
+	var failed error
+	for _, d := range to.Devices() {
+		_, err := to.parts[0].tellClient(d, &waE2E.Message{ProtocolMessage: &waE2E.ProtocolMessage{
+			Type:                           waE2E.ProtocolMessage_LID_MIGRATION_MAPPING_SYNC.Enum(),
+			LidMigrationMappingSyncMessage: &waE2E.LIDMigrationMappingSyncMessage{EncodedMappingPayload: payload},
+		}}, nil)
+		failed = errors.Join(failed, err)
+	}
+	return failed
+}
+
+// ForgetSessions loses the phone's Signal sessions with all clients, as a phone
+// does that was restored: the next reply cannot be decrypted at first, and the
+// phone's next message starts a new session.
+func (p *Phone) ForgetSessions() {
+	p.mu.Lock()
+	parts := append([]*handset(nil), p.parts...)
+	p.mu.Unlock()
+	for _, h := range parts {
+		h.mu.Lock()
+		h.peers, h.senderKeys, h.handed = nil, nil, nil
+		h.mu.Unlock()
+	}
+}
+
+// Newsletter delivers a channel's message to the client: noise, which nobody
+// wrote to it. It comes unencrypted, as channels do.
+func (d *Device) Newsletter(text string) error {
+	plain, err := proto.Marshal(TextMessage(text))
+	if err != nil {
+		return err
+	}
+	n := waBinary.Node{
+		Tag: "message",
+		Attrs: waBinary.Attrs{
+			"from": types.NewJID("120363000000000001", types.NewsletterServer), "id": newMessageID(),
+			"t": d.srv.now().Unix(), "type": "text", "server_id": 100,
+		},
+		Content: []waBinary.Node{{Tag: "plaintext", Content: plain}},
+	}
+	d.deliver(messageKey(n), n)
+	return nil
+}
