@@ -30,14 +30,14 @@ type client struct {
 // limit bounds every wait of a test; it is reached only by a failure.
 const limit = 20 * time.Second
 
-func within(t *testing.T) context.Context {
+func within(t testing.TB) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	t.Cleanup(cancel)
 	return ctx
 }
 
-func start(t *testing.T, c whatsapptest.Config) *whatsapptest.Server {
+func start(t testing.TB, c whatsapptest.Config) *whatsapptest.Server {
 	t.Helper()
 	srv, err := whatsapptest.Start(c)
 	require.NoError(t, err)
@@ -46,7 +46,7 @@ func start(t *testing.T, c whatsapptest.Config) *whatsapptest.Server {
 }
 
 // openStore opens whatsmeow's own SQL store the way a program would.
-func openStore(t *testing.T, path string) *sqlstore.Container {
+func openStore(t testing.TB, path string) *sqlstore.Container {
 	t.Helper()
 	dsn := "file:" + path + "?_pragma=foreign_keys(1)&_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)"
 	container, err := sqlstore.New(within(t), "sqlite", dsn, nil)
@@ -56,13 +56,13 @@ func openStore(t *testing.T, path string) *sqlstore.Container {
 }
 
 // newClient makes a client that is not linked yet.
-func newClient(t *testing.T, srv *whatsapptest.Server) *client {
+func newClient(t testing.TB, srv *whatsapptest.Server) *client {
 	t.Helper()
 	container := openStore(t, filepath.Join(t.TempDir(), "client.db"))
 	return clientOf(t, srv, container, container.NewDevice())
 }
 
-func clientOf(t *testing.T, srv *whatsapptest.Server, container *sqlstore.Container, device *store.Device) *client {
+func clientOf(t testing.TB, srv *whatsapptest.Server, container *sqlstore.Container, device *store.Device) *client {
 	t.Helper()
 	var log waLog.Logger
 	if testing.Verbose() {
@@ -81,14 +81,14 @@ func clientOf(t *testing.T, srv *whatsapptest.Server, container *sqlstore.Contai
 }
 
 // qr connects an unlinked client and returns the first QR text.
-func (c *client) qr(t *testing.T) string {
+func (c *client) qr(t testing.TB) string {
 	t.Helper()
 	require.NoError(t, c.Connect())
 	return await[*events.QR](t, c).Codes[0]
 }
 
 // linked returns a client that is linked to phone and online.
-func linked(t *testing.T, srv *whatsapptest.Server, phone *whatsapptest.Phone) (*client, *whatsapptest.Device) {
+func linked(t testing.TB, srv *whatsapptest.Server, phone *whatsapptest.Phone) (*client, *whatsapptest.Device) {
 	t.Helper()
 	c := newClient(t, srv)
 	d, err := phone.Scan(within(t), c.qr(t))
@@ -98,7 +98,7 @@ func linked(t *testing.T, srv *whatsapptest.Server, phone *whatsapptest.Phone) (
 }
 
 // await returns the next event of type E and skips others.
-func await[E any](t *testing.T, c *client) E {
+func await[E any](t testing.TB, c *client) E {
 	t.Helper()
 	ctx := within(t)
 	for {
@@ -114,7 +114,7 @@ func await[E any](t *testing.T, c *client) E {
 }
 
 // text waits for the next message that a person wrote and returns it with its text.
-func (c *client) text(t *testing.T) (*events.Message, string) {
+func (c *client) text(t testing.TB) (*events.Message, string) {
 	t.Helper()
 	for {
 		m := await[*events.Message](t, c)
@@ -130,7 +130,7 @@ func (c *client) text(t *testing.T) (*events.Message, string) {
 }
 
 // send sends a text to a chat and requires it to be acknowledged.
-func (c *client) send(t *testing.T, to types.JID, text string) whatsmeow.SendResponse {
+func (c *client) send(t testing.TB, to types.JID, text string) whatsmeow.SendResponse {
 	t.Helper()
 	r, err := c.SendMessage(within(t), to.ToNonAD(), whatsapptest.TextMessage(text))
 	require.NoError(t, err)
