@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"go.mau.fi/whatsmeow/store"
@@ -80,34 +81,27 @@ func (d *database) probe(ctx context.Context, now time.Time) error {
 	return err
 }
 
-// newKeys makes a device that is not linked yet. onError is told of the first
-// error of the database.
-func (d *database) newKeys(onError func(error)) *store.Device {
-	keys := d.keys.NewDevice()
-	keys.Container = &container{database: d, onError: onError}
-	return keys
+// newKeys makes keys that are not linked yet. onError is told when the
+// database fails.
+func (d *database) newKeys(onError func(error)) (*store.Device, *container) {
+	keys, c := d.keys.NewDevice(), &container{database: d, onError: onError}
+	keys.Container = c
+	return keys, c
 }
 
-// loadKeys finds a linked device; nil when there is none.
-func (d *database) loadKeys(ctx context.Context, jid types.JID, onError func(error)) (*store.Device, error) {
+// loadKeys finds the keys of a linked device; nil when there are none.
+func (d *database) loadKeys(ctx context.Context, jid types.JID, onError func(error)) (*store.Device, *container, error) {
 	keys, err := d.keys.GetDevice(ctx, jid)
 	if err != nil || keys == nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return keys, d.wrap(ctx, keys, onError)
+	c := &container{database: d, onError: onError}
+	return keys, c, c.wrap(ctx, keys)
 }
 
-// wrap puts a [device] between whatsmeow and the database.
-func (d *database) wrap(ctx context.Context, keys *store.Device, onError func(error)) error {
-	inner := sqlstore.NewSQLStore(d.keys, *keys.ID)
-	dev := newDevice(inner, inner.JID, d.keys.LIDMap, d.cache, onError)
-	if err := d.readPending(ctx, dev); err != nil {
-		return err
-	}
-	keys.SetAllStores(dev)
-	keys.LIDs = d.keys.LIDMap
-	keys.Container = &container{database: d, onError: onError}
-	return nil
+// eraseKeys deletes the keys of a device.
+func (d *database) eraseKeys(ctx context.Context, jid types.JID) error {
+	return d.keys.DeleteDevice(ctx, &store.Device{ID: &jid})
 }
 
 // readPending finds what an earlier process left: messages whose handler has
@@ -144,28 +138,42 @@ func (d *database) readPending(ctx context.Context, dev *device) error {
 	return nil
 }
 
-// A container stores devices for whatsmeow and sees to it that one that has
-// just been linked is wrapped like the others.
+// A container stores one device for whatsmeow, and sees to it that one that
+// has just been linked gets a [device] like the others.
 type container struct {
 	*database
 	onError func(error)
+	device  atomic.Pointer[device] // nil until linked
 }
 
-// PutDevice saves the keys of a device.
+// wrap puts a [device] between whatsmeow and the database.
+func (c *container) wrap(ctx context.Context, keys *store.Device) error {
+	inner := sqlstore.NewSQLStore(c.keys, *keys.ID)
+	dev := newDevice(inner, inner.JID, c.keys.LIDMap, c.cache, c.onError)
+	if err := c.readPending(ctx, dev); err != nil {
+		return err
+	}
+	keys.SetAllStores(dev)
+	keys.LIDs = c.keys.LIDMap
+	keys.Container = c
+	c.device.Store(dev)
+	return nil
+}
+
+// PutDevice saves the keys.
 func (c *container) PutDevice(ctx context.Context, keys *store.Device) error {
-	fresh := !keys.Initialized
 	if err := c.keys.PutDevice(ctx, keys); err != nil {
 		return err
 	}
-	if fresh {
-		return c.wrap(ctx, keys, c.onError)
+	if c.device.Load() == nil {
+		return c.wrap(ctx, keys)
 	}
 	return nil
 }
 
-// DeleteDevice deletes the keys of a device: it was unlinked.
+// DeleteDevice deletes the keys: the device was unlinked.
 func (c *container) DeleteDevice(ctx context.Context, keys *store.Device) error {
-	if dev, ok := keys.Sessions.(*device); ok {
+	if dev := c.device.Load(); dev != nil {
 		dev.journal.discard()
 	}
 	return c.keys.DeleteDevice(ctx, keys)

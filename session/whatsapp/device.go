@@ -229,7 +229,7 @@ func (d *device) GetManySessions(ctx context.Context, addresses []string) (map[s
 // that a slow answer holds up nobody's messages.
 func (d *device) PutManySessions(ctx context.Context, sessions map[string][]byte) error {
 	h := holderOf(ctx)
-	if h != nil && h.recipient != "" && !d.reaches(h.recipient, sessions) {
+	if h != nil && h.recipient != "" && !d.reaches(d.person(h.recipient), sessions) {
 		return errNoDevice
 	}
 	d.journal.change(func(c *changes) {

@@ -74,7 +74,7 @@ type holder struct {
 	// changes collects what a decryption writes until it has succeeded; nil
 	// for a send.
 	changes *changes
-	// recipient is the person that a send is for; sealed is set when its
+	// recipient is the Signal address that a send is for; sealed is set when its
 	// ciphertext exists, from when on it may have been sent.
 	recipient string
 	sealed    bool

@@ -1,0 +1,173 @@
+package whatsapp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"go.mau.fi/whatsmeow/socket"
+
+	"github.com/heypingr/pingr"
+)
+
+// Reconnect connects anew, whatever the reason that the link is down. It
+// returns [ErrNotLinked] when there is nothing to connect with: the session
+// must be linked.
+func (s *Session) Reconnect() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return ErrClosed
+	}
+	if s.line == nil || s.line.jid.Load() == nil || !s.applyLocked(input{kind: inputDial}) {
+		return fmt.Errorf("reconnect session: %w", ErrNotLinked)
+	}
+	s.failures = 0
+	s.dialAfter(0)
+	return nil
+}
+
+// dialAfter plans the next dial. The caller holds s.mu.
+func (s *Session) dialAfter(pause time.Duration) {
+	stop(s.redial)
+	s.attempt++
+	attempt := s.attempt
+	s.redial = time.AfterFunc(pause, func() { s.pool.run(func() { s.dial(attempt) }) })
+}
+
+// pause is how long to wait before the next dial: nothing the first time, then
+// twice as long each time, a little more or less so that many sessions do not
+// come at once. A refusal is not repeated at once.
+func (s *Session) pause(code int) time.Duration {
+	failures := s.failures
+	if code >= 400 && code < 500 {
+		failures = max(failures, 4)
+	}
+	if failures <= 1 {
+		return time.Duration(rand.Int64N(int64(s.pool.timing.backoff/5 + 1)))
+	}
+	pause := s.pool.timing.backoff << min(failures-2, 16)
+	pause = min(pause, s.pool.timing.backoffMax)
+	return pause*4/5 + time.Duration(rand.Int64N(int64(pause*2/5+1)))
+}
+
+// dial is one attempt to connect.
+func (s *Session) dial(attempt int) {
+	if s.pool.dials.Wait(s.pool.ctx) != nil {
+		return
+	}
+	s.mu.Lock()
+	l := s.line
+	if l == nil || s.closed || s.attempt != attempt || l.broken.Load() {
+		s.mu.Unlock()
+		return
+	}
+	stop(s.refusals.timer)
+	s.refusals.timer = nil
+	s.refusals.since = false
+	// Nobody promises that the login gets an answer.
+	s.redial = time.AfterFunc(s.pool.timing.login, func() {
+		s.lost(l, attempt, 0, "WhatsApp did not answer the login. It is tried again.")
+	})
+	s.mu.Unlock()
+	if err := l.dial(); err != nil {
+		s.lost(l, attempt, dialCode(err), "WhatsApp could not be reached. It is tried again.")
+	}
+}
+
+// dialCode is the HTTP status of a refused connection, 0 for any other error.
+func dialCode(err error) int {
+	var refused socket.ErrWithStatusCode
+	if errors.As(err, &refused) {
+		return refused.StatusCode
+	}
+	return 0
+}
+
+// lost says that the link of an attempt broke. attempt 0 means the present
+// one.
+func (s *Session) lost(l *line, attempt, code int, detail string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.line != l || attempt != 0 && s.attempt != attempt {
+		return
+	}
+	s.applyLocked(input{kind: inputLost, code: code, detail: detail})
+}
+
+// verify makes the round trip without which nothing counts as connected.
+func (s *Session) verify(l *line) {
+	s.mu.Lock()
+	attempt := s.attempt
+	s.mu.Unlock()
+	if !l.ping(s.pool.timing.ping) {
+		s.lost(l, attempt, 0, "WhatsApp did not answer. The connection is being made again.")
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.line != l || s.attempt != attempt || !s.applyLocked(input{kind: inputUp}) {
+		return
+	}
+	stop(s.redial)
+	s.failures = 0
+}
+
+// checkHealth finds a socket that went silent, and does again what failed.
+func (s *Session) checkHealth() {
+	s.mu.Lock()
+	s.drain()
+	l, attempt := s.line, s.attempt
+	silent := l != nil && s.record.State == pingr.SessionConnected && l.age() >= s.pool.timing.silence
+	s.mu.Unlock()
+	if !silent {
+		return
+	}
+	s.pool.run(func() {
+		if !l.ping(s.pool.timing.ping) {
+			s.lost(l, attempt, 0, "WhatsApp went silent. The connection is being made again.")
+		}
+	})
+}
+
+// databaseFailed stops a session whose keys cannot be written: what arrives
+// now could neither be remembered nor be acknowledged honestly.
+func (s *Session) databaseFailed(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l := s.line
+	if l == nil || l.broken.Swap(true) {
+		return
+	}
+	s.pool.log.Error("keys cannot be written; the session is stopped until they can", "session", s.id, "error", err)
+	s.applyLocked(input{kind: inputLost, detail: "The data directory cannot be written. Free space or repair it; the session comes back by itself."})
+}
+
+// checkDatabase brings a stopped session back once writing works.
+func (s *Session) checkDatabase() {
+	s.mu.Lock()
+	l := s.line
+	s.mu.Unlock()
+	if l == nil || !l.broken.Load() {
+		return
+	}
+	s.pool.run(func() {
+		ctx, cancel := context.WithTimeout(s.pool.ctx, effectTimeout)
+		defer cancel()
+		if s.pool.database.probe(ctx, s.pool.now()) != nil {
+			return
+		}
+		if dev := l.keys.device.Load(); dev != nil && !dev.recovered(ctx) {
+			return
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.line == l && l.broken.CompareAndSwap(true, false) {
+			s.pool.log.Info("keys can be written again", "session", s.id)
+			s.failures = 0
+			s.dialAfter(0)
+		}
+	})
+}

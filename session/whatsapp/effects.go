@@ -1,0 +1,151 @@
+package whatsapp
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/heypingr/pingr"
+)
+
+// An effect is something that a change makes others do. Effects of a session
+// happen in order, one at a time, outside of its lock.
+type effect struct {
+	record *pingr.SessionRecord
+	event  *pingr.Event
+}
+
+// effectTimeout bounds one effect.
+const effectTimeout = 10 * time.Second
+
+// enqueue adds an effect. The caller holds s.mu.
+func (s *Session) enqueue(e effect) {
+	// Of two records only the later one matters.
+	if n := len(s.effects); n > 0 && e.record != nil && s.effects[n-1].record != nil && !(s.draining && n == 1) {
+		s.effects[n-1] = e
+	} else {
+		s.effects = append(s.effects, e)
+	}
+	s.drain()
+}
+
+// drain starts the effects. The caller holds s.mu.
+func (s *Session) drain() {
+	if s.draining || len(s.effects) == 0 || s.closed {
+		return
+	}
+	s.draining = true
+	s.pool.run(func() {
+		for {
+			s.mu.Lock()
+			if len(s.effects) == 0 {
+				s.draining = false
+				s.mu.Unlock()
+				return
+			}
+			e := s.effects[0]
+			s.mu.Unlock()
+			err := s.perform(e)
+			s.mu.Lock()
+			if err != nil {
+				// The health check tries again.
+				s.pool.log.Error("session could not be saved or reported", "session", s.id, "error", err)
+				s.draining = false
+				s.mu.Unlock()
+				return
+			}
+			s.effects = s.effects[1:]
+			if e.event != nil {
+				s.record.Reported = e.event.Type == pingr.EventSessionDisconnected
+				record := s.record
+				s.effects = append(s.effects, effect{record: &record})
+			}
+			s.mu.Unlock()
+		}
+	})
+}
+
+func (s *Session) perform(e effect) error {
+	ctx, cancel := context.WithTimeout(context.Background(), effectTimeout)
+	defer cancel()
+	if e.event != nil {
+		if s.pool.config.Notify == nil {
+			return nil
+		}
+		s.mu.Lock()
+		account := s.record.Account
+		s.mu.Unlock()
+		return s.pool.config.Notify(ctx, account, *e.event)
+	}
+	if err := s.pool.registry.SaveSession(ctx, *e.record); err != nil {
+		return err
+	}
+	if s.pool.config.OnChange != nil {
+		s.pool.config.OnChange(*e.record)
+	}
+	return nil
+}
+
+// report sees to the events of SPEC section 6. The caller holds s.mu.
+func (s *Session) report(r report, before status, in input) {
+	switch r {
+	case reportSoon:
+		if s.overdue == nil && !s.reported() {
+			s.overdue = time.AfterFunc(s.pool.timing.report, s.reportLost)
+		}
+	case reportNow:
+		stop(s.overdue)
+		s.overdue = nil
+		// Tried again and ended in the same way: that is known already.
+		if s.reported() && before.reason == in.code {
+			return
+		}
+		s.disconnected(in.code, "terminal")
+	case reportUp:
+		stop(s.overdue)
+		s.overdue = nil
+		if s.reported() {
+			s.event(pingr.Event{Type: pingr.EventSessionConnected})
+		}
+	}
+}
+
+// reported is whether a session.disconnected was queued, or is about to be,
+// that no session.connected answers yet. The caller holds s.mu.
+func (s *Session) reported() bool {
+	for i := len(s.effects) - 1; i >= 0; i-- {
+		if e := s.effects[i].event; e != nil {
+			return e.Type == pingr.EventSessionDisconnected
+		}
+	}
+	return s.record.Reported
+}
+
+// reportLost reports a link that is not back in time.
+func (s *Session) reportLost() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.overdue == nil || s.closed {
+		return
+	}
+	s.overdue = nil
+	s.disconnected(s.record.Reason, "transient")
+}
+
+func (s *Session) disconnected(reason int, kind string) {
+	e := pingr.Event{Type: pingr.EventSessionDisconnected, Reason: reason, Kind: kind}
+	if reason == codeTempBan && !s.banEnds.IsZero() {
+		e.ExpiresAt = s.banEnds.UnixMilli()
+	}
+	s.event(e)
+}
+
+func (s *Session) event(e pingr.Event) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		id = uuid.New()
+	}
+	e.ID, e.Session, e.Timestamp = "evt_"+id.String(), s.id, s.pool.now().UnixMilli()
+	s.enqueue(effect{event: &e})
+}

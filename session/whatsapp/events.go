@@ -1,0 +1,172 @@
+package whatsapp
+
+import (
+	"errors"
+	"runtime/debug"
+	"strconv"
+	"time"
+
+	"go.mau.fi/whatsmeow/types"
+	"go.mau.fi/whatsmeow/types/events"
+
+	"github.com/heypingr/pingr"
+)
+
+// onEvent is what whatsmeow calls. Only for a message does the answer matter:
+// false leaves it unacknowledged. It must not block: everything that arrives
+// waits behind it.
+func (l *line) onEvent(evt any) (ok bool) {
+	s := l.session
+	defer func() {
+		if r := recover(); r != nil {
+			// whatsmeow would take a panic for success.
+			s.pool.log.Error("event handler panicked", "session", s.id, "stack", string(debug.Stack()))
+			if _, isMessage := evt.(*events.Message); isMessage {
+				s.refused()
+			}
+			ok = false
+		}
+	}()
+	switch e := evt.(type) {
+	case *events.Message:
+		return s.receive(l, e)
+	case *events.UndecryptableMessage:
+		if !e.IsUnavailable && e.DecryptFailMode != events.DecryptFailHide {
+			s.undecryptable.Add(1)
+		}
+	case *events.Receipt:
+		if e.Type == types.ReceiptTypeRetry {
+			s.retries.Add(1)
+		}
+	case *events.GroupInfo:
+		if e.Ephemeral != nil {
+			s.setTimer(l.ctx, e.JID, e.Ephemeral.DisappearingTimer)
+		}
+	case *events.OfflineSyncCompleted:
+		s.caughtUp()
+	default:
+		l.onLinkEvent(evt)
+		l.onConnectionEvent(evt)
+	}
+	return true
+}
+
+// onLinkEvent handles what happens while linking.
+func (l *line) onLinkEvent(evt any) {
+	s := l.session
+	switch e := evt.(type) {
+	case *events.QR:
+		s.codesArrived(l, e.Codes)
+	case *events.QRScannedWithoutMultidevice:
+		s.apply(input{kind: inputStep, detail: "The phone's WhatsApp is too old to link devices. Update it, then scan again."})
+	case *events.PairPasskeyRequest, *events.PairPasskeyConfirmation, *events.PairPasskeyError:
+		s.linkOver(l, "WhatsApp asks for the account's passkey, which only its own apps can give. "+
+			"Turn the passkey off on the phone (Settings, Account, Passkeys), or link with a pairing code, then try again.")
+	case *events.PairError:
+		s.linkOver(l, "The phone scanned the code, but linking failed. Ask for a new QR code.")
+	case *events.PairSuccess:
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.line == l {
+			s.applyLocked(input{kind: inputPaired})
+		}
+	case *events.ManualLoginReconnect:
+		// After linking WhatsApp closes, and the first login follows.
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.line == l {
+			s.dialAfter(0)
+		}
+	}
+}
+
+// onConnectionEvent handles the ups and downs of a linked session.
+func (l *line) onConnectionEvent(evt any) {
+	s := l.session
+	switch e := evt.(type) {
+	case *events.Connected:
+		s.pool.run(func() { s.verify(l) })
+	case *events.Disconnected:
+		// A late word about an earlier connection counts nothing.
+		if !l.client.IsConnected() {
+			s.lost(l, 0, 0, "")
+		}
+	case *events.ConnectFailure:
+		s.lost(l, 0, int(e.Reason), "WhatsApp refused the connection ("+strconv.Itoa(int(e.Reason))+"). It is tried again.")
+	case *events.LoggedOut:
+		code := int(e.Reason)
+		if _, known := ends[code]; !known {
+			code = codeLoggedOut
+		}
+		s.ended(l, code, "")
+	case *events.TemporaryBan:
+		detail := ""
+		s.mu.Lock()
+		s.banEnds = time.Time{}
+		if e.Expire > 0 {
+			s.banEnds = s.pool.now().Add(e.Expire)
+			detail = "WhatsApp banned the number until " + s.banEnds.UTC().Format("2006-01-02 15:04 UTC") + ". Reconnect then, and send less to people who did not write first."
+		}
+		s.mu.Unlock()
+		s.ended(l, codeTempBan, detail)
+	case *events.ClientOutdated:
+		s.ended(l, codeOutdated, "")
+	case *events.StreamReplaced:
+		s.ended(l, codeReplaced, "")
+	}
+}
+
+func (s *Session) ended(l *line, code int, detail string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.line == l {
+		stop(s.redial)
+		s.attempt++ // a dial that is planned is off
+		s.applyLocked(input{kind: inputEnded, code: code, detail: detail})
+	}
+}
+
+var errNobodyListens = errors.New("nobody listens")
+
+// refusals is what is known of messages that the handler did not take.
+type refusals struct {
+	since  bool // one was refused on the present connection
+	rounds int  // connections made for their sake
+	timer  *time.Timer
+}
+
+// refused plans to ask WhatsApp again for what was not acknowledged, which it
+// sends on the next connection only.
+func (s *Session) refused() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refusals.since = true
+	if s.refusals.timer != nil || s.closed || s.listening.Load() == nil {
+		return // Listen asks when it begins
+	}
+	pause := min(s.pool.timing.redeliver<<min(s.refusals.rounds, 16), redeliverMax)
+	s.refusals.rounds++
+	s.refusals.timer = time.AfterFunc(pause, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.refusals.timer = nil
+		s.askAgain()
+	})
+}
+
+// askAgain makes a connection for the sake of refused messages. The caller
+// holds s.mu.
+func (s *Session) askAgain() {
+	if s.record.State == pingr.SessionConnected && s.applyLocked(input{kind: inputDial}) {
+		s.dialAfter(0)
+	}
+}
+
+// caughtUp is called when everything that waited at WhatsApp was handled.
+func (s *Session) caughtUp() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.refusals.since {
+		s.refusals.rounds = 0
+	}
+}

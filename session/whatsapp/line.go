@@ -1,0 +1,121 @@
+package whatsapp
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/store"
+	"go.mau.fi/whatsmeow/types"
+)
+
+// A line is one set of keys and the whatsmeow client that uses them. It lives
+// through many connections, and ends with the keys.
+type line struct {
+	session  *Session
+	keys     *container
+	client   *whatsmeow.Client
+	lastRead atomic.Int64              // Unix nanoseconds
+	broken   atomic.Bool               // the database failed
+	jid      atomic.Pointer[types.JID] // nil until linked
+
+	ctx    context.Context
+	cancel context.CancelFunc
+
+	// dialing serialises connecting and disconnecting; connection ends the
+	// present connection and is guarded by mu.
+	dialing    sync.Mutex
+	mu         sync.Mutex
+	connection context.CancelFunc
+}
+
+// newLine makes the client of a set of keys. It does not connect.
+func newLine(s *Session, device *store.Device, keys *container) *line {
+	l := &line{session: s, keys: keys}
+	l.ctx, l.cancel = context.WithCancel(s.pool.ctx)
+	if device.ID != nil {
+		jid := *device.ID
+		l.jid.Store(&jid)
+	}
+	c := whatsmeow.NewClient(device, nil)
+	// The session connects again itself: whatsmeow would go on for ever, and
+	// does not see a login that gets no answer.
+	c.EnableAutoReconnect = false
+	c.DisableLoginAutoReconnect = true
+	// Receipts only after the handler; what it refused is decrypted again.
+	c.SynchronousAck = true
+	c.EnableDecryptedEventBuffer = true
+	// A message that cannot be read is asked for from our own phone too; a
+	// reply that cannot be read can be sent again even after a restart.
+	c.AutomaticMessageRerequestFromPhone = true
+	c.UseRetryMessageStore = true
+	c.SetMaxParallelRetryReceiptHandling(1)
+	c.ManualHistorySyncDownload = true
+	c.BackgroundEventCtx = l.ctx
+	web := s.pool.target.client(&l.lastRead)
+	c.SetPreLoginHTTPClient(web)
+	c.SetWebsocketHTTPClient(web)
+	c.SetMediaHTTPClient(web)
+	c.PrePairCallback = l.onPair
+	c.AddEventHandlerWithSuccessStatus(l.onEvent)
+	l.client = c
+	return l
+}
+
+// dial connects, after hanging up if need be. It returns when the handshake is
+// done; what follows comes as events.
+func (l *line) dial() error {
+	l.hangUp()
+	l.dialing.Lock()
+	defer l.dialing.Unlock()
+	ctx, cancel := context.WithCancel(l.ctx)
+	l.mu.Lock()
+	l.connection = cancel
+	l.mu.Unlock()
+	return l.client.ConnectContext(ctx)
+}
+
+// hangUp disconnects and gives up a dial that is under way. What was being
+// handled is not acknowledged.
+func (l *line) hangUp() {
+	l.mu.Lock()
+	if l.connection != nil {
+		l.connection()
+		l.connection = nil
+	}
+	l.mu.Unlock()
+	l.dialing.Lock()
+	defer l.dialing.Unlock()
+	l.client.Disconnect()
+}
+
+// end hangs up for good.
+func (l *line) end() {
+	l.cancel()
+	l.hangUp()
+	if dev := l.keys.device.Load(); dev != nil {
+		_ = dev.journal.flush(context.Background())
+		dev.journal.discard()
+	}
+}
+
+// ping makes one round trip.
+func (l *line) ping(timeout time.Duration) bool {
+	ctx, cancel := context.WithTimeout(l.ctx, timeout)
+	defer cancel()
+	answered, _ := l.client.DangerousInternals().SendKeepAlive(ctx)
+	// A connection that ends "answers" all that wait.
+	return answered && l.client.IsConnected() && l.client.IsLoggedIn()
+}
+
+// age is how long ago the last bytes arrived.
+func (l *line) age() time.Duration { return time.Since(time.Unix(0, l.lastRead.Load())) }
+
+// clockOffset is how far WhatsApp's clock is ahead of ours. whatsmeow notes it
+// at login and shows it only inside the id of an unified session, which is
+// WhatsApp's time plus three days within the week, in milliseconds.
+func (l *line) clockOffset() time.Duration {
+	return offsetFrom(l.client.DangerousInternals().GetUnifiedSessionID(), time.Now())
+}

@@ -1,0 +1,311 @@
+package whatsapp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	signallog "go.mau.fi/libsignal/logger"
+	"go.mau.fi/whatsmeow/store"
+	"golang.org/x/time/rate"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/heypingr/pingr"
+)
+
+var (
+	// ErrNoSession: there is no session of that id.
+	ErrNoSession = errors.New("no such session")
+	// ErrExists: there is one already.
+	ErrExists = errors.New("session exists")
+	// ErrLinked: the session is linked, so that it cannot be linked now.
+	ErrLinked = errors.New("session is linked already")
+	// ErrNotLinked: the session has to be linked first.
+	ErrNotLinked = errors.New("session is not linked")
+	// ErrClosed: the pool was closed or the session removed.
+	ErrClosed = errors.New("session closed")
+)
+
+// A Pool is all sessions of a process. Open makes one. Its methods are safe
+// for concurrent use.
+type Pool struct {
+	config   Config
+	timing   timing
+	target   *target
+	database *database
+	registry Registry
+	log      *slog.Logger
+	now      func() time.Time
+	dials    *rate.Limiter
+
+	ctx     context.Context
+	cancel  context.CancelFunc
+	work    sync.WaitGroup
+	untrust func()
+
+	mu       sync.RWMutex
+	sessions map[string]*Session
+	closed   bool
+}
+
+// Open opens the file of keys, restores all sessions of the registry and
+// begins to connect them. It fails when the directory, the registry or the
+// endpoint is of no use, never because WhatsApp is out of reach.
+func Open(ctx context.Context, c Config) (*Pool, error) {
+	if c.Dir == "" {
+		return nil, errors.New("open sessions: no directory is given")
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	quietLibraries()
+	target, err := c.Endpoint.check()
+	if err != nil {
+		return nil, fmt.Errorf("open sessions: %w", err)
+	}
+	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("open sessions: %w", err)
+	}
+	release, err := target.claimTrust()
+	if err != nil {
+		return nil, fmt.Errorf("open sessions: %w", err)
+	}
+	database, err := openDatabase(ctx, c.Dir)
+	if err != nil {
+		release()
+		return nil, fmt.Errorf("open keys: %w", err)
+	}
+	p := &Pool{
+		config: c, timing: c.timing.withDefaults(), target: target, database: database,
+		registry: c.Registry, log: c.Log, now: c.Now, untrust: release,
+		// A process with many sessions must not look like an attack when it
+		// starts or when the network comes back.
+		dials:    rate.NewLimiter(20, 8),
+		sessions: make(map[string]*Session),
+	}
+	p.ctx, p.cancel = context.WithCancel(context.Background())
+	if err := p.restore(ctx); err != nil {
+		p.cancel()
+		p.work.Wait()
+		return nil, errors.Join(fmt.Errorf("restore sessions: %w", err), p.free())
+	}
+	p.run(p.watch)
+	return p, nil
+}
+
+// restore makes the sessions of the registry and connects those that are
+// linked.
+func (p *Pool) restore(ctx context.Context) error {
+	if p.registry == nil {
+		own, err := newOwnRegistry(ctx, p.database)
+		if err != nil {
+			return err
+		}
+		p.registry = own
+	}
+	records, err := p.registry.Sessions(ctx)
+	if err != nil {
+		return err
+	}
+	for _, record := range records {
+		s, err := newSession(ctx, p, record)
+		if err != nil {
+			return err
+		}
+		p.sessions[record.ID] = s
+	}
+	for _, s := range p.sessions {
+		s.start()
+	}
+	return nil
+}
+
+// quietLibraries sets what is one for the whole process: the name that the
+// phone shows for us, and silence instead of libsignal's lines on stdout,
+// which tell of expected failures and name people.
+var quietLibraries = sync.OnceFunc(func() {
+	store.DeviceProps.Os = proto.String("Pingr")
+	var silent signallog.Loggable = silence{}
+	signallog.Setup(&silent)
+})
+
+type silence struct{}
+
+func (silence) Debug(string, string)   {}
+func (silence) Info(string, string)    {}
+func (silence) Warning(string, string) {}
+func (silence) Error(string, string)   {}
+func (silence) Configure(string)       {}
+
+var validID = regexp.MustCompile(`^[a-z0-9_-]{3,64}$`)
+
+// Add adds a session and begins to link it. The record needs an ID; State and
+// what only a link can tell are overwritten. It returns [ErrExists] if the id
+// is taken.
+func (p *Pool) Add(ctx context.Context, record pingr.SessionRecord) (*Session, error) {
+	if !validID.MatchString(record.ID) {
+		return nil, fmt.Errorf("add session: id %q is not 3 to 64 of a-z, 0-9, _ and -", record.ID)
+	}
+	record.State, record.Reason, record.Detail = pingr.SessionPairing, 0, ""
+	record.Device, record.Phone, record.Reported = "", "", false
+	if record.CreatedAt.IsZero() {
+		record.CreatedAt = p.now()
+	}
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		return nil, ErrClosed
+	}
+	if p.sessions[record.ID] != nil {
+		p.mu.Unlock()
+		return nil, fmt.Errorf("add session: %w", ErrExists)
+	}
+	s, err := newSession(ctx, p, record)
+	if err == nil {
+		p.sessions[record.ID] = s
+	}
+	p.mu.Unlock()
+	if err != nil {
+		return nil, fmt.Errorf("add session: %w", err)
+	}
+	if err := p.registry.SaveSession(ctx, record); err != nil {
+		p.mu.Lock()
+		delete(p.sessions, record.ID)
+		p.mu.Unlock()
+		s.close()
+		return nil, fmt.Errorf("add session: %w", err)
+	}
+	return s, s.Link()
+}
+
+// Get finds a session.
+func (p *Pool) Get(id string) (*Session, bool) {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	s, ok := p.sessions[id]
+	return s, ok
+}
+
+// List returns all sessions, by id.
+func (p *Pool) List() []*Session {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	all := make([]*Session, 0, len(p.sessions))
+	for _, s := range p.sessions {
+		all = append(all, s)
+	}
+	slices.SortFunc(all, func(a, b *Session) int { return strings.Compare(a.id, b.id) })
+	return all
+}
+
+// Remove unlinks a session at WhatsApp, if WhatsApp can be reached within ctx
+// and a few seconds, and forgets it and its keys.
+func (p *Pool) Remove(ctx context.Context, id string) error {
+	s, ok := p.Get(id)
+	if !ok {
+		return fmt.Errorf("remove session: %w", ErrNoSession)
+	}
+	if err := s.unlink(ctx); err != nil {
+		p.log.Warn("session could not be unlinked at WhatsApp; it is forgotten here", "session", id)
+	}
+	p.mu.Lock()
+	delete(p.sessions, id)
+	p.mu.Unlock()
+	s.close()
+	err := s.eraseKeys(ctx)
+	err = errors.Join(err, p.database.forgetTimers(ctx, id), p.registry.DeleteSession(ctx, id))
+	if err != nil {
+		return fmt.Errorf("remove session: %w", err)
+	}
+	return nil
+}
+
+// Reconnect connects a session anew.
+func (p *Pool) Reconnect(id string) error {
+	s, ok := p.Get(id)
+	if !ok {
+		return fmt.Errorf("reconnect session: %w", ErrNoSession)
+	}
+	return s.Reconnect()
+}
+
+// Undecryptable counts the messages that could not be read when they first
+// arrived, of all sessions since Open. WhatsApp is asked for each of them
+// again.
+func (p *Pool) Undecryptable() uint64 {
+	var n uint64
+	for _, s := range p.List() {
+		n += s.Undecryptable()
+	}
+	return n
+}
+
+// Close disconnects all sessions and returns when nothing of the pool runs any
+// more. Listen returns [ErrClosed].
+func (p *Pool) Close() error {
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		return nil
+	}
+	p.closed = true
+	p.mu.Unlock()
+	var all sync.WaitGroup
+	for _, s := range p.List() {
+		all.Go(s.close)
+	}
+	all.Wait()
+	p.cancel()
+	p.work.Wait()
+	return p.free()
+}
+
+// free gives back what Open took.
+func (p *Pool) free() error {
+	err := p.database.close()
+	p.untrust()
+	return err
+}
+
+// run runs f in a goroutine that Close waits for.
+func (p *Pool) run(f func()) {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	if !p.closed {
+		p.work.Go(f)
+	}
+}
+
+// watch is the pool's one health check: it looks after all sessions in turn.
+func (p *Pool) watch() {
+	health, probe := time.NewTicker(p.timing.health), time.NewTicker(p.timing.probe)
+	defer health.Stop()
+	defer probe.Stop()
+	for {
+		select {
+		case <-p.ctx.Done():
+			return
+		case <-health.C:
+			for _, s := range p.List() {
+				s.checkHealth()
+			}
+		case <-probe.C:
+			for _, s := range p.List() {
+				s.checkDatabase()
+			}
+		}
+	}
+}
+
+var _ io.Closer = (*Pool)(nil)

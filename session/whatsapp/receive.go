@@ -1,0 +1,147 @@
+package whatsapp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.mau.fi/whatsmeow/types"
+	"go.mau.fi/whatsmeow/types/events"
+
+	"github.com/heypingr/pingr"
+)
+
+// ErrListening is returned by a second Listen at the same time.
+var ErrListening = errors.New("already listening")
+
+type listener struct {
+	ctx    context.Context
+	handle pingr.Handler
+}
+
+// Listen implements [pingr.Session]. It goes on through lost connections,
+// logouts and linking anew, and ends with ctx or, with [ErrClosed], when the
+// session is removed or its pool closed. A second Listen at the same time
+// returns [ErrListening].
+func (s *Session) Listen(ctx context.Context, handle pingr.Handler) error {
+	me := &listener{ctx, handle}
+	if !s.listening.CompareAndSwap(nil, me) {
+		return ErrListening
+	}
+	defer s.listening.Store(nil)
+	s.mu.Lock()
+	if s.refusals.since && s.refusals.timer == nil {
+		s.askAgain()
+	}
+	s.mu.Unlock()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-s.done:
+		return ErrClosed
+	}
+}
+
+// receive hands one message to the handler and reports whether it may be
+// acknowledged.
+func (s *Session) receive(l *line, e *events.Message) bool {
+	ctx := l.ctx
+	if l.broken.Load() {
+		return false
+	}
+	if err := s.keepHistory(ctx, l, e); err != nil {
+		s.pool.log.Debug("names from the phone's history were not kept", "session", s.id)
+	}
+	text, ok := personText(e)
+	if !ok {
+		s.learnSettings(ctx, e)
+		return true
+	}
+	m, err := s.message(ctx, l, e, text)
+	if err == nil {
+		s.learnTimer(ctx, e, text)
+		if text.text == "" {
+			return true
+		}
+		err = s.hand(m)
+	}
+	if err != nil {
+		if !errors.Is(err, errNobodyListens) {
+			s.pool.log.Warn("message was not taken; it is asked for again", "session", s.id)
+		}
+		s.refused()
+		return false
+	}
+	return true
+}
+
+// hand calls the handler. A panic in it is caught by onEvent.
+func (s *Session) hand(m pingr.Message) error {
+	to := s.listening.Load()
+	if to == nil {
+		return errNobodyListens
+	}
+	return to.handle(to.ctx, m)
+}
+
+// message says in our words who wrote what.
+func (s *Session) message(ctx context.Context, l *line, e *events.Message, text written) (pingr.Message, error) {
+	sender := e.Info.Sender.ToNonAD()
+	number, lid, err := s.names(ctx, sender, e.Info.SenderAlt.ToNonAD())
+	if err != nil {
+		return pingr.Message{}, err
+	}
+	m := pingr.Message{
+		ID:      e.Info.ID,
+		Chat:    e.Info.Chat.ToNonAD().String(),
+		Sender:  sender.String(),
+		Phone:   number.User,
+		Type:    text.kind,
+		Text:    text.text,
+		Time:    e.Info.Timestamp,
+		Arrived: time.Now().Add(l.clockOffset()),
+	}
+	if !lid.IsEmpty() {
+		m.LID = lid.String()
+	}
+	if !m.InGroup() {
+		m.Chat = m.Sender
+	}
+	return m, nil
+}
+
+// names finds a person's number and LID. Either may stay empty; the digits of
+// a LID are never a number.
+func (s *Session) names(ctx context.Context, jid, alt types.JID) (number, lid types.JID, err error) {
+	for _, j := range []types.JID{jid, alt} {
+		switch j.Server {
+		case types.DefaultUserServer:
+			number = j
+		case types.HiddenUserServer:
+			lid = j
+		}
+	}
+	lids := s.pool.database.keys.LIDMap
+	switch {
+	case number.IsEmpty() && !lid.IsEmpty():
+		number, err = lids.GetPNForLID(ctx, lid)
+	case lid.IsEmpty() && !number.IsEmpty():
+		lid, err = lids.GetLIDForPN(ctx, number)
+	}
+	if err != nil {
+		return number, lid, fmt.Errorf("resolve sender: %w", err)
+	}
+	return number.ToNonAD(), lid.ToNonAD(), nil
+}
+
+// keepHistory takes from the phone's history only the names of people, which
+// the first bundle carries; chats are not fetched at all.
+func (s *Session) keepHistory(ctx context.Context, l *line, e *events.Message) error {
+	history := e.Message.GetProtocolMessage().GetHistorySyncNotification()
+	if history == nil || !e.Info.IsFromMe || len(history.GetInitialHistBootstrapInlinePayload()) == 0 {
+		return nil
+	}
+	_, err := l.client.DownloadHistorySync(ctx, history, true)
+	return err
+}

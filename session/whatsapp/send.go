@@ -1,0 +1,178 @@
+package whatsapp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/proto/waE2E"
+	"go.mau.fi/whatsmeow/socket"
+	"go.mau.fi/whatsmeow/types"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/heypingr/pingr"
+)
+
+// MaxText is the longest text that can be sent, in characters.
+const MaxText = 4096
+
+// Send implements [pingr.Session]. One message of a session is under way at a
+// time, others wait; each waits for WhatsApp's answer 20 seconds at most, then
+// it is unknown.
+func (s *Session) Send(ctx context.Context, m pingr.Outgoing) error {
+	to, err := recipient(m)
+	if err != nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		return notNow(ctx.Err())
+	}
+	l := s.connectedLine()
+	if l == nil {
+		return pingr.ErrSessionUnavailable
+	}
+	select {
+	case s.sending <- struct{}{}:
+		defer func() { <-s.sending }()
+	case <-ctx.Done():
+		return notNow(ctx.Err())
+	}
+	dev := l.keys.device.Load()
+	if s.connectedLine() != l || dev == nil {
+		return pingr.ErrSessionUnavailable
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*s.pool.timing.send)
+	defer cancel()
+	h := &holder{persons: dev.persons}
+	defer h.drop()
+	if to.Server != types.GroupServer {
+		h.recipient = to.SignalAddress().String()
+	}
+	text := strings.ToValidUTF8(m.Text, "\uFFFD")
+	_, err = l.client.SendMessage(withHolder(ctx, h), to, content(text, s.timer(ctx, to)),
+		whatsmeow.SendRequestExtra{ID: m.ID, Timeout: s.pool.timing.send})
+	return sendError(err, h.sealed)
+}
+
+// connectedLine returns the line of a session that is connected, or nil.
+func (s *Session) connectedLine() *line {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.record.State != pingr.SessionConnected || s.closed {
+		return nil
+	}
+	return s.line
+}
+
+// recipient checks a message and returns whom it is for.
+func recipient(m pingr.Outgoing) (types.JID, error) {
+	switch n := utf8.RuneCountInString(m.Text); {
+	case m.ID == "":
+		return types.JID{}, fmt.Errorf("%w: no message id", pingr.ErrNotSent)
+	case n == 0:
+		return types.JID{}, fmt.Errorf("%w: no text", pingr.ErrNotSent)
+	case n > MaxText:
+		return types.JID{}, fmt.Errorf("%w: text has %d characters, at most %d fit", pingr.ErrNotSent, n, MaxText)
+	}
+	user, _, isJID := strings.Cut(m.To, "@")
+	to, err := types.ParseJID(m.To)
+	if !isJID || err != nil || to.User == "" || to.User != user {
+		return types.JID{}, fmt.Errorf("%w: recipient is not a bare JID", pingr.ErrNotSent)
+	}
+	switch to.Server {
+	case types.DefaultUserServer, types.HiddenUserServer, types.GroupServer:
+		return to, nil
+	}
+	return types.JID{}, fmt.Errorf("%w: recipient is neither a person nor a group", pingr.ErrNotSent)
+}
+
+// content is a text message that disappears after the chat's timer.
+func content(text string, seconds uint32) *waE2E.Message {
+	if seconds == 0 {
+		return &waE2E.Message{Conversation: proto.String(text)}
+	}
+	return &waE2E.Message{ExtendedTextMessage: &waE2E.ExtendedTextMessage{
+		Text:        proto.String(text),
+		ContextInfo: &waE2E.ContextInfo{Expiration: proto.Uint32(seconds)},
+	}}
+}
+
+// notNow marks an error as one before which nothing went out.
+func notNow(err error) error { return fmt.Errorf("%w: %w", pingr.ErrSessionUnavailable, err) }
+
+// sendError says what became of a message. sealed is whether its ciphertext
+// was made: before that nothing can have gone out.
+func sendError(err error, sealed bool) error {
+	if err == nil {
+		return nil
+	}
+	if code, ok := serverCode(err); ok {
+		return refusal(code, sealed)
+	}
+	if sealed {
+		// There was no socket to write to when the message was ready. Unwrapped
+		// the same errors come from whatsmeow's second try, after the connection
+		// broke under the first.
+		for _, closed := range []error{whatsmeow.ErrNotConnected, socket.ErrSocketClosed} {
+			if err != closed && errors.Is(err, closed) { //nolint:errorlint // see above
+				return notNow(whatsmeow.ErrNotConnected)
+			}
+		}
+		return fmt.Errorf("send: no answer: %w", plain(err))
+	}
+	var iq *whatsmeow.IQError
+	switch {
+	case errors.As(err, &iq) && iq.Code >= 400 && iq.Code < 500:
+		return refusal(iq.Code, false)
+	case errors.Is(err, errNoDevice):
+		return notNow(errNoDevice)
+	case strings.HasPrefix(err.Error(), "no LID found for"):
+		return fmt.Errorf("%w: the number is not on WhatsApp", pingr.ErrNotSent)
+	}
+	return notNow(plain(err))
+}
+
+// serverCode is the code of an answer that refuses a message.
+func serverCode(err error) (int, bool) {
+	if !errors.Is(err, whatsmeow.ErrServerReturnedError) {
+		return 0, false
+	}
+	var code int
+	_, scanErr := fmt.Sscanf(strings.TrimPrefix(err.Error(), whatsmeow.ErrServerReturnedError.Error()), "%d", &code)
+	return code, scanErr == nil
+}
+
+// refusal is the meaning of a code. 463 is WhatsApp's limit on writing to
+// people who did not write first: repeating it makes it worse.
+func refusal(code int, sealed bool) error {
+	switch {
+	case code == 408 || code == 429:
+		return fmt.Errorf("%w: WhatsApp answered %d", pingr.ErrSessionUnavailable, code)
+	case code >= 400 && code < 500:
+		return fmt.Errorf("%w: WhatsApp answered %d", pingr.ErrNotSent, code)
+	case sealed:
+		return fmt.Errorf("send: WhatsApp answered %d", code)
+	}
+	return fmt.Errorf("%w: WhatsApp answered %d", pingr.ErrSessionUnavailable, code)
+}
+
+// plain keeps what tells errors apart and drops words, in which whatsmeow
+// names people.
+func plain(err error) error {
+	for _, known := range []error{
+		context.Canceled, context.DeadlineExceeded,
+		whatsmeow.ErrMessageTimedOut, whatsmeow.ErrIQTimedOut, whatsmeow.ErrNotConnected, whatsmeow.ErrNotLoggedIn,
+	} {
+		if errors.Is(err, known) {
+			return known
+		}
+	}
+	var gone *whatsmeow.DisconnectedError
+	if errors.As(err, &gone) {
+		return errors.New("the connection broke")
+	}
+	return errors.New("failed inside the WhatsApp client")
+}

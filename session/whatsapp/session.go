@@ -1,0 +1,294 @@
+package whatsapp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.mau.fi/whatsmeow/types"
+
+	"github.com/heypingr/pingr"
+)
+
+// A Session is one linked number, or one that waits for its phone. It belongs
+// to a [Pool]. Its methods are safe for concurrent use.
+type Session struct {
+	pool *Pool
+	id   string
+
+	listening atomic.Pointer[listener]
+	sending   chan struct{} // holds a token while a send is under way
+
+	undecryptable atomic.Uint64
+	retries       atomic.Uint64
+
+	mu        sync.Mutex
+	record    pingr.SessionRecord
+	line      *line // nil without keys
+	closed    bool
+	done      chan struct{}
+	qr        QR
+	codes     []string // the rest of the round
+	round     *time.Timer
+	roundEnds time.Time // not before
+	attempt   int       // number of the latest dial
+	failures  int       // dials in vain since the last connection
+	redial    *time.Timer
+	overdue   *time.Timer // reports the disconnect
+	banEnds   time.Time   // of the last temporary ban
+	refusals  refusals
+	timers    map[string]uint32 // disappearing timers by chat, seconds
+
+	effects  []effect
+	draining bool
+	watchers map[chan Snapshot]struct{}
+}
+
+var _ pingr.Session = (*Session)(nil)
+
+// A QR is the code that a phone scans to link the session.
+type QR struct {
+	Code      string
+	ExpiresAt time.Time
+}
+
+// A Snapshot is a session at one moment.
+type Snapshot struct {
+	Record pingr.SessionRecord
+	// QR is zero unless the session is pairing and has a code.
+	QR QR
+}
+
+// newSession makes a session of a record and loads its keys, if it has any.
+func newSession(ctx context.Context, p *Pool, record pingr.SessionRecord) (*Session, error) {
+	s := &Session{
+		pool: p, id: record.ID, record: record,
+		sending:  make(chan struct{}, 1),
+		done:     make(chan struct{}),
+		watchers: make(map[chan Snapshot]struct{}),
+	}
+	var err error
+	if s.timers, err = p.database.timers(ctx, s.id); err != nil {
+		return nil, err
+	}
+	if record.Device == "" {
+		return s, nil
+	}
+	jid, err := types.ParseJID(record.Device)
+	if err != nil {
+		return nil, fmt.Errorf("session %s: its device is not a JID", s.id)
+	}
+	device, keys, err := p.database.loadKeys(ctx, jid, s.databaseFailed)
+	if err != nil {
+		return nil, fmt.Errorf("session %s: load keys: %w", s.id, err)
+	}
+	if device != nil {
+		s.line = newLine(s, device, keys)
+	}
+	return s, nil
+}
+
+// start begins what the record of an earlier process leaves to do.
+func (s *Session) start() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.line != nil:
+		if s.record.State == pingr.SessionPairing {
+			s.record.State = pingr.SessionConnecting // it crashed right after
+		}
+		s.applyLocked(input{kind: inputDial})
+		s.dialAfter(0)
+	case s.record.State == pingr.SessionPairing:
+		s.applyLocked(input{kind: inputLinkOver, detail: "Pingr was restarted while linking. Ask for a new QR code."})
+	case s.record.Device != "":
+		// The record outlived its keys.
+		s.record.State = pingr.SessionConnecting
+		s.applyLocked(input{kind: inputEnded, code: codeLoggedOut})
+	}
+}
+
+// ID is the session's id, which survives every logout.
+func (s *Session) ID() string { return s.id }
+
+// Record returns where the session stands.
+func (s *Session) Record() pingr.SessionRecord {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.record
+}
+
+// Snapshot returns where the session stands and the QR to show, if any.
+func (s *Session) Snapshot() Snapshot {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return Snapshot{Record: s.record, QR: s.qr}
+}
+
+// Rename gives the session another name.
+func (s *Session) Rename(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.record.Name = name
+	s.changed(true)
+}
+
+// Changes returns a channel of snapshots: the present one, and one after each
+// change until ctx ends or the session is closed; then it is closed. Who reads
+// slowly misses what is outdated, never the latest.
+func (s *Session) Changes(ctx context.Context) <-chan Snapshot {
+	out := make(chan Snapshot, 1)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out <- Snapshot{Record: s.record, QR: s.qr}
+	if s.closed {
+		close(out)
+		return out
+	}
+	s.watchers[out] = struct{}{}
+	context.AfterFunc(ctx, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.unwatch(out)
+	})
+	return out
+}
+
+func (s *Session) unwatch(w chan Snapshot) {
+	if _, ok := s.watchers[w]; ok {
+		delete(s.watchers, w)
+		close(w)
+	}
+}
+
+// Undecryptable counts the messages to the session that could not be read when
+// they first arrived; each was asked for again.
+func (s *Session) Undecryptable() uint64 { return s.undecryptable.Load() }
+
+// Retries counts the times that somebody could not read a message of ours and
+// asked for it again.
+func (s *Session) Retries() uint64 { return s.retries.Load() }
+
+// apply puts an input into the state machine and does what follows. It reports
+// whether the input meant anything.
+func (s *Session) apply(in input) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.applyLocked(in)
+}
+
+func (s *Session) applyLocked(in input) bool {
+	if s.closed {
+		return false
+	}
+	before := status{s.record.State, s.record.Reason, s.record.Detail}
+	after, out, ok := before.next(in)
+	if !ok {
+		return false
+	}
+	s.record.State, s.record.Reason, s.record.Detail = after.state, after.reason, after.detail
+	if after.state == pingr.SessionConnected {
+		s.record.ConnectedAt = s.pool.now()
+	}
+	if after.state != pingr.SessionPairing {
+		s.endRound()
+	}
+	l := s.line
+	if out.unlinked || after.state == pingr.SessionLinkExpired {
+		s.record.Device = ""
+	}
+	if out.hangUp && l != nil {
+		s.giveUp(l, s.record.Device == "")
+	}
+	if out.retry {
+		s.failures++
+		s.dialAfter(s.pause(in.code))
+	}
+	s.changed(true)
+	s.report(out.report, before, in)
+	if before.state != after.state {
+		s.pool.log.Info("session", "session", s.id, "state", string(after.state), "reason", after.reason)
+	}
+	return true
+}
+
+// giveUp hangs up; a line whose keys are of no use any more ends.
+func (s *Session) giveUp(l *line, forGood bool) {
+	if forGood {
+		s.line = nil
+	}
+	s.pool.run(func() {
+		if !forGood {
+			l.hangUp()
+			return
+		}
+		l.end()
+		if jid := l.jid.Load(); jid != nil {
+			if err := s.pool.database.eraseKeys(context.Background(), *jid); err != nil {
+				s.pool.log.Error("keys of an unlinked device remain", "session", s.id, "error", err)
+			}
+		}
+	})
+}
+
+// changed tells the watchers and, if save, the registry.
+func (s *Session) changed(save bool) {
+	now := Snapshot{Record: s.record, QR: s.qr}
+	for w := range s.watchers {
+		select {
+		case <-w: // outdated
+		default:
+		}
+		w <- now
+	}
+	if save {
+		record := s.record
+		s.enqueue(effect{record: &record})
+	}
+}
+
+// close ends the session without unlinking it.
+func (s *Session) close() {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return
+	}
+	s.closed = true
+	close(s.done)
+	s.endRound()
+	stop(s.redial)
+	stop(s.overdue)
+	stop(s.refusals.timer)
+	for w := range s.watchers {
+		s.unwatch(w)
+	}
+	l := s.line
+	s.line = nil
+	s.mu.Unlock()
+	if l != nil {
+		l.end()
+	}
+}
+
+func stop(t *time.Timer) {
+	if t != nil {
+		t.Stop()
+	}
+}
+
+// eraseKeys deletes the keys of a session that is closed.
+func (s *Session) eraseKeys(ctx context.Context) error {
+	device := s.Record().Device
+	if device == "" {
+		return nil
+	}
+	jid, err := types.ParseJID(device)
+	if err != nil {
+		return errors.New("the device is not a JID")
+	}
+	return s.pool.database.eraseKeys(ctx, jid)
+}

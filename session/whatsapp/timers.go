@@ -1,0 +1,70 @@
+package whatsapp
+
+import (
+	"context"
+
+	"go.mau.fi/whatsmeow/proto/waE2E"
+	"go.mau.fi/whatsmeow/types"
+	"go.mau.fi/whatsmeow/types/events"
+)
+
+// Every message of a chat with a disappearing timer carries it, so that the
+// last message tells the chat's timer; a reply that did not carry it would
+// stay for ever in a chat that promises otherwise.
+
+// learnTimer notes the timer that a message carries.
+func (s *Session) learnTimer(ctx context.Context, e *events.Message, text written) {
+	if e.IsEphemeral && text.info == nil {
+		return // it has one, and does not say which
+	}
+	s.setTimer(ctx, e.Info.Chat, text.info.GetExpiration())
+}
+
+// learnSettings notes a timer that was changed without a text.
+func (s *Session) learnSettings(ctx context.Context, e *events.Message) {
+	p := e.Message.GetProtocolMessage()
+	if p.GetType() == waE2E.ProtocolMessage_EPHEMERAL_SETTING && p.EphemeralExpiration != nil {
+		s.setTimer(ctx, e.Info.Chat, p.GetEphemeralExpiration())
+	}
+}
+
+// setTimer notes a chat's timer in seconds, 0 for none. It is written only
+// when it changes, which is rare.
+func (s *Session) setTimer(ctx context.Context, chat types.JID, seconds uint32) {
+	name := s.chatName(ctx, chat)
+	s.mu.Lock()
+	if s.timers[name] == seconds {
+		s.mu.Unlock()
+		return
+	}
+	if seconds == 0 {
+		delete(s.timers, name)
+	} else {
+		s.timers[name] = seconds
+	}
+	s.mu.Unlock()
+	if err := s.pool.database.setTimer(ctx, s.id, name, seconds); err != nil {
+		// It is in memory, and the chat's next message brings it again.
+		s.pool.log.Warn("a disappearing timer was not stored", "session", s.id, "error", err)
+	}
+}
+
+// timer returns a chat's timer in seconds.
+func (s *Session) timer(ctx context.Context, chat types.JID) uint32 {
+	name := s.chatName(ctx, chat)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.timers[name]
+}
+
+// chatName is one name for a chat, however WhatsApp calls it: by LID where
+// that is known.
+func (s *Session) chatName(ctx context.Context, chat types.JID) string {
+	chat = chat.ToNonAD()
+	if chat.Server == types.DefaultUserServer {
+		if lid, err := s.pool.database.keys.LIDMap.GetLIDForPN(ctx, chat); err == nil && !lid.IsEmpty() {
+			chat = lid.ToNonAD()
+		}
+	}
+	return chat.String()
+}
