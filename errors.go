@@ -10,4 +10,7 @@ var (
 	ErrSessionUnavailable = errors.New("session unavailable")
 	// ErrGone: the endpoint wants no more of this event (HTTP 410).
 	ErrGone = errors.New("endpoint gone")
+	// ErrConflict: a Store holds another row under that name already, such as a
+	// trigger of the same session whose phrase normalises to the same.
+	ErrConflict = errors.New("conflict")
 )

@@ -1,0 +1,137 @@
+package memory
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/heypingr/pingr"
+)
+
+// event is a row of the queue.
+type event struct {
+	pingr.PendingEvent
+	leased   time.Time // until when
+	sequence int
+}
+
+// Enqueue implements [pingr.Events].
+func (s *Store) Enqueue(ctx context.Context, p pingr.PendingEvent) error {
+	if err := s.lock(ctx); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	s.enqueue(&p)
+	return nil
+}
+
+func (s *Store) enqueue(p *pingr.PendingEvent) {
+	if p == nil || s.events[p.Event.ID] != nil {
+		return
+	}
+	s.sequence++
+	s.events[p.Event.ID] = &event{PendingEvent: *p, sequence: s.sequence}
+}
+
+// Due implements [pingr.Events].
+func (s *Store) Due(ctx context.Context, l pingr.Lease, now time.Time, skip []string, limit int) ([]pingr.PendingEvent, error) {
+	if err := s.lock(ctx); err != nil {
+		return nil, err
+	}
+	defer s.mu.Unlock()
+	var due []*event
+	for _, row := range s.events {
+		if !row.Next.After(now) && !row.leased.After(now) && !slices.Contains(skip, row.Account) {
+			due = append(due, row)
+		}
+	}
+	slices.SortFunc(due, func(a, b *event) int {
+		return cmp.Or(a.Next.Compare(b.Next), cmp.Compare(a.sequence, b.sequence))
+	})
+	due = due[:min(len(due), max(limit, 0))]
+	pending := make([]pingr.PendingEvent, len(due))
+	for i, row := range due {
+		row.leased = l.Until
+		pending[i] = row.PendingEvent
+	}
+	return pending, nil
+}
+
+// Attempted implements [pingr.Events].
+func (s *Store) Attempted(ctx context.Context, id string, attempt int, next time.Time) error {
+	if err := s.lock(ctx); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	row := s.events[id]
+	switch {
+	case row == nil:
+	case next.IsZero():
+		delete(s.events, id)
+	default:
+		row.Attempt, row.Next, row.leased = attempt, next, time.Time{}
+	}
+	return nil
+}
+
+// LogDelivery implements [pingr.Events].
+func (s *Store) LogDelivery(ctx context.Context, d pingr.Delivery) error {
+	if err := s.lock(ctx); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	s.deliveries = append(s.deliveries, d)
+	return nil
+}
+
+// Deliveries returns up to limit rows of an account's delivery log from before
+// a time, newest first; a zero time starts at the newest.
+func (s *Store) Deliveries(ctx context.Context, account string, before time.Time, limit int) ([]pingr.Delivery, error) {
+	if err := s.lock(ctx); err != nil {
+		return nil, err
+	}
+	defer s.mu.Unlock()
+	var rows []pingr.Delivery
+	for _, d := range slices.Backward(s.deliveries) {
+		if d.Account == account && (before.IsZero() || d.At.Before(before)) {
+			rows = append(rows, d)
+		}
+	}
+	slices.SortStableFunc(rows, func(a, b pingr.Delivery) int { return b.At.Compare(a.At) })
+	return rows[:min(len(rows), max(limit, 0))], nil
+}
+
+// Purge implements [pingr.Events].
+func (s *Store) Purge(ctx context.Context, now, keys, deliveries time.Time) (int, error) {
+	if err := s.lock(ctx); err != nil {
+		return 0, err
+	}
+	defer s.mu.Unlock()
+	before := s.size()
+	for key, row := range s.keys {
+		if row.past(keys) {
+			delete(s.keys, key)
+		}
+	}
+	for id, row := range s.firings {
+		if row.past(keys) {
+			delete(s.firings, id)
+		}
+	}
+	for key, c := range s.limits {
+		if c.until.Before(now) {
+			delete(s.limits, key)
+		}
+	}
+	s.deliveries = slices.DeleteFunc(s.deliveries, func(d pingr.Delivery) bool { return d.At.Before(deliveries) })
+	return before - s.size(), nil
+}
+
+func (f *firing) past(t time.Time) bool {
+	return f.State == pingr.StateDone && f.AcceptedAt.Before(t)
+}
+
+func (s *Store) size() int {
+	return len(s.keys) + len(s.firings) + len(s.limits) + len(s.deliveries)
+}

@@ -1,0 +1,152 @@
+package memory
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/heypingr/pingr"
+)
+
+// firing is a row of the ledger.
+type firing struct {
+	pingr.Firing
+	lease pingr.Lease
+}
+
+type messageKey struct{ session, key string }
+
+// Accept implements [pingr.Firings].
+func (s *Store) Accept(ctx context.Context, f pingr.Firing, l pingr.Lease) (bool, error) {
+	if err := s.lock(ctx); err != nil {
+		return false, err
+	}
+	defer s.mu.Unlock()
+	row := &firing{f, l}
+	row.State, row.Limits = pingr.StateAccepted, slices.Clone(f.Limits)
+	first := true
+	for _, key := range f.Message.Keys() {
+		if known := s.keys[messageKey{f.Session, key}]; known != nil {
+			row, first = known, false
+		}
+	}
+	if _, taken := s.firings[f.ID]; first && taken {
+		return false, fmt.Errorf("firing %s is in the store already", f.ID)
+	}
+	for _, key := range f.Message.Keys() {
+		s.keys[messageKey{f.Session, key}] = row
+	}
+	if first {
+		s.firings[f.ID] = row
+		s.open = append(s.open, row)
+	}
+	return first, nil
+}
+
+// Claim implements [pingr.Firings].
+func (s *Store) Claim(ctx context.Context, l pingr.Lease, now time.Time, skip []string, limit int) ([]pingr.Firing, error) {
+	if err := s.lock(ctx); err != nil {
+		return nil, err
+	}
+	defer s.mu.Unlock()
+	s.open = slices.DeleteFunc(s.open, func(row *firing) bool { return row.State == pingr.StateDone })
+	var claimed []pingr.Firing
+	for _, row := range s.open {
+		if len(claimed) >= limit {
+			break
+		}
+		if row.lease.Until.After(now) || slices.Contains(skip, row.Account) {
+			continue
+		}
+		if row.lease.Holder != "" {
+			switch row.State {
+			case pingr.StateAccepted:
+				row.Attempt++
+			case pingr.StateDecided:
+				row.State = pingr.StateUnknown
+			}
+		}
+		row.lease = l
+		claimed = append(claimed, row.copy())
+	}
+	return claimed, nil
+}
+
+// Keep implements [pingr.Firings].
+func (s *Store) Keep(ctx context.Context, id, holder string, state pingr.State, l pingr.Lease) (bool, error) {
+	if err := s.lock(ctx); err != nil {
+		return false, err
+	}
+	defer s.mu.Unlock()
+	row := s.firings[id]
+	if row == nil || row.State == pingr.StateDone || !row.heldBy(holder) {
+		return false, nil
+	}
+	row.lease = l
+	if state != "" {
+		row.State = state
+	}
+	return true, nil
+}
+
+// Decide implements [pingr.Firings].
+func (s *Store) Decide(ctx context.Context, d pingr.Decision) (pingr.Firing, error) {
+	if err := s.lock(ctx); err != nil {
+		return pingr.Firing{}, err
+	}
+	defer s.mu.Unlock()
+	row := s.firings[d.Firing]
+	if row == nil {
+		return pingr.Firing{}, fmt.Errorf("no firing %s", d.Firing)
+	}
+	if row.State != pingr.StateAccepted || !row.heldBy(d.Holder) {
+		return row.copy(), nil
+	}
+	row.DecidedAt = d.At
+	s.enqueue(d.Retry)
+	var refused *pingr.LimitError
+	if err := s.take(d.At, d.Limits); errors.As(err, &refused) {
+		row.end(refused.Kind, "")
+		return row.copy(), nil
+	}
+	row.State, row.Text, row.Source, row.Limits = pingr.StateDecided, d.Text, d.Source, slices.Clone(d.Limits)
+	return row.copy(), nil
+}
+
+// Finish implements [pingr.Firings].
+func (s *Store) Finish(ctx context.Context, o pingr.Outcome) error {
+	if err := s.lock(ctx); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	row := s.firings[o.Firing]
+	if row == nil {
+		return fmt.Errorf("no firing %s", o.Firing)
+	}
+	if row.State == pingr.StateDone {
+		return nil
+	}
+	row.end(o.Kind, o.Reason)
+	if o.Release {
+		s.giveBack(row.Limits)
+	}
+	s.enqueue(o.Retry)
+	return nil
+}
+
+func (f *firing) heldBy(holder string) bool { return holder != "" && f.lease.Holder == holder }
+
+func (f *firing) copy() pingr.Firing {
+	c := f.Firing
+	c.Limits = slices.Clone(f.Limits)
+	return c
+}
+
+// end moves the row to its outcome and erases its texts.
+func (f *firing) end(kind pingr.OutcomeKind, reason string) {
+	f.State, f.Outcome, f.Reason = pingr.StateDone, kind, reason
+	f.Text, f.Message.Text = "", ""
+	f.lease = pingr.Lease{}
+}

@@ -1,0 +1,69 @@
+// Package memory keeps everything in maps of this process and forgets it when
+// the process ends: for demos and tests. Nothing of it is bounded but by
+// Purge: a million cooldowns cost hundreds of megabytes of heap here, where
+// store/sqlite keeps them in a file.
+package memory
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/heypingr/pingr"
+)
+
+// A Store is a [pingr.Store] of maps under one mutex, with the management of
+// triggers and sessions. Make it with [New]. It is safe for concurrent use and
+// starts no goroutines.
+type Store struct {
+	mu         sync.Mutex
+	closed     bool
+	firings    map[string]*firing // by id
+	open       []*firing          // unfinished ones (and some finished), oldest first
+	keys       map[messageKey]*firing
+	limits     map[string]count
+	triggers   map[string]pingr.Trigger // by id
+	phrases    map[phraseKey]string     // the id of a session's trigger
+	events     map[string]*event        // by id
+	deliveries []pingr.Delivery
+	sessions   map[string]pingr.SessionRecord
+	sequence   int
+}
+
+var _ pingr.Store = (*Store)(nil)
+
+var errClosed = errors.New("store is closed")
+
+// New returns an empty Store.
+func New() *Store {
+	return &Store{
+		firings:  map[string]*firing{},
+		keys:     map[messageKey]*firing{},
+		limits:   map[string]count{},
+		triggers: map[string]pingr.Trigger{},
+		phrases:  map[phraseKey]string{},
+		events:   map[string]*event{},
+		sessions: map[string]pingr.SessionRecord{},
+	}
+}
+
+// Close makes every later call fail. It never fails itself.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	return nil
+}
+
+// lock takes the mutex, unless ctx has ended or the store is closed.
+func (s *Store) lock(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return errClosed
+	}
+	return nil
+}

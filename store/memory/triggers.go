@@ -1,0 +1,78 @@
+package memory
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"github.com/heypingr/pingr"
+)
+
+// phraseKey is a session and a normalised phrase.
+type phraseKey struct{ session, phrase string }
+
+// FindTrigger implements [pingr.Triggers].
+func (s *Store) FindTrigger(ctx context.Context, session string, phrases []string) (pingr.Trigger, bool, error) {
+	if err := s.lock(ctx); err != nil {
+		return pingr.Trigger{}, false, err
+	}
+	defer s.mu.Unlock()
+	for _, phrase := range phrases {
+		if t := s.triggers[s.phrases[phraseKey{session, phrase}]]; t.Active {
+			return t, true, nil
+		}
+	}
+	return pingr.Trigger{}, false, nil
+}
+
+// SaveTrigger stores a trigger, new or known by its ID. It returns
+// [pingr.ErrConflict] when another trigger of the session, active or not, has
+// a phrase that normalises to the same.
+func (s *Store) SaveTrigger(ctx context.Context, t pingr.Trigger) error {
+	if err := s.lock(ctx); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	key := phraseKey{t.Session, pingr.Normalize(t.Phrase)}
+	if id, taken := s.phrases[key]; taken && id != t.ID {
+		return pingr.ErrConflict
+	}
+	s.forgetPhrase(t.ID)
+	s.phrases[key], s.triggers[t.ID] = t.ID, t
+	return nil
+}
+
+// DeleteTrigger forgets a trigger; one that is not there is no error.
+func (s *Store) DeleteTrigger(ctx context.Context, id string) error {
+	if err := s.lock(ctx); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	s.forgetPhrase(id)
+	delete(s.triggers, id)
+	return nil
+}
+
+// Triggers returns a session's triggers, oldest first.
+func (s *Store) Triggers(ctx context.Context, session string) ([]pingr.Trigger, error) {
+	if err := s.lock(ctx); err != nil {
+		return nil, err
+	}
+	defer s.mu.Unlock()
+	var triggers []pingr.Trigger
+	for _, t := range s.triggers {
+		if t.Session == session {
+			triggers = append(triggers, t)
+		}
+	}
+	slices.SortFunc(triggers, func(a, b pingr.Trigger) int {
+		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
+	})
+	return triggers, nil
+}
+
+func (s *Store) forgetPhrase(id string) {
+	if old, ok := s.triggers[id]; ok {
+		delete(s.phrases, phraseKey{old.Session, pingr.Normalize(old.Phrase)})
+	}
+}
