@@ -134,7 +134,11 @@ func group(t *testing.T, h Harness) {
 	// A reply to the chat is for all.
 	send(t, h.Session(), pingr.Outgoing{ID: "3EB0ALL", To: m.Chat, Text: "for all"})
 	assert.Equal(t, "for all", next(t, alice).Text)
-	assert.Equal(t, "for all", next(t, bob).Text, "and Bob never saw the private one")
+	r := next(t, bob)
+	if r.ID == m.ID {
+		r = next(t, bob) // networks where members see each other
+	}
+	assert.Equal(t, "for all", r.Text, "and Bob never saw the private one")
 }
 
 func offline(t *testing.T, h Harness) {

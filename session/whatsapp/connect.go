@@ -67,14 +67,21 @@ func (s *Session) dial(attempt int) {
 	stop(s.refusals.timer)
 	s.refusals.timer = nil
 	s.refusals.since = false
-	// Nobody promises that the login gets an answer.
-	s.redial = time.AfterFunc(s.pool.timing.login, func() {
-		s.lost(l, attempt, 0, "WhatsApp did not answer the login. It is tried again.")
-	})
+	s.expectLogin(l)
 	s.mu.Unlock()
 	if err := l.dial(); err != nil {
 		s.lost(l, attempt, dialCode(err), "WhatsApp could not be reached. It is tried again.")
 	}
+}
+
+// expectLogin gives a login its time: nobody promises that it gets an answer.
+// The caller holds s.mu.
+func (s *Session) expectLogin(l *line) {
+	attempt := s.attempt
+	stop(s.redial)
+	s.redial = time.AfterFunc(s.pool.timing.login, func() {
+		s.lost(l, attempt, 0, "WhatsApp did not answer the login. It is tried again.")
+	})
 }
 
 // dialCode is the HTTP status of a refused connection, 0 for any other error.

@@ -65,18 +65,28 @@ func (l *line) onLinkEvent(evt any) {
 	case *events.PairError:
 		s.linkOver(l, "The phone scanned the code, but linking failed. Ask for a new QR code.")
 	case *events.PairSuccess:
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if s.line == l {
-			s.applyLocked(input{kind: inputPaired})
-		}
+		s.paired(l, true)
 	case *events.ManualLoginReconnect:
-		// After linking WhatsApp closes, and the first login follows.
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if s.line == l {
-			s.dialAfter(0)
-		}
+		s.paired(l, false)
+	}
+}
+
+// paired notes one of the two words that end linking: that we took the phone's
+// word for it (success), and that WhatsApp has ours and wants us to log in.
+// They come in any order, and hanging up before both are here would tear the
+// one from whatsmeow's hands.
+func (s *Session) paired(l *line, success bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.line != l {
+		return
+	}
+	if success {
+		s.applyLocked(input{kind: inputPaired})
+		s.expectLogin(l)
+	}
+	if l.words++; l.words == 2 {
+		s.dialAfter(0)
 	}
 }
 

@@ -21,6 +21,8 @@ type line struct {
 	broken   atomic.Bool               // the database failed
 	jid      atomic.Pointer[types.JID] // nil until linked
 
+	words int // of linking, see paired; guarded by session.mu
+
 	ctx    context.Context
 	cancel context.CancelFunc
 

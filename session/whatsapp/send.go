@@ -21,7 +21,7 @@ const MaxText = 4096
 
 // Send implements [pingr.Session]. One message of a session is under way at a
 // time, others wait; each waits for WhatsApp's answer 20 seconds at most, then
-// it is unknown.
+// it is unknown. A session that is just connecting is given a few seconds.
 func (s *Session) Send(ctx context.Context, m pingr.Outgoing) error {
 	to, err := recipient(m)
 	if err != nil {
@@ -30,7 +30,7 @@ func (s *Session) Send(ctx context.Context, m pingr.Outgoing) error {
 	if ctx.Err() != nil {
 		return notNow(ctx.Err())
 	}
-	l := s.connectedLine()
+	l := s.awaitLine(ctx)
 	if l == nil {
 		return pingr.ErrSessionUnavailable
 	}
@@ -55,6 +55,24 @@ func (s *Session) Send(ctx context.Context, m pingr.Outgoing) error {
 	_, err = l.client.SendMessage(withHolder(ctx, h), to, content(text, s.timer(ctx, to)),
 		whatsmeow.SendRequestExtra{ID: m.ID, Timeout: s.pool.timing.send})
 	return sendError(err, h.sealed)
+}
+
+// awaitLine returns the line of a session that is connected or about to be:
+// what waited at WhatsApp comes a moment before the round trip that tells us
+// that we are connected, and is answered at once. It returns nil when there is
+// none.
+func (s *Session) awaitLine(ctx context.Context) *line {
+	if l := s.connectedLine(); l != nil || s.Record().State != pingr.SessionConnecting {
+		return l
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.pool.timing.ping)
+	defer cancel()
+	for now := range s.Changes(ctx) {
+		if now.Record.State != pingr.SessionConnecting {
+			break
+		}
+	}
+	return s.connectedLine()
 }
 
 // connectedLine returns the line of a session that is connected, or nil.

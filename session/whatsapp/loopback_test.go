@@ -1,0 +1,291 @@
+package whatsapp
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.mau.fi/whatsmeow/proto/waE2E"
+	"go.uber.org/goleak"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/session/sessiontest"
+	"github.com/heypingr/pingr/whatsapptest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// patience is how long a test waits for what must happen.
+const patience = 20 * time.Second
+
+// quick is the timing of tests: nothing that must happen waits for long.
+var quick = timing{
+	health: 100 * time.Millisecond, silence: 300 * time.Millisecond, ping: time.Second,
+	report: 300 * time.Millisecond, login: 5 * time.Second, send: 3 * time.Second, probe: 50 * time.Millisecond,
+	backoff: 20 * time.Millisecond, backoffMax: 200 * time.Millisecond, redeliver: 20 * time.Millisecond,
+}
+
+// A world is a loopback WhatsApp, a pool that reaches it, and the phone of a
+// business.
+type world struct {
+	t      *testing.T
+	server *whatsapptest.Server
+	shop   *whatsapptest.Phone
+	dir    string
+	config Config
+	pool   *Pool
+	events *eventLog
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	requireRaceOff(t)
+	server, err := whatsapptest.Start(whatsapptest.Config{})
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, server.Close()) })
+	w := &world{
+		t: t, server: server, dir: t.TempDir(), events: newEventLog(),
+		shop: server.NewPhone(whatsapptest.PhoneConfig{Number: "15550100001", Name: "Shop"}),
+	}
+	w.config = Config{
+		Dir: w.dir, Notify: w.events.notify, timing: quick,
+		Endpoint: Endpoint{URL: server.URL(), CA: server.CAPEM(), CertKey: server.CertKey()},
+	}
+	w.open()
+	return w
+}
+
+func (w *world) open() {
+	w.t.Helper()
+	pool, err := Open(w.t.Context(), w.config)
+	require.NoError(w.t, err)
+	w.pool = pool
+	w.t.Cleanup(func() { assert.NoError(w.t, pool.Close()) })
+}
+
+// link adds a session and scans its QR with the shop's phone.
+func (w *world) link(id string) (*Session, *whatsapptest.Device) {
+	w.t.Helper()
+	s, err := w.pool.Add(w.t.Context(), pingr.SessionRecord{ID: id, Account: "acc"})
+	require.NoError(w.t, err)
+	return s, w.scan(s)
+}
+
+// scan scans a session's QR and waits until it is connected.
+func (w *world) scan(s *Session) *whatsapptest.Device {
+	w.t.Helper()
+	shot := w.until(s, func(now Snapshot) bool { return now.QR.Code != "" })
+	device, err := w.shop.Scan(w.t.Context(), shot.QR.Code)
+	require.NoError(w.t, err)
+	w.untilState(s, pingr.SessionConnected)
+	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
+	defer cancel()
+	require.NoError(w.t, device.WaitOnline(ctx))
+	return device
+}
+
+// until waits for a snapshot.
+func (w *world) until(s *Session, done func(Snapshot) bool) Snapshot {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
+	defer cancel()
+	var last Snapshot
+	for last = range s.Changes(ctx) {
+		if done(last) {
+			return last
+		}
+	}
+	require.FailNowf(w.t, "session never got there", "last: %s %d %s", last.Record.State, last.Record.Reason, last.Record.Detail)
+	return last
+}
+
+func (w *world) untilState(s *Session, state pingr.SessionState) pingr.SessionRecord {
+	w.t.Helper()
+	return w.until(s, func(now Snapshot) bool { return now.Record.State == state }).Record
+}
+
+// listen answers nothing and keeps everything.
+func (w *world) listen(s *Session) <-chan pingr.Message {
+	w.t.Helper()
+	out := make(chan pingr.Message, 1000)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() {
+		done <- s.Listen(ctx, func(_ context.Context, m pingr.Message) error { out <- m; return nil })
+	}()
+	w.t.Cleanup(func() { cancel(); <-done })
+	return out
+}
+
+func receive[T any](t *testing.T, from <-chan T) T {
+	t.Helper()
+	select {
+	case v := <-from:
+		return v
+	case <-time.After(patience):
+		require.FailNow(t, "nothing came")
+		panic("unreachable")
+	}
+}
+
+// An eventLog is the durable queue of events.
+type eventLog struct {
+	mu     sync.Mutex
+	broken error
+	events chan pingr.Event
+}
+
+func newEventLog() *eventLog { return &eventLog{events: make(chan pingr.Event, 100)} }
+
+func (l *eventLog) notify(_ context.Context, account string, e pingr.Event) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.broken != nil {
+		return l.broken
+	}
+	e.Account = account
+	l.events <- e
+	return nil
+}
+
+func (l *eventLog) breakWith(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.broken = err
+}
+
+func TestSession(t *testing.T) {
+	sessiontest.Run(t, func(t *testing.T) sessiontest.Harness {
+		w := newWorld(t)
+		s, device := w.link("sess_test1")
+		return &harness{world: w, session: s, device: device}
+	})
+}
+
+// A harness is the loopback seen by the suite.
+type harness struct {
+	*world
+	session *Session
+	device  *whatsapptest.Device
+}
+
+func (h *harness) Session() pingr.Session { return h.session }
+
+func (h *harness) Phone(_ *testing.T, c sessiontest.PhoneConfig) sessiontest.Phone {
+	config := whatsapptest.PhoneConfig{Name: "Somebody"}
+	switch {
+	case c.Hidden:
+		config.Addressing = whatsapptest.LIDOnly
+	case c.ByLID:
+		config.Addressing = whatsapptest.LIDFirst
+	}
+	p := &phone{Phone: h.server.NewPhone(config), harness: h}
+	if c.Web {
+		p.companion = p.AddCompanion()
+	}
+	return p
+}
+
+func (h *harness) Group(_ *testing.T, members ...sessiontest.Phone) string {
+	phones := []*whatsapptest.Phone{h.shop}
+	for _, m := range members {
+		phones = append(phones, m.(*phone).Phone)
+	}
+	return h.server.NewGroup(whatsapptest.GroupConfig{Subject: "Friends", Members: phones}).ID()
+}
+
+func (h *harness) Sends(_ *testing.T, f sessiontest.Fault) {
+	h.server.Acks(map[sessiontest.Fault]whatsapptest.AckRule{
+		sessiontest.Deliver: {},
+		sessiontest.Refuse:  {Error: 463},
+		sessiontest.LoseAck: {Lose: true},
+	}[f])
+}
+
+func (h *harness) Cut(*testing.T) {
+	h.device.FailLogins(whatsapptest.LoginFailure{Reason: 503})
+	h.device.Drop()
+	h.untilState(h.session, pingr.SessionDisconnected)
+}
+
+func (h *harness) Restore(t *testing.T) {
+	h.device.FailLogins(whatsapptest.LoginFailure{})
+	require.NoError(t, h.session.Reconnect())
+	h.untilState(h.session, pingr.SessionConnected)
+}
+
+func (h *harness) Undecryptable() int {
+	return h.server.Ledger().Undecryptable() + int(h.session.Undecryptable())
+}
+
+func (h *harness) Can(f sessiontest.Form) bool {
+	return f != sessiontest.History // the loopback has none
+}
+
+type phone struct {
+	*whatsapptest.Phone
+	harness   *harness
+	companion int
+}
+
+func (p *phone) Send(t *testing.T, m sessiontest.Message) string {
+	t.Helper()
+	out := whatsapptest.Outgoing{To: p.harness.shop.Number(), Text: m.Text, ID: m.ID, At: m.At, Companion: p.companion}
+	if m.Group != "" {
+		out.To = m.Group
+	}
+	if m.Timer != 0 {
+		out.Message = whatsapptest.Disappearing(m.Text, m.Timer)
+	}
+	from := p.Phone
+	switch m.Form {
+	case sessiontest.Plain:
+	case sessiontest.Extended:
+		out.Message = whatsapptest.ExtendedText(m.Text)
+	case sessiontest.Ephemeral:
+		out.Message = whatsapptest.Ephemeral(whatsapptest.TextMessage(m.Text))
+	case sessiontest.ImageCaption:
+		out.Message = whatsapptest.ImageCaption(m.Text)
+	case sessiontest.VideoCaption:
+		out.Message = &waE2E.Message{VideoMessage: &waE2E.VideoMessage{Caption: proto.String(m.Text)}}
+	case sessiontest.DocumentCaption:
+		out.Message = whatsapptest.DocumentCaption(m.Text)
+	case sessiontest.Reaction:
+		out.Message = whatsapptest.Reaction("3EB0SOMETHING", m.Text)
+	case sessiontest.Edit:
+		out.Message = whatsapptest.Edit("3EB0SOMETHING", m.Text)
+	case sessiontest.Revoke:
+		out.Message = &waE2E.Message{ProtocolMessage: &waE2E.ProtocolMessage{Type: waE2E.ProtocolMessage_REVOKE.Enum()}}
+	case sessiontest.Status:
+		out.To = "status@broadcast"
+	case sessiontest.Newsletter:
+		require.NoError(t, p.harness.device.Newsletter(m.Text))
+		return ""
+	case sessiontest.Own:
+		from, out.To = p.harness.shop, p.Number()
+	}
+	id, err := from.SendMessage(t.Context(), out)
+	require.NoError(t, err)
+	return id
+}
+
+func (p *phone) Next(ctx context.Context) (sessiontest.Reply, error) {
+	m, err := p.Phone.Next(ctx)
+	return reply(m), err
+}
+
+func (p *phone) Shown() []sessiontest.Reply {
+	var shown []sessiontest.Reply
+	for _, m := range p.Messages() {
+		shown = append(shown, reply(m))
+	}
+	return shown
+}
+
+func reply(m whatsapptest.Message) sessiontest.Reply {
+	return sessiontest.Reply{ID: m.ID, Text: m.Text, Timer: m.Expiration}
+}

@@ -1,0 +1,7 @@
+//go:build !race
+
+package whatsapp
+
+import "testing"
+
+func requireRaceOff(*testing.T) {}
