@@ -38,3 +38,16 @@ func (e *LimitError) RetryAfter(now time.Time) int {
 	s := int((e.Until.Sub(now) + time.Second - 1) / time.Second)
 	return max(s, 1)
 }
+
+// CooldownLimit lets one message through to a number of an account until
+// cooldown has passed.
+func CooldownLimit(account, phone string, cooldown time.Duration, at time.Time) Limit {
+	return Limit{Kind: Cooldown, Key: "cooldown/" + account + "/" + phone, Max: 1, Until: at.Add(cooldown)}
+}
+
+// QuotaLimit lets limit messages of an account through in a calendar month
+// (UTC); 0 counts without refusing.
+func QuotaLimit(account string, limit int64, at time.Time) Limit {
+	year, month, _ := at.UTC().Date()
+	return Limit{Kind: Quota, Key: "quota/" + account, Max: limit, Until: time.Date(year, month+1, 1, 0, 0, 0, 0, time.UTC)}
+}

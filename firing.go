@@ -1,6 +1,14 @@
 package pingr
 
-import "time"
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+)
 
 // State is where a firing stands. Every state is a row that survives a crash;
 // docs/architecture.md draws the transitions.
@@ -133,4 +141,93 @@ type Delivery struct {
 	// Error says why it failed, for people; it holds no text, phone or secret.
 	Error string
 	At    time.Time
+}
+
+// newID is a prefix and 32 hex digits that sort by time (UUID version 7).
+func newID(prefix string) string {
+	return prefix + strings.ReplaceAll(uuid.Must(uuid.NewV7()).String(), "-", "")
+}
+
+// age is how old the message is at now. What passed before it arrived is
+// measured by the network's clock alone, the rest by ours.
+func (f Firing) age(now time.Time) time.Duration {
+	arrived := f.Message.Arrived
+	if arrived.IsZero() {
+		arrived = f.AcceptedAt
+	}
+	return arrived.Sub(f.Message.Time) + now.Sub(f.AcceptedAt)
+}
+
+// event is what the webhook is told of the firing.
+func (f Firing) event(reply AutoReply) Event {
+	m := f.Message
+	from := From{Phone: m.Phone, JID: PhoneJID(m.Phone), Group: m.InGroup(), LID: m.LID}
+	if from.Group {
+		from.GroupJID = &m.Chat
+	}
+	kind := m.Type
+	setDefault(&kind, "text")
+	return Event{
+		Type: EventMessageReceived, Session: f.Session, ID: f.ID, Account: f.Account,
+		From:      &from,
+		Message:   &EventMessage{Text: m.Text, Type: kind, ID: m.ID, Timestamp: m.Time.UnixMilli()},
+		Trigger:   &EventTrigger{ID: f.Trigger.ID, Phrase: f.Trigger.Phrase},
+		AutoReply: &reply,
+	}
+}
+
+// replyText is the dynamic reply if there is one, else the static one.
+func (f Firing) replyText(r Reply) (string, Source) {
+	if text := Cut(r.Text, MaxReply); text != "" {
+		return text, Dynamic
+	}
+	return Cut(StaticReply(f.Trigger.Reply, f.Message.Phone), MaxReply), Static
+}
+
+// outgoing is the reply as it goes out. Its id follows from the message it
+// answers, so that a repeat after a crash is the same message to WhatsApp. It
+// has the form of the ids that WhatsApp's web client makes.
+func (f Firing) outgoing(s Settings) Outgoing {
+	to := f.Message.Sender
+	if f.Message.InGroup() && s.GroupReply == GroupPublic {
+		to = f.Message.Chat
+	}
+	sum := sha256.Sum256([]byte(f.Session + "\x00" + f.Message.Keys()[0]))
+	return Outgoing{ID: "3EB0" + strings.ToUpper(hex.EncodeToString(sum[:9])), To: to, Text: f.Text}
+}
+
+// limits are what a reply to the firing takes.
+func (s Settings) limits(f Firing, at time.Time) []Limit {
+	limits := []Limit{QuotaLimit(f.Account, s.MonthlyQuota, at)}
+	if cooldown := s.cooldown(); cooldown > 0 {
+		person := f.Message.Phone
+		if person == "" {
+			person = f.Message.Sender
+		}
+		limits = append([]Limit{CooldownLimit(f.Account, person, cooldown, at)}, limits...)
+	}
+	return limits
+}
+
+func (s Settings) cooldown() time.Duration {
+	setDefault(&s.Cooldown, time.Minute)
+	return s.Cooldown
+}
+
+func (s Settings) maxMessageAge() time.Duration {
+	setDefault(&s.MaxMessageAge, 5*time.Minute)
+	return s.MaxMessageAge
+}
+
+// autoReply says what a look ahead at the limits found.
+func autoReply(refused error, now time.Time) AutoReply {
+	var limit *LimitError
+	if !errors.As(refused, &limit) {
+		return AutoReply{Status: "pending"}
+	}
+	reply := AutoReply{Status: "suppressed", Reason: string(limit.Kind)}
+	if limit.Kind == Cooldown {
+		reply.RetryAfter = limit.RetryAfter(now)
+	}
+	return reply
 }

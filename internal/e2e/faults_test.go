@@ -1,0 +1,311 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/session/sim"
+)
+
+func TestSends(t *testing.T) {
+	tests := []struct {
+		name  string
+		fault sim.Fault
+		for_  time.Duration
+		want  int
+	}{
+		{"the session is away for a minute", sim.Away, time.Minute, 1},
+		{"acknowledgements are lost for a minute: repeated, shown once", sim.LoseAck, time.Minute, 1},
+		{"messages are lost for a minute", sim.LoseMessage, time.Minute, 1},
+		{"nothing answers for a minute", sim.Hang, time.Minute, 1},
+		{"away for longer than a login link is of use", sim.Away, 15 * time.Minute, 0},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				w.backend = func(context.Context, pingr.Event) (pingr.Reply, error) {
+					w.number.SetFault(tt.fault)
+					return pingr.Reply{}, nil
+				}
+				w.start()
+				p := w.person(asha)
+				p.Send("login")
+				pass(tt.for_)
+				w.number.SetFault(sim.None)
+				pass(90 * time.Second)
+				assert.Len(t, texts(p), tt.want)
+				assert.Len(t, w.heard(), 1, "the webhook was asked once")
+			})
+		})
+	}
+}
+
+func TestRefusedSendGivesTheCooldownBack(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.number.SetFault(sim.Refuse)
+		w.start()
+		p := w.person(asha)
+		p.Send("login")
+		pass(time.Second)
+		w.number.SetFault(sim.None)
+		p.Send("login")
+		pass(time.Second)
+		assert.Len(t, texts(p), 1, "the refused one took no cooldown")
+	})
+}
+
+func TestUnknownSendKeepsTheCooldown(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.number.SetFault(sim.LoseAck)
+		w.start()
+		p := w.person(asha)
+		p.Send("login")
+		pass(time.Second)
+		p.Send("login")
+		pass(time.Second)
+		w.number.SetFault(sim.None)
+		pass(20 * time.Second)
+		assert.Len(t, texts(p), 1)
+	})
+}
+
+// A crash is a stop without grace; the next engine waits for the lease.
+func TestCrashAnywhere(t *testing.T) {
+	for _, at := range []string{"webhook", "send"} {
+		t.Run("during the "+at, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				w.config.StopGrace = time.Nanosecond
+				if at == "webhook" {
+					w.backend = hangs
+				} else {
+					w.number.SetFault(sim.Hang)
+				}
+				w.start()
+				p := w.person(asha)
+				p.Send("login")
+				pass(time.Second)
+				w.halt()
+				w.backend = says("after the crash")
+				w.number.SetFault(sim.None)
+				w.start()
+				pass(2 * time.Minute)
+				require.Len(t, texts(p), 1)
+				if at == "webhook" {
+					assert.Equal(t, "after the crash", texts(p)[0], "the webhook is asked again and that answer counts")
+				} else {
+					assert.Equal(t, "static for "+asha, texts(p)[0], "the text was fixed before")
+				}
+			})
+		})
+	}
+}
+
+func TestStopFinishesWhatIsInFlight(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.backend = func(context.Context, pingr.Event) (pingr.Reply, error) {
+			time.Sleep(5 * time.Second)
+			return pingr.Reply{Text: "slow"}, nil
+		}
+		w.start()
+		p := w.person(asha)
+		p.Send("login")
+		pass(time.Second)
+		w.halt()
+		assert.Equal(t, []string{"slow"}, texts(p))
+	})
+}
+
+func TestMessageThatCannotBeStoredComesAgain(t *testing.T) {
+	inWorld(t, func(w *world) {
+		broken := &flaky{Store: w.memory}
+		broken.every.Store(1)
+		w.store = broken
+		w.start()
+		p := w.person(asha)
+		p.Send("login")
+		pass(time.Second)
+		assert.Equal(t, 1, w.number.Waiting(), "not acknowledged")
+		broken.every.Store(0)
+		pass(time.Minute)
+		assert.Len(t, texts(p), 1)
+		assert.Zero(t, w.number.Waiting())
+	})
+}
+
+func TestStoreFailsAtEveryKthCall(t *testing.T) {
+	// Not 2: a message needs two calls to be accepted, so every second would
+	// refuse it for good.
+	for k := int64(3); k <= 9; k++ {
+		t.Run(fmt.Sprintf("k=%d", k), func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				broken := &flaky{Store: w.memory}
+				broken.every.Store(k)
+				w.store = broken
+				w.start()
+				var people []*sim.Phone
+				for i := range 50 {
+					p := w.person(fmt.Sprintf("49170%08d", i))
+					p.Send("login")
+					people = append(people, p)
+					pass(100 * time.Millisecond)
+				}
+				pass(15 * time.Minute)
+				for _, p := range people {
+					assert.Len(t, texts(p), 1, p.Number())
+				}
+			})
+		})
+	}
+}
+
+// flaky fails every so many calls, before it does anything.
+type flaky struct {
+	pingr.Store
+	every, calls atomic.Int64
+}
+
+var errFlaky = errors.New("disk full")
+
+func (f *flaky) fail() error {
+	if k := f.every.Load(); k > 0 && f.calls.Add(1)%k == 0 {
+		return errFlaky
+	}
+	return nil
+}
+
+func (f *flaky) Accept(ctx context.Context, fi pingr.Firing, l pingr.Lease) (bool, error) {
+	if err := f.fail(); err != nil {
+		return false, err
+	}
+	return f.Store.Accept(ctx, fi, l)
+}
+
+func (f *flaky) Claim(ctx context.Context, l pingr.Lease, now time.Time, skip []string, limit int) ([]pingr.Firing, error) {
+	if err := f.fail(); err != nil {
+		return nil, err
+	}
+	return f.Store.Claim(ctx, l, now, skip, limit)
+}
+
+func (f *flaky) Keep(ctx context.Context, id, holder string, s pingr.State, l pingr.Lease) (bool, error) {
+	if err := f.fail(); err != nil {
+		return false, err
+	}
+	return f.Store.Keep(ctx, id, holder, s, l)
+}
+
+func (f *flaky) Decide(ctx context.Context, d pingr.Decision) (pingr.Firing, error) {
+	if err := f.fail(); err != nil {
+		return pingr.Firing{}, err
+	}
+	return f.Store.Decide(ctx, d)
+}
+
+func (f *flaky) Finish(ctx context.Context, o pingr.Outcome) error {
+	if err := f.fail(); err != nil {
+		return err
+	}
+	return f.Store.Finish(ctx, o)
+}
+
+func (f *flaky) FindTrigger(ctx context.Context, session string, phrases []string) (pingr.Trigger, bool, error) {
+	if err := f.fail(); err != nil {
+		return pingr.Trigger{}, false, err
+	}
+	return f.Store.FindTrigger(ctx, session, phrases)
+}
+
+func (f *flaky) Peek(ctx context.Context, at time.Time, limits ...pingr.Limit) error {
+	if err := f.fail(); err != nil {
+		return err
+	}
+	return f.Store.Peek(ctx, at, limits...)
+}
+
+func (f *flaky) LogDelivery(ctx context.Context, d pingr.Delivery) error {
+	if err := f.fail(); err != nil {
+		return err
+	}
+	return f.Store.LogDelivery(ctx, d)
+}
+
+func TestOneAccountsSlowEndpointDelaysNoOther(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.backend = func(ctx context.Context, e pingr.Event) (pingr.Reply, error) {
+			if e.Account != account {
+				return hangs(ctx, e)
+			}
+			return pingr.Reply{Text: "quick"}, nil
+		}
+		w.config.Store = w.store
+		w.start()
+		for i := range 200 {
+			id := fmt.Sprintf("slow%d", i)
+			require.NoError(t, w.memory.SaveTrigger(t.Context(), pingr.Trigger{ID: "trg_" + id, Session: id, Phrase: "login", Reply: "static", Active: true}))
+			number := sim.New(sim.Config{})
+			stop := w.also(id, number)
+			defer stop()
+			for j := range 100 {
+				number.NewPhone(sim.PhoneConfig{Number: fmt.Sprintf("4917%04d%04d", i, j)}).Send("login")
+			}
+		}
+		pass(time.Second)
+		p := w.person(asha)
+		p.Send("login")
+		pass(0)
+		assert.Equal(t, []string{"quick"}, texts(p), "at once, though 20,000 messages of others wait")
+	})
+}
+
+func TestMoreThanFitsInFlightIsAllAnswered(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.backend = func(context.Context, pingr.Event) (pingr.Reply, error) {
+			time.Sleep(time.Second)
+			return pingr.Reply{}, nil
+		}
+		w.start()
+		var people []*sim.Phone
+		for i := range 1000 {
+			p := w.person(fmt.Sprintf("49170%08d", i))
+			p.Send("login")
+			people = append(people, p)
+		}
+		pass(20 * time.Second)
+		for _, p := range people {
+			assert.Len(t, texts(p), 1)
+		}
+		for _, e := range w.heard() {
+			assert.Equal(t, 1, e.Attempt, "waiting for room is no attempt")
+		}
+	})
+}
+
+func TestBacklogIsPaced(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.start()
+		var people []*sim.Phone
+		for i := range 100 {
+			p := w.person(fmt.Sprintf("49170%08d", i))
+			p.SendMessage(sim.Message{Text: "login", At: time.Now().Add(-time.Minute)})
+			people = append(people, p)
+		}
+		count := func() (n int) {
+			for _, p := range people {
+				n += len(texts(p))
+			}
+			return n
+		}
+		pass(time.Second)
+		assert.InDelta(t, 10, count(), 3)
+		pass(15 * time.Second)
+		assert.Equal(t, 100, count())
+	})
+}

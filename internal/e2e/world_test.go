@@ -1,0 +1,153 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/store/memory"
+	"github.com/heypingr/pingr/session/sim"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const (
+	account = "acc"
+	session = "main"
+	asha    = "919876543210"
+)
+
+// world is an engine with a simulated number and a backend in plain Go, on the
+// fake clock of a synctest bubble.
+type world struct {
+	*testing.T
+	store  pingr.Store
+	memory *memory.Store
+	number *sim.Session
+	config pingr.Config
+	// backend answers; nil gives no dynamic reply.
+	backend func(context.Context, pingr.Event) (pingr.Reply, error)
+
+	mu     sync.Mutex
+	events []told
+	stop   func()
+	// also serves one more number, of an account of the same name as the session.
+	also func(id string, number *sim.Session) (stop func())
+}
+
+// told is an event and when the backend heard of it.
+type told struct {
+	pingr.Event
+	at time.Time
+}
+
+// inWorld runs test in a bubble, with the trigger "login" whose static reply is
+// "static for {{phone}}".
+func inWorld(t *testing.T, test func(*world)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		m := memory.New()
+		w := &world{T: t, store: m, memory: m, number: sim.New(sim.Config{})}
+		w.config.Accounts = func(context.Context, string) (pingr.Settings, error) { return w.config.Settings, nil }
+		w.trigger("login", "static for {{phone}}")
+		test(w)
+		w.halt()
+	})
+}
+
+func (w *world) trigger(phrase, reply string) {
+	w.Helper()
+	require.NoError(w, w.memory.SaveTrigger(w.Context(), pingr.Trigger{
+		ID: "trg_" + phrase, Session: session, Phrase: phrase, Reply: reply, Active: true,
+	}))
+}
+
+// start runs a new engine on the world's store and number.
+func (w *world) start() *world {
+	w.Helper()
+	c := w.config
+	c.Store = w.store
+	c.Dispatcher = pingr.DispatcherFunc(func(ctx context.Context, e pingr.Event) (pingr.Reply, error) {
+		w.mu.Lock()
+		w.events = append(w.events, told{e, time.Now()})
+		w.mu.Unlock()
+		if w.backend == nil {
+			return pingr.Reply{}, nil
+		}
+		return w.backend(ctx, e)
+	})
+	engine, err := pingr.New(c)
+	require.NoError(w, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { _ = engine.Run(ctx) })
+	running.Go(func() { _ = engine.Serve(ctx, account, session, w.number) })
+	w.also = func(id string, number *sim.Session) func() {
+		ctx, cancel := context.WithCancel(ctx)
+		running.Go(func() { _ = engine.Serve(ctx, id, id, number) })
+		return cancel
+	}
+	w.stop = func() {
+		cancel()
+		running.Wait()
+	}
+	return w
+}
+
+// halt stops the engine, if one runs.
+func (w *world) halt() {
+	if w.stop != nil {
+		w.stop()
+		w.stop = nil
+	}
+}
+
+// person is a phone with that number.
+func (w *world) person(number string) *sim.Phone {
+	return w.number.NewPhone(sim.PhoneConfig{Number: number})
+}
+
+// pass lets time pass, and everything that is due happen.
+func pass(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
+// texts are what the phone shows.
+func texts(p *sim.Phone) []string {
+	var all []string
+	for _, r := range p.Received() {
+		all = append(all, r.Text)
+	}
+	return all
+}
+
+// heard are the events that the backend was told, in order.
+func (w *world) heard() []told {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return append([]told(nil), w.events...)
+}
+
+func says(text string) func(context.Context, pingr.Event) (pingr.Reply, error) {
+	return func(context.Context, pingr.Event) (pingr.Reply, error) { return pingr.Reply{Text: text}, nil }
+}
+
+func refuses(context.Context, pingr.Event) (pingr.Reply, error) {
+	return pingr.Reply{Status: 500}, errors.New("status 500")
+}
+
+func hangs(ctx context.Context, _ pingr.Event) (pingr.Reply, error) {
+	<-ctx.Done()
+	return pingr.Reply{}, ctx.Err()
+}
+
+func family(n int) string { return strings.Repeat("\U0001F468\u200D\U0001F469\u200D\U0001F467", n) }

@@ -1,0 +1,285 @@
+// Package pingr makes WhatsApp the login button: a person texts a phrase to a
+// business's own number, the business's backend is asked what to answer, and
+// the answer (a magic link) goes back as a WhatsApp message.
+//
+// An [Engine] does that over three things that can be replaced: a [Session]
+// (one linked number: session/whatsapp, session/sim), a [Store] (what must
+// survive a crash: store/sqlite, store/memory) and a [Dispatcher] (the backend:
+// [DispatcherFunc] for plain Go, [HTTPDispatcher] for a signed webhook).
+//
+//	message → trigger → stored → webhook → limits and text fixed → sent → outcome
+//
+// Every arrow is a row in the Store, so that a crash anywhere resumes at the
+// next start and ends in exactly one visible reply or in one recorded reason.
+//
+// A backend that only receives webhooks needs [VerifyWebhook],
+// [NewChallengeCode], [ExtractChallengeCode] and [LoginLink]; they link neither
+// WhatsApp nor SQL into the program.
+package pingr
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Version is the version of this module, as it stands in user-agent headers.
+const Version = "0.1.0"
+
+// DefaultSession is the id of the session of a program that has only one.
+const DefaultSession = "default"
+
+// Config is what an Engine is made of. Only Store is required; the zero value
+// of every other field is its default.
+type Config struct {
+	// Store keeps what must not be forgotten.
+	Store Store
+	// Dispatcher is the backend. Nil: there is none, and every reply is static.
+	Dispatcher Dispatcher
+	// Session is the number of a program that has only one; Run serves it under
+	// SessionID and the default account. Programs with more call Serve.
+	Session Session
+	// SessionID is the id of Session; empty is [DefaultSession].
+	SessionID string
+	// Settings are those of every account that Accounts does not know better.
+	Settings Settings
+	// Accounts looks up the settings of an account, once a firing. Nil: Settings
+	// hold for all.
+	Accounts func(ctx context.Context, account string) (Settings, error)
+	// InFlight is how many firings and retries of one account are worked on at
+	// once, so that a slow endpoint waits for itself only. Default 64.
+	InFlight int
+	// MaxInFlight is divided among the accounts at work when InFlight each would
+	// be more; every account may have 8 all the same, so that hundreds whose
+	// endpoints hang leave room for the next one. Default 1024.
+	MaxInFlight int
+	// RetrySchedule are the waits before the second, third, … attempt to deliver
+	// an event, each with 10 % jitter; after the last it is given up. Default:
+	// 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 10 h (SPEC section 6).
+	RetrySchedule []time.Duration
+	// DispatchTimeout is how long the backend may take before the static reply
+	// is sent. Default 8 s (SPEC section 5, step 6).
+	DispatchTimeout time.Duration
+	// ReplyDeadline is how long a reply is tried while the session is away; a
+	// login link is of no use later. Default 10 minutes.
+	ReplyDeadline time.Duration
+	// StopGrace is how long Run lets work in flight finish when it is told to
+	// stop; what is left resumes at the next start. Default 10 s.
+	StopGrace time.Duration
+	// Now is the clock; nil is time.Now.
+	Now func() time.Time
+	// Log gets one line a firing, with ids, outcome and milliseconds, never a
+	// phone, a text or a secret. Nil discards.
+	Log *slog.Logger
+}
+
+// Settings are an account's own choices (SPEC section 4, settings). The zero
+// value holds the documented defaults.
+type Settings struct {
+	// Cooldown is the least time between two messages to one number; zero is
+	// 60 s, negative is none.
+	Cooldown time.Duration
+	// NoPhoneReply answers people whose number is hidden; empty does not.
+	NoPhoneReply string
+	// GroupReply is where a reply to a group message goes; empty is
+	// GroupPrivate.
+	GroupReply GroupReply
+	// MaxMessageAge is how old a message may be to be answered; zero is 300 s.
+	MaxMessageAge time.Duration
+	// MonthlyQuota is how many messages a calendar month (UTC) holds; 0 counts
+	// without refusing, and so does a plan that allows overage.
+	MonthlyQuota int64
+}
+
+// GroupReply says what becomes of a message written in a group.
+type GroupReply string
+
+const (
+	// GroupPrivate answers the sender in private: a login link is nobody else's.
+	GroupPrivate GroupReply = "private"
+	// GroupPublic answers in the group.
+	GroupPublic GroupReply = "group"
+	// GroupOff lets no trigger fire in groups.
+	GroupOff GroupReply = "off"
+)
+
+// An Engine answers the messages of any number of sessions of any number of
+// accounts. Make it with [New], start it with Run. All methods are safe for
+// concurrent use.
+type Engine struct {
+	cfg    Config
+	holder string // names this engine in leases
+	gate   *gate
+	wake   chan struct{}
+	// waiting is whether rows were left for want of room in the gate.
+	waiting atomic.Bool
+
+	mu       sync.Mutex
+	sessions map[string]*served
+	work     context.Context // ends when Run gives up on work in flight; nil when not running
+	inflight sync.WaitGroup
+}
+
+// New checks c and returns an engine that does nothing until Run is called. It
+// reports every problem of c at once.
+func New(c Config) (*Engine, error) {
+	var problems []error
+	if c.Store == nil {
+		problems = append(problems, errors.New("Config.Store is required: use store/sqlite, or store/memory to try it"))
+	}
+	for name, n := range map[string]int{"InFlight": c.InFlight, "MaxInFlight": c.MaxInFlight} {
+		if n < 0 {
+			problems = append(problems, fmt.Errorf("Config.%s is %d; it must not be negative", name, n))
+		}
+	}
+	switch c.Settings.GroupReply {
+	case "", GroupPrivate, GroupPublic, GroupOff:
+	default:
+		problems = append(problems, fmt.Errorf("Config.Settings.GroupReply is %q; it must be private, group or off", c.Settings.GroupReply))
+	}
+	if len(problems) > 0 {
+		return nil, fmt.Errorf("pingr.New: %w", errors.Join(problems...))
+	}
+	setDefaults(&c)
+	return &Engine{
+		cfg:      c,
+		holder:   newID("run_"),
+		gate:     newGate(c.InFlight, c.MaxInFlight),
+		wake:     make(chan struct{}, 1),
+		sessions: map[string]*served{},
+	}, nil
+}
+
+func setDefaults(c *Config) {
+	setDefault(&c.SessionID, DefaultSession)
+	setDefault(&c.InFlight, 64)
+	setDefault(&c.MaxInFlight, 1024)
+	setDefault(&c.DispatchTimeout, 8*time.Second)
+	setDefault(&c.ReplyDeadline, 10*time.Minute)
+	setDefault(&c.StopGrace, 10*time.Second)
+	if c.RetrySchedule == nil {
+		c.RetrySchedule = []time.Duration{
+			5 * time.Second, 5 * time.Minute, 30 * time.Minute,
+			2 * time.Hour, 5 * time.Hour, 10 * time.Hour, 10 * time.Hour,
+		}
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// Run works until ctx ends: it serves Config.Session, resumes what an earlier
+// run left unfinished and delivers events again when they are due. When ctx
+// ends it lets work in flight finish for Config.StopGrace, and returns nil. It
+// returns an error when Config.Session can never receive again, or when Run is
+// called twice.
+func (e *Engine) Run(ctx context.Context) error {
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	if !e.begin(work) {
+		return errors.New("engine is running already")
+	}
+
+	listening, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	var listener sync.WaitGroup
+	if e.cfg.Session != nil {
+		listener.Go(func() {
+			if err := e.Serve(listening, "", e.cfg.SessionID, e.cfg.Session); err != nil {
+				stop(err)
+			}
+		})
+	}
+	e.poll(listening)
+
+	stop(nil)
+	e.end(cancel)
+	listener.Wait()
+	if cause := context.Cause(listening); ctx.Err() == nil && cause != nil && !errors.Is(cause, context.Canceled) {
+		return fmt.Errorf("session %s: %w", e.cfg.SessionID, cause)
+	}
+	return nil
+}
+
+func (e *Engine) begin(work context.Context) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.work != nil {
+		return false
+	}
+	e.work = work
+	return true
+}
+
+// end refuses new work and waits for the old, at most StopGrace.
+func (e *Engine) end(cancel context.CancelFunc) {
+	e.mu.Lock()
+	e.work = nil
+	e.mu.Unlock()
+	timer := time.AfterFunc(e.cfg.StopGrace, cancel)
+	defer timer.Stop()
+	e.inflight.Wait()
+}
+
+func (e *Engine) running() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.work != nil
+}
+
+// spawn runs f in a goroutine that Run waits for; it reports false, and runs
+// nothing, when the engine is not running.
+func (e *Engine) spawn(f func(context.Context)) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	work := e.work
+	if work == nil {
+		return false
+	}
+	e.inflight.Go(func() { f(work) })
+	return true
+}
+
+// Notify queues an event that no firing causes, such as session.disconnected,
+// for the account's backend. It is durable when Notify returns; an event
+// without an ID gets one.
+func (e *Engine) Notify(ctx context.Context, account string, event Event) error {
+	if event.ID == "" {
+		event.ID = newID("evt_")
+	}
+	now := e.cfg.Now()
+	if event.Timestamp == 0 {
+		event.Timestamp = now.UnixMilli()
+	}
+	err := e.cfg.Store.Enqueue(ctx, PendingEvent{Event: event, Account: account, Attempt: 1, Next: now})
+	if err != nil {
+		return fmt.Errorf("queue %s: %w", event.Type, err)
+	}
+	e.poke()
+	return nil
+}
+
+func (e *Engine) settings(ctx context.Context, account string) (Settings, error) {
+	if e.cfg.Accounts == nil {
+		return e.cfg.Settings, nil
+	}
+	s, err := e.cfg.Accounts(ctx, account)
+	if err != nil {
+		return Settings{}, fmt.Errorf("settings: %w", err)
+	}
+	return s, nil
+}

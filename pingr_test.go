@@ -1,0 +1,55 @@
+package pingr
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestNewReportsEveryProblemAtOnce(t *testing.T) {
+	_, err := New(Config{InFlight: -1, MaxInFlight: -2, Settings: Settings{GroupReply: "everywhere"}})
+	require.Error(t, err)
+	for _, part := range []string{"Config.Store is required", "InFlight is -1", "MaxInFlight is -2", `"everywhere"`} {
+		assert.ErrorContains(t, err, part)
+	}
+}
+
+func TestMessageKeys(t *testing.T) {
+	const phone, lid = "919876543210", "777@lid"
+	tests := []struct {
+		name string
+		m    Message
+		want []string
+	}{
+		{"by number", Message{ID: "A", Chat: phone + "@s.whatsapp.net", Sender: phone + "@s.whatsapp.net", Phone: phone}, []string{"919876543210@s.whatsapp.net|919876543210@s.whatsapp.net|A"}},
+		{"by LID, number hidden", Message{ID: "A", Chat: lid, Sender: lid, LID: lid}, []string{"777@lid|777@lid|A"}},
+		{"both known, named by LID", Message{ID: "A", Chat: lid, Sender: lid, Phone: phone, LID: lid}, []string{"919876543210@s.whatsapp.net|919876543210@s.whatsapp.net|A", "777@lid|777@lid|A"}},
+		{"in a group the chat is the group", Message{ID: "A", Chat: "1@g.us", Sender: lid, Phone: phone, LID: lid}, []string{"1@g.us|919876543210@s.whatsapp.net|A", "1@g.us|777@lid|A"}},
+		{"neither known", Message{ID: "A", Chat: "x@y", Sender: "x@y"}, []string{"x@y|x@y|A"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) { assert.Equal(t, tt.want, tt.m.Keys()) })
+	}
+}
+
+func TestReplyIDFollowsFromTheMessage(t *testing.T) {
+	f := Firing{ID: "evt_1", Session: "s", Message: Message{ID: "A", Chat: "1@lid", Sender: "1@lid", LID: "1@lid"}}
+	id := f.outgoing(Settings{}).ID
+	assert.Regexp(t, `^3EB0[0-9A-F]{18}$`, id)
+	again := f
+	again.ID, again.AcceptedAt = "evt_2", time.Now()
+	assert.Equal(t, id, again.outgoing(Settings{}).ID, "whatever the event is called")
+	other := f
+	other.Session = "t"
+	assert.NotEqual(t, id, other.outgoing(Settings{}).ID)
+}
+
+func TestAgeNeedsNoRightClock(t *testing.T) {
+	network := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
+	wrong := network.Add(-3 * time.Hour)
+	f := Firing{Message: Message{Time: network.Add(-time.Minute), Arrived: network}, AcceptedAt: wrong}
+	assert.Equal(t, time.Minute, f.age(wrong))
+	assert.Equal(t, 3*time.Minute, f.age(wrong.Add(2*time.Minute)), "waiting here counts too")
+}

@@ -1,0 +1,200 @@
+package pingr
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+)
+
+// maxText is how many characters of a message are kept and told: WhatsApp's own
+// maximum, so only a hostile client sends more.
+const maxText = 65536
+
+// receive takes one message from a session. When it returns nil the message is
+// durable, or known already, or no trigger's; it never waits for a webhook.
+func (e *Engine) receive(ctx context.Context, account, session string, m Message) error {
+	trigger, ok, err := e.cfg.Store.FindTrigger(ctx, session, Phrases(m.Text))
+	if err != nil {
+		return fmt.Errorf("find trigger: %w", err)
+	}
+	if !ok {
+		return nil
+	}
+	if m.InGroup() {
+		if s, err := e.settings(ctx, account); err != nil || s.GroupReply == GroupOff {
+			return err
+		}
+	}
+	m.Text = Cut(m.Text, maxText)
+	now := e.cfg.Now()
+	f := Firing{
+		ID: newID("evt_"), Account: account, Session: session, Message: m, Trigger: trigger,
+		State: StateAccepted, AcceptedAt: now,
+	}
+	// Without room it is only queued, and poll starts it when there is.
+	lease := Lease{Until: now}
+	room := e.running() && e.enter(account)
+	if room {
+		lease = e.lease(now)
+	}
+	first, err := e.cfg.Store.Accept(ctx, f, lease)
+	switch {
+	case err != nil:
+		err = fmt.Errorf("accept message: %w", err)
+	case first && room && e.spawn(func(work context.Context) { e.finish(work, f) }):
+		return nil
+	case first:
+		e.poke()
+	}
+	if room {
+		e.gate.leave(account)
+	}
+	return err
+}
+
+// answer takes a firing from wherever it stands to its outcome. An error leaves
+// it where it is, to be claimed again.
+func (e *Engine) answer(ctx context.Context, f *Firing, line *wideLine) error {
+	settings, err := e.settings(ctx, f.Account)
+	if err != nil {
+		return err
+	}
+	if f.State == StateAccepted {
+		switch {
+		case f.age(e.cfg.Now()) > settings.maxMessageAge():
+			return e.conclude(ctx, f, Outcome{Kind: Expired, Reason: "message too old"})
+		case f.Message.Phone == "" && settings.NoPhoneReply == "":
+			return e.conclude(ctx, f, Outcome{Kind: NoPhone, Reason: "number hidden"})
+		case f.Message.Phone == "":
+			err = e.decide(ctx, f, settings, settings.NoPhoneReply, Static, nil)
+		default:
+			reply, retry := e.ask(ctx, *f, settings, line)
+			if ctx.Err() != nil {
+				return ctx.Err() // we stopped, not the backend: it is asked again
+			}
+			text, source := f.replyText(reply)
+			err = e.decide(ctx, f, settings, text, source, retry)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if f.State == StateDecided || f.State == StateUnknown {
+		return e.deliver(ctx, f, settings, line)
+	}
+	return nil // a limit refused, or another engine was first
+}
+
+// ask tells the backend. It returns the answer, or the event to deliver again.
+func (e *Engine) ask(ctx context.Context, f Firing, settings Settings, line *wideLine) (Reply, *PendingEvent) {
+	if e.cfg.Dispatcher == nil {
+		return Reply{}, nil
+	}
+	now := e.cfg.Now()
+	pending := PendingEvent{Account: f.Account, Attempt: f.Attempt + 1}
+	pending.Event = f.event(e.lookAhead(ctx, f, settings, now))
+	reply, err := e.dispatch(ctx, pending)
+	line.webhook = e.cfg.Now().Sub(now)
+	line.status = reply.Status
+	if err == nil {
+		return reply, nil
+	}
+	return Reply{}, e.again(pending, err)
+}
+
+// decide fixes the text and takes the limits, or records which one refused.
+func (e *Engine) decide(ctx context.Context, f *Firing, settings Settings, text string, source Source, retry *PendingEvent) error {
+	now := e.cfg.Now()
+	stands, err := e.cfg.Store.Decide(ctx, Decision{
+		Firing: f.ID, Holder: e.holder, At: now, Text: text, Source: source,
+		Limits: settings.limits(*f, now), Retry: retry,
+	})
+	if err != nil {
+		return fmt.Errorf("decide: %w", err)
+	}
+	*f = stands
+	return nil
+}
+
+// deliver sends the reply. A send whose end is unknown is repeated with the
+// same id and text; the person sees one.
+func (e *Engine) deliver(ctx context.Context, f *Firing, settings Settings, line *wideLine) error {
+	if waited := e.pace(ctx, *f); waited > 0 || f.State == StateUnknown {
+		held, err := e.cfg.Store.Keep(ctx, f.ID, e.holder, "", e.lease(e.cfg.Now()))
+		if err != nil || !held {
+			return err
+		}
+	}
+	began := e.cfg.Now()
+	err := e.send(ctx, f.Session, f.outgoing(settings))
+	line.send = e.cfg.Now().Sub(began)
+	late := e.cfg.Now().Sub(f.DecidedAt) > e.cfg.ReplyDeadline
+	switch {
+	case err == nil:
+		return e.conclude(ctx, f, Outcome{Kind: Replied, Reason: string(f.Source)})
+	case errors.Is(err, ErrNotSent):
+		return e.conclude(ctx, f, Outcome{Kind: Failed, Reason: "whatsapp refused the message", Release: f.State == StateDecided})
+	case late && errors.Is(err, ErrSessionUnavailable):
+		return e.conclude(ctx, f, Outcome{Kind: Failed, Reason: "session unavailable", Release: f.State == StateDecided})
+	case late:
+		return e.conclude(ctx, f, Outcome{Kind: Failed, Reason: "no acknowledgement from whatsapp"})
+	}
+	return e.sendLater(ctx, f, err)
+}
+
+// sendLater gives the firing back until its next try, so that it holds no place
+// among its account's work meanwhile.
+func (e *Engine) sendLater(ctx context.Context, f *Firing, cause error) error {
+	if !errors.Is(cause, ErrSessionUnavailable) {
+		f.State = StateUnknown
+	}
+	now := e.cfg.Now()
+	wait := min(max(now.Sub(f.DecidedAt)/2, time.Second), 30*time.Second)
+	// Without a holder: this engine says all that is known of the send. A stop
+	// must not keep it from saying so.
+	_, err := e.cfg.Store.Keep(context.WithoutCancel(ctx), f.ID, e.holder, f.State, Lease{Until: now.Add(wait)})
+	if err != nil {
+		return fmt.Errorf("keep firing: %w", err)
+	}
+	return nil
+}
+
+// conclude records the outcome. The context's end must not keep a sent reply
+// from being recorded as sent.
+func (e *Engine) conclude(ctx context.Context, f *Firing, o Outcome) error {
+	o.Firing, o.At = f.ID, e.cfg.Now()
+	if err := e.cfg.Store.Finish(context.WithoutCancel(ctx), o); err != nil {
+		return fmt.Errorf("record outcome: %w", err)
+	}
+	f.State, f.Outcome, f.Reason = StateDone, o.Kind, o.Reason
+	return nil
+}
+
+// finish runs answer with a place in the gate, and logs one line.
+func (e *Engine) finish(ctx context.Context, f Firing) {
+	defer e.leave(f.Account)
+	var line wideLine
+	began := e.cfg.Now()
+	err := e.answer(ctx, &f, &line)
+	attrs := []any{
+		"event_id", f.ID, "account", f.Account, "session", f.Session, "trigger", f.Trigger.ID,
+		"state", f.State, "outcome", f.Outcome, "reason", f.Reason, "source", f.Source,
+		"webhook_status", line.status, "webhook_ms", line.webhook.Milliseconds(),
+		"send_ms", line.send.Milliseconds(), "total_ms", e.cfg.Now().Sub(began).Milliseconds(),
+	}
+	if err != nil {
+		// The row stays as it is; a second from now somebody may take it up.
+		_, keepErr := e.cfg.Store.Keep(context.WithoutCancel(ctx), f.ID, e.holder, "", Lease{Holder: e.holder, Until: e.cfg.Now().Add(time.Second)})
+		e.cfg.Log.Log(ctx, slog.LevelError, "firing not finished", append(attrs, "error", errors.Join(err, keepErr))...)
+		return
+	}
+	e.cfg.Log.Log(ctx, slog.LevelInfo, "firing", attrs...)
+}
+
+// wideLine is what a firing's log line says beyond the firing.
+type wideLine struct {
+	status        int
+	webhook, send time.Duration
+}

@@ -1,0 +1,119 @@
+package pingr
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+const (
+	// claimMax is how many rows are taken up in one go.
+	claimMax = 32
+	// Message keys outlive WhatsApp's own queue of 14 days (SPEC section 5).
+	keepKeys       = 15 * 24 * time.Hour
+	keepDeliveries = 90 * 24 * time.Hour
+)
+
+// poll takes up, until ctx ends, what nobody works on: firings that a crash or
+// a full gate left, replies to send again, events to deliver again.
+func (e *Engine) poll(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	var purged time.Time
+	for {
+		if err := e.takeUp(ctx); err != nil && ctx.Err() == nil {
+			e.cfg.Log.Error("cannot read the queue; trying again in a second", "error", err)
+		}
+		if now := e.cfg.Now(); now.Sub(purged) >= time.Hour && ctx.Err() == nil {
+			purged = now
+			e.purge(ctx, now)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		case <-e.wake:
+		}
+	}
+}
+
+func (e *Engine) takeUp(ctx context.Context) error {
+	for ctx.Err() == nil {
+		now := e.cfg.Now()
+		firings, err := e.cfg.Store.Claim(ctx, e.lease(now), now, e.full(), claimMax)
+		if err != nil {
+			return fmt.Errorf("claim firings: %w", err)
+		}
+		for _, f := range firings {
+			if !e.enter(f.Account) {
+				if _, err := e.cfg.Store.Keep(ctx, f.ID, e.holder, "", Lease{Until: now}); err != nil {
+					return fmt.Errorf("give back firing: %w", err)
+				}
+			} else if !e.spawn(func(work context.Context) { e.finish(work, f) }) {
+				e.leave(f.Account)
+			}
+		}
+		events, err := e.cfg.Store.Due(ctx, e.lease(now), now, e.full(), claimMax)
+		if err != nil {
+			return fmt.Errorf("claim events: %w", err)
+		}
+		for _, p := range events {
+			if !e.enter(p.Account) {
+				if err := e.cfg.Store.Attempted(ctx, p.Event.ID, p.Attempt, now); err != nil {
+					return fmt.Errorf("give back event: %w", err)
+				}
+			} else if !e.spawn(func(work context.Context) { e.retry(work, p) }) {
+				e.leave(p.Account)
+			}
+		}
+		if len(firings) < claimMax && len(events) < claimMax {
+			return nil
+		}
+	}
+	return nil
+}
+
+func (e *Engine) purge(ctx context.Context, now time.Time) {
+	if _, err := e.cfg.Store.Purge(ctx, now, now.Add(-keepKeys), now.Add(-keepDeliveries)); err != nil {
+		e.cfg.Log.Warn("old rows not purged", "error", err)
+	}
+}
+
+// lease is longer than asking and sending take together; a step that may
+// outlast it renews it.
+func (e *Engine) lease(now time.Time) Lease {
+	return Lease{Holder: e.holder, Until: now.Add(e.cfg.DispatchTimeout + sendTime + 10*time.Second)}
+}
+
+// enter takes a place in the gate, or remembers that somebody waits for one.
+func (e *Engine) enter(account string) bool {
+	if e.gate.enter(account) {
+		return true
+	}
+	e.waiting.Store(true)
+	return false
+}
+
+// full names the accounts that have no room, and remembers whether there are
+// any: then leave wakes poll for what was passed over.
+func (e *Engine) full() []string {
+	e.waiting.Store(true)
+	skip := e.gate.full()
+	e.waiting.Store(len(skip) > 0)
+	return skip
+}
+
+func (e *Engine) leave(account string) {
+	e.gate.leave(account)
+	if e.waiting.Load() {
+		e.poke()
+	}
+}
+
+// poke makes poll look now.
+func (e *Engine) poke() {
+	select {
+	case e.wake <- struct{}{}:
+	default:
+	}
+}
