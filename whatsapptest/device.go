@@ -48,6 +48,7 @@ type parcelKey struct {
 }
 
 type parcel struct {
+	key      parcelKey
 	position uint64
 	node     waBinary.Node
 }
@@ -144,7 +145,7 @@ func (d *Device) deliver(key parcelKey, n waBinary.Node) {
 	if d.queue == nil {
 		d.queue = make(map[parcelKey]*parcel)
 	}
-	d.queue[key] = &parcel{d.queued, n}
+	d.queue[key] = &parcel{key, d.queued, n}
 	var c *conn
 	if d.active {
 		c = d.conn
@@ -187,11 +188,7 @@ func (d *Device) activate(c *conn) {
 	if d.conn != c || d.active {
 		return
 	}
-	waiting := make([]*parcel, 0, len(d.queue))
-	for _, p := range d.queue {
-		waiting = append(waiting, p)
-	}
-	slices.SortFunc(waiting, func(a, b *parcel) int { return cmp.Compare(a.position, b.position) })
+	waiting := d.waiting()
 	_ = c.send(ib(waBinary.Node{Tag: "offline_preview", Attrs: waBinary.Attrs{
 		"count": len(waiting), "message": len(waiting), "appdata": 0, "notification": 0, "receipt": 0,
 	}}))
@@ -208,6 +205,16 @@ func (d *Device) activate(c *conn) {
 		h := d.phone.parts[0]
 		h.post(func() { h.introduce(d) })
 	}
+}
+
+// waiting is the queue, oldest first; the caller holds d.mu.
+func (d *Device) waiting() []*parcel {
+	waiting := make([]*parcel, 0, len(d.queue))
+	for _, p := range d.queue {
+		waiting = append(waiting, p)
+	}
+	slices.SortFunc(waiting, func(a, b *parcel) int { return cmp.Compare(a.position, b.position) })
+	return waiting
 }
 
 // connected makes c the device's connection; the one before is replaced.

@@ -242,6 +242,24 @@ func (p *Phone) Messages() []Message {
 	return slices.Clone(p.inbox)
 }
 
+// after waits until the phone shows more than the first n messages, and returns those.
+func (p *Phone) after(ctx context.Context, n int) ([]Message, error) {
+	for {
+		p.mu.Lock()
+		arrived := p.arrived
+		more := slices.Clone(p.inbox[min(n, len(p.inbox)):])
+		p.mu.Unlock()
+		if len(more) > 0 {
+			return more, nil
+		}
+		select {
+		case <-arrived:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
 // show puts a message into the inbox and reports whether it is new there.
 func (p *Phone) show(m Message) bool {
 	p.mu.Lock()

@@ -1,0 +1,84 @@
+package whatsapptest_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/heypingr/pingr/whatsapptest"
+)
+
+// Server and client stop and start together: the client need not be linked again,
+// its Signal sessions go on, and what was queued arrives.
+func TestLinkedClientOutlivesTheServer(t *testing.T) {
+	dir := t.TempDir()
+	config := whatsapptest.Config{StateFile: filepath.Join(dir, "whatsapp.json")}
+	container := openStore(t, filepath.Join(dir, "client.db"))
+
+	first, err := whatsapptest.Start(config)
+	require.NoError(t, err)
+	shop := first.NewPhone(whatsapptest.PhoneConfig{Number: "15550100001", Name: "Shop"})
+	alice := first.NewPhone(whatsapptest.PhoneConfig{Name: "Alice"})
+	group := first.NewGroup(whatsapptest.GroupConfig{Subject: "Party", ByLID: true, Members: []*whatsapptest.Phone{shop, alice}})
+	c := clientOf(t, first, container, container.NewDevice())
+	d, err := shop.Scan(within(t), c.qr(t))
+	require.NoError(t, err)
+	require.NoError(t, d.WaitOnline(within(t)))
+	_, err = alice.Send(within(t), shop.Number(), "before")
+	require.NoError(t, err)
+	m, _ := c.text(t)
+	c.send(t, m.Info.Chat, "answer before")
+	_, err = alice.Next(within(t))
+	require.NoError(t, err)
+	require.NoError(t, d.WaitQueueEmpty(within(t)))
+	c.Disconnect()
+	require.NoError(t, d.WaitOffline(within(t)))
+	_, err = alice.Send(within(t), shop.Number(), "queued")
+	require.NoError(t, err)
+	require.NoError(t, first.Close())
+	info, err := os.Stat(config.StateFile)
+	require.NoError(t, err)
+	assert.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+
+	second := start(t, config)
+	device, err := container.GetFirstDevice(within(t))
+	require.NoError(t, err)
+	c = clientOf(t, second, container, device)
+	require.NoError(t, c.Connect())
+	_, text := c.text(t)
+	assert.Equal(t, "queued", text)
+	again, ok := second.Phone(alice.Number())
+	require.True(t, ok)
+	assert.Equal(t, "answer before", again.Messages()[0].Text)
+	_, err = again.Send(within(t), group.ID(), "after, to all")
+	require.NoError(t, err)
+	_, text = c.text(t)
+	assert.Equal(t, "after, to all", text)
+	_, err = again.Send(within(t), shop.Number(), "after")
+	require.NoError(t, err)
+	m, text = c.text(t)
+	assert.Equal(t, "after", text)
+	c.send(t, m.Info.Chat, "answer after")
+	reply, err := again.Next(within(t))
+	require.NoError(t, err)
+	assert.Equal(t, "answer after", reply.Text)
+	assert.Zero(t, second.Ledger().Undecryptable())
+}
+
+func TestDamagedStateIsRefused(t *testing.T) {
+	for name, content := range map[string]string{
+		"not JSON": "{", "another version": `{"version":99}`,
+		"no handset": `{"version":1,"phones":[{"number":"1","lid":"2","handsets":[]}]}`,
+		"short key":  `{"version":1,"phones":[{"number":"1","lid":"2","handsets":[{"number":0,"identity":"AA=="}]}]}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "state.json")
+			require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
+			_, err := whatsapptest.Start(whatsapptest.Config{StateFile: path})
+			require.ErrorContains(t, err, "read state")
+		})
+	}
+}
