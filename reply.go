@@ -1,7 +1,6 @@
 package pingr
 
 import (
-	"bytes"
 	"encoding/json"
 	"mime"
 	"strings"
@@ -53,14 +52,12 @@ func dynamicReply(status int, contentType string, body []byte) string {
 	if kind, _, err := mime.ParseMediaType(contentType); err != nil || kind != "application/json" {
 		return ""
 	}
-	var answer struct {
-		Reply json.RawMessage `json:"reply"`
-	}
-	var text string
-	if err := json.Unmarshal(body, &answer); err != nil || !bytes.HasPrefix(answer.Reply, []byte{'"'}) {
+	var answer map[string]json.RawMessage // a struct would take "Reply" too
+	if err := json.Unmarshal(body, &answer); err != nil {
 		return ""
 	}
-	if err := json.Unmarshal(answer.Reply, &text); err != nil || strings.TrimSpace(text) == "" {
+	var text string
+	if err := json.Unmarshal(answer["reply"], &text); err != nil || strings.TrimSpace(text) == "" {
 		return ""
 	}
 	return Cut(text, MaxReply)

@@ -1,0 +1,107 @@
+package pingr
+
+import (
+	"crypto/rand"
+	"net/url"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// ChallengeCharset is the default alphabet of challenge codes: no 0, 1, I or O,
+// which people misread.
+const ChallengeCharset = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+
+// ChallengeOptions are the options of [NewChallengeCode]; zero values are the
+// defaults.
+type ChallengeOptions struct {
+	// Length is 4 to 12 characters, default 6; others are clamped to that.
+	Length int
+	// Charset are the characters to draw from, at most 256; default
+	// [ChallengeCharset].
+	Charset string
+}
+
+// NewChallengeCode draws a code for a login page to show, uniformly from a
+// cryptographic source. It is safe for concurrent use, and panics only when a
+// Charset holds more than 256 characters.
+func NewChallengeCode(opts ...ChallengeOptions) string {
+	o := ChallengeOptions{Length: 6, Charset: ChallengeCharset}
+	for _, given := range opts {
+		if given.Length != 0 {
+			o.Length = given.Length
+		}
+		if given.Charset != "" {
+			o.Charset = given.Charset
+		}
+	}
+	charset := []rune(o.Charset)
+	if len(charset) > 256 {
+		panic("pingr.NewChallengeCode: the charset holds more than 256 characters")
+	}
+	code := make([]rune, min(max(o.Length, 4), 12))
+	for i := range code {
+		code[i] = charset[uniform(len(charset))]
+	}
+	return string(code)
+}
+
+// uniform draws from 0 to n-1, n at most 256: bytes beyond the last whole
+// multiple of n are drawn again.
+func uniform(n int) int {
+	var b [1]byte
+	for {
+		_, _ = rand.Read(b[:]) // never fails (crypto/rand)
+		if int(b[0]) < 256-256%n {
+			return int(b[0]) % n
+		}
+	}
+}
+
+// ExtractChallengeCode returns the code, in capitals, of a text that is the
+// trigger phrase, white space and the code. Letter case and surrounding space
+// do not count. ok is false for the phrase alone, another text, or a phrase
+// and code without space between.
+func ExtractChallengeCode(text, trigger string) (code string, ok bool) {
+	text, trigger = strings.TrimSpace(text), strings.TrimSpace(trigger)
+	n := prefixFold(text, trigger)
+	if n < 0 {
+		return "", false
+	}
+	rest := text[n:]
+	if r, _ := utf8.DecodeRuneInString(rest); rest == "" || !unicode.IsSpace(r) {
+		return "", false
+	}
+	code = strings.ToUpper(strings.TrimSpace(rest))
+	return code, code != ""
+}
+
+// prefixFold returns how many bytes of s the prefix takes, whatever the case,
+// or -1.
+func prefixFold(s, prefix string) int {
+	n := 0
+	for range prefix {
+		if n >= len(s) {
+			return -1
+		}
+		_, size := utf8.DecodeRuneInString(s[n:])
+		n += size
+	}
+	if !strings.EqualFold(s[:n], prefix) {
+		return -1
+	}
+	return n
+}
+
+// LoginLink is the link that opens WhatsApp with the text filled in, addressed
+// to number: https://wa.me/919876543210?text=login%20X4K9MQ. All but the digits
+// of number is dropped.
+func LoginLink(number, text string) string {
+	digits := strings.Map(func(r rune) rune {
+		if r < '0' || r > '9' {
+			return -1
+		}
+		return r
+	}, number)
+	return "https://wa.me/" + digits + "?text=" + strings.ReplaceAll(url.QueryEscape(text), "+", "%20")
+}

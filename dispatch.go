@@ -1,0 +1,155 @@
+package pingr
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	maxAnswer        = 64 << 10
+	maxAnswerHeaders = 16 << 10
+)
+
+// HTTPDispatcher tells a webhook endpoint by signed POST requests, as SPEC
+// section 6 fixes them: no redirects, no proxies, no decompression, at most 64
+// KiB of body and 16 KiB of headers, and one bound of time from DNS to the last
+// byte of the body. It is safe for concurrent use and must not be copied.
+type HTTPDispatcher struct {
+	// URL is the endpoint, without user information.
+	URL string
+	// Secret signs the requests; see [NewSecret].
+	Secret string
+	// Guard says which addresses the endpoint may have. Nil trusts the URL, as
+	// befits a program's own configuration; a service whose customers choose
+	// URLs needs one.
+	Guard *Guard
+	// Timeout is for one attempt. Default 8 s.
+	Timeout time.Duration
+	// Transport carries the requests. Many dispatchers should share one; see
+	// [NewTransport]. Nil makes one from Guard, for this dispatcher alone.
+	Transport *http.Transport
+	// Now stamps and signs; nil is time.Now.
+	Now func() time.Time
+
+	once   sync.Once
+	client *http.Client
+}
+
+// NewTransport makes the connections that webhooks are told over: guard checks
+// every address when it is connected to, after DNS. Nil checks nothing.
+func NewTransport(guard *Guard) *http.Transport {
+	return &http.Transport{
+		Proxy:                  nil, // the environment's proxy would hide the address
+		DialContext:            guard.dialer().DialContext,
+		ForceAttemptHTTP2:      true,
+		DisableCompression:     true,
+		MaxResponseHeaderBytes: maxAnswerHeaders,
+		MaxIdleConns:           1000,
+		MaxIdleConnsPerHost:    64,
+		IdleConnTimeout:        60 * time.Second,
+		TLSHandshakeTimeout:    8 * time.Second,
+	}
+}
+
+// Dispatch makes one attempt. The error of a refused, failed or late attempt
+// names neither the query of the URL nor anything of the event.
+func (d *HTTPDispatcher) Dispatch(ctx context.Context, e Event) (Reply, error) {
+	reply := Reply{URL: d.URL}
+	if err := d.Guard.CheckURL(d.URL); err != nil {
+		return reply, err
+	}
+	d.once.Do(d.init)
+	timeout := d.Timeout
+	setDefault(&timeout, 8*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	if strings.HasPrefix(strings.ToLower(d.URL), "http:") {
+		ctx = context.WithValue(ctx, plainHTTP{}, true)
+	}
+	req, err := d.request(ctx, e)
+	if err != nil {
+		return reply, err
+	}
+	resp, err := d.client.Do(req)
+	if err != nil {
+		return reply, withoutURL(err, timeout)
+	}
+	defer resp.Body.Close()
+	reply.Status = resp.StatusCode
+	// One byte more than fits tells that there is more; the rest is not read,
+	// and the connection not used again.
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	switch {
+	case resp.StatusCode == http.StatusGone:
+		return reply, fmt.Errorf("status %d: %w", resp.StatusCode, ErrGone)
+	case resp.StatusCode < 200 || resp.StatusCode > 299:
+		return reply, fmt.Errorf("status %d", resp.StatusCode)
+	case err != nil:
+		return reply, fmt.Errorf("answer not read: %w", withoutURL(err, timeout))
+	case len(body) > maxAnswer || resp.Header.Get("Content-Encoding") != "":
+		return reply, nil // it was taken, but what it answers is no reply
+	}
+	reply.Text = dynamicReply(resp.StatusCode, resp.Header.Get("Content-Type"), body)
+	return reply, nil
+}
+
+func (d *HTTPDispatcher) init() {
+	transport := d.Transport
+	if transport == nil {
+		transport = NewTransport(d.Guard)
+	}
+	d.client = &http.Client{
+		Transport:     transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// request stamps the event anew, and signs it.
+func (d *HTTPDispatcher) request(ctx context.Context, e Event) (*http.Request, error) {
+	now := time.Now()
+	if d.Now != nil {
+		now = d.Now()
+	}
+	e.Timestamp = now.UnixMilli()
+	body, err := json.Marshal(e)
+	if err != nil {
+		return nil, fmt.Errorf("write event: %w", err)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, d.URL, bytes.NewReader(body))
+	if err != nil {
+		return nil, errors.New("the endpoint is not a URL")
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("User-Agent", "Pingr/"+Version)
+	req.Header.Set("X-Pingr-Signature", Sign(body, d.Secret))
+	req.Header.Set("X-Pingr-Event", string(e.Type))
+	req.Header.Set("X-Pingr-Attempt", strconv.Itoa(max(e.Attempt, 1)))
+	req.Header.Set("Webhook-Id", e.ID)
+	req.Header.Set("Webhook-Timestamp", strconv.FormatInt(now.Unix(), 10))
+	if signature, ok := signStandard(e.ID, now, body, d.Secret); ok {
+		req.Header.Set("Webhook-Signature", signature)
+	}
+	return req, nil
+}
+
+// withoutURL drops the URL from an error of net/http: its query may be secret.
+func withoutURL(err error, timeout time.Duration) error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("no whole answer within %s: %w", timeout, context.DeadlineExceeded)
+	}
+	var failed *url.Error
+	if errors.As(err, &failed) {
+		return failed.Err
+	}
+	return err
+}

@@ -1,0 +1,138 @@
+package pingr
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"code.dny.dev/ssrf"
+)
+
+// A Guard says which addresses a webhook endpoint may have (SPEC section 6). It
+// is checked when a connection is made, after DNS, so that no name can lead
+// elsewhere. The zero value allows https to the public internet; a nil Guard
+// allows everything. It is safe for concurrent use and must not be changed
+// while in use.
+type Guard struct {
+	// Allow are networks whose special addresses are allowed all the same:
+	// loopback, private, link-local and the like. http is allowed there too.
+	Allow []netip.Prefix
+	// Setting is how a refusal calls the setting that would allow an address,
+	// such as "PINGR_WEBHOOK_ALLOW". Empty: "Guard.Allow".
+	Setting string
+}
+
+// CheckURL refuses a URL that can be refused without looking its name up:
+// another scheme than https (or http, where a network is allowed), user
+// information, no host, a literal address that is not allowed.
+func (g *Guard) CheckURL(raw string) error {
+	u, err := url.Parse(raw)
+	if err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http" {
+		return errors.New("the endpoint must be an https URL")
+	}
+	if u.User != nil {
+		return errors.New("the endpoint's URL must not hold a user name or password")
+	}
+	if g == nil {
+		return nil
+	}
+	ip, err := netip.ParseAddr(strings.Trim(u.Hostname(), "[]"))
+	if err == nil {
+		if err := g.check(ip); err != nil {
+			return err
+		}
+	}
+	if u.Scheme == "http" && (len(g.Allow) == 0 || err == nil && !g.allows(ip)) {
+		return g.errPlain()
+	}
+	return nil
+}
+
+func (g *Guard) errPlain() error {
+	return fmt.Errorf("the endpoint must be https; http is for networks that %s allows", g.setting())
+}
+
+func (g *Guard) setting() string {
+	if g.Setting == "" {
+		return "Guard.Allow"
+	}
+	return g.Setting
+}
+
+func (g *Guard) allows(ip netip.Addr) bool {
+	ip = ip.Unmap().WithZone("")
+	return slices.ContainsFunc(g.Allow, func(p netip.Prefix) bool { return p.Contains(ip) })
+}
+
+// special are networks that ssrf lets through or that lead back inside: IPv4
+// in IPv6 by NAT64, 6to4 and Teredo, and the unspecified addresses.
+var special = []netip.Prefix{
+	netip.MustParsePrefix("64:ff9b::/96"),
+	netip.MustParsePrefix("64:ff9b:1::/48"),
+	netip.MustParsePrefix("2002::/16"),
+	netip.MustParsePrefix("2001::/32"),
+	netip.MustParsePrefix("100.64.0.0/10"),
+	netip.MustParsePrefix("::/128"),
+	netip.MustParsePrefix("0.0.0.0/8"),
+}
+
+// public is the list of the IANA's special-purpose registries, for any port.
+var public = ssrf.New(ssrf.WithAnyPort())
+
+// check refuses an address that is special or the host's own, unless allowed.
+func (g *Guard) check(ip netip.Addr) error {
+	if g == nil || g.allows(ip) {
+		return nil
+	}
+	plain := ip.Unmap().WithZone("")
+	refused := slices.ContainsFunc(special, func(p netip.Prefix) bool { return p.Contains(plain) })
+	network := "tcp4"
+	if plain.Is6() {
+		network = "tcp6"
+	}
+	if refused || public.Safe(network, netip.AddrPortFrom(plain, 443).String(), nil) != nil || isOwn(plain) {
+		return fmt.Errorf("the endpoint's address %s is not public; %s can allow it", ip, g.setting())
+	}
+	return nil
+}
+
+// isOwn says whether the address is one of this host's.
+func isOwn(ip netip.Addr) bool {
+	addrs, err := net.InterfaceAddrs()
+	if err != nil {
+		return false
+	}
+	return slices.ContainsFunc(addrs, func(a net.Addr) bool {
+		own, err := netip.ParsePrefix(a.String())
+		return err == nil && own.Addr().Unmap().WithZone("") == ip
+	})
+}
+
+// plainHTTP marks the context of a request that is not https: net/http hands
+// the request's values on to the dialer.
+type plainHTTP struct{}
+
+func (g *Guard) dialer() *net.Dialer {
+	d := &net.Dialer{Timeout: 8 * time.Second}
+	if g == nil {
+		return d
+	}
+	d.ControlContext = func(ctx context.Context, _, address string, _ syscall.RawConn) error {
+		target, err := netip.ParseAddrPort(address)
+		if err != nil {
+			return errors.New("the endpoint has no IP address")
+		}
+		if ctx.Value(plainHTTP{}) != nil && !g.allows(target.Addr()) {
+			return g.errPlain()
+		}
+		return g.check(target.Addr())
+	}
+	return d
+}
