@@ -108,9 +108,9 @@ func (t *target) claimTrust() (release func(), err error) {
 // dialTimeout bounds each step of reaching WhatsApp.
 const dialTimeout = 15 * time.Second
 
-// client returns an HTTP client that reaches the target and nothing else, and
-// notes in lastRead (Unix nanoseconds) when bytes arrived.
-func (t *target) client(lastRead *atomic.Int64) *http.Client {
+// client returns an HTTP client that reaches the target and nothing else. It
+// hands each connection that it makes to dialed.
+func (t *target) client(dialed func(*meter)) *http.Client {
 	dialer := &net.Dialer{Timeout: dialTimeout}
 	transport := &http.Transport{
 		TLSHandshakeTimeout:   dialTimeout,
@@ -122,8 +122,9 @@ func (t *target) client(lastRead *atomic.Int64) *http.Client {
 			if err != nil {
 				return nil, err
 			}
-			lastRead.Store(time.Now().UnixNano())
-			return &meter{Conn: conn, last: lastRead}, nil
+			m := newMeter(conn)
+			dialed(m)
+			return m, nil
 		},
 	}
 	if t.url == nil {
@@ -133,10 +134,18 @@ func (t *target) client(lastRead *atomic.Int64) *http.Client {
 	return &http.Client{Transport: redirect{to: t.url, transport: transport}}
 }
 
-// A meter notes when something was read.
+// A meter is a connection that notes when something was read.
 type meter struct {
 	net.Conn
-	last *atomic.Int64
+	last  atomic.Int64  // Unix nanoseconds
+	ended chan struct{} // closed when reading is over
+	once  sync.Once
+}
+
+func newMeter(conn net.Conn) *meter {
+	m := &meter{Conn: conn, ended: make(chan struct{})}
+	m.last.Store(time.Now().UnixNano())
+	return m
 }
 
 func (m *meter) Read(p []byte) (int, error) {
@@ -144,7 +153,22 @@ func (m *meter) Read(p []byte) (int, error) {
 	if n > 0 {
 		m.last.Store(time.Now().UnixNano())
 	}
+	if err != nil {
+		m.once.Do(func() { close(m.ended) })
+	}
 	return n, err
+}
+
+// age is how long ago something was read.
+func (m *meter) age() time.Duration { return time.Since(time.Unix(0, m.last.Load())) }
+
+// endReading makes reads fail, and returns when that has been noticed.
+func (m *meter) endReading() {
+	_ = m.SetReadDeadline(time.Unix(1, 0))
+	select {
+	case <-m.ended:
+	case <-time.After(time.Second):
+	}
 }
 
 // whatsAppHost is where whatsmeow connects, by a constant of its own.

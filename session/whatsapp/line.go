@@ -14,12 +14,12 @@ import (
 // A line is one set of keys and the whatsmeow client that uses them. It lives
 // through many connections, and ends with the keys.
 type line struct {
-	session  *Session
-	keys     *container
-	client   *whatsmeow.Client
-	lastRead atomic.Int64              // Unix nanoseconds
-	broken   atomic.Bool               // the database failed
-	jid      atomic.Pointer[types.JID] // nil until linked
+	session *Session
+	keys    *container
+	client  *whatsmeow.Client
+	conn    atomic.Pointer[meter]     // the latest connection
+	broken  atomic.Bool               // the database failed
+	jid     atomic.Pointer[types.JID] // nil until linked
 
 	words int // of linking, see paired; guarded by session.mu
 
@@ -56,7 +56,7 @@ func newLine(s *Session, device *store.Device, keys *container) *line {
 	c.SetMaxParallelRetryReceiptHandling(1)
 	c.ManualHistorySyncDownload = true
 	c.BackgroundEventCtx = l.ctx
-	web := s.pool.target.client(&l.lastRead)
+	web := s.pool.target.client(l.conn.Store)
 	c.SetPreLoginHTTPClient(web)
 	c.SetWebsocketHTTPClient(web)
 	c.SetMediaHTTPClient(web)
@@ -82,6 +82,16 @@ func (l *line) dial() error {
 // hangUp disconnects and gives up a dial that is under way. What was being
 // handled is not acknowledged.
 func (l *line) hangUp() {
+	if l.dialing.TryLock() {
+		// whatsmeow's reader blocks for ever on a frame that arrives after its
+		// consumer has stopped, so it must have stopped first, and unseen:
+		// nothing was lost.
+		l.client.DangerousInternals().ExpectDisconnect()
+		if conn := l.conn.Load(); conn != nil && l.client.IsConnected() {
+			conn.endReading()
+		}
+		l.dialing.Unlock()
+	}
 	l.mu.Lock()
 	if l.connection != nil {
 		l.connection()
@@ -95,8 +105,9 @@ func (l *line) hangUp() {
 
 // end hangs up for good.
 func (l *line) end() {
-	l.cancel()
 	l.hangUp()
+	l.cancel()
+	l.hangUp() // a dial may have begun in between
 	if dev := l.keys.device.Load(); dev != nil {
 		_ = dev.journal.flush(context.Background())
 		dev.journal.discard()
@@ -113,7 +124,12 @@ func (l *line) ping(timeout time.Duration) bool {
 }
 
 // age is how long ago the last bytes arrived.
-func (l *line) age() time.Duration { return time.Since(time.Unix(0, l.lastRead.Load())) }
+func (l *line) age() time.Duration {
+	if conn := l.conn.Load(); conn != nil {
+		return conn.age()
+	}
+	return 0
+}
 
 // clockOffset is how far WhatsApp's clock is ahead of ours. whatsmeow notes it
 // at login and shows it only inside the id of an unified session, which is
