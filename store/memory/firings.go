@@ -106,12 +106,13 @@ func (s *Store) Decide(ctx context.Context, d pingr.Decision) (pingr.Firing, err
 	}
 	row.DecidedAt = d.At
 	s.enqueue(d.Retry)
+	taken, err := s.take(d.At, d.Limits)
 	var refused *pingr.LimitError
-	if err := s.take(d.At, d.Limits); errors.As(err, &refused) {
+	if errors.As(err, &refused) {
 		row.end(refused.Kind, "")
 		return row.copy(), nil
 	}
-	row.State, row.Text, row.Source, row.Limits = pingr.StateDecided, d.Text, d.Source, slices.Clone(d.Limits)
+	row.State, row.Text, row.Source, row.Limits = pingr.StateDecided, d.Text, d.Source, taken
 	return row.copy(), nil
 }
 

@@ -20,7 +20,8 @@ func (s *Store) Reserve(ctx context.Context, at time.Time, limits ...pingr.Limit
 		return err
 	}
 	defer s.mu.Unlock()
-	return s.take(at, limits)
+	_, err := s.take(at, limits)
+	return err
 }
 
 // Release implements [pingr.Limits].
@@ -39,28 +40,30 @@ func (s *Store) Peek(ctx context.Context, at time.Time, limits ...pingr.Limit) e
 		return err
 	}
 	defer s.mu.Unlock()
-	if err := s.take(at, limits); err != nil {
-		return err
-	}
-	s.giveBack(limits)
-	return nil
+	taken, err := s.take(at, limits)
+	s.giveBack(taken)
+	return err
 }
 
-// take takes one of each, or none.
-func (s *Store) take(at time.Time, limits []pingr.Limit) error {
-	for i, l := range limits {
+// take takes one of each, or none. It returns what it took, each with the end
+// of the period it was taken in, so that it can be given back exactly.
+func (s *Store) take(at time.Time, limits []pingr.Limit) ([]pingr.Limit, error) {
+	taken := make([]pingr.Limit, 0, len(limits))
+	for _, l := range limits {
 		c, ok := s.limits[l.Key]
 		if !ok || !c.until.After(at) {
 			c = count{until: l.Until}
 		}
+		l.Until = c.until
 		if l.Max > 0 && c.taken >= l.Max {
-			s.giveBack(limits[:i])
-			return &pingr.LimitError{Kind: l.Kind, Until: c.until}
+			s.giveBack(taken)
+			return nil, &pingr.LimitError{Kind: l.Kind, Until: c.until}
 		}
 		c.taken++
 		s.limits[l.Key] = c
+		taken = append(taken, l)
 	}
-	return nil
+	return taken, nil
 }
 
 // giveBack gives back one of each whose period still runs: a later period ends

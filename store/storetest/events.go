@@ -1,0 +1,261 @@
+package storetest
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/heypingr/pingr"
+)
+
+var eventTests = []test{
+	{"none", func(t *testing.T, s Store) {
+		assert.Empty(t, due(t, s, me, after(1000)))
+	}},
+	{"an event comes back whole when it is due", func(t *testing.T, s Store) {
+		enqueue(t, s, pending("a"))
+		assert.Empty(t, due(t, s, me, after(5).Add(-time.Millisecond)))
+		assert.Equal(t, []pingr.PendingEvent{pending("a")}, due(t, s, me, after(5)))
+	}},
+	{"an event of a session comes back whole", func(t *testing.T, s Store) {
+		p := pingr.PendingEvent{Account: "", Attempt: 1, Next: t0, Event: pingr.Event{
+			Type: pingr.EventSessionDisconnected, Session: session, ID: "a", Reason: 402, Kind: "terminal",
+			ExpiresAt: after(900).UnixMilli(), Timestamp: t0.UnixMilli(), Simulated: true,
+		}}
+		enqueue(t, s, p)
+		assert.Equal(t, []pingr.PendingEvent{p}, due(t, s, me, t0))
+	}},
+	{"an event id is queued once", func(t *testing.T, s Store) {
+		enqueue(t, s, pending("a"))
+		twin := pending("a")
+		twin.Attempt, twin.Next = 7, t0
+		enqueue(t, s, twin)
+		assert.Equal(t, []pingr.PendingEvent{pending("a")}, due(t, s, me, after(5)), "the first stays")
+	}},
+	{"a leased event is nobody else's until the lease ends", func(t *testing.T, s Store) {
+		enqueue(t, s, pending("a"))
+		require.Len(t, due(t, s, me, after(5)), 1)
+		assert.Empty(t, due(t, s, other, after(64)))
+		assert.Empty(t, due(t, s, me, after(64)))
+		assert.Len(t, due(t, s, other, after(65)), 1)
+	}},
+	{"oldest first", func(t *testing.T, s Store) {
+		for id, next := range map[string]int{"b": 1, "a": 2, "c": 3} {
+			p := pending(id)
+			p.Next = after(next)
+			enqueue(t, s, p)
+		}
+		assert.Equal(t, []string{"b", "a", "c"}, eventIDs(due(t, s, me, after(5))))
+	}},
+	{"no more than max", func(t *testing.T, s Store) {
+		for i := range 5 {
+			p := pending(fmt.Sprint(i))
+			p.Next = after(i)
+			enqueue(t, s, p)
+		}
+		l := pingr.Lease{Holder: me, Until: after(60)}
+		for _, want := range [][]string{{"0", "1"}, {"2", "3"}, {"4"}, {}} {
+			events, err := s.Due(t.Context(), l, after(9), nil, 2)
+			require.NoError(t, err)
+			assert.Equal(t, want, eventIDs(events))
+		}
+	}},
+	{"accounts in skip are passed over, not lost", func(t *testing.T, s Store) {
+		for i, a := range []string{"x", "y", "", "x"} {
+			p := pending(fmt.Sprint(i))
+			p.Account, p.Next = a, after(i)
+			enqueue(t, s, p)
+		}
+		assert.Equal(t, []string{"1"}, eventIDs(due(t, s, me, after(5), "x", "")))
+		assert.Equal(t, []string{"0", "2", "3"}, eventIDs(due(t, s, me, after(5))))
+	}},
+	{"a failed attempt moves it", func(t *testing.T, s Store) {
+		enqueue(t, s, pending("a"))
+		due(t, s, me, after(5))
+		require.NoError(t, s.Attempted(t.Context(), "a", 3, after(300)))
+		assert.Empty(t, due(t, s, other, after(299)))
+		moved := pending("a")
+		moved.Attempt, moved.Next = 3, after(300)
+		assert.Equal(t, []pingr.PendingEvent{moved}, due(t, s, other, after(300)))
+	}},
+	{"an attempt ends the lease", func(t *testing.T, s Store) {
+		enqueue(t, s, pending("a"))
+		due(t, s, me, after(5))
+		require.NoError(t, s.Attempted(t.Context(), "a", 2, after(5)))
+		assert.Len(t, due(t, s, other, after(5)), 1)
+	}},
+	{"a last attempt removes it", func(t *testing.T, s Store) {
+		enqueue(t, s, pending("a"))
+		enqueue(t, s, pending("b"))
+		due(t, s, me, after(5))
+		require.NoError(t, s.Attempted(t.Context(), "a", 2, time.Time{}))
+		assert.Equal(t, []string{"b"}, eventIDs(due(t, s, other, after(1000))))
+	}},
+	{"an attempt at what is gone is no error", func(t *testing.T, s Store) {
+		require.NoError(t, s.Attempted(t.Context(), "a", 2, time.Time{}))
+		require.NoError(t, s.Attempted(t.Context(), "a", 2, after(1)))
+		assert.Empty(t, due(t, s, me, after(1000)))
+	}},
+	{"an event that is gone may be queued again", func(t *testing.T, s Store) {
+		enqueue(t, s, pending("a"))
+		require.NoError(t, s.Attempted(t.Context(), "a", 2, time.Time{}))
+		enqueue(t, s, pending("a"))
+		assert.Len(t, due(t, s, me, after(5)), 1)
+	}},
+}
+
+var deliveryTests = []test{
+	{"a row comes back whole", func(t *testing.T, s Store) {
+		d := delivery("a", t0)
+		deliver(t, s, d)
+		assert.Equal(t, []pingr.Delivery{d}, deliveries(t, s, account, time.Time{}, 10))
+	}},
+	{"newest first, whatever the order of arrival", func(t *testing.T, s Store) {
+		for _, i := range []int{2, 1, 3} {
+			deliver(t, s, delivery(fmt.Sprint(i), after(i)))
+		}
+		assert.Equal(t, []string{"3", "2", "1"}, deliveryIDs(deliveries(t, s, account, time.Time{}, 10)))
+	}},
+	{"of one millisecond, the last to arrive comes first", func(t *testing.T, s Store) {
+		for i := range 5 {
+			deliver(t, s, delivery(fmt.Sprint(i), t0))
+		}
+		assert.Equal(t, []string{"4", "3", "2", "1", "0"}, deliveryIDs(deliveries(t, s, account, time.Time{}, 10)))
+	}},
+	{"from before a time, up to a limit", func(t *testing.T, s Store) {
+		for i := range 9 {
+			deliver(t, s, delivery(fmt.Sprint(i), after(i)))
+		}
+		assert.Equal(t, []string{"5", "4", "3"}, deliveryIDs(deliveries(t, s, account, after(6), 3)))
+		assert.Equal(t, []string{"0"}, deliveryIDs(deliveries(t, s, account, after(1), 3)))
+		assert.Empty(t, deliveries(t, s, account, t0, 3))
+		assert.Empty(t, deliveries(t, s, account, time.Time{}, 0))
+	}},
+	{"accounts see their own", func(t *testing.T, s Store) {
+		d := delivery("a", t0)
+		d.Account = ""
+		deliver(t, s, d)
+		assert.Empty(t, deliveries(t, s, account, time.Time{}, 10))
+		assert.Len(t, deliveries(t, s, "", time.Time{}, 10), 1)
+	}},
+	{"thousands at once are all there", func(t *testing.T, s Store) {
+		for i := range 5000 {
+			deliver(t, s, delivery(fmt.Sprint(i), after(i)))
+		}
+		assert.Len(t, deliveries(t, s, account, time.Time{}, 10_000), 5000)
+	}},
+}
+
+var purgeTests = []test{
+	{"an empty store", func(t *testing.T, s Store) {
+		assert.Equal(t, 0, purge(t, s, t0, t0, t0))
+	}},
+	{"finished firings and their keys go when they are old", func(t *testing.T, s Store) {
+		accept(t, s, under("a", "M", phone, lid), mine)
+		finish(t, s, pingr.Outcome{Firing: "a", At: after(1), Kind: pingr.Replied})
+		assert.Equal(t, 0, purge(t, s, t0, t0, t0), "what is from then is not from before then")
+		known(t, s, under("b", "M", phone, lid))
+		assert.Equal(t, 3, purge(t, s, t0, after(1), t0), "one row and two keys")
+		_, err := s.Decide(t.Context(), decision("a"))
+		require.Error(t, err)
+		accept(t, s, under("c", "M", phone, lid), mine)
+	}},
+	{"unfinished firings and their keys stay", func(t *testing.T, s Store) {
+		accept(t, s, firing("a"), mine)
+		assert.Equal(t, 0, purge(t, s, after(1000), after(1000), after(1000)))
+		again := firing("b")
+		again.Message = message("3EB0a")
+		known(t, s, again)
+		assert.Equal(t, []string{"a"}, ids(claim(t, s, other, after(1000))))
+	}},
+	{"young and old among each other", func(t *testing.T, s Store) {
+		const n = 1500 // more than one chunk of any store
+		for i := range n {
+			f := firing(fmt.Sprint(i))
+			f.AcceptedAt = after(i)
+			accept(t, s, f, mine)
+			if i%3 != 0 {
+				finish(t, s, pingr.Outcome{Firing: f.ID, At: after(i), Kind: pingr.Replied})
+			}
+		}
+		assert.Equal(t, 2*(n/2)*2/3, purge(t, s, t0, after(n/2), t0))
+		assert.Len(t, claimUpTo(t, s, pingr.Lease{Holder: other, Until: after(9999)}, after(5000), n), n/3)
+		_, err := s.Decide(t.Context(), decision(fmt.Sprint(n/2-1)))
+		require.Error(t, err, "old and done")
+		assert.Equal(t, pingr.StateDone, stands(t, s, fmt.Sprint(n/2+1)).State, "young and done")
+	}},
+	{"limits go when they have ended", func(t *testing.T, s Store) {
+		for i := range 1500 {
+			l := cooldown(after(i))
+			l.Key += fmt.Sprint("/", i)
+			require.NoError(t, s.Reserve(t.Context(), after(i), l))
+		}
+		assert.Equal(t, 1000, purge(t, s, after(1060), t0, t0))
+		l := cooldown(after(1060))
+		l.Key += "/1000"
+		assert.NoError(t, s.Peek(t.Context(), after(1060), l), "just ended, not yet before")
+		l.Key = cooldown(t0).Key + "/1001"
+		refused(t, s.Peek(t.Context(), after(1060), l), pingr.Cooldown, after(1061))
+	}},
+	{"deliveries go when they are old", func(t *testing.T, s Store) {
+		for i := range 1500 {
+			deliver(t, s, delivery(fmt.Sprint(i), after(i)))
+		}
+		assert.Equal(t, 1000, purge(t, s, t0, t0, after(1000)))
+		assert.Len(t, deliveries(t, s, account, time.Time{}, 2000), 500)
+	}},
+	{"queued events stay", func(t *testing.T, s Store) {
+		enqueue(t, s, pending("a"))
+		assert.Equal(t, 0, purge(t, s, after(9999), after(9999), after(9999)))
+		assert.Len(t, due(t, s, me, after(9999)), 1)
+	}},
+	{"triggers and sessions stay", func(t *testing.T, s Store) {
+		save(t, s, login)
+		require.NoError(t, s.SaveSession(t.Context(), record("main")))
+		assert.Equal(t, 0, purge(t, s, after(9999), after(9999), after(9999)))
+		finds(t, s, "login", "trg_login")
+	}},
+}
+
+func enqueue(t *testing.T, s Store, p pingr.PendingEvent) {
+	t.Helper()
+	require.NoError(t, s.Enqueue(t.Context(), p))
+}
+
+func delivery(id string, at time.Time) pingr.Delivery {
+	return pingr.Delivery{
+		ID: id, Account: account, Session: session, EventID: "evt_" + id, Event: pingr.EventMessageReceived,
+		URL: "https://x.test/hook", Status: "failed", HTTPStatus: 503, DynamicReply: true, Attempt: 3,
+		Duration: 8123 * time.Millisecond, Error: "status 503", At: at,
+	}
+}
+
+func deliver(t *testing.T, s Store, d pingr.Delivery) {
+	t.Helper()
+	require.NoError(t, s.LogDelivery(t.Context(), d))
+}
+
+func deliveries(t *testing.T, s Store, account string, before time.Time, limit int) []pingr.Delivery {
+	t.Helper()
+	rows, err := s.Deliveries(t.Context(), account, before, limit)
+	require.NoError(t, err)
+	return rows
+}
+
+func deliveryIDs(rows []pingr.Delivery) []string {
+	all := []string{}
+	for _, d := range rows {
+		all = append(all, d.ID)
+	}
+	return all
+}
+
+func purge(t *testing.T, s Store, now, keys, deliveries time.Time) int {
+	t.Helper()
+	n, err := s.Purge(t.Context(), now, keys, deliveries)
+	require.NoError(t, err)
+	return n
+}

@@ -1,0 +1,74 @@
+// Package storetest is the suite that every [pingr.Store] passes: a driver's
+// test file gives it a way to open an empty store and calls [Run].
+package storetest
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/heypingr/pingr"
+)
+
+// A Store is what the suite tests: the engine's store, and the management of
+// triggers, sessions and the delivery log around it.
+type Store interface {
+	pingr.Store
+	// SaveTrigger stores a trigger, new or known by its ID. It returns
+	// pingr.ErrConflict when another trigger of the session, active or not, has
+	// a phrase that normalises to the same.
+	SaveTrigger(ctx context.Context, t pingr.Trigger) error
+	// DeleteTrigger forgets a trigger; one that is not there is no error.
+	DeleteTrigger(ctx context.Context, id string) error
+	// Triggers returns a session's triggers, oldest first.
+	Triggers(ctx context.Context, session string) ([]pingr.Trigger, error)
+	// Sessions returns the records of all accounts, by id.
+	Sessions(ctx context.Context) ([]pingr.SessionRecord, error)
+	// SaveSession stores a record, new or known by its ID.
+	SaveSession(ctx context.Context, r pingr.SessionRecord) error
+	// DeleteSession forgets a record; one that is not there is no error.
+	DeleteSession(ctx context.Context, id string) error
+	// Deliveries returns up to limit rows of an account's delivery log from
+	// before a time, newest first; a zero time starts at the newest.
+	Deliveries(ctx context.Context, account string, before time.Time, limit int) ([]pingr.Delivery, error)
+	// Close ends the store; every later call fails.
+	Close() error
+}
+
+// A test is one case: what a store promises, and a check that it does.
+type test struct {
+	name string
+	run  func(t *testing.T, s Store)
+}
+
+// Run runs the suite. open is called once a case and gives an empty store that
+// it closes when the case ends; closing it twice must do no harm. The suite's
+// times are whole milliseconds: a store need not keep more.
+func Run(t *testing.T, open func(t *testing.T) Store) {
+	t.Helper()
+	for _, group := range []struct {
+		name  string
+		tests []test
+	}{
+		{"accept", acceptTests},
+		{"claim", claimTests},
+		{"keep", keepTests},
+		{"decide", decideTests},
+		{"finish", finishTests},
+		{"limits", limitTests},
+		{"triggers", triggerTests},
+		{"events", eventTests},
+		{"deliveries", deliveryTests},
+		{"purge", purgeTests},
+		{"sessions", sessionTests},
+		{"hostile", hostileTests},
+		{"concurrent", concurrentTests},
+		{"ended", endedTests()},
+	} {
+		t.Run(group.name, func(t *testing.T) {
+			for _, tt := range group.tests {
+				t.Run(tt.name, func(t *testing.T) { tt.run(t, open(t)) })
+			}
+		})
+	}
+}
