@@ -84,3 +84,33 @@ func BenchmarkRoundTrip(b *testing.B) {
 	work.Wait()
 	b.ReportMetric(float64(b.N)/time.Since(started).Seconds(), "trips/s")
 }
+
+// A client that answers from other goroutines, while whatsmeow decrypts the next message of
+// the same person, spoils the Signal session. The ledger tells, and retries mend most.
+func TestLedgerCountsWhatRacingAnswersSpoil(t *testing.T) {
+	w := newWorld(t, whatsapptest.PhoneConfig{})
+	ctx, cancel := context.WithTimeout(t.Context(), 3*limit)
+	defer cancel()
+	const burst = 200
+	var work sync.WaitGroup
+	w.client.AddEventHandler(func(e any) {
+		if m, ok := e.(*events.Message); ok && m.Message.GetConversation() != "" {
+			work.Go(func() { _, _ = w.client.SendMessage(ctx, m.Info.Chat, whatsapptest.TextMessage("re")) })
+		}
+	})
+	for range burst {
+		_, err := w.alice.Send(ctx, w.shop.Number(), "hi")
+		require.NoError(t, err)
+	}
+	l := w.srv.Ledger()
+	require.NoError(t, l.WaitReplies(ctx, burst*9/10))
+	retries := 0
+	for _, m := range l.Sent() {
+		retries += m.Retries
+	}
+	t.Logf("of %d messages %d retries inbound; outbound %d undecryptable, %d visible", burst, retries, l.Undecryptable(), l.Visible())
+	assert.Positive(t, retries+l.Undecryptable(), "whatsmeow has mended its race: this test and its warnings can go")
+	w.client.Disconnect()
+	cancel()
+	work.Wait()
+}

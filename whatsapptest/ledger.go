@@ -25,6 +25,9 @@ type Ledger struct {
 	changed       chan struct{} // made by who waits, closed by who changes
 }
 
+// keptNodes bounds what a long benchmark holds on to.
+const keptNodes = 1000
+
 type ledgerKey struct{ who, id string }
 
 // Sent is one message that a phone sent.
@@ -55,7 +58,8 @@ type Stanza struct {
 	At time.Time
 	// Error is the code that the ack refused it with, 0 if none.
 	Error int
-	// Node is the stanza itself; it must not be changed.
+	// Node is the stanza itself, which must not be changed. Only the last 1000
+	// stanzas keep theirs.
 	Node *waBinary.Node
 }
 
@@ -246,6 +250,9 @@ func (l *Ledger) recordStanza(s Stanza) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.stanzas = append(l.stanzas, s)
+	if old := len(l.stanzas) - 1 - keptNodes; old >= 0 {
+		l.stanzas[old].Node = nil
+	}
 	l.announce()
 }
 

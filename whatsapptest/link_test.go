@@ -1,9 +1,15 @@
 package whatsapptest_test
 
 import (
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/hex"
+	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
+	"github.com/coder/websocket"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.mau.fi/whatsmeow"
@@ -161,4 +167,45 @@ func TestPhonesAreToldApart(t *testing.T) {
 	}
 	_, err := alice.Send(within(t), "000", "hi")
 	require.Error(t, err)
+}
+
+// A program of its own is told three things: where, whom to trust for TLS, and
+// whose Noise certificate to accept.
+func TestProgramIsPointedHereByURLAndKeys(t *testing.T) {
+	srv := start(t, whatsapptest.Config{})
+	shop := srv.NewPhone(whatsapptest.PhoneConfig{})
+	c := newClient(t, srv)
+	pool := x509.NewCertPool()
+	require.True(t, pool.AppendCertsFromPEM(srv.CAPEM()))
+	target, err := url.Parse(srv.URL())
+	require.NoError(t, err)
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS13}}
+	c.SetPreLoginHTTPClient(&http.Client{Transport: redirect{transport, target}})
+	c.SetWebsocketHTTPClient(&http.Client{Transport: redirect{transport, target}})
+	assert.Equal(t, hex.EncodeToString(whatsmeow.WACertPubKey[:]), srv.CertKey())
+
+	d, err := shop.Scan(within(t), c.qr(t))
+	require.NoError(t, err)
+	require.NoError(t, d.WaitOnline(within(t)))
+}
+
+// redirect sends every request to another host.
+type redirect struct {
+	transport http.RoundTripper
+	target    *url.URL
+}
+
+func (r redirect) RoundTrip(req *http.Request) (*http.Response, error) {
+	req = req.Clone(req.Context())
+	req.URL.Host, req.Host = r.target.Host, ""
+	return r.transport.RoundTrip(req)
+}
+
+func TestWebPageElsewhereCannotConnect(t *testing.T) {
+	srv := start(t, whatsapptest.Config{})
+	_, resp, err := websocket.Dial(within(t), srv.URL(), &websocket.DialOptions{
+		HTTPClient: srv.HTTPClient(), HTTPHeader: http.Header{"Origin": {"https://evil.example"}},
+	})
+	require.Error(t, err)
+	assert.Equal(t, http.StatusForbidden, resp.StatusCode)
 }

@@ -269,6 +269,50 @@ func TestReplyThatThePhoneCannotReadIsEncryptedAgain(t *testing.T) {
 	assert.Empty(t, w.srv.Ledger().Unread())
 }
 
+func TestGroupReplyThatThePhoneCannotReadIsEncryptedAgain(t *testing.T) {
+	w := newWorld(t, whatsapptest.PhoneConfig{})
+	g := w.srv.NewGroup(whatsapptest.GroupConfig{ByLID: true, Members: []*whatsapptest.Phone{w.alice, w.shop}})
+	_, err := w.alice.Send(within(t), g.ID(), "hi")
+	require.NoError(t, err)
+	m, _ := w.client.text(t)
+	w.alice.ForgetSessions()
+	w.client.send(t, m.Info.Chat, "can you read this?")
+	reply, err := w.alice.Next(within(t))
+	require.NoError(t, err)
+	assert.Equal(t, "can you read this?", reply.Text)
+	assert.Equal(t, g.ID(), reply.Group)
+	assert.Positive(t, w.srv.Ledger().Undecryptable())
+	assert.Empty(t, w.srv.Ledger().Unread())
+}
+
+func TestReplyToAPhoneWithANewCompanionReachesBoth(t *testing.T) {
+	w := newWorld(t, whatsapptest.PhoneConfig{})
+	_, err := w.alice.Send(within(t), w.shop.Number(), "hi")
+	require.NoError(t, err)
+	m, _ := w.client.text(t)
+	devices := func() int {
+		stanzas := w.srv.Ledger().Stanzas()
+		participants := stanzas[len(stanzas)-1].Node.GetChildByTag("participants")
+		return len(participants.GetChildrenByTag("to"))
+	}
+	w.client.send(t, m.Info.Chat, "one")
+	before := devices()
+	w.alice.AddCompanion()
+	w.client.send(t, m.Info.Chat, "two") // the acknowledgement tells that a device was missed
+	w.client.send(t, m.Info.Chat, "three")
+	assert.Equal(t, before+1, devices())
+}
+
+func TestHistoryIsNoise(t *testing.T) {
+	w := newWorld(t, whatsapptest.PhoneConfig{Number: "919876543210"})
+	require.NoError(t, w.device.History(w.alice, "login", "login again"))
+	chats := await[*events.HistorySync](t, w.client).Data.GetConversations()
+	require.Len(t, chats, 1)
+	assert.Equal(t, "919876543210@s.whatsapp.net", chats[0].GetID())
+	assert.Len(t, chats[0].GetMessages(), 2)
+	require.NoError(t, w.device.WaitQueueEmpty(within(t)))
+}
+
 func TestOneMessageDeliveredAgain(t *testing.T) {
 	tests := map[string]struct {
 		how    whatsapptest.Resending

@@ -67,7 +67,7 @@ type sentMessage struct {
 }
 
 // rememberedMessages bounds how many messages a phone can still resend.
-const rememberedMessages = 4096
+const rememberedMessages = 2048
 
 // Send sends a text to a number (digits), LID or group and returns the message id.
 func (p *Phone) Send(ctx context.Context, to, text string) (id string, err error) {
@@ -117,7 +117,7 @@ func (p *Phone) SendMessage(ctx context.Context, m Outgoing) (id string, err err
 }
 
 // Resend brings a message again to every linked client that got it. The
-// message must be among the phone's last 4096.
+// message must be among the phone's last 2048.
 func (p *Phone) Resend(ctx context.Context, id string, how Resending) error {
 	if err := ctx.Err(); err != nil {
 		return err

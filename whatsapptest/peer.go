@@ -1,13 +1,17 @@
 package whatsapptest
 
 import (
+	"bytes"
+	"compress/zlib"
 	"context"
 	"errors"
 	"strconv"
+	"time"
 
 	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/proto/waCommon"
 	"go.mau.fi/whatsmeow/proto/waE2E"
+	"go.mau.fi/whatsmeow/proto/waHistorySync"
 	"go.mau.fi/whatsmeow/proto/waLidMigrationSyncPayload"
 	"go.mau.fi/whatsmeow/proto/waWeb"
 	"go.mau.fi/whatsmeow/types"
@@ -138,4 +142,38 @@ func (d *Device) Newsletter(text string) error {
 	}
 	d.deliver(messageKey(n), n)
 	return nil
+}
+
+// History tells the client, as its phone does after linking, what from wrote to it in
+// the past: noise, which nobody writes now. The texts are a minute apart, the last an hour old.
+func (d *Device) History(from *Phone, texts ...string) error {
+	now := d.srv.now().Add(-time.Hour)
+	chat := &waHistorySync.Conversation{ID: proto.String(from.pn.String())}
+	for i, text := range texts {
+		at := now.Add(-time.Duration(len(texts)-i) * time.Minute)
+		chat.Messages = append(chat.Messages, &waHistorySync.HistorySyncMsg{Message: &waWeb.WebMessageInfo{
+			Key:              &waCommon.MessageKey{RemoteJID: proto.String(from.pn.String()), ID: proto.String(newMessageID())},
+			Message:          TextMessage(text),
+			MessageTimestamp: proto.Uint64(uint64(at.Unix())),
+		}})
+	}
+	plain, err := proto.Marshal(&waHistorySync.HistorySync{
+		SyncType: waHistorySync.HistorySync_RECENT.Enum(), Conversations: []*waHistorySync.Conversation{chat},
+	})
+	if err != nil {
+		return err
+	}
+	var packed bytes.Buffer
+	w := zlib.NewWriter(&packed)
+	_, err = w.Write(plain)
+	if err := errors.Join(err, w.Close()); err != nil {
+		return err
+	}
+	_, err = d.phone.parts[0].tellClient(d, &waE2E.Message{ProtocolMessage: &waE2E.ProtocolMessage{
+		Type: waE2E.ProtocolMessage_HISTORY_SYNC_NOTIFICATION.Enum(),
+		HistorySyncNotification: &waE2E.HistorySyncNotification{
+			SyncType: waE2E.HistorySyncType_RECENT.Enum(), InitialHistBootstrapInlinePayload: packed.Bytes(),
+		},
+	}}, nil)
+	return err
 }

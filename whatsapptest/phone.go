@@ -151,7 +151,8 @@ func (p *Phone) shown() string {
 }
 
 // AddCompanion gives the phone another simulated device (a WhatsApp Web in a
-// browser) and returns its number, which Outgoing.Companion takes.
+// browser) and returns its number, which Outgoing.Companion takes. A phone has at most
+// 255 devices in its life, linked clients included.
 func (p *Phone) AddCompanion() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -45,6 +45,7 @@ type registration struct {
 	codes []string
 
 	mu      sync.Mutex
+	taken   bool // a phone is linking it, or has tried to
 	code    *codePairing
 	answers map[string]chan *waBinary.Node // by the id of our request
 }
@@ -125,10 +126,10 @@ func (p *Phone) link(ctx context.Context, r *registration, secret []byte) (*Devi
 	if step := p.srv.pairingStep(); step != PairNormally {
 		return nil, errors.Join(r.conn.send(step.node(p.srv)), ErrPairingStep)
 	}
-	p.mu.Lock()
-	p.lastNo++
-	number := p.lastNo
-	p.mu.Unlock()
+	number, err := p.nextDevice(r)
+	if err != nil {
+		return nil, err
+	}
 	d := r.dev
 	d.phone, d.jid, d.lid = p, withDevice(p.pn, number), withDevice(p.lid, number)
 	identity, signed, err := p.signDevice(d, secret)
@@ -158,6 +159,26 @@ func (p *Phone) link(ctx context.Context, r *registration, secret []byte) (*Devi
 	_ = r.conn.send(streamError(515))
 	r.conn.end()
 	return d, nil
+}
+
+// maxDevice is the highest device number: it is one byte on the wire.
+const maxDevice = 255
+
+// nextDevice takes a device number for a registration that nobody else has taken.
+func (p *Phone) nextDevice(r *registration) (uint16, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.taken {
+		return 0, ErrNoSuchCode
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.lastNo == maxDevice {
+		return 0, errors.New("phone has had all 255 devices")
+	}
+	p.lastNo++
+	r.taken = true
+	return p.lastNo, nil
 }
 
 // pairedIdentity is what the account has signed for a new device.
