@@ -1,0 +1,146 @@
+package whatsapp
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/whatsapptest"
+)
+
+func TestLinkByPairingCode(t *testing.T) {
+	w := newWorld(t)
+	s, err := w.pool.Add(t.Context(), pingr.SessionRecord{ID: "sess_code"})
+	require.NoError(t, err)
+	code, err := s.PairCode(t.Context(), w.shop.Number())
+	require.NoError(t, err)
+	assert.Regexp(t, `^[0-9A-Z]{4}-[0-9A-Z]{4}$`, code)
+	assert.Contains(t, s.Record().Detail, "Type the code")
+	_, err = w.shop.EnterCode(t.Context(), code)
+	require.NoError(t, err)
+	r := w.untilState(s, pingr.SessionConnected)
+	assert.Equal(t, w.shop.Number(), r.Phone)
+
+	_, err = s.PairCode(t.Context(), w.shop.Number())
+	require.ErrorIs(t, err, ErrLinked)
+}
+
+func TestPairingCodeForNoNumber(t *testing.T) {
+	w := newWorld(t)
+	s, err := w.pool.Add(t.Context(), pingr.SessionRecord{ID: "sess_code"})
+	require.NoError(t, err)
+	_, err = s.PairCode(t.Context(), "0123")
+	require.ErrorContains(t, err, "country code")
+}
+
+func TestQRIsRefreshedUntilTheRoundEnds(t *testing.T) {
+	w := newWorld(t)
+	w.pool.timing.firstQR, w.pool.timing.otherQR = 30*time.Millisecond, 10*time.Millisecond
+	s, err := w.pool.Add(t.Context(), pingr.SessionRecord{ID: "sess_qr"})
+	require.NoError(t, err)
+	codes := make(map[string]bool)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	for now := range s.Changes(ctx) {
+		if now.QR.Code != "" {
+			assert.Contains(t, now.QR.Code, "https://wa.me/settings/linked_devices#")
+			codes[now.QR.Code] = true
+		}
+		if now.Record.State == pingr.SessionLinkExpired {
+			assert.NotEmpty(t, now.Record.Detail)
+			break
+		}
+	}
+	assert.Greater(t, len(codes), 1)
+	_, ok := s.QR()
+	assert.False(t, ok)
+	assert.Empty(t, w.events.events, "what was never linked is not disconnected")
+
+	// On demand there is another round, which links.
+	w.pool.timing.firstQR = time.Minute
+	require.NoError(t, s.Link())
+	w.scan(s)
+}
+
+func TestLinkingThatDoesNotWork(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		do     func(t *testing.T, w *world, code string)
+		detail string
+	}{
+		{"WhatsApp closes the connection", func(_ *testing.T, w *world, _ string) { w.server.EndPairing() }, "lost while linking"},
+		{"WhatsApp asks for a passkey", func(t *testing.T, w *world, code string) {
+			w.server.SetPairing(whatsapptest.PairWithPasskey)
+			_, err := w.shop.Scan(t.Context(), code)
+			require.Error(t, err)
+		}, "passkey"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t)
+			s, err := w.pool.Add(t.Context(), pingr.SessionRecord{ID: "sess_no"})
+			require.NoError(t, err)
+			shot := w.until(s, func(now Snapshot) bool { return now.QR.Code != "" })
+			c.do(t, w, shot.QR.Code)
+			r := w.untilState(s, pingr.SessionLinkExpired)
+			assert.Contains(t, r.Detail, c.detail)
+
+			w.server.SetPairing(whatsapptest.PairNormally)
+			require.NoError(t, s.Link())
+			w.scan(s)
+		})
+	}
+}
+
+func TestUnknownPairingStepEndsWithTheRound(t *testing.T) {
+	w := newWorld(t)
+	w.server.SetPairing(whatsapptest.PairUnknown)
+	w.pool.timing.firstQR, w.pool.timing.otherQR = 200*time.Millisecond, 10*time.Millisecond
+	s, err := w.pool.Add(t.Context(), pingr.SessionRecord{ID: "sess_new"})
+	require.NoError(t, err)
+	shot := w.until(s, func(now Snapshot) bool { return now.QR.Code != "" })
+	_, err = w.shop.Scan(t.Context(), shot.QR.Code)
+	require.Error(t, err)
+	r := w.untilState(s, pingr.SessionLinkExpired)
+	assert.NotEmpty(t, r.Detail)
+}
+
+func TestWhatsAppOutOfReachWhileLinking(t *testing.T) {
+	w := newWorld(t)
+	w.server.RefuseUpgrades(503, -1)
+	s, err := w.pool.Add(t.Context(), pingr.SessionRecord{ID: "sess_far"})
+	require.NoError(t, err, "adding does not wait for WhatsApp")
+	r := w.untilState(s, pingr.SessionLinkExpired)
+	assert.NotEmpty(t, r.Detail)
+}
+
+func TestRestartWhileLinking(t *testing.T) {
+	w := newWorld(t)
+	s, err := w.pool.Add(t.Context(), pingr.SessionRecord{ID: "sess_half"})
+	require.NoError(t, err)
+	w.until(s, func(now Snapshot) bool { return now.QR.Code != "" })
+	require.NoError(t, w.pool.Close())
+	w.open()
+	s, ok := w.pool.Get("sess_half")
+	require.True(t, ok)
+	assert.Equal(t, pingr.SessionLinkExpired, s.Record().State)
+	require.NoError(t, s.Link())
+	w.scan(s)
+}
+
+func TestAdd(t *testing.T) {
+	w := newWorld(t)
+	for _, id := range []string{"", "ab", "Shop", "a b c", "sess/1"} {
+		_, err := w.pool.Add(t.Context(), pingr.SessionRecord{ID: id})
+		require.Error(t, err, id)
+	}
+	_, err := w.pool.Add(t.Context(), pingr.SessionRecord{ID: "sess_a", Name: "A"})
+	require.NoError(t, err)
+	_, err = w.pool.Add(t.Context(), pingr.SessionRecord{ID: "sess_a"})
+	require.ErrorIs(t, err, ErrExists)
+	require.Len(t, w.pool.List(), 1)
+	assert.Equal(t, "A", w.pool.List()[0].Record().Name)
+}
