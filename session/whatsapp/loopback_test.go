@@ -222,10 +222,6 @@ func (h *harness) Undecryptable() int {
 	return h.server.Ledger().Undecryptable() + int(h.session.Undecryptable())
 }
 
-func (h *harness) Can(f sessiontest.Form) bool {
-	return f != sessiontest.History // the loopback has none
-}
-
 type phone struct {
 	*whatsapptest.Phone
 	harness   *harness
@@ -264,6 +260,9 @@ func (p *phone) Send(t *testing.T, m sessiontest.Message) string {
 		out.To = "status@broadcast"
 	case sessiontest.Newsletter:
 		require.NoError(t, p.harness.device.Newsletter(m.Text))
+		return ""
+	case sessiontest.History:
+		require.NoError(t, p.harness.device.History(p.Phone, m.Text))
 		return ""
 	case sessiontest.Own:
 		from, out.To = p.harness.shop, p.Number()

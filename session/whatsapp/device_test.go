@@ -1,0 +1,341 @@
+package whatsapp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.mau.fi/whatsmeow/proto/waAdv"
+	"go.mau.fi/whatsmeow/store"
+	"go.mau.fi/whatsmeow/types"
+)
+
+var (
+	ourJID = types.NewADJID("15550100001", 0, 7)
+	ada    = "100200300_1:0"
+	adaWeb = "100200300_1:3"
+	bob    = "100200301_1:0"
+)
+
+// openDevice makes a linked device on a real database. failed collects what
+// the database's errors were.
+func openDevice(t *testing.T) (d *device, db *database, failed *[]error) {
+	t.Helper()
+	db, err := openDatabase(t.Context(), t.TempDir())
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, db.close()) })
+	failed = new([]error)
+	var mu sync.Mutex
+	keys, c := db.newKeys(func(err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		*failed = append(*failed, err)
+	})
+	jid := ourJID
+	keys.ID = &jid
+	keys.Account = &waAdv.ADVSignedDeviceIdentity{
+		Details: []byte{1}, AccountSignature: make([]byte, 64),
+		AccountSignatureKey: make([]byte, 32), DeviceSignature: make([]byte, 64),
+	}
+	require.NoError(t, keys.Save(t.Context()))
+	d = c.device.Load()
+	require.NotNil(t, d, "a device that was just saved is wrapped")
+	t.Cleanup(d.journal.discard)
+	return d, db, failed
+}
+
+// reopen is the device as another process finds it.
+func reopen(t *testing.T, db *database) *device {
+	t.Helper()
+	other := &database{sql: db.sql, keys: db.keys, cache: newCache()}
+	keys, c, err := other.loadKeys(t.Context(), ourJID, func(error) {})
+	require.NoError(t, err)
+	require.NotNil(t, keys)
+	t.Cleanup(c.device.Load().journal.discard)
+	return c.device.Load()
+}
+
+func TestPersonsAreLockedByPerson(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPersons()
+		ctx := context.Background()
+		require.NoError(t, p.acquire(ctx, "ada"))
+		require.NoError(t, p.acquire(ctx, "bob"), "others are free")
+
+		short, cancel := context.WithTimeout(ctx, time.Second)
+		defer cancel()
+		require.ErrorIs(t, p.acquire(short, "ada"), context.DeadlineExceeded)
+
+		second := make(chan struct{})
+		go func() { assert.NoError(t, p.acquire(ctx, "ada")); close(second) }()
+		synctest.Wait()
+		select {
+		case <-second:
+			t.Fatal("two hold one lock")
+		default:
+		}
+		p.release("ada")
+		<-second
+		p.release("ada")
+		p.release("bob")
+		assert.Empty(t, p.locks, "nothing is kept of who is done")
+	})
+}
+
+func TestLeaseEndsByItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPersons()
+		l := &leases{persons: p, open: make(map[string]*lease)}
+		require.NoError(t, l.begin(t.Context(), ada, "ada"))
+		start := time.Now()
+		require.NoError(t, l.begin(t.Context(), ada, "ada"), "after the first one's time")
+		assert.Equal(t, leaseTime, time.Since(start))
+		l.end(ada)
+		l.end(ada)
+		assert.Empty(t, p.locks)
+		time.Sleep(2 * leaseTime)
+		assert.Empty(t, p.locks)
+	})
+}
+
+func TestPersonOf(t *testing.T) {
+	lids := map[string]string{"919876543210": "100200300"}
+	lidOf := func(number string) string { return lids[number] }
+	assert.Equal(t, "100200300@lid", personOf("100200300_1:0", lidOf))
+	assert.Equal(t, "100200300@lid", personOf("100200300_1:12", lidOf), "one lock for all devices")
+	assert.Equal(t, "100200300@lid", personOf("919876543210:0", lidOf), "and for both names")
+	assert.Equal(t, "15550100002", personOf("15550100002:0", lidOf))
+}
+
+// The race that corrupts sessions, without a network: sends and decryptions of
+// one person each load a counter, add one and store it.
+func TestSendsAndDecryptionsOfOnePersonDoNotOverlap(t *testing.T) {
+	d, _, failed := openDevice(t)
+	ctx := t.Context()
+	count := func(session []byte) byte {
+		if session == nil {
+			return 0
+		}
+		return session[0]
+	}
+	const rounds = 40
+	var work sync.WaitGroup
+	work.Go(func() { // decryptions
+		for range rounds {
+			assert.NoError(t, d.DoDecryptionTxn(ctx, func(ctx context.Context) error {
+				s, err := d.GetSession(ctx, ada)
+				if err != nil {
+					return err
+				}
+				return d.PutSession(ctx, ada, []byte{count(s) + 1})
+			}))
+		}
+	})
+	work.Go(func() { // sends, to both of her devices
+		for range rounds {
+			h := &holder{persons: d.persons, recipient: ada}
+			send := withHolder(ctx, h)
+			all, err := d.GetManySessions(send, []string{ada, adaWeb})
+			assert.NoError(t, err)
+			assert.NoError(t, d.PutManySessions(send, map[string][]byte{
+				ada: {count(all[ada]) + 1}, adaWeb: {count(all[adaWeb]) + 1},
+			}))
+			assert.True(t, h.sealed)
+			h.drop()
+		}
+	})
+	work.Go(func() { // answers to retry receipts, which know nothing of holders
+		for range rounds {
+			s, err := d.GetSession(ctx, ada)
+			assert.NoError(t, err)
+			assert.NoError(t, d.PutSession(ctx, ada, []byte{count(s) + 1}))
+		}
+	})
+	work.Wait()
+	s, err := d.session(ctx, ada, false)
+	require.NoError(t, err)
+	assert.Equal(t, byte(3*rounds), count(s), "no step is lost")
+	assert.Empty(t, *failed)
+	assert.Empty(t, d.persons.locks)
+}
+
+func TestSendingStepIsOnDiskBeforeItLeaves(t *testing.T) {
+	d, db, _ := openDevice(t)
+	h := &holder{persons: d.persons}
+	require.NoError(t, d.AddOutgoingEvent(t.Context(), types.NewJID("100200300", types.HiddenUserServer), "3EB0", "wa", []byte("x")))
+	require.NoError(t, d.PutManySessions(withHolder(t.Context(), h), map[string][]byte{ada: []byte("step")}))
+	other := reopen(t, db)
+	s, err := other.session(t.Context(), ada, false)
+	require.NoError(t, err)
+	assert.Equal(t, "step", string(s))
+	_, plaintext, err := other.GetOutgoingEvent(t.Context(), types.NewJID("100200300", types.HiddenUserServer), types.EmptyJID, "3EB0")
+	require.NoError(t, err)
+	assert.Equal(t, "x", string(plaintext), "and can be sent again")
+}
+
+func TestSendThatReachesNoDeviceIsRefused(t *testing.T) {
+	d, _, _ := openDevice(t)
+	h := &holder{persons: d.persons, recipient: ada}
+	err := d.PutManySessions(withHolder(t.Context(), h), map[string][]byte{bob: []byte("own phone")})
+	require.ErrorIs(t, err, errNoDevice)
+	assert.False(t, h.sealed)
+}
+
+func TestFailedDecryptionChangesNothing(t *testing.T) {
+	d, _, failed := openDevice(t)
+	ctx := t.Context()
+	require.NoError(t, d.PutSession(ctx, ada, []byte("before")))
+	boom := errors.New("cannot be decrypted")
+	err := d.DoDecryptionTxn(ctx, func(ctx context.Context) error {
+		require.NoError(t, d.PutSession(ctx, ada, []byte("after")))
+		require.NoError(t, d.PutIdentity(ctx, ada, [32]byte{1}))
+		require.NoError(t, d.RemovePreKey(ctx, 1))
+		s, err := d.GetSession(ctx, ada)
+		require.NoError(t, err)
+		require.Equal(t, "after", string(s), "it sees its own changes")
+		return boom
+	})
+	require.ErrorIs(t, err, boom)
+	s, err := d.session(ctx, ada, false)
+	require.NoError(t, err)
+	assert.Equal(t, "before", string(s))
+	trusted, err := d.IsTrustedIdentity(ctx, ada, [32]byte{2})
+	require.NoError(t, err)
+	assert.True(t, trusted, "the key was not kept")
+	assert.Empty(t, *failed, "a message that cannot be read is not the database's fault")
+}
+
+func TestDecryptedMessageIsKeptUntilItsHandlerSucceeds(t *testing.T) {
+	d, db, _ := openDevice(t)
+	ctx := t.Context()
+	refused, taken := [32]byte{1}, [32]byte{2}
+	for _, hash := range [][32]byte{refused, taken} {
+		require.NoError(t, d.DoDecryptionTxn(ctx, func(ctx context.Context) error {
+			return d.PutBufferedEvent(ctx, hash, []byte("login"), time.Unix(1, 0))
+		}))
+	}
+	require.NoError(t, d.ClearBufferedEventPlaintext(ctx, taken))
+	check := func(d *device) {
+		t.Helper()
+		e, err := d.GetBufferedEvent(ctx, refused)
+		require.NoError(t, err)
+		require.NotNil(t, e)
+		assert.Equal(t, "login", string(e.Plaintext))
+		e, err = d.GetBufferedEvent(ctx, taken)
+		require.NoError(t, err)
+		assert.Nil(t, e)
+	}
+	check(d)
+	require.NoError(t, d.journal.flush(ctx))
+	check(d)
+	other := reopen(t, db)
+	check(other)
+	require.NoError(t, other.ClearBufferedEventPlaintext(ctx, refused))
+	require.NoError(t, other.journal.flush(ctx))
+	var kept int
+	require.NoError(t, db.sql.QueryRow(`SELECT count(*) FROM whatsmeow_event_buffer WHERE plaintext IS NOT NULL`).Scan(&kept))
+	assert.Zero(t, kept, "no text stays")
+}
+
+func TestDecryptionIsWrittenSoon(t *testing.T) {
+	d, db, _ := openDevice(t)
+	require.NoError(t, d.DoDecryptionTxn(t.Context(), func(ctx context.Context) error {
+		return d.PutSession(ctx, ada, []byte("step"))
+	}))
+	require.Eventually(t, func() bool {
+		var n int
+		return db.sql.QueryRow(`SELECT count(*) FROM whatsmeow_sessions`).Scan(&n) == nil && n == 1
+	}, patience, time.Millisecond)
+}
+
+func TestDatabaseErrorIsToldOnceAndMendedLater(t *testing.T) {
+	d, db, failed := openDevice(t)
+	ctx := t.Context()
+	_, err := db.sql.Exec(`CREATE TRIGGER full BEFORE INSERT ON whatsmeow_sessions BEGIN SELECT RAISE(FAIL, 'disk is full'); END`)
+	require.NoError(t, err)
+	for range 2 {
+		require.Error(t, d.PutSession(ctx, ada, []byte("step")))
+	}
+	require.Len(t, *failed, 1)
+	err = d.DoDecryptionTxn(ctx, func(context.Context) error { t.Fatal("not while it is failing"); return nil })
+	require.ErrorIs(t, err, context.Canceled, "whatsmeow leaves such a message unacknowledged")
+	assert.False(t, d.recovered(ctx))
+
+	_, err = db.sql.Exec(`DROP TRIGGER full`)
+	require.NoError(t, err)
+	assert.True(t, d.recovered(ctx))
+	s, err := reopen(t, db).session(ctx, ada, false)
+	require.NoError(t, err)
+	assert.Equal(t, "step", string(s), "what could not be written is not forgotten")
+}
+
+func TestNewKeysOfAPersonReplaceTheOld(t *testing.T) {
+	d, db, _ := openDevice(t)
+	ctx := t.Context()
+	require.NoError(t, d.PutSession(ctx, ada, []byte("old")))
+	require.NoError(t, d.PutIdentity(ctx, ada, [32]byte{1}))
+	trusted, err := d.IsTrustedIdentity(ctx, ada, [32]byte{2})
+	require.NoError(t, err)
+	require.False(t, trusted)
+	// whatsmeow names a LID without the _1 of its address.
+	require.NoError(t, d.DeleteAllSessions(ctx, "100200300"))
+	require.NoError(t, d.DeleteAllIdentities(ctx, "100200300"))
+	for _, dev := range []*device{d, reopen(t, db)} {
+		s, err := dev.session(ctx, ada, false)
+		require.NoError(t, err)
+		assert.Nil(t, s)
+		trusted, err = dev.IsTrustedIdentity(ctx, ada, [32]byte{2})
+		require.NoError(t, err)
+		assert.True(t, trusted)
+	}
+}
+
+func TestSessionsByNumberMoveToTheLID(t *testing.T) {
+	d, db, _ := openDevice(t)
+	ctx := t.Context()
+	number, lid := types.NewJID("919876543210", types.DefaultUserServer), types.NewJID("100200300", types.HiddenUserServer)
+	assert.False(t, d.numbered.Load(), "a new device has none")
+	require.NoError(t, d.PutSession(ctx, "919876543210:0", []byte("step")))
+	assert.True(t, d.numbered.Load())
+	require.NoError(t, db.keys.LIDMap.PutLIDMapping(ctx, lid, number))
+	require.NoError(t, d.MigratePNToLID(ctx, number, lid))
+	for _, dev := range []*device{d, reopen(t, db)} {
+		s, err := dev.session(ctx, ada, false)
+		require.NoError(t, err)
+		assert.Equal(t, "step", string(s))
+		s, err = dev.session(ctx, "919876543210:0", false)
+		require.NoError(t, err)
+		assert.Nil(t, s)
+	}
+}
+
+func TestPrivacyTokensAreReadOnceAndNeverStale(t *testing.T) {
+	d, _, _ := openDevice(t)
+	ctx := t.Context()
+	who := types.NewJID("100200300", types.HiddenUserServer)
+	token, err := d.GetPrivacyToken(ctx, who)
+	require.NoError(t, err)
+	require.Nil(t, token)
+	require.NoError(t, d.PutPrivacyTokens(ctx, store.PrivacyToken{User: who, Token: []byte("t"), Timestamp: time.Unix(5, 0)}))
+	token, err = d.GetPrivacyToken(ctx, who)
+	require.NoError(t, err)
+	assert.Equal(t, "t", string(token.Token))
+	token.Token = nil // whatsmeow changes what it got
+	token, err = d.GetPrivacyToken(ctx, who)
+	require.NoError(t, err)
+	assert.Equal(t, "t", string(token.Token))
+}
+
+func TestCacheIsBounded(t *testing.T) {
+	c := newCache()
+	for i := range 3 * cacheSize {
+		c.putSession("d", fmt.Sprint(i), []byte("s"))
+	}
+	assert.Equal(t, cacheSize, c.sessions.Len())
+}
