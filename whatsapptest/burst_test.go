@@ -86,8 +86,9 @@ func BenchmarkRoundTrip(b *testing.B) {
 }
 
 // A client that answers from other goroutines, while whatsmeow decrypts the next message of
-// the same person, spoils the Signal session. The ledger tells, and retries mend most.
-func TestLedgerCountsWhatRacingAnswersSpoil(t *testing.T) {
+// the same person, may spoil the Signal session: keys are used twice. Retries mend nearly
+// all; whatever they don't, the ledger knows of every answer.
+func TestLedgerAccountsForRacingAnswers(t *testing.T) {
 	w := newWorld(t, whatsapptest.PhoneConfig{})
 	ctx, cancel := context.WithTimeout(t.Context(), 3*limit)
 	defer cancel()
@@ -103,13 +104,9 @@ func TestLedgerCountsWhatRacingAnswersSpoil(t *testing.T) {
 		require.NoError(t, err)
 	}
 	l := w.srv.Ledger()
+	require.NoError(t, l.WaitUntil(ctx, func(l *whatsapptest.Ledger) bool { return len(l.Replies()) == burst }))
 	require.NoError(t, l.WaitReplies(ctx, burst*9/10))
-	retries := 0
-	for _, m := range l.Sent() {
-		retries += m.Retries
-	}
-	t.Logf("of %d messages %d retries inbound; outbound %d undecryptable, %d visible", burst, retries, l.Undecryptable(), l.Visible())
-	assert.Positive(t, retries+l.Undecryptable(), "whatsmeow has mended its race: this test and its warnings can go")
+	t.Logf("of %d answers %d are visible, after %d ciphertexts that could not be read", burst, l.Visible(), l.Undecryptable())
 	w.client.Disconnect()
 	cancel()
 	work.Wait()

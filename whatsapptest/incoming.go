@@ -201,32 +201,37 @@ func (d *Device) forwarded(n *waBinary.Node, in inbound, other *Device) waBinary
 
 // receive opens a client's message. It runs in the handset's mailbox.
 func (h *handset) receive(in inbound) {
-	var shown *waE2E.Message
-	h.mu.Lock()
-	var failed error
-	for _, enc := range in.encs {
-		m, err := h.openEnc(in, enc)
-		if errors.Is(err, signalerror.ErrOldCounter) {
-			h.mu.Unlock()
-			return // the same ciphertext again: opened before
-		}
-		if err != nil {
-			failed = err
-			continue
-		}
-		if isShown(m) || in.peer {
-			shown = m
-		}
-	}
-	h.mu.Unlock()
+	shown, err := h.openAll(in)
 	switch {
 	case shown != nil && in.peer:
 		h.receivePeer(in, shown)
 	case shown != nil:
 		h.deliver(in, shown)
-	case failed != nil:
+	case errors.Is(err, signalerror.ErrOldCounter) && h.phone.hasShown(in.from.phone, in.id):
+		// The same ciphertext again. An old counter under a new id is another matter: the sender
+		// has spoilt its session and used a key twice, and this message is lost.
+		if h.number == 0 {
+			h.phone.srv.ledger.recordDuplicate(in.reply(h.phone))
+		}
+	case err != nil:
 		h.undecryptable(in)
 	}
+}
+
+// openAll decrypts the parts of a message and returns what there is to see, if anything.
+func (h *handset) openAll(in inbound) (shown *waE2E.Message, failed error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, enc := range in.encs {
+		m, err := h.openEnc(in, enc)
+		switch {
+		case err != nil:
+			failed = err
+		case isShown(m) || in.peer:
+			shown = m
+		}
+	}
+	return shown, failed
 }
 
 // openEnc decrypts one <enc>; the caller holds h.mu.

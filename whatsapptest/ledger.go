@@ -290,3 +290,13 @@ func (l *Ledger) recordUndecryptable() {
 	l.undecryptable++
 	l.announce()
 }
+
+// recordDuplicate counts a ciphertext that was opened before.
+func (l *Ledger) recordDuplicate(r Reply) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if i, ok := l.replyAt[ledgerKey{r.To, r.From + " " + r.ID}]; ok {
+		l.replies[i].Copies++
+		l.announce()
+	}
+}

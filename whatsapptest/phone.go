@@ -60,12 +60,15 @@ type Phone struct {
 	lastNo  uint16     // the highest device number given so far
 	inbox   []Message
 	next    int
-	seen    map[string]int // inbox position by sender and message id
-	arrived chan struct{}  // closed and replaced when the inbox grows
+	seen    map[seenKey]bool
+	arrived chan struct{} // closed and replaced when the inbox grows
 	sent    map[string]*sentMessage
 	order   []string // ids in sent, oldest first
 	share   appStateShare
 }
+
+// seenKey tells messages apart: senders choose ids, so an id alone does not.
+type seenKey struct{ from, id string }
 
 // Message is one message as a phone shows it.
 type Message struct {
@@ -120,7 +123,7 @@ func (s *Server) AddPhone(c PhoneConfig) (*Phone, error) {
 		srv: s, name: c.Name, addressing: c.Addressing, quiet: c.Quiet,
 		pn:      types.NewJID(c.Number, types.DefaultUserServer),
 		lid:     types.NewJID(c.LID, types.HiddenUserServer),
-		seen:    make(map[string]int),
+		seen:    make(map[seenKey]bool),
 		sent:    make(map[string]*sentMessage),
 		arrived: make(chan struct{}),
 	}
@@ -265,15 +268,22 @@ func (p *Phone) after(ctx context.Context, n int) ([]Message, error) {
 func (p *Phone) show(m Message) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	key := m.From + " " + m.ID
-	if _, again := p.seen[key]; again {
+	key := seenKey{m.From, m.ID}
+	if p.seen[key] {
 		return false
 	}
-	p.seen[key] = len(p.inbox)
+	p.seen[key] = true
 	p.inbox = append(p.inbox, m)
 	close(p.arrived)
 	p.arrived = make(chan struct{})
 	return true
+}
+
+// hasShown reports whether the phone has shown that message of from.
+func (p *Phone) hasShown(from *Phone, id string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.seen[seenKey{from.shown(), id}]
 }
 
 // parseAddress reads a number in digits, a LID ("…@lid") or a full JID.
