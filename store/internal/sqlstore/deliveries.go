@@ -1,0 +1,210 @@
+package sqlstore
+
+import (
+	"context"
+	"errors"
+	"math"
+	"sync"
+	"time"
+
+	"github.com/heypingr/pingr"
+)
+
+const (
+	// maxBuffered is how many deliveries wait to be written; a writer waits for
+	// room, or gets the error that keeps them waiting.
+	maxBuffered = 4096
+	// logPause is how long deliveries are gathered into one transaction, and
+	// how long a database that failed is left alone.
+	logPause = 20 * time.Millisecond
+)
+
+const deliveryColumns = `id, account, session, event_id, event, url, status, http_status, dynamic_reply, attempt, duration_ms, error, at`
+
+// A deliveryLog writes deliveries in the background.
+type deliveryLog struct {
+	db   DB
+	stop chan struct{} // closed by close
+	done chan struct{} // closed when the goroutine has ended
+	wake chan struct{}
+
+	writing sync.Mutex // held by write
+	mu      sync.Mutex
+	closed  bool
+	waiting []pingr.Delivery
+	err     error         // of the last try to write
+	tried   chan struct{} // closed when the next try has ended
+}
+
+var errClosed = errors.New("store is closed")
+
+func newDeliveryLog(db DB) *deliveryLog {
+	l := &deliveryLog{
+		db: db, stop: make(chan struct{}), done: make(chan struct{}),
+		wake: make(chan struct{}, 1), tried: make(chan struct{}),
+	}
+	go l.run()
+	return l
+}
+
+// LogDelivery implements [pingr.Events]: the row is written within moments. It
+// fails when rows wait that cannot be written, and there are too many of them.
+func (s *Store) LogDelivery(ctx context.Context, d pingr.Delivery) error {
+	return s.log.add(ctx, d)
+}
+
+func (l *deliveryLog) add(ctx context.Context, d pingr.Delivery) error {
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		l.mu.Lock()
+		switch {
+		case l.closed:
+			l.mu.Unlock()
+			return errClosed
+		case len(l.waiting) < maxBuffered:
+			l.waiting = append(l.waiting, d)
+			l.mu.Unlock()
+			l.poke()
+			return nil
+		case l.err != nil:
+			err := l.err
+			l.mu.Unlock()
+			return err
+		}
+		tried := l.tried
+		l.mu.Unlock()
+		select {
+		case <-tried:
+		case <-ctx.Done():
+		}
+	}
+}
+
+func (l *deliveryLog) poke() {
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (l *deliveryLog) run() {
+	defer close(l.done)
+	for {
+		select {
+		case <-l.stop:
+			return
+		case <-l.wake:
+		}
+		pause := time.NewTimer(logPause)
+		select {
+		case <-l.stop:
+			pause.Stop()
+			return
+		case <-pause.C:
+		}
+		if l.write() != nil {
+			l.poke()
+		}
+	}
+}
+
+// write tries to write all that wait. What could not be written waits on.
+func (l *deliveryLog) write() error {
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	l.mu.Lock()
+	batch := l.waiting
+	l.mu.Unlock()
+	var err error
+	if len(batch) > 0 {
+		err = l.db.Write(context.Background(), func(tx Tx) error { return insertDeliveries(tx, batch) })
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err == nil {
+		l.waiting = append([]pingr.Delivery(nil), l.waiting[len(batch):]...)
+	}
+	l.err = err
+	close(l.tried)
+	l.tried = make(chan struct{})
+	return err
+}
+
+// flush writes what waits at this moment.
+func (l *deliveryLog) flush() error {
+	l.mu.Lock()
+	closed, waiting := l.closed, len(l.waiting)
+	l.mu.Unlock()
+	if closed {
+		return errClosed
+	}
+	if waiting == 0 {
+		return nil
+	}
+	return l.write()
+}
+
+func (l *deliveryLog) close() error {
+	l.mu.Lock()
+	closed := l.closed
+	l.closed = true
+	l.mu.Unlock()
+	if closed {
+		<-l.done
+		return nil
+	}
+	close(l.stop)
+	<-l.done
+	return l.write()
+}
+
+func insertDeliveries(tx Tx, batch []pingr.Delivery) error {
+	for _, d := range batch {
+		_, err := tx.Exec(`INSERT INTO deliveries (`+deliveryColumns+`)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+			d.ID, d.Account, d.Session, d.EventID, string(d.Event), d.URL, d.Status, int64(d.HTTPStatus),
+			toInt(d.DynamicReply), int64(d.Attempt), d.Duration.Milliseconds(), d.Error, d.At.UnixMilli())
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Deliveries returns up to limit rows of an account's delivery log from before
+// a time, newest first; a zero time starts at the newest. It sees what was
+// logged before it was called.
+func (s *Store) Deliveries(ctx context.Context, account string, before time.Time, limit int) ([]pingr.Delivery, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if err := s.log.flush(); err != nil {
+		return nil, err
+	}
+	end := int64(math.MaxInt64)
+	if !before.IsZero() {
+		end = before.UnixMilli()
+	}
+	var rows []pingr.Delivery
+	err := s.log.db.Read(ctx, func(tx Tx) error {
+		return tx.Query(`SELECT `+deliveryColumns+` FROM deliveries
+			WHERE account = $1 AND at < $2 ORDER BY at DESC, seq DESC LIMIT $3`,
+			func(row Row) error {
+				d, err := scanDelivery(row)
+				rows = append(rows, d)
+				return err
+			}, account, end, int64(max(limit, 0)))
+	})
+	return rows, err
+}
+
+func scanDelivery(row Row) (d pingr.Delivery, err error) {
+	var event string
+	var status, dynamic, attempt, ms, at int64
+	err = row.Scan(&d.ID, &d.Account, &d.Session, &d.EventID, &event, &d.URL, &d.Status, &status, &dynamic, &attempt, &ms, &d.Error, &at)
+	d.Event, d.HTTPStatus, d.DynamicReply, d.Attempt = pingr.EventType(event), int(status), dynamic == 1, int(attempt)
+	d.Duration, d.At = time.Duration(ms)*time.Millisecond, toTime(at)
+	return d, err
+}

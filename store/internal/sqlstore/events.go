@@ -1,0 +1,86 @@
+package sqlstore
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/heypingr/pingr"
+)
+
+// Enqueue implements [pingr.Events].
+func (s *Store) Enqueue(ctx context.Context, p pingr.PendingEvent) error {
+	return s.db.Write(ctx, func(tx Tx) error { return enqueue(tx, &p) })
+}
+
+// enqueue queues p, if it is not nil and not queued already.
+func enqueue(tx Tx, p *pingr.PendingEvent) error {
+	if p == nil {
+		return nil
+	}
+	_, err := tx.Exec(`
+		INSERT INTO events (id, account, attempt, next_at, event) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (id) DO NOTHING`,
+		p.Event.ID, p.Account, int64(p.Attempt), p.Next.UnixMilli(), eventRecord(p.Event))
+	return err
+}
+
+// Due implements [pingr.Events].
+func (s *Store) Due(ctx context.Context, l pingr.Lease, now time.Time, skip []string, limit int) ([]pingr.PendingEvent, error) {
+	if limit <= 0 {
+		return nil, ctx.Err()
+	}
+	query := `
+		UPDATE events SET lease_until = $1
+		WHERE seq IN (SELECT seq FROM events WHERE next_at <= $2 AND lease_until <= $2` + notIn(4, skip) + `
+			ORDER BY next_at, seq LIMIT $3 ` + s.dialect.Lock + `)
+		RETURNING seq, account, attempt, next_at, event`
+	args := append([]any{l.Until.UnixMilli(), now.UnixMilli(), int64(limit)}, anys(skip)...)
+	type seqEvent struct {
+		pingr.PendingEvent
+		seq int64
+	}
+	var rows []seqEvent
+	err := s.db.Write(ctx, func(tx Tx) error {
+		rows = rows[:0]
+		return tx.Query(query, func(row Row) error {
+			var p seqEvent
+			var attempt, next int64
+			var event []byte
+			err := row.Scan(&p.seq, &p.Account, &attempt, &next, &event)
+			if err != nil {
+				return err
+			}
+			p.Attempt, p.Next = int(attempt), toTime(next)
+			if p.Event, err = readEvent(event); err != nil {
+				return fmt.Errorf("read event: %w", err)
+			}
+			rows = append(rows, p)
+			return nil
+		}, args...)
+	})
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(rows, func(a, b seqEvent) int { return cmp.Or(a.Next.Compare(b.Next), cmp.Compare(a.seq, b.seq)) })
+	events := make([]pingr.PendingEvent, len(rows))
+	for i, p := range rows {
+		events[i] = p.PendingEvent
+	}
+	return events, nil
+}
+
+// Attempted implements [pingr.Events].
+func (s *Store) Attempted(ctx context.Context, id string, attempt int, next time.Time) error {
+	return s.db.Write(ctx, func(tx Tx) (err error) {
+		if next.IsZero() {
+			_, err = tx.Exec(`DELETE FROM events WHERE id = $1`, id)
+		} else {
+			_, err = tx.Exec(`UPDATE events SET attempt = $2, next_at = $3, lease_until = 0 WHERE id = $1`,
+				id, int64(attempt), next.UnixMilli())
+		}
+		return err
+	})
+}

@@ -1,0 +1,149 @@
+package sqlstore
+
+import (
+	"fmt"
+	"time"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/heypingr/pingr"
+)
+
+// firingColumns are what scanFiring reads.
+const firingColumns = `id, account, state, attempt, accepted_at, body, text, decision, reply, outcome, reason`
+
+func scanFiring(row Row, f *pingr.Firing) error {
+	var state, outcome string
+	var attempt, accepted int64
+	var body, text, decision, reply []byte
+	err := row.Scan(&f.ID, &f.Account, &state, &attempt, &accepted, &body, &text, &decision, &reply, &outcome, &f.Reason)
+	if err != nil {
+		return err
+	}
+	f.State, f.Outcome, f.Attempt, f.AcceptedAt = pingr.State(state), pingr.OutcomeKind(outcome), int(attempt), toTime(accepted)
+	if err := readBody(body, f); err != nil {
+		return fmt.Errorf("read firing %s: %w", f.ID, err)
+	}
+	if err := readDecision(decision, f); err != nil {
+		return fmt.Errorf("read firing %s: %w", f.ID, err)
+	}
+	f.Message.Text, f.Text = string(text), string(reply)
+	return nil
+}
+
+// body is what never changes of a firing, but for the texts.
+func body(f pingr.Firing) []byte {
+	m, t := f.Message, f.Trigger
+	r := make(record, 0, 256)
+	r.string(1, f.Session)
+	r.string(2, m.ID)
+	r.string(3, m.Chat)
+	r.string(4, m.Sender)
+	r.string(5, m.Phone)
+	r.string(6, m.LID)
+	r.string(7, m.Type)
+	r.time(8, m.Time)
+	r.time(9, m.Arrived)
+	r.string(10, t.ID)
+	r.string(11, t.Session)
+	r.string(12, t.Phrase)
+	r.string(13, t.Reply)
+	r.bool(14, t.Active)
+	r.time(15, t.CreatedAt)
+	r.time(16, t.UpdatedAt)
+	return r
+}
+
+func readBody(b []byte, f *pingr.Firing) error {
+	m, t := &f.Message, &f.Trigger
+	return record(b).fields(func(field protowire.Number, v value) {
+		switch field {
+		case 1:
+			f.Session = v.string()
+		case 2:
+			m.ID = v.string()
+		case 3:
+			m.Chat = v.string()
+		case 4:
+			m.Sender = v.string()
+		case 5:
+			m.Phone = v.string()
+		case 6:
+			m.LID = v.string()
+		case 7:
+			m.Type = v.string()
+		case 8:
+			m.Time = v.time()
+		case 9:
+			m.Arrived = v.time()
+		case 10:
+			t.ID = v.string()
+		case 11:
+			t.Session = v.string()
+		case 12:
+			t.Phrase = v.string()
+		case 13:
+			t.Reply = v.string()
+		case 14:
+			t.Active = v.bool()
+		case 15:
+			t.CreatedAt = v.time()
+		case 16:
+			t.UpdatedAt = v.time()
+		}
+	})
+}
+
+// decision is what Decide adds to a firing, but for the text.
+func decision(at time.Time, source pingr.Source, limits []pingr.Limit) []byte {
+	r := make(record, 0, 128)
+	r.time(1, at)
+	r.string(2, string(source))
+	for _, l := range limits {
+		var inner record
+		inner.string(1, string(l.Kind))
+		inner.string(2, l.Key)
+		inner.int(3, l.Max)
+		inner.time(4, l.Until)
+		r.record(3, inner)
+	}
+	return r
+}
+
+func readDecision(b []byte, f *pingr.Firing) error {
+	var inner error
+	err := record(b).fields(func(field protowire.Number, v value) {
+		switch field {
+		case 1:
+			f.DecidedAt = v.time()
+		case 2:
+			f.Source = pingr.Source(v.string())
+		case 3:
+			l, err := readLimit(v.bytes)
+			if err != nil {
+				inner = err
+			}
+			f.Limits = append(f.Limits, l)
+		}
+	})
+	if err == nil {
+		err = inner
+	}
+	return err
+}
+
+func readLimit(b []byte) (l pingr.Limit, err error) {
+	err = record(b).fields(func(field protowire.Number, v value) {
+		switch field {
+		case 1:
+			l.Kind = pingr.LimitKind(v.string())
+		case 2:
+			l.Key = v.string()
+		case 3:
+			l.Max = v.number
+		case 4:
+			l.Until = v.time()
+		}
+	})
+	return l, err
+}

@@ -1,0 +1,316 @@
+package sqlstore
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/heypingr/pingr"
+)
+
+// Accept implements [pingr.Firings].
+func (s *Store) Accept(ctx context.Context, f pingr.Firing, l pingr.Lease) (bool, error) {
+	keys, row := messageKeys(f), body(f)
+	accepted := f.AcceptedAt.UnixMilli()
+	insert, args := insertKeys(keys, accepted)
+	var first, taken bool
+	err := s.db.Write(ctx, func(tx Tx) error {
+		first, taken = false, false
+		added, err := tx.Exec(insert, args...)
+		if err != nil || added < int64(len(keys)) {
+			return err
+		}
+		n, err := tx.Exec(`
+			INSERT INTO firings (id, account, holder, lease_until, accepted_at, body, text)
+			VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO NOTHING`,
+			f.ID, f.Account, l.Holder, l.Until.UnixMilli(), accepted, row, []byte(f.Message.Text))
+		if err != nil {
+			return err
+		}
+		first, taken = n == 1, n == 0
+		if taken {
+			return forgetKeys(tx, keys)
+		}
+		return nil
+	})
+	if err == nil && taken {
+		err = fmt.Errorf("firing %s is in the store already", f.ID)
+	}
+	return first && err == nil, err
+}
+
+// messageKeys are f.Message.Keys() of the session as hashes: short, of one
+// length, and not the phone numbers of everybody who wrote in 15 days.
+func messageKeys(f pingr.Firing) [][]byte {
+	names := f.Message.Keys()
+	keys := make([][]byte, len(names))
+	for i, name := range names {
+		sum := sha256.Sum256([]byte(strconv.Itoa(len(f.Session)) + "|" + f.Session + "|" + name))
+		keys[i] = sum[:16]
+	}
+	return keys
+}
+
+func insertKeys(keys [][]byte, at int64) (string, []any) {
+	if len(keys) == 1 {
+		return `INSERT INTO message_keys (key, accepted_at) VALUES ($1, $2) ON CONFLICT (key) DO NOTHING`, []any{keys[0], at}
+	}
+	query := strings.Builder{}
+	query.WriteString(`INSERT INTO message_keys (key, accepted_at) VALUES ($2, $1)`)
+	args := []any{at, keys[0]}
+	for _, key := range keys[1:] {
+		args = append(args, key)
+		query.WriteString(`, ($` + strconv.Itoa(len(args)) + `, $1)`)
+	}
+	query.WriteString(` ON CONFLICT (key) DO NOTHING`)
+	return query.String(), args
+}
+
+func forgetKeys(tx Tx, keys [][]byte) error {
+	for _, key := range keys {
+		if _, err := tx.Exec(`DELETE FROM message_keys WHERE key = $1`, key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Claim implements [pingr.Firings].
+func (s *Store) Claim(ctx context.Context, l pingr.Lease, now time.Time, skip []string, limit int) ([]pingr.Firing, error) {
+	if limit <= 0 {
+		return nil, ctx.Err()
+	}
+	// The row is updated from what it was: all right sides see the old values.
+	query := `
+		UPDATE firings SET holder = $1, lease_until = $2,
+			attempt = attempt + CASE WHEN holder <> '' AND state = 'accepted' THEN 1 ELSE 0 END,
+			state = CASE WHEN holder <> '' AND state = 'decided' THEN 'unknown' ELSE state END
+		WHERE seq IN (SELECT seq FROM firings WHERE done_at IS NULL AND lease_until <= $3` + notIn(5, skip) + `
+			ORDER BY seq LIMIT $4 ` + s.dialect.Lock + `)
+		RETURNING seq, ` + firingColumns
+	args := append([]any{l.Holder, l.Until.UnixMilli(), now.UnixMilli(), int64(limit)}, anys(skip)...)
+	var rows []seqFiring
+	err := s.db.Write(ctx, func(tx Tx) error {
+		rows = rows[:0]
+		return tx.Query(query, func(row Row) error {
+			var f seqFiring
+			err := scanFiring(withSeq{row, &f.seq}, &f.Firing)
+			rows = append(rows, f)
+			return err
+		}, args...)
+	})
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(rows, func(a, b seqFiring) int { return int(a.seq - b.seq) })
+	firings := make([]pingr.Firing, len(rows))
+	for i, f := range rows {
+		firings[i] = f.Firing
+	}
+	return firings, nil
+}
+
+type seqFiring struct {
+	pingr.Firing
+	seq int64
+}
+
+// withSeq is a row that begins with one column more.
+type withSeq struct {
+	Row
+	seq *int64
+}
+
+func (r withSeq) Scan(into ...any) error { return r.Row.Scan(append([]any{r.seq}, into...)...) }
+
+// notIn is the condition that account is none of skip, whose placeholders
+// begin at first.
+func notIn(first int, skip []string) string {
+	if len(skip) == 0 {
+		return ""
+	}
+	places := make([]string, len(skip))
+	for i := range skip {
+		places[i] = "$" + strconv.Itoa(first+i)
+	}
+	return ` AND account NOT IN (` + strings.Join(places, ", ") + `)`
+}
+
+func anys(texts []string) []any {
+	all := make([]any, len(texts))
+	for i, text := range texts {
+		all[i] = text
+	}
+	return all
+}
+
+// Keep implements [pingr.Firings].
+func (s *Store) Keep(ctx context.Context, id, holder string, state pingr.State, l pingr.Lease) (bool, error) {
+	var n int64
+	err := s.db.Write(ctx, func(tx Tx) (err error) {
+		n, err = tx.Exec(`
+			UPDATE firings SET holder = $3, lease_until = $4, state = CASE WHEN $5 = '' THEN state ELSE $5 END
+			WHERE id = $1 AND holder = $2 AND holder <> '' AND done_at IS NULL`,
+			id, holder, l.Holder, l.Until.UnixMilli(), string(state))
+		return err
+	})
+	return n == 1 && err == nil, err
+}
+
+// Decide implements [pingr.Firings].
+func (s *Store) Decide(ctx context.Context, d pingr.Decision) (pingr.Firing, error) {
+	var f pingr.Firing
+	err := s.db.Write(ctx, func(tx Tx) (err error) {
+		f, err = decide(tx, d)
+		return err
+	})
+	return f, err
+}
+
+// decide takes the limits before it knows whether d may decide, because it
+// nearly always may, and gives them back when not: one statement less.
+func decide(tx Tx, d pingr.Decision) (pingr.Firing, error) {
+	taken, err := take(tx, d.At, d.Limits)
+	var refused *pingr.LimitError
+	if err != nil && !errors.As(err, &refused) {
+		return pingr.Firing{}, err
+	}
+	var f pingr.Firing
+	var decided bool
+	if refused != nil {
+		f, decided, err = refuse(tx, d, refused.Kind)
+	} else {
+		f, decided, err = settle(tx, d, taken)
+	}
+	switch {
+	case err != nil:
+		return pingr.Firing{}, err
+	case decided:
+		return f, enqueue(tx, d.Retry)
+	}
+	if err := giveBack(tx, taken); err != nil {
+		return pingr.Firing{}, err
+	}
+	return readFiring(tx, d.Firing)
+}
+
+// settle moves an accepted firing that d.Holder holds to StateDecided.
+func settle(tx Tx, d pingr.Decision, taken []pingr.Limit) (f pingr.Firing, ok bool, err error) {
+	err = tx.Query(`
+		UPDATE firings SET state = 'decided', decision = $3, reply = $4
+		WHERE id = $1 AND holder = $2 AND holder <> '' AND state = 'accepted'
+		RETURNING account, attempt, accepted_at, body, text`,
+		func(row Row) error {
+			ok = true
+			var attempt, accepted int64
+			var body, text []byte
+			if err := row.Scan(&f.Account, &attempt, &accepted, &body, &text); err != nil {
+				return err
+			}
+			f.Attempt, f.AcceptedAt, f.Message.Text = int(attempt), toTime(accepted), string(text)
+			return readBody(body, &f)
+		}, d.Firing, d.Holder, decision(d.At, d.Source, taken), []byte(d.Text))
+	f.ID, f.State, f.Text, f.Source, f.Limits = d.Firing, pingr.StateDecided, d.Text, d.Source, taken
+	f.DecidedAt = toTime(d.At.UnixMilli())
+	return f, ok, err
+}
+
+// refuse ends an accepted firing that d.Holder holds, with the limit's kind.
+func refuse(tx Tx, d pingr.Decision, kind pingr.LimitKind) (f pingr.Firing, ok bool, err error) {
+	err = tx.Query(`
+		UPDATE firings SET state = 'done', done_at = $3, decision = $4, outcome = $5,
+			text = NULL, reply = NULL, holder = '', lease_until = 0
+		WHERE id = $1 AND holder = $2 AND holder <> '' AND state = 'accepted'
+		RETURNING `+firingColumns,
+		func(row Row) error {
+			ok = true
+			return scanFiring(row, &f)
+		}, d.Firing, d.Holder, d.At.UnixMilli(), decision(d.At, "", nil), string(kind))
+	return f, ok, err
+}
+
+func readFiring(tx Tx, id string) (f pingr.Firing, err error) {
+	found := false
+	err = tx.Query(`SELECT `+firingColumns+` FROM firings WHERE id = $1`, func(row Row) error {
+		found = true
+		return scanFiring(row, &f)
+	}, id)
+	if err == nil && !found {
+		err = fmt.Errorf("no firing %s", id)
+	}
+	return f, err
+}
+
+// Finish implements [pingr.Firings].
+func (s *Store) Finish(ctx context.Context, o pingr.Outcome) error {
+	var missing bool
+	err := s.db.Write(ctx, func(tx Tx) error {
+		missing = false
+		if o.Release {
+			return release(tx, o, &missing)
+		}
+		n, err := end(tx, o)
+		switch {
+		case err != nil:
+			return err
+		case n == 1:
+			return enqueue(tx, o.Retry)
+		}
+		missing, err = isMissing(tx, o.Firing)
+		return err
+	})
+	if err == nil && missing {
+		err = fmt.Errorf("no firing %s", o.Firing)
+	}
+	return err
+}
+
+// end erases the texts of an unfinished firing and records its outcome.
+func end(tx Tx, o pingr.Outcome) (int64, error) {
+	return tx.Exec(`
+		UPDATE firings SET state = 'done', done_at = $2, outcome = $3, reason = $4,
+			text = NULL, reply = NULL, holder = '', lease_until = 0
+		WHERE id = $1 AND done_at IS NULL`,
+		o.Firing, o.At.UnixMilli(), string(o.Kind), o.Reason)
+}
+
+// release is end for an outcome that gives the limits back.
+func release(tx Tx, o pingr.Outcome, missing *bool) error {
+	f := pingr.Firing{}
+	found := false
+	err := tx.Query(`SELECT state, decision FROM firings WHERE id = $1`, func(row Row) error {
+		var state string
+		var decision []byte
+		if err := row.Scan(&state, &decision); err != nil {
+			return err
+		}
+		found, f.State = true, pingr.State(state)
+		return readDecision(decision, &f)
+	}, o.Firing)
+	if err != nil || !found || f.State == pingr.StateDone {
+		*missing = !found
+		return err
+	}
+	n, err := end(tx, o)
+	if err != nil || n == 0 {
+		return err
+	}
+	if err := giveBack(tx, f.Limits); err != nil {
+		return err
+	}
+	return enqueue(tx, o.Retry)
+}
+
+func isMissing(tx Tx, id string) (bool, error) {
+	missing := true
+	err := tx.Query(`SELECT seq FROM firings WHERE id = $1`, func(Row) error {
+		missing = false
+		return nil
+	}, id)
+	return missing, err
+}

@@ -1,0 +1,137 @@
+package sqlstore
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/heypingr/pingr"
+)
+
+// Reserve implements [pingr.Limits].
+func (s *Store) Reserve(ctx context.Context, at time.Time, limits ...pingr.Limit) error {
+	var refused *pingr.LimitError
+	err := s.db.Write(ctx, func(tx Tx) error {
+		refused = nil
+		_, err := take(tx, at, limits)
+		if errors.As(err, &refused) {
+			return nil // nothing was taken, so the transaction may stand
+		}
+		return err
+	})
+	if err == nil && refused != nil {
+		return refused
+	}
+	return err
+}
+
+// Release implements [pingr.Limits].
+func (s *Store) Release(ctx context.Context, limits ...pingr.Limit) error {
+	return s.db.Write(ctx, func(tx Tx) error { return giveBack(tx, limits) })
+}
+
+// Peek implements [pingr.Limits]. It only reads.
+func (s *Store) Peek(ctx context.Context, at time.Time, limits ...pingr.Limit) error {
+	var refused *pingr.LimitError
+	err := s.db.Read(ctx, func(tx Tx) error {
+		for i, l := range limits {
+			c, err := running(tx, at, l)
+			if err != nil {
+				return err
+			}
+			for _, earlier := range limits[:i] {
+				if earlier.Key == l.Key {
+					c.taken++
+				}
+			}
+			if l.Max > 0 && c.taken >= l.Max {
+				refused = &pingr.LimitError{Kind: l.Kind, Until: c.until}
+				return nil
+			}
+		}
+		return nil
+	})
+	if err == nil && refused != nil {
+		return refused
+	}
+	return err
+}
+
+// count is how many are taken in the period that ends at until.
+type count struct {
+	taken int64
+	until time.Time
+}
+
+// running is the period that runs at that time, or an empty one.
+func running(tx Tx, at time.Time, l pingr.Limit) (count, error) {
+	c := count{until: toTime(l.Until.UnixMilli())}
+	err := tx.Query(`SELECT taken, until FROM limits WHERE key = $1 AND until > $2`, func(row Row) error {
+		var until int64
+		err := row.Scan(&c.taken, &until)
+		c.until = toTime(until)
+		return err
+	}, []byte(l.Key), at.UnixMilli())
+	return c, err
+}
+
+// take takes one of each, or none and returns a *pingr.LimitError. It returns
+// what it took, each with the end of the period it was taken in, so that it
+// can be given back exactly.
+func take(tx Tx, at time.Time, limits []pingr.Limit) ([]pingr.Limit, error) {
+	taken := make([]pingr.Limit, 0, len(limits))
+	for _, l := range limits {
+		ok := false
+		err := tx.Query(`
+			INSERT INTO limits (key, taken, until) VALUES ($1, 1, $2)
+			ON CONFLICT (key) DO UPDATE SET
+				taken = CASE WHEN limits.until <= $3 THEN 1 ELSE limits.taken + 1 END,
+				until = CASE WHEN limits.until <= $3 THEN excluded.until ELSE limits.until END
+			WHERE $4 = 0 OR limits.taken < $4 OR limits.until <= $3
+			RETURNING until`,
+			func(row Row) error {
+				ok = true
+				var until int64
+				err := row.Scan(&until)
+				l.Until = toTime(until)
+				return err
+			}, []byte(l.Key), l.Until.UnixMilli(), at.UnixMilli(), max(l.Max, 0))
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			return nil, refusal(tx, at, l, taken)
+		}
+		taken = append(taken, l)
+	}
+	return taken, nil
+}
+
+// refusal gives back what was taken before l and says until when l is used up.
+func refusal(tx Tx, at time.Time, l pingr.Limit, taken []pingr.Limit) error {
+	c, err := running(tx, at, l)
+	if err != nil {
+		return err
+	}
+	if err := giveBack(tx, taken); err != nil {
+		return err
+	}
+	return &pingr.LimitError{Kind: l.Kind, Until: c.until}
+}
+
+// giveBack gives back one of each whose period still runs: a later period ends
+// later. A period that nothing is taken in any more is over, so that the next
+// one to take has a whole one.
+func giveBack(tx Tx, limits []pingr.Limit) error {
+	for _, l := range limits {
+		key, until := []byte(l.Key), l.Until.UnixMilli()
+		n, err := tx.Exec(`UPDATE limits SET taken = taken - 1 WHERE key = $1 AND until <= $2 AND taken > 1`, key, until)
+		if err == nil && n == 0 {
+			_, err = tx.Exec(`DELETE FROM limits WHERE key = $1 AND until <= $2`, key, until)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,82 @@
+// Package sqlstore is the SQL of a Pingr store, written once for all engines:
+// $1 placeholders, ON CONFLICT, RETURNING, times as integer milliseconds,
+// whatever strangers wrote as bytes. A driver brings what differs: two [DB]s,
+// the tables (in its migrations), and how a writing transaction begins.
+//
+// What a driver must know of the SQL:
+//   - Columns that hold strangers' bytes (body, text, decision, reply, event,
+//     key of limits and message_keys) are BLOB or BYTEA; triggers.phrase_key
+//     compares by bytes (BINARY, COLLATE "C").
+//   - Claims read and then write rows. One writer at a time suffices (SQLite);
+//     an engine with several appends [Dialect.Lock] to the SELECT.
+package sqlstore
+
+import (
+	"context"
+	"time"
+)
+
+// A DB runs operations on a database. Its methods are safe for concurrent use.
+type DB interface {
+	// Write runs op in a transaction and returns nil when that is as durable as
+	// the database is meant to be. op may run more than once, each time on a
+	// database that it has not changed yet, so it sets all its results anew; it
+	// returns an error only if its transaction must not stand. It runs in
+	// another goroutine, but not after Write has returned.
+	Write(ctx context.Context, op func(Tx) error) error
+	// Read runs op, which only reads.
+	Read(ctx context.Context, op func(Tx) error) error
+}
+
+// A Tx runs statements. Arguments are int64, string, []byte or nil.
+type Tx interface {
+	// Exec runs a statement and reports how many rows it changed.
+	Exec(query string, args ...any) (int64, error)
+	// Query calls each for every row of the result.
+	Query(query string, each func(Row) error, args ...any) error
+}
+
+// A Row is scanned into *int64, *string, *[]byte; NULL leaves the zero value.
+type Row interface {
+	Scan(into ...any) error
+}
+
+// A Dialect is what engines say differently. The zero value is SQLite's.
+type Dialect struct {
+	// Lock ends a SELECT whose rows the same transaction will update, such as
+	// "FOR UPDATE SKIP LOCKED".
+	Lock string
+}
+
+// A Store is a pingr.Store, with the management of triggers, sessions and the
+// delivery log, over two databases. Make it with [New]; it is safe for
+// concurrent use.
+type Store struct {
+	db      DB
+	dialect Dialect
+	log     *deliveryLog
+}
+
+// New returns a Store that keeps everything in db but the delivery log, which
+// is in log. It starts a goroutine that Close ends.
+func New(db, log DB, dialect Dialect) *Store {
+	return &Store{db: db, dialect: dialect, log: newDeliveryLog(log)}
+}
+
+// Close writes what the delivery log still holds back. The databases stay
+// open. Closing twice does no harm.
+func (s *Store) Close() error { return s.log.close() }
+
+// VoidLeases ends every lease that has a holder: for a driver that knows that
+// all processes that held any are gone.
+func (s *Store) VoidLeases(ctx context.Context) error {
+	return s.db.Write(ctx, func(tx Tx) error {
+		if _, err := tx.Exec(`UPDATE firings SET lease_until = 0 WHERE done_at IS NULL AND holder <> ''`); err != nil {
+			return err
+		}
+		_, err := tx.Exec(`UPDATE events SET lease_until = 0 WHERE lease_until > 0`)
+		return err
+	})
+}
+
+func toTime(ms int64) time.Time { return time.UnixMilli(ms).UTC() }

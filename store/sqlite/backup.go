@@ -1,0 +1,61 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/heypingr/pingr/store/internal/sqlstore"
+)
+
+// Backup writes a consistent copy of pingr.db to a new file, while the store is
+// in use: firings, limits, queued events, triggers and sessions. The delivery
+// log is not in it, and neither are the keys of linked numbers, which are in
+// whatsapp.db: a copy of those that is put back after the original went on
+// would break every conversation, so numbers are linked again instead. The
+// copy is a plain SQLite file; put back, it is named pingr.db.
+func (s *Store) Backup(ctx context.Context, file string) error {
+	if err := s.backup(ctx, file); err != nil {
+		return fmt.Errorf("back up store: %w", err)
+	}
+	return nil
+}
+
+func (s *Store) backup(ctx context.Context, file string) (err error) {
+	// The name is taken first, so that nothing is ever overwritten and the
+	// mode is ours; VACUUM INTO accepts an empty file.
+	f, err := os.OpenFile(file, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		err = errors.Join(err, f.Close())
+		if err != nil {
+			_ = os.Remove(file)
+		}
+	}()
+	err = s.db.Read(ctx, func(tx sqlstore.Tx) error {
+		_, err := tx.Exec(`VACUUM INTO $1`, file)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(file))
+}
+
+// syncDir makes a new name in the directory durable, where the system can.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	_ = d.Sync() // not every file system can
+	return nil
+}

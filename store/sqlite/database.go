@@ -1,0 +1,294 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/heypingr/pingr/store/internal/sqlstore"
+)
+
+const (
+	// maxBatch is how many operations share a transaction, so that none waits
+	// long for the others.
+	maxBatch = 256
+	readers  = 2
+	// quiet is how long nothing is written before the write-ahead log is
+	// emptied, and with it the texts that were erased from the tables.
+	quiet = 500 * time.Millisecond
+)
+
+var errClosed = errors.New("store is closed")
+
+// dsn names a file with what every connection to it needs.
+func dsn(file, synchronous string) string {
+	query := url.Values{
+		"_pragma": {
+			"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(" + synchronous + ")",
+			"secure_delete(1)", "cache_size(-16000)",
+		},
+		"_txlock": {"immediate"},
+	}
+	name := url.URL{Scheme: "file", Opaque: (&url.URL{Path: file}).EscapedPath(), RawQuery: query.Encode()}
+	return name.String()
+}
+
+// A database is one file: a connection that writes, and a few that read. It is
+// a [sqlstore.DB].
+//
+// Writing is group commit: one goroutine takes whatever operations wait, runs
+// them in one transaction, commits once and answers all, so that a disk that
+// syncs 3,000 times a second still takes tens of thousands of operations. When
+// an operation fails, the transaction is rolled back and its operations run
+// again, each in its own.
+type database struct {
+	file  string
+	queue chan *operation
+	idle  chan *conn // connections that nobody reads with
+	done  chan struct{}
+
+	mu     sync.RWMutex // guards closed, and queue against being closed in use
+	closed bool
+}
+
+// An operation waits for its turn, is taken and answered, or abandoned first.
+type operation struct {
+	run   func(sqlstore.Tx) error
+	state atomic.Int32
+	done  chan error
+}
+
+const (
+	waiting int32 = iota
+	taken
+	abandoned
+)
+
+func openDatabase(file, synchronous string) (*database, error) {
+	d := &database{
+		file: file, queue: make(chan *operation, maxBatch), idle: make(chan *conn, readers), done: make(chan struct{}),
+	}
+	dsn := dsn(file, synchronous)
+	writer, err := openConn(dsn)
+	if err != nil {
+		return nil, err
+	}
+	for range readers {
+		c, err := openConn(dsn)
+		if err != nil {
+			return nil, errors.Join(err, writer.close(), d.closeReaders())
+		}
+		d.idle <- c
+	}
+	go d.write(writer)
+	return d, nil
+}
+
+// Write implements [sqlstore.DB].
+func (d *database) Write(ctx context.Context, run func(sqlstore.Tx) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	o := &operation{run: run, done: make(chan error, 1)}
+	if err := d.enqueue(ctx, o); err != nil {
+		return err
+	}
+	select {
+	case err := <-o.done:
+		return err
+	case <-ctx.Done():
+	}
+	if o.state.CompareAndSwap(waiting, abandoned) {
+		return ctx.Err()
+	}
+	return <-o.done // too late: it is being done
+}
+
+func (d *database) enqueue(ctx context.Context, o *operation) error {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	if d.closed {
+		return errClosed
+	}
+	select {
+	case d.queue <- o:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Read implements [sqlstore.DB].
+func (d *database) Read(ctx context.Context, run func(sqlstore.Tx) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	select {
+	case c, ok := <-d.idle:
+		if !ok {
+			return errClosed
+		}
+		defer d.giveBack(c)
+		return run(c)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (d *database) giveBack(c *conn) { d.idle <- c }
+
+// close finishes what was begun, and ends the goroutine.
+func (d *database) close() error {
+	d.mu.Lock()
+	closed := d.closed
+	d.closed = true
+	if !closed {
+		close(d.queue)
+	}
+	d.mu.Unlock()
+	<-d.done
+	if closed {
+		return nil
+	}
+	return d.closeReaders()
+}
+
+// closeReaders waits for the readers; whoever wants to read later is refused.
+func (d *database) closeReaders() error {
+	var errs []error
+	for range readers {
+		errs = append(errs, (<-d.idle).close())
+	}
+	close(d.idle)
+	return errors.Join(errs...)
+}
+
+// write is the goroutine that writes.
+func (d *database) write(c *conn) {
+	defer close(d.done)
+	w := &writer{conn: c, file: d.file}
+	batch := make([]*operation, 0, maxBatch)
+	rest := time.NewTimer(quiet)
+	defer rest.Stop()
+	for {
+		select {
+		case o, ok := <-d.queue:
+			if !ok {
+				_ = c.close()
+				return
+			}
+			batch = d.gather(append(batch[:0], o))
+			w.commit(batch)
+			rest.Reset(quiet)
+		case <-rest.C:
+			w.emptyLog()
+		}
+	}
+}
+
+// gather adds whatever else waits to the batch, without waiting for more.
+func (d *database) gather(batch []*operation) []*operation {
+	for len(batch) < maxBatch {
+		select {
+		case o, ok := <-d.queue:
+			if !ok {
+				return batch
+			}
+			batch = append(batch, o)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+// A writer is the connection that writes.
+type writer struct {
+	*conn
+	file string
+}
+
+// commit does a batch: all in one transaction, or else one by one.
+func (w *writer) commit(batch []*operation) {
+	batch = takeOver(batch)
+	if len(batch) == 0 {
+		return
+	}
+	err := w.transact(batch)
+	if err == nil || len(batch) == 1 {
+		answer(batch, err)
+		return
+	}
+	for i := range batch {
+		one := batch[i : i+1]
+		answer(one, w.transact(one))
+	}
+}
+
+// takeOver leaves out what was abandoned.
+func takeOver(batch []*operation) []*operation {
+	kept := batch[:0]
+	for _, o := range batch {
+		if o.state.CompareAndSwap(waiting, taken) {
+			kept = append(kept, o)
+		}
+	}
+	return kept
+}
+
+func answer(batch []*operation, err error) {
+	for _, o := range batch {
+		o.done <- err
+	}
+}
+
+// transact runs operations in one transaction. Whatever fails, nothing of them
+// is left.
+func (w *writer) transact(batch []*operation) (err error) {
+	if _, err := w.Exec("BEGIN IMMEDIATE"); err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			_, _ = w.Exec("ROLLBACK") // SQLite may have done so itself
+		}
+	}()
+	for _, o := range batch {
+		if err := run(o, w); err != nil {
+			return err
+		}
+	}
+	if _, err := w.Exec("COMMIT"); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	return nil
+}
+
+// run turns a panic into an error: the others of the batch are not to suffer.
+func run(o *operation, tx sqlstore.Tx) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = errors.New("operation panicked")
+		}
+	}()
+	return o.run(tx)
+}
+
+// emptyLog moves the write-ahead log into the database and cuts it to nothing.
+// When somebody reads meanwhile it stays for the next time.
+func (w *writer) emptyLog() {
+	_, _ = w.Exec("PRAGMA wal_checkpoint(TRUNCATE)")
+}
+
+// limitPages sets how many pages the file may grow to, as a full disk would;
+// for tests.
+func limitPages(ctx context.Context, d *database, pages int) error {
+	return d.Write(ctx, func(tx sqlstore.Tx) error {
+		return tx.Query("PRAGMA max_page_count = "+strconv.Itoa(pages), func(sqlstore.Row) error { return nil })
+	})
+}

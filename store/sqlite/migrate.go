@@ -1,0 +1,72 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/pressly/goose/v3"
+)
+
+const (
+	mainFile = "pingr.db"
+	logFile  = "deliveries.db"
+)
+
+//go:embed migrations
+var migrations embed.FS
+
+// migrateAll brings the tables of both files up to date. When the engine's lock
+// is another's, it changes nothing, and fails if there is something to change.
+func migrateAll(ctx context.Context, dir string, locked error) error {
+	for file, from := range map[string]string{mainFile: "migrations", logFile: "migrations/deliveries"} {
+		if err := migrate(ctx, filepath.Join(dir, file), from, locked); err != nil {
+			return fmt.Errorf("%s: %w", file, err)
+		}
+	}
+	return nil
+}
+
+func migrate(ctx context.Context, file, from string, locked error) error {
+	// SQLite gives the files beside it the same mode.
+	f, err := os.OpenFile(file, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	scripts, err := fs.Sub(migrations, from)
+	if err != nil {
+		return err
+	}
+	db, err := sql.Open("sqlite", dsn(file, "FULL"))
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	p, err := goose.NewProvider(goose.DialectSQLite3, db, scripts, goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return err
+	}
+	current, target, err := p.GetVersions(ctx)
+	switch {
+	case err != nil:
+		return err
+	case current > target:
+		return fmt.Errorf("its tables are of version %d, this program knows %d: use the newer pingr", current, target)
+	case current == target:
+		return nil
+	case locked != nil:
+		return fmt.Errorf("its tables must be brought up to date first, by restarting the pingr that uses them: %w", locked)
+	}
+	if _, err := p.Up(ctx); err != nil {
+		return errors.Join(errors.New("make tables"), err)
+	}
+	return nil
+}
