@@ -16,8 +16,8 @@ const MaxReply = 4096
 // what a reader sees as one (a grapheme cluster), unless that alone is longer.
 // Invalid UTF-8 becomes U+FFFD.
 func Cut(text string, limit int) string {
-	if len(text) > limit*utf8.UTFMax {
-		text = text[:limit*utf8.UTFMax] // more bytes than that cannot fit
+	if most := (limit + 1) * utf8.UTFMax; len(text) > most {
+		text = text[:most] // what is behind changes nothing
 	}
 	text = strings.ToValidUTF8(text, "\uFFFD")
 	if len(text) <= limit || utf8.RuneCountInString(text) <= limit {

@@ -57,15 +57,12 @@ func Normalize(s string) string {
 	if isPlain(s) {
 		return s
 	}
-	// One round is not enough for some 200 code points: a fold may give what
-	// NFKC changes, and the other way round. Two are, and the loop proves it.
-	for {
-		next := normalizeOnce(s)
-		if next == s {
-			return s
-		}
-		s = next
+	// A fold may give what NFKC changes, and the other way round: one round is
+	// not enough for some 200 code points, three are for all.
+	for range 3 {
+		s = normalizeOnce(s)
 	}
+	return s
 }
 
 // isPlain spots the text that Normalize would not change: what most people
@@ -84,7 +81,10 @@ func isPlain(s string) bool {
 
 func normalizeOnce(s string) string {
 	s = strings.Map(dropMarks, norm.NFKC.String(s))
-	s = norm.NFKC.String(strings.Map(dropMarks, cases.Fold().String(s)))
+	// Fold turns Cherokee capitals into small letters and small ones into
+	// capitals; lower case settles it.
+	s = strings.ToLower(cases.Fold().String(s))
+	s = norm.NFKC.String(strings.Map(dropMarks, s))
 	return strings.Join(strings.Fields(s), " ")
 }
 
