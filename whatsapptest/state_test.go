@@ -82,3 +82,16 @@ func TestDamagedStateIsRefused(t *testing.T) {
 		})
 	}
 }
+
+func TestSaveWhileMessagesFly(t *testing.T) {
+	w := newWorld(t, whatsapptest.PhoneConfig{})
+	w.client.echo(within(t))
+	path := filepath.Join(t.TempDir(), "state.json")
+	const burst = 50
+	for range burst {
+		_, err := w.alice.Send(within(t), w.shop.Number(), "hi")
+		require.NoError(t, err)
+		require.NoError(t, w.srv.Save(path))
+	}
+	require.NoError(t, w.srv.Ledger().WaitReplies(within(t), burst))
+}

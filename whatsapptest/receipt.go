@@ -1,0 +1,195 @@
+package whatsapptest
+
+import (
+	"encoding/binary"
+	"errors"
+
+	waBinary "go.mau.fi/whatsmeow/binary"
+	"go.mau.fi/whatsmeow/proto/waE2E"
+	"go.mau.fi/whatsmeow/types"
+	"google.golang.org/protobuf/proto"
+)
+
+// receiptAttrs address a receipt from the handset to the sender of a message, in the terms of
+// the address that the sender used.
+func (h *handset) receiptAttrs(in inbound) waBinary.Attrs {
+	attrs := waBinary.Attrs{"id": in.id, "t": h.phone.srv.now().Unix()}
+	own := withDevice(in.to, h.number)
+	switch {
+	case in.to.Server == types.GroupServer:
+		g := h.phone.srv.group(in.to)
+		attrs["from"], attrs["participant"] = in.to, withDevice(g.address(h.phone), h.number)
+	case h.phone == in.from.phone:
+		attrs["from"], attrs["recipient"] = h.lid(), in.to
+	default:
+		attrs["from"] = own
+	}
+	return attrs
+}
+
+// maxRetries is how often a phone asks again for one message.
+const maxRetries = 5
+
+// undecryptable asks the sender to encrypt again, from the second time on with
+// keys for a new session.
+func (h *handset) undecryptable(in inbound) {
+	p := h.phone
+	if h.number == 0 && p != in.from.phone && !in.peer {
+		p.srv.ledger.recordCopy(in.reply(p), nil)
+	} else {
+		p.srv.ledger.recordUndecryptable()
+	}
+	h.mu.Lock()
+	if h.retries == nil {
+		h.retries = make(map[string]int)
+	}
+	h.retries[in.id]++
+	count, registration := h.retries[in.id], h.keys().registration
+	h.mu.Unlock()
+	if count > maxRetries || in.peer {
+		return
+	}
+	n := waBinary.Node{Tag: "receipt", Attrs: h.receiptAttrs(in)}
+	n.Attrs["type"] = "retry"
+	content := []waBinary.Node{
+		{Tag: "retry", Attrs: waBinary.Attrs{"count": count, "id": in.id, "t": in.at.Unix(), "v": 1}},
+		{Tag: "registration", Content: binary.BigEndian.AppendUint32(nil, registration)},
+	}
+	if count > 1 {
+		content = append(content, waBinary.Node{Tag: "keys", Content: h.bundleNodes()[1:]})
+	}
+	n.Content = content
+	key := messageKey(n)
+	key.class = "receipt"
+	in.from.deliver(key, n)
+}
+
+// handleReceipt settles messages that a client has received, and passes its requests to
+// encrypt again to the phone that sent them.
+func (d *Device) handleReceipt(_ *conn, n *waBinary.Node) {
+	ag := n.AttrGetter()
+	kind := ag.OptionalString("type")
+	key := parcelKey{
+		class: "message", id: ag.OptionalString("id"),
+		from: ag.OptionalJIDOrEmpty("to"), participant: ag.OptionalJIDOrEmpty("participant"),
+	}
+	sender := key.from
+	if !key.participant.IsEmpty() {
+		sender = key.participant
+	}
+	p := d.srv.phone(sender)
+	ids := []string{key.id}
+	list := n.GetChildByTag("list")
+	for _, item := range list.GetChildrenByTag("item") {
+		if id, ok := item.Attrs["id"].(string); ok {
+			ids = append(ids, id)
+		}
+	}
+	for _, id := range ids {
+		key.id = id
+		d.settle(key)
+		if p != nil {
+			d.srv.ledger.recordSettled(p.shown(), id, d.srv.now(), 0, kind == "retry")
+		}
+	}
+	if p == nil || kind != "retry" {
+		return
+	}
+	if h := p.handset(int(sender.Device)); h != nil {
+		request := *n
+		h.post(func() { h.encryptAgain(d, key.id, request) })
+	}
+}
+
+// handleAck settles stanzas that a client acknowledges without a receipt.
+func (d *Device) handleAck(n *waBinary.Node) {
+	ag := n.AttrGetter()
+	key := parcelKey{
+		class: ag.OptionalString("class"), id: ag.OptionalString("id"),
+		from: ag.OptionalJIDOrEmpty("to"), participant: ag.OptionalJIDOrEmpty("participant"),
+	}
+	d.settle(key)
+	if key.class != "message" {
+		return
+	}
+	sender := key.from
+	if !key.participant.IsEmpty() {
+		sender = key.participant
+	}
+	if p := d.srv.phone(sender); p != nil && ag.OptionalInt("error") != 0 {
+		d.srv.ledger.recordSettled(p.shown(), key.id, d.srv.now(), ag.OptionalInt("error"), false)
+	}
+}
+
+// encryptAgain answers a client's retry receipt: in the same session the first
+// time, in a new one when the client sent keys for it or asks again.
+func (h *handset) encryptAgain(d *Device, id string, request waBinary.Node) {
+	m := h.phone.recall(id)
+	if m == nil || m.from != h {
+		return
+	}
+	retry := request.GetChildByTag("retry")
+	count := max(1, retry.AttrGetter().OptionalInt("count"))
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if err := h.renewFor(d, request, count); err != nil {
+		h.phone.srv.log.Debug("cannot renew session", "error", err)
+		return
+	}
+	var err error
+	if m.to.Server == types.GroupServer || m.to.Server == types.BroadcastServer {
+		err = m.dispatchGroupAgain(d, count)
+	} else {
+		err = m.dispatchTo(d, h.phone.addressing, count)
+	}
+	if err != nil {
+		h.phone.srv.log.Debug("cannot encrypt again", "error", err)
+	}
+}
+
+func (h *handset) renewFor(d *Device, request waBinary.Node, count int) error {
+	keysNode, ok := request.GetOptionalChildByTag("keys")
+	if !ok {
+		if count < 2 {
+			return nil
+		}
+		return h.peer(d.lid).renew(d.bundle(), d.jid.Device)
+	}
+	registration, _ := request.GetChildByTag("registration").Content.([]byte)
+	identity, _ := keysNode.GetChildByTag("identity").Content.([]byte)
+	if len(registration) != 4 || len(identity) != 32 {
+		return errors.New("malformed keys in retry receipt")
+	}
+	b := publicBundle{registration: binary.BigEndian.Uint32(registration), identity: [32]byte(identity)}
+	var err error
+	if b.signed, err = parsePreKey(keysNode.GetChildByTag("skey")); err != nil {
+		return err
+	}
+	if once, ok := keysNode.GetOptionalChildByTag("key"); ok {
+		if b.once, err = parsePreKey(once); err != nil {
+			return err
+		}
+	}
+	return h.peer(d.lid).renew(b, d.jid.Device)
+}
+
+// dispatchGroupAgain sends a group message to one client, in its own session and with the
+// sender's key; the caller holds h.mu.
+func (m *sentMessage) dispatchGroupAgain(d *Device, count int) error {
+	_, key, err := m.from.encryptGroup(m.to, nil)
+	if err != nil {
+		return err
+	}
+	again := proto.Clone(m.message).(*waE2E.Message)
+	again.SenderKeyDistributionMessage = keyDistribution(m.to, key).SenderKeyDistributionMessage
+	plain, err := proto.Marshal(again)
+	if err != nil {
+		return err
+	}
+	enc, err := m.from.encryptFor(d, plain, m.encAttrs(count))
+	if err != nil {
+		return err
+	}
+	m.hand(d, waBinary.Node{Tag: "message", Attrs: m.groupAttrs(), Content: []waBinary.Node{enc}}, count)
+	return nil
+}
