@@ -127,7 +127,8 @@ func (s *Session) checkHealth() {
 	s.mu.Lock()
 	s.drain()
 	l, attempt := s.line, s.attempt
-	silent := l != nil && s.record.State == pingr.SessionConnected && l.age() >= s.pool.timing.silence
+	silent := l != nil && s.record.State == pingr.SessionConnected &&
+		(l.age() >= s.pool.timing.silence || !l.client.IsConnected())
 	s.mu.Unlock()
 	if !silent {
 		return

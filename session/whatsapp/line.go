@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"go.mau.fi/whatsmeow"
+	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/store"
 	"go.mau.fi/whatsmeow/types"
 )
@@ -26,9 +27,12 @@ type line struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 
-	// dialing serialises connecting and disconnecting; connection ends the
-	// present connection and is guarded by mu.
+	// hanging serialises hanging up, dialing connecting and disconnecting;
+	// connection ends the present connection and is guarded by mu.
+	hanging    sync.Mutex
 	dialing    sync.Mutex
+	inDial     atomic.Bool
+	dials      atomic.Int64 // how many were begun
 	mu         sync.Mutex
 	connection context.CancelFunc
 }
@@ -69,10 +73,13 @@ func newLine(s *Session, device *store.Device, keys *container) *line {
 // dial connects, after hanging up if need be. It returns when the handshake is
 // done; what follows comes as events.
 func (l *line) dial() error {
+	l.dials.Add(1)
 	l.hangUp()
 	l.dialing.Lock()
 	defer l.dialing.Unlock()
 	ctx, cancel := context.WithCancel(l.ctx)
+	l.inDial.Store(true)
+	defer l.inDial.Store(false)
 	l.mu.Lock()
 	l.connection = cancel
 	l.mu.Unlock()
@@ -82,7 +89,23 @@ func (l *line) dial() error {
 // hangUp disconnects and gives up a dial that is under way. What was being
 // handled is not acknowledged.
 func (l *line) hangUp() {
-	if l.dialing.TryLock() {
+	l.hanging.Lock()
+	defer l.hanging.Unlock()
+	l.hangUpLocked()
+}
+
+// hangUpOld hangs up what the first n dials made, and leaves a later
+// connection alone.
+func (l *line) hangUpOld(n int64) {
+	l.hanging.Lock()
+	defer l.hanging.Unlock()
+	if l.dials.Load() == n {
+		l.hangUpLocked()
+	}
+}
+
+func (l *line) hangUpLocked() {
+	if !l.inDial.Load() {
 		// whatsmeow's reader blocks for ever on a frame that arrives after its
 		// consumer has stopped, so it must have stopped first, and unseen:
 		// nothing was lost.
@@ -90,7 +113,6 @@ func (l *line) hangUp() {
 		if conn := l.conn.Load(); conn != nil && l.client.IsConnected() {
 			conn.endReading()
 		}
-		l.dialing.Unlock()
 	}
 	l.mu.Lock()
 	if l.connection != nil {
@@ -121,6 +143,23 @@ func (l *line) ping(timeout time.Duration) bool {
 	answered, _ := l.client.DangerousInternals().SendKeepAlive(ctx)
 	// A connection that ends "answers" all that wait.
 	return answered && l.client.IsConnected() && l.client.IsLoggedIn()
+}
+
+// removeDevice takes us off the phone's list of linked devices. It is what
+// whatsmeow's Logout asks, without its way of hanging up.
+func (l *line) removeDevice(ctx context.Context) error {
+	jid := l.jid.Load()
+	if jid == nil {
+		return ErrNotLinked
+	}
+	_, err := l.client.DangerousInternals().SendIQ(ctx, whatsmeow.DangerousInfoQuery{
+		Namespace: "md", Type: "set", To: types.ServerJID,
+		Content: []waBinary.Node{{
+			Tag:   "remove-companion-device",
+			Attrs: waBinary.Attrs{"jid": *jid, "reason": "user_initiated"},
+		}},
+	})
+	return err
 }
 
 // age is how long ago the last bytes arrived.

@@ -198,5 +198,5 @@ func (s *Session) unlink(ctx context.Context) error {
 			}
 		}
 	}
-	return l.client.Logout(ctx)
+	return l.removeDevice(ctx)
 }

@@ -220,9 +220,10 @@ func (s *Session) giveUp(l *line, forGood bool) {
 	if forGood {
 		s.line = nil
 	}
+	dials := l.dials.Load()
 	s.pool.run(func() {
 		if !forGood {
-			l.hangUp()
+			l.hangUpOld(dials)
 			return
 		}
 		l.end()

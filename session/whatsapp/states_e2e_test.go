@@ -58,9 +58,10 @@ func TestEndsThatNeedAPerson(t *testing.T) {
 			err := s.Send(t.Context(), pingr.Outgoing{ID: "3EB0X", To: "919876543210@s.whatsapp.net", Text: "hi"})
 			require.ErrorIs(t, err, pingr.ErrSessionUnavailable)
 
-			// It stays away: several retries' worth of time in which none comes.
-			time.Sleep(10 * quick.backoffMax / 4)
-			assert.LessOrEqual(t, device.Logins(), logins, "no login but those that a person asks for")
+			s.mu.Lock()
+			assert.False(t, s.redial.Stop(), "no dial is planned: a person must act")
+			s.mu.Unlock()
+			assert.LessOrEqual(t, device.Logins(), logins)
 
 			if !c.keys {
 				require.ErrorIs(t, s.Reconnect(), ErrNotLinked)
@@ -128,7 +129,11 @@ func TestTransientDisconnectIsReportedOnceAndAnswered(t *testing.T) {
 	device.FailLogins(whatsapptest.LoginFailure{Reason: 503})
 	device.Drop()
 	w.untilState(s, pingr.SessionDisconnected)
-	time.Sleep(2 * quick.report) // the report is due, and cannot be queued
+	require.Eventually(t, func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.reported() && !s.record.Reported && !s.draining
+	}, patience, time.Millisecond, "the report is due, and cannot be queued")
 	w.events.breakWith(nil)
 
 	e := receive(t, w.events.events)
@@ -141,8 +146,9 @@ func TestTransientDisconnectIsReportedOnceAndAnswered(t *testing.T) {
 	w.open()
 	s, _ = w.pool.Get("sess_away")
 	w.untilState(s, pingr.SessionDisconnected)
-	time.Sleep(2 * quick.report)
-	assert.Empty(t, w.events.events)
+	s.mu.Lock()
+	assert.Nil(t, s.overdue, "no second report is planned")
+	s.mu.Unlock()
 
 	device.FailLogins(whatsapptest.LoginFailure{})
 	w.untilState(s, pingr.SessionConnected)
@@ -159,7 +165,9 @@ func TestShortDropIsNotReported(t *testing.T) {
 	defer cancel()
 	require.NoError(t, device.WaitLogins(ctx, logins+1))
 	w.untilState(s, pingr.SessionConnected)
-	time.Sleep(2 * quick.report)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	assert.Nil(t, s.overdue, "no report is planned any more")
 	assert.Empty(t, w.events.events)
 }
 
@@ -215,7 +223,9 @@ func TestRemoveUnlinksAtWhatsApp(t *testing.T) {
 	_, ok := w.pool.Get("sess_gone")
 	assert.False(t, ok)
 	assert.Empty(t, w.shop.Devices(), "the phone's list of linked devices")
-	assert.False(t, device.Online())
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	require.NoError(t, device.WaitOffline(ctx))
 	require.ErrorIs(t, s.Listen(t.Context(), nil), ErrClosed)
 	require.ErrorIs(t, w.pool.Remove(t.Context(), "sess_gone"), ErrNoSession)
 
