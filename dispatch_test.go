@@ -1,0 +1,268 @@
+package pingr
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+var sample = Event{
+	Type: EventMessageReceived, Session: "s", ID: "evt_1", Attempt: 2,
+	From: &From{Phone: "919876543210"}, Message: &EventMessage{Text: "login", Type: "text"},
+}
+
+func TestDispatchRequest(t *testing.T) {
+	var got *http.Request
+	var body []byte
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got = r
+		body, _ = io.ReadAll(r.Body)
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, `{"reply":"hi"}`)
+	}))
+	defer server.Close()
+	now := time.UnixMilli(1714825320123)
+	d := &HTTPDispatcher{URL: server.URL + "/hook?key=1", Secret: testSecret, Now: func() time.Time { return now }}
+	reply, err := d.Dispatch(t.Context(), sample)
+	require.NoError(t, err)
+	assert.Equal(t, Reply{Text: "hi", URL: server.URL + "/hook?key=1", Status: 200}, reply)
+	assert.Equal(t, "POST", got.Method)
+	assert.Equal(t, "key=1", got.URL.RawQuery)
+	assert.Equal(t, "application/json", got.Header.Get("Content-Type"))
+	assert.Equal(t, "Pingr/"+Version, got.Header.Get("User-Agent"))
+	assert.Equal(t, "message.received", got.Header.Get("X-Pingr-Event"))
+	assert.Equal(t, "2", got.Header.Get("X-Pingr-Attempt"))
+	assert.Equal(t, "evt_1", got.Header.Get("Webhook-Id"))
+	assert.Equal(t, "1714825320", got.Header.Get("Webhook-Timestamp"))
+	assert.Empty(t, got.Header.Get("Accept-Encoding"))
+	event, err := VerifyWebhook(body, got.Header.Get("X-Pingr-Signature"), testSecret, VerifyOptions{Now: now})
+	require.NoError(t, err)
+	assert.Equal(t, now.UnixMilli(), event.Timestamp, "stamped for this attempt")
+	standard, _ := signStandard("evt_1", now, body, testSecret)
+	assert.Equal(t, standard, got.Header.Get("Webhook-Signature"))
+}
+
+// What endpoints do, on purpose or not. Every row ends within the timeout.
+func TestEndpoints(t *testing.T) {
+	asJSON := func(w http.ResponseWriter) { w.Header().Set("Content-Type", "application/json") }
+	var redirected atomic.Bool
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { redirected.Store(true) }))
+	defer elsewhere.Close()
+	tests := []struct {
+		name   string
+		handle http.HandlerFunc
+		text   string
+		status int
+		fault  string // part of the error; empty: the event was taken
+	}{
+		{"204 without a body", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }, "", 204, ""},
+		{"HTML with status 200", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") }, "", 200, ""},
+		{"a number for a reply", func(w http.ResponseWriter, _ *http.Request) { asJSON(w); _, _ = io.WriteString(w, `{"reply": 42}`) }, "", 200, ""},
+		{"500", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }, "", 500, "status 500"},
+		{"410", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(410) }, "", 410, "gone"},
+		{"hangs before its headers", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "", 0, "no whole answer within"},
+		{"hangs after its headers", func(w http.ResponseWriter, r *http.Request) {
+			asJSON(w)
+			w.(http.Flusher).Flush()
+			<-r.Context().Done()
+		}, "", 200, "no whole answer within"},
+		{"drips", func(w http.ResponseWriter, r *http.Request) {
+			asJSON(w)
+			for r.Context().Err() == nil {
+				_, _ = io.WriteString(w, " ")
+				w.(http.Flusher).Flush()
+				time.Sleep(5 * time.Millisecond)
+			}
+		}, "", 200, "no whole answer within"},
+		{"redirects into the cloud's metadata", func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "http://169.254.169.254/latest/meta-data", http.StatusFound)
+		}, "", 302, "status 302"},
+		{"redirects to another endpoint", func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, elsewhere.URL, http.StatusTemporaryRedirect)
+		}, "", 307, "status 307"},
+		{"answers without end", func(w http.ResponseWriter, r *http.Request) {
+			asJSON(w)
+			_, _ = io.WriteString(w, `{"reply":"`)
+			for chunk := bytes.Repeat([]byte("a"), 64<<10); r.Context().Err() == nil; {
+				if _, err := w.Write(chunk); err != nil {
+					return
+				}
+			}
+		}, "", 200, ""},
+		{"a body of 64 KiB", func(w http.ResponseWriter, _ *http.Request) {
+			asJSON(w)
+			_, _ = fmt.Fprintf(w, `{"reply":"hi","pad":"%s"}`, strings.Repeat("a", 64<<10-23))
+		}, "hi", 200, ""},
+		{"a byte more", func(w http.ResponseWriter, _ *http.Request) {
+			asJSON(w)
+			_, _ = fmt.Fprintf(w, `{"reply":"hi","pad":"%s"}`, strings.Repeat("a", 64<<10-22))
+		}, "", 200, ""},
+		{"a gzip bomb", func(w http.ResponseWriter, _ *http.Request) {
+			asJSON(w)
+			w.Header().Set("Content-Encoding", "gzip")
+			z := gzip.NewWriter(w)
+			for range 256 {
+				_, _ = z.Write(make([]byte, 64<<10))
+			}
+			_ = z.Close()
+		}, "", 200, ""},
+		{"headers of 1 MiB", func(w http.ResponseWriter, _ *http.Request) {
+			for i := range 1024 {
+				w.Header().Set(fmt.Sprint("X-", i), strings.Repeat("a", 1024))
+			}
+		}, "", 0, "header"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				_, _ = io.Copy(io.Discard, r.Body) // else the server does not notice that the client went away
+				tt.handle(w, r)
+			}))
+			defer server.Close()
+			defer server.CloseClientConnections()
+			d := &HTTPDispatcher{URL: server.URL + "/?token=hush", Secret: testSecret, Timeout: 300 * time.Millisecond}
+			began := time.Now()
+			reply, err := d.Dispatch(t.Context(), sample)
+			assert.Less(t, time.Since(began), 5*time.Second)
+			assert.Equal(t, tt.text, reply.Text)
+			assert.Equal(t, tt.status, reply.Status)
+			if tt.fault == "" {
+				require.NoError(t, err)
+			} else {
+				require.ErrorContains(t, err, tt.fault)
+				assert.NotContains(t, err.Error(), "hush")
+			}
+			assert.Equal(t, tt.status == 410, errors.Is(err, ErrGone))
+		})
+	}
+	assert.False(t, redirected.Load())
+}
+
+func TestEndpointThatSpeaksNoHTTP(t *testing.T) {
+	for name, say := range map[string]string{"garbage": "\x00\x01garbage\r\n\r\n", "nothing": "", "a broken chunk": "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"} {
+		t.Run(name, func(t *testing.T) {
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			require.NoError(t, err)
+			defer l.Close()
+			go func() {
+				for {
+					c, err := l.Accept()
+					if err != nil {
+						return
+					}
+					_, _ = c.Read(make([]byte, 4096))
+					_, _ = io.WriteString(c, say)
+					_ = c.Close()
+				}
+			}()
+			_, err = (&HTTPDispatcher{URL: "http://" + l.Addr().String(), Timeout: time.Second}).Dispatch(t.Context(), sample)
+			assert.Error(t, err)
+		})
+	}
+}
+
+func TestDispatchEndsWithItsContext(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		<-r.Context().Done()
+	}))
+	defer server.Close()
+	defer server.CloseClientConnections()
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(50*time.Millisecond, cancel)
+	_, err := (&HTTPDispatcher{URL: server.URL}).Dispatch(ctx, sample)
+	assert.ErrorIs(t, err, context.Canceled)
+}
+
+func TestGuardRefuses(t *testing.T) {
+	var g Guard
+	for _, ip := range []string{
+		"127.0.0.1", "127.8.8.8", "::1", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "fe80::1", "fc00::1",
+		"fd00:ec2::254", "224.0.0.1", "ff02::1", "0.0.0.0", "::", "100.64.0.1", "100.100.100.200", "192.0.0.192", "198.18.0.1",
+		"192.0.2.1", "203.0.113.1", "240.0.0.1", "255.255.255.255", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::7f00:1",
+		"64:ff9b:1::1", "2002:7f00:1::", "2001:0:4136:e378::", "2001:db8::1", "100::1", "fec0::1",
+	} {
+		err := g.check(netip.MustParseAddr(ip))
+		if assert.Error(t, err, ip) {
+			assert.ErrorContains(t, err, ip, "names the address")
+			assert.ErrorContains(t, err, "Guard.Allow", "and the setting")
+		}
+	}
+	for _, ip := range []string{"93.184.216.34", "1.1.1.1", "2606:4700:4700::1111"} {
+		assert.NoError(t, g.check(netip.MustParseAddr(ip)), ip)
+	}
+	g.Allow = []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("127.0.0.0/8")}
+	assert.NoError(t, g.check(netip.MustParseAddr("10.1.2.3")))
+	assert.NoError(t, g.check(netip.MustParseAddr("::ffff:127.0.0.1")))
+	assert.Error(t, g.check(netip.MustParseAddr("10.2.0.1")))
+}
+
+func TestGuardURL(t *testing.T) {
+	loopback := &Guard{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Setting: "PINGR_WEBHOOK_ALLOW"}
+	tests := []struct {
+		name  string
+		guard *Guard
+		url   string
+		fault string
+	}{
+		{"https", &Guard{}, "https://example.com/hook", ""},
+		{"http", &Guard{}, "http://example.com/hook", "must be https"},
+		{"another scheme", &Guard{}, "ftp://example.com", "https URL"},
+		{"no URL", &Guard{}, "://", "https URL"},
+		{"no host", &Guard{}, "https:///x", "https URL"},
+		{"a password", &Guard{}, "https://a:b@example.com", "user name"},
+		{"a password, trusted", nil, "https://a:b@example.com", "user name"},
+		{"an address of this machine", &Guard{}, "https://127.0.0.1/", "127.0.0.1 is not public"},
+		{"IPv6", &Guard{}, "https://[::1]/", "::1 is not public"},
+		{"allowed", loopback, "http://127.0.0.1:8080/", ""},
+		{"http to a public address", loopback, "http://1.1.1.1/", "PINGR_WEBHOOK_ALLOW"},
+		{"trusted", nil, "http://127.0.0.1:1/", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			err := tt.guard.CheckURL(tt.url)
+			if tt.fault == "" {
+				assert.NoError(t, err)
+			} else {
+				assert.ErrorContains(t, err, tt.fault)
+			}
+		})
+	}
+}
+
+// A name may lead anywhere: what counts is the address that is connected to.
+func TestGuardChecksAfterDNS(t *testing.T) {
+	var reached atomic.Bool
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached.Store(true) }))
+	defer server.Close()
+	_, port, err := net.SplitHostPort(server.Listener.Addr().String())
+	require.NoError(t, err)
+	_, err = (&HTTPDispatcher{URL: "https://localhost:" + port, Guard: &Guard{}}).Dispatch(t.Context(), sample)
+	require.ErrorContains(t, err, "is not public")
+	_, err = (&HTTPDispatcher{URL: "http://localhost:" + port, Guard: &Guard{Allow: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}}).Dispatch(t.Context(), sample)
+	require.ErrorContains(t, err, "must be https")
+	assert.False(t, reached.Load())
+	allowed := &Guard{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}}
+	_, err = (&HTTPDispatcher{URL: "http://localhost:" + port, Guard: allowed}).Dispatch(t.Context(), sample)
+	require.NoError(t, err)
+	assert.True(t, reached.Load())
+}
+
+func TestEnvironmentProxyIsIgnored(t *testing.T) {
+	t.Setenv("HTTP_PROXY", "http://127.0.0.1:1")
+	assert.Nil(t, NewTransport(nil).Proxy)
+}
