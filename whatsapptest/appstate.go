@@ -63,9 +63,10 @@ func withVersion(raw []byte, version uint64) ([]byte, error) {
 func (d *Device) syncAppState(c *conn, n *waBinary.Node) {
 	d.phone.appState()
 	sync := n.GetChildByTag("sync")
-	var collections []waBinary.Node
+	requested := sync.GetChildrenByTag("collection")
+	collections := make([]waBinary.Node, 0, len(requested))
 	nameOnly := true
-	for _, asked := range sync.GetChildrenByTag("collection") {
+	for _, asked := range requested {
 		ag := asked.AttrGetter()
 		name, _ := asked.Attrs["name"].(string)
 		version, _ := strconv.Atoi(ag.OptionalString("version"))
@@ -96,7 +97,7 @@ func (p *Phone) collection(name string, version int, patch []byte) waBinary.Node
 	}
 	n := waBinary.Node{Tag: "collection", Attrs: waBinary.Attrs{"name": name, "version": len(all)}}
 	if version < len(all) {
-		var patches []waBinary.Node
+		patches := make([]waBinary.Node, 0, len(all)-version)
 		for _, raw := range all[version:] {
 			patches = append(patches, waBinary.Node{Tag: "patch", Content: raw})
 		}

@@ -3,6 +3,7 @@ package whatsapptest_test
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -34,7 +35,7 @@ func TestBurstOfOneSenderIsAnsweredInOrder(t *testing.T) {
 	w.client.echo(ctx)
 	const burst = 400
 	for i := range burst {
-		_, err := w.alice.Send(ctx, w.shop.Number(), fmt.Sprint(i))
+		_, err := w.alice.Send(ctx, w.shop.Number(), strconv.Itoa(i))
 		require.NoError(t, err)
 	}
 	for i := range burst {

@@ -30,40 +30,40 @@ type client struct {
 // limit bounds every wait of a test; it is reached only by a failure.
 const limit = 20 * time.Second
 
-func within(t testing.TB) context.Context {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), limit)
-	t.Cleanup(cancel)
+func within(tb testing.TB) context.Context {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(tb.Context(), limit)
+	tb.Cleanup(cancel)
 	return ctx
 }
 
-func start(t testing.TB, c whatsapptest.Config) *whatsapptest.Server {
-	t.Helper()
+func start(tb testing.TB, c whatsapptest.Config) *whatsapptest.Server {
+	tb.Helper()
 	srv, err := whatsapptest.Start(c)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, srv.Close()) })
+	require.NoError(tb, err)
+	tb.Cleanup(func() { require.NoError(tb, srv.Close()) })
 	return srv
 }
 
 // openStore opens whatsmeow's own SQL store the way a program would.
-func openStore(t testing.TB, path string) *sqlstore.Container {
-	t.Helper()
+func openStore(tb testing.TB, path string) *sqlstore.Container {
+	tb.Helper()
 	dsn := "file:" + path + "?_pragma=foreign_keys(1)&_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)"
-	container, err := sqlstore.New(within(t), "sqlite", dsn, nil)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, container.Close()) })
+	container, err := sqlstore.New(within(tb), "sqlite", dsn, nil)
+	require.NoError(tb, err)
+	tb.Cleanup(func() { require.NoError(tb, container.Close()) })
 	return container
 }
 
 // newClient makes a client that is not linked yet.
-func newClient(t testing.TB, srv *whatsapptest.Server) *client {
-	t.Helper()
-	container := openStore(t, filepath.Join(t.TempDir(), "client.db"))
-	return clientOf(t, srv, container, container.NewDevice())
+func newClient(tb testing.TB, srv *whatsapptest.Server) *client {
+	tb.Helper()
+	container := openStore(tb, filepath.Join(tb.TempDir(), "client.db"))
+	return clientOf(tb, srv, container, container.NewDevice())
 }
 
-func clientOf(t testing.TB, srv *whatsapptest.Server, container *sqlstore.Container, device *store.Device) *client {
-	t.Helper()
+func clientOf(tb testing.TB, srv *whatsapptest.Server, container *sqlstore.Container, device *store.Device) *client {
+	tb.Helper()
 	var log waLog.Logger
 	if testing.Verbose() {
 		log = waLog.Stdout("client", cmp.Or(os.Getenv("WHATSAPPTEST_LOG"), "WARN"), false)
@@ -76,31 +76,31 @@ func clientOf(t testing.TB, srv *whatsapptest.Server, container *sqlstore.Contai
 		}
 	})
 	srv.Point(c.Client)
-	t.Cleanup(c.Disconnect)
+	tb.Cleanup(c.Disconnect)
 	return c
 }
 
 // qr connects an unlinked client and returns the first QR text.
-func (c *client) qr(t testing.TB) string {
-	t.Helper()
-	require.NoError(t, c.Connect())
-	return await[*events.QR](t, c).Codes[0]
+func (c *client) qr(tb testing.TB) string {
+	tb.Helper()
+	require.NoError(tb, c.Connect())
+	return await[*events.QR](tb, c).Codes[0]
 }
 
 // linked returns a client that is linked to phone and online.
-func linked(t testing.TB, srv *whatsapptest.Server, phone *whatsapptest.Phone) (*client, *whatsapptest.Device) {
-	t.Helper()
-	c := newClient(t, srv)
-	d, err := phone.Scan(within(t), c.qr(t))
-	require.NoError(t, err)
-	require.NoError(t, d.WaitOnline(within(t)))
+func linked(tb testing.TB, srv *whatsapptest.Server, phone *whatsapptest.Phone) (*client, *whatsapptest.Device) {
+	tb.Helper()
+	c := newClient(tb, srv)
+	d, err := phone.Scan(within(tb), c.qr(tb))
+	require.NoError(tb, err)
+	require.NoError(tb, d.WaitOnline(within(tb)))
 	return c, d
 }
 
 // await returns the next event of type E and skips others.
-func await[E any](t testing.TB, c *client) E {
-	t.Helper()
-	ctx := within(t)
+func await[E any](tb testing.TB, c *client) E {
+	tb.Helper()
+	ctx := within(tb)
 	for {
 		select {
 		case e := <-c.events:
@@ -108,31 +108,31 @@ func await[E any](t testing.TB, c *client) E {
 				return found
 			}
 		case <-ctx.Done():
-			require.FailNow(t, "event did not come", "%T", *new(E))
+			require.FailNow(tb, "event did not come", "%T", *new(E))
 		}
 	}
 }
 
 // text waits for the next message that a person wrote and returns it with its text.
-func (c *client) text(t testing.TB) (*events.Message, string) {
-	t.Helper()
+func (c *client) text(tb testing.TB) (*events.Message, string) {
+	tb.Helper()
 	for {
-		m := await[*events.Message](t, c)
+		m := await[*events.Message](tb, c)
 		switch s := m.Message.GetConversation() + m.Message.GetExtendedTextMessage().GetText(); {
 		case s != "":
 			return m, s
 		case m.Message.GetProtocolMessage() != nil: // what the own phone says to a new client
 		case m.Message.GetSenderKeyDistributionMessage() != nil: // a group member's key
 		default:
-			require.FailNow(t, "message without text")
+			require.FailNow(tb, "message without text")
 		}
 	}
 }
 
 // send sends a text to a chat and requires it to be acknowledged.
-func (c *client) send(t testing.TB, to types.JID, text string) whatsmeow.SendResponse {
-	t.Helper()
-	r, err := c.SendMessage(within(t), to.ToNonAD(), whatsapptest.TextMessage(text))
-	require.NoError(t, err)
+func (c *client) send(tb testing.TB, to types.JID, text string) whatsmeow.SendResponse {
+	tb.Helper()
+	r, err := c.SendMessage(within(tb), to.ToNonAD(), whatsapptest.TextMessage(text))
+	require.NoError(tb, err)
 	return r
 }

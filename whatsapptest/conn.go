@@ -226,10 +226,10 @@ func (c *conn) send(n waBinary.Node) error {
 	}
 	c.writeLock.Lock()
 	defer c.writeLock.Unlock()
-	buf := append(c.buffer[:0], 0, 0, 0)
-	buf = c.hands.write.Seal(buf, nonce(c.written), data, nil)
+	c.buffer = append(c.buffer[:0], 0, 0, 0)
+	c.buffer = c.hands.write.Seal(c.buffer, nonce(c.written), data, nil)
 	c.written++
-	return c.writeFrame(buf)
+	return c.writeFrame(c.buffer)
 }
 
 // writeRaw writes a frame that is not encrypted: only the handshake does.
@@ -242,6 +242,5 @@ func (c *conn) writeRaw(data []byte) error {
 func (c *conn) writeFrame(buf []byte) error {
 	n := len(buf) - socket.FrameLengthSize
 	buf[0], buf[1], buf[2] = byte(n>>16), byte(n>>8), byte(n)
-	c.buffer = buf[:0]
 	return c.ws.Write(c.ctx, websocket.MessageBinary, buf)
 }

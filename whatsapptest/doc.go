@@ -38,12 +38,18 @@
 // Its Wait methods, like [Phone.Next] and [Device.WaitOnline], end by an event
 // or by their context, so that no test has to sleep.
 //
+// # Around it
+//
+// [Server.Handler] gives the phones to a web page. [Config].StateFile keeps phones and
+// links from one process to the next. A program of its own is pointed at the server by
+// [Server.URL], [Server.CAPEM] and [Server.CertKey].
+//
 // # What it is not
 //
 // None of this was observed at WhatsApp: it is what whatsmeow expects, and
 // timing, order and error codes are plausible rather than true. Media upload, calls,
-// newsletters (beyond one stanza as noise), communities and history sync are
-// missing. Unknown requests are refused with 501 and counted, see
+// communities and usernames are missing; newsletters and history sync exist as noise to
+// be ignored. Unknown requests are refused with 501 and counted, see
 // [Server.UnknownRequests].
 //
 // Everything exported is safe for concurrent use.

@@ -1,3 +1,9 @@
+//go:build !race
+
+// whatsmeow closes its socket without the lock that guards its sends
+// (socket/framesocket.go): these tests, which cut connections while it sends, might meet
+// that race. All others of this package run under the race detector.
+
 package whatsapptest_test
 
 import (
@@ -33,19 +39,23 @@ func TestLoginFailures(t *testing.T) {
 	}{
 		"401 logged out": {whatsapptest.LoginFailure{Reason: 401}, loggedOut(events.ConnectFailureLoggedOut)},
 		"402 temporarily banned": {whatsapptest.LoginFailure{Reason: 402, Code: 101, Expire: time.Hour}, func(t *testing.T, c *client) {
+			t.Helper()
 			ban := await[*events.TemporaryBan](t, c)
 			assert.Equal(t, time.Hour, ban.Expire)
 			assert.Equal(t, events.TempBanSentToTooManyPeople, ban.Code)
 		}},
 		"403 locked": {whatsapptest.LoginFailure{Reason: 403}, loggedOut(events.ConnectFailureMainDeviceGone)},
 		"405 outdated": {whatsapptest.LoginFailure{Reason: 405}, func(t *testing.T, c *client) {
+			t.Helper()
 			await[*events.ClientOutdated](t, c)
 		}},
 		"406 banned": {whatsapptest.LoginFailure{Reason: 406}, loggedOut(events.ConnectFailureUnknownLogout)},
 		"409 unknown": {whatsapptest.LoginFailure{Reason: 409}, func(t *testing.T, c *client) {
+			t.Helper()
 			assert.EqualValues(t, 409, await[*events.ConnectFailure](t, c).Reason)
 		}},
 		"503 once: it tries again": {whatsapptest.LoginFailure{Reason: 503, Times: 1}, func(t *testing.T, c *client) {
+			t.Helper()
 			await[*events.Connected](t, c)
 		}},
 	}
@@ -62,6 +72,7 @@ func TestLoginFailures(t *testing.T) {
 
 func loggedOut(reason events.ConnectFailureReason) func(*testing.T, *client) {
 	return func(t *testing.T, c *client) {
+		t.Helper()
 		e := await[*events.LoggedOut](t, c)
 		assert.Equal(t, reason, e.Reason)
 		assert.True(t, e.OnConnect)

@@ -50,8 +50,9 @@ func (s *Server) Handler() http.Handler {
 	}
 	mux.HandleFunc("POST /phones", s.servePhones)
 	mux.HandleFunc("GET /phones", func(w http.ResponseWriter, _ *http.Request) {
-		list := []phoneJSON{}
-		for _, p := range s.Phones() {
+		phones := s.Phones()
+		list := make([]phoneJSON, 0, len(phones))
+		for _, p := range phones {
 			list = append(list, p.json())
 		}
 		writeJSON(w, http.StatusOK, map[string]any{"phones": list})
@@ -65,8 +66,9 @@ func (s *Server) Handler() http.Handler {
 	handle("DELETE /phones/{number}/devices/{device}", serveUnlink)
 	handle("POST /phones/{number}/messages", serveSend)
 	handle("GET /phones/{number}/messages", func(w http.ResponseWriter, _ *http.Request, p *Phone) error {
-		list := []messageJSON{}
-		for _, m := range p.Messages() {
+		messages := p.Messages()
+		list := make([]messageJSON, 0, len(messages))
+		for _, m := range messages {
 			list = append(list, m.json())
 		}
 		writeJSON(w, http.StatusOK, map[string]any{"messages": list})
@@ -188,20 +190,20 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request, p *Phone) e
 	w.WriteHeader(http.StatusOK)
 	for {
 		if err := stream.Flush(); err != nil {
-			return nil //nolint:nilerr // the reader is gone
+			return nil // the reader is gone
 		}
 		more, err := p.after(ctx, position)
 		if err != nil {
-			return nil //nolint:nilerr // reader or server is gone
+			return nil // reader or server is gone
 		}
 		for _, m := range more {
 			position++
 			data, err := json.Marshal(m.json())
 			if err != nil {
-				return nil //nolint:nilerr // cannot be: strings and a time
+				return nil // cannot be: strings and a time
 			}
 			if _, err := fmt.Fprintf(w, "id: %d\nevent: message\ndata: %s\n\n", position, data); err != nil {
-				return nil //nolint:nilerr // the reader is gone
+				return nil // the reader is gone
 			}
 		}
 	}

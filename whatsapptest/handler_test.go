@@ -44,7 +44,7 @@ func TestPageLinksAClientAndChats(t *testing.T) {
 	web := newPage(t, srv)
 	c := newClient(t, srv)
 
-	status, shop := web.do(t, "POST", "/phones", `{"number":"15550100001","name":"Shop"}`)
+	status, _ := web.do(t, "POST", "/phones", `{"number":"15550100001","name":"Shop"}`)
 	require.Equal(t, http.StatusCreated, status)
 	status, alice := web.do(t, "POST", "/phones", ``)
 	require.Equal(t, http.StatusCreated, status)
@@ -55,7 +55,7 @@ func TestPageLinksAClientAndChats(t *testing.T) {
 	status, answer := web.do(t, "POST", "/phones/15550100001/scan", string(qr))
 	require.Equal(t, http.StatusOK, status, answer)
 	assert.EqualValues(t, 1, answer["device"])
-	_, shop = web.do(t, "GET", "/phones/15550100001", "")
+	_, shop := web.do(t, "GET", "/phones/15550100001", "")
 	assert.Equal(t, []any{1.0}, shop["devices"])
 
 	status, answer = web.do(t, "POST", "/phones/"+number+"/messages", `{"to":"15550100001","text":"login"}`)
@@ -80,7 +80,7 @@ func TestPageLinksAClientAndChats(t *testing.T) {
 // events reads the stream of a phone's messages until the test ends.
 func (p page) events(t *testing.T, number, last string) <-chan map[string]any {
 	t.Helper()
-	r, err := http.NewRequestWithContext(within(t), "GET", p.url+"/phones/"+number+"/events", nil)
+	r, err := http.NewRequestWithContext(within(t), http.MethodGet, p.url+"/phones/"+number+"/events", nil)
 	require.NoError(t, err)
 	r.Header.Set("Last-Event-ID", last)
 	resp, err := http.DefaultClient.Do(r)
@@ -129,7 +129,7 @@ func TestHandlerRefuses(t *testing.T) {
 		})
 	}
 	t.Run("another web page", func(t *testing.T) {
-		r, err := http.NewRequestWithContext(within(t), "POST", web.url+"/phones", nil)
+		r, err := http.NewRequestWithContext(within(t), http.MethodPost, web.url+"/phones", nil)
 		require.NoError(t, err)
 		r.Header.Set("Sec-Fetch-Site", "cross-site")
 		resp, err := http.DefaultClient.Do(r)

@@ -174,7 +174,7 @@ func (d *Device) forward(n *waBinary.Node, in inbound, to types.JID, encs []waBi
 	}
 	if other := p.Device(int(to.Device)); other != nil && other != d {
 		stanza := d.forwarded(n, in, other)
-		stanza.Content = append(encs, n.GetChildrenByTag("device-identity")...)
+		stanza.Content = slices.Concat(encs, n.GetChildrenByTag("device-identity"))
 		other.deliver(messageKey(stanza), stanza)
 	}
 }

@@ -61,13 +61,12 @@ func (c *conn) answerCommon(n *waBinary.Node, what string) bool {
 }
 
 func privacySettings() waBinary.Node {
-	n := waBinary.Node{Tag: "privacy"}
-	var categories []waBinary.Node
-	for _, name := range []string{"groupadd", "last", "status", "profile", "readreceipts", "calladd", "online"} {
-		categories = append(categories, waBinary.Node{Tag: "category", Attrs: waBinary.Attrs{"name": name, "value": "all"}})
+	names := []string{"groupadd", "last", "status", "profile", "readreceipts", "calladd", "online"}
+	categories := make([]waBinary.Node, len(names))
+	for i, name := range names {
+		categories[i] = waBinary.Node{Tag: "category", Attrs: waBinary.Attrs{"name": name, "value": "all"}}
 	}
-	n.Content = categories
-	return n
+	return waBinary.Node{Tag: "privacy", Content: categories}
 }
 
 // answerIQ serves a linked client.

@@ -168,10 +168,10 @@ func (s *Server) audience(from *Phone, to types.JID) ([]*Phone, error) {
 		return slices.DeleteFunc(s.Phones(), func(p *Phone) bool { return p != from && len(p.Devices()) == 0 }), nil
 	}
 	p := s.phone(to)
-	switch {
-	case p == nil:
+	switch p {
+	case nil:
 		return nil, errors.New("addressee is not on this server")
-	case p == from:
+	case from:
 		return []*Phone{p}, nil
 	}
 	return []*Phone{p, from}, nil

@@ -104,7 +104,7 @@ func Start(c Config) (*Server, error) {
 			return nil, fmt.Errorf("read state: %w", err)
 		}
 	}
-	if s.listener, err = net.Listen("tcp", c.Listen); err != nil {
+	if s.listener, err = new(net.ListenConfig).Listen(s.ctx, "tcp", c.Listen); err != nil {
 		s.cancel()
 		return nil, fmt.Errorf("listen: %w", err)
 	}

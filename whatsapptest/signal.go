@@ -301,6 +301,7 @@ func (p *peer) DeleteAllSessions(context.Context) error                        {
 func (p *peer) LoadSignedPreKeys(context.Context) ([]*record.SignedPreKey, error) {
 	return nil, errUnused
 }
+
 func (p *peer) StoreSignedPreKey(context.Context, uint32, *record.SignedPreKey) error {
 	return errUnused
 }

@@ -65,9 +65,10 @@ func (p *Phone) usync(query waBinary.Node, asked types.JID) waBinary.Node {
 }
 
 func (p *Phone) deviceList() waBinary.Node {
-	var devices []waBinary.Node
-	for _, number := range p.deviceNumbers() {
-		devices = append(devices, waBinary.Node{Tag: "device", Attrs: waBinary.Attrs{"id": int(number)}})
+	numbers := p.deviceNumbers()
+	devices := make([]waBinary.Node, len(numbers))
+	for i, number := range numbers {
+		devices[i] = waBinary.Node{Tag: "device", Attrs: waBinary.Attrs{"id": int(number)}}
 	}
 	return waBinary.Node{Tag: "device-list", Content: devices}
 }
