@@ -1,0 +1,84 @@
+package pingr_test
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+const module = "github.com/heypingr/pingr"
+
+// Whoever imports a package imports all that it depends on. Each row is a
+// dependency that must not come about, and why.
+func TestForbiddenDependencies(t *testing.T) {
+	tests := []struct {
+		pkg, forbidden, why string
+		tests               bool // its tests' dependencies count too
+	}{
+		{".", "go.mau.fi/", "who only verifies webhooks must not link WhatsApp", true},
+		{".", "database/sql", "nor a database", true},
+		{".", "modernc.org/", "nor SQLite", true},
+		{".", module + "/", "the engine knows no store, session or server; its tests neither, or a helper-only user's go mod tidy would fetch them", true},
+		{".", "net/http/httptest", "test code does not belong into programs", false},
+		{".", "github.com/stretchr/", "test code does not belong into programs", false},
+		{".", "testing", "test code does not belong into programs", false},
+		{"./store/sqlite", "go.mau.fi/", "stores know no session", false},
+		{"./store/sqlite", module + "/session/", "stores know no session", false},
+		{"./store/memory", "database/sql", "the store in memory has no SQL", false},
+		{"./session/sim", "go.mau.fi/", "a number in process needs no WhatsApp", false},
+		{"./session/sim", "database/sql", "nor a database", false},
+		{"./session/whatsapp", module + "/store/", "sessions know no store of ours", false},
+		{"./session/whatsapp", module + "/whatsapptest", "the loopback server is for tests and the demo", false},
+		{"./whatsapptest", module + "/session/", "the judge knows nothing of whom it judges", false},
+		{"./whatsapptest", module + "/store/", "the judge knows nothing of whom it judges", false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.pkg+" and "+tt.forbidden, func(t *testing.T) {
+			for _, dep := range dependencies(t, tt.pkg, tt.tests) {
+				// A forbidden path that ends in a slash stands for all below it.
+				if dep == tt.forbidden || strings.HasSuffix(tt.forbidden, "/") && strings.HasPrefix(dep, tt.forbidden) {
+					assert.Fail(t, tt.pkg+" depends on "+dep, tt.why)
+				}
+			}
+		})
+	}
+	t.Run("the judge does not import the engine", func(t *testing.T) {
+		assert.NotContains(t, dependencies(t, "./whatsapptest", false), module)
+	})
+}
+
+// All that the root package may depend on beside the standard library.
+func TestRootDependencies(t *testing.T) {
+	allowed := []string{module, "golang.org/x/text/", "golang.org/x/time/", "github.com/rivo/uniseg", "github.com/google/uuid", "code.dny.dev/ssrf"}
+	for _, dep := range dependencies(t, ".", false) {
+		first, _, _ := strings.Cut(dep, "/")
+		if !strings.Contains(first, ".") || strings.HasPrefix(dep, "vendor/") {
+			continue // standard library
+		}
+		known := false
+		for _, a := range allowed {
+			known = known || dep == a || strings.HasSuffix(a, "/") && strings.HasPrefix(dep, a)
+		}
+		assert.True(t, known, "new dependency %s: docs/development.md says what it needs", dep)
+	}
+}
+
+func dependencies(t *testing.T, pkg string, tests bool) []string {
+	t.Helper()
+	args := []string{"list", "-deps", "-f", "{{if not .ForTest}}{{.ImportPath}}{{end}}"}
+	if tests {
+		args = append(args, "-test")
+	}
+	out, err := exec.CommandContext(t.Context(), "go", append(args, pkg)...).Output()
+	require.NoError(t, err)
+	var deps []string
+	for dep := range strings.FieldsSeq(string(out)) {
+		if dep != module+".test" && dep != module+"_test" {
+			deps = append(deps, dep)
+		}
+	}
+	return deps
+}
