@@ -112,3 +112,12 @@ func TestLedgerAccountsForRacingAnswers(t *testing.T) {
 	cancel()
 	work.Wait()
 }
+
+// BenchmarkNewPhone measures what a person costs before writing anything.
+func BenchmarkNewPhone(b *testing.B) {
+	srv := start(b, whatsapptest.Config{})
+	b.ReportAllocs()
+	for b.Loop() {
+		srv.NewPhone(whatsapptest.PhoneConfig{})
+	}
+}
