@@ -10,14 +10,11 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"github.com/heypingr/pingr"
-	"github.com/heypingr/pingr/store/memory"
 	"github.com/heypingr/pingr/session/sim"
+	"github.com/heypingr/pingr/store/memory"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const (
 	account = "acc"

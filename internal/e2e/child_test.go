@@ -1,0 +1,120 @@
+//go:build !race
+
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/session/whatsapp"
+	"github.com/heypingr/pingr/store/sqlite"
+)
+
+// The variables that make this test binary the program that gets killed.
+const (
+	childDir  = "PINGR_E2E_DIR"
+	childHook = "PINGR_E2E_HOOK"
+)
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(childDir); dir != "" {
+		if err := child(dir); err != nil {
+			fmt.Fprintln(os.Stderr, "child:", err)
+			os.Exit(1)
+		}
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// childLine is one line of the child's standard output.
+type childLine struct {
+	QR     string       `json:"qr,omitempty"`
+	Weight *childWeight `json:"weight,omitempty"`
+}
+
+type childWeight struct {
+	Goroutines, Files int
+	Heap, RSS         float64 // bytes
+}
+
+// child is a program as users write it: the engine on SQLite and whatsmeow.
+// Only the waits are shorter.
+func child(dir string) error {
+	ctx := context.Background()
+	store, err := sqlite.Open(ctx, sqlite.Config{Dir: dir})
+	if err != nil {
+		return err
+	}
+	err = store.SaveTrigger(ctx, pingr.Trigger{ID: "trg_1", Session: session, Phrase: "login", Reply: "static for {{phone}}", Active: true})
+	if err != nil {
+		return err
+	}
+	engine, err := pingr.New(pingr.Config{
+		Store: store, Settings: pingr.Settings{Cooldown: -1}, DispatchTimeout: time.Second,
+		RetrySchedule: []time.Duration{time.Second, 2 * time.Second, 3 * time.Second, 3 * time.Second, 3 * time.Second, 3 * time.Second},
+		Dispatcher:    &pingr.HTTPDispatcher{URL: os.Getenv(childHook), Secret: secret},
+	})
+	if err != nil {
+		return err
+	}
+	ca, err := os.ReadFile(os.Getenv("PINGR_WHATSAPP_CA"))
+	if err != nil {
+		return err
+	}
+	pool, err := whatsapp.Open(ctx, whatsapp.Config{
+		Dir: dir, Registry: store,
+		Endpoint: whatsapp.Endpoint{URL: os.Getenv("PINGR_WHATSAPP_URL"), CA: ca, CertKey: os.Getenv("PINGR_WHATSAPP_CERT_KEY")},
+	})
+	if err != nil {
+		return err
+	}
+	number, ok := pool.Get(session)
+	if !ok {
+		if number, err = pool.Add(ctx, pingr.SessionRecord{ID: session, Account: account}); err != nil {
+			return err
+		}
+	}
+	go func() { _ = engine.Serve(ctx, account, session, number) }()
+	go func() {
+		for snapshot := range number.Changes(ctx) {
+			if snapshot.QR.Code != "" {
+				_ = json.NewEncoder(os.Stdout).Encode(childLine{QR: snapshot.QR.Code})
+			}
+		}
+	}()
+	go weighOnSignal()
+	return engine.Run(ctx)
+}
+
+func weighOnSignal() {
+	asked := make(chan os.Signal, 1)
+	signal.Notify(asked, syscall.SIGUSR1)
+	for range asked {
+		time.Sleep(2 * time.Second) // idle connections and timers come to rest
+		runtime.GC()
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		w := childWeight{Goroutines: runtime.NumGoroutine(), Heap: float64(m.HeapAlloc)}
+		if files, err := os.ReadDir("/proc/self/fd"); err == nil {
+			w.Files = len(files)
+		}
+		var size, resident int
+		if text, err := os.ReadFile("/proc/self/statm"); err == nil {
+			_, _ = fmt.Sscan(string(text), &size, &resident)
+		}
+		w.RSS = float64(resident * os.Getpagesize())
+		_ = json.NewEncoder(os.Stdout).Encode(childLine{Weight: &w})
+	}
+}

@@ -1,0 +1,174 @@
+//go:build !race
+
+// whatsmeow's own frame socket races (see the Makefile), so tests with real
+// clients do without the race detector.
+
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/session/whatsapp"
+	"github.com/heypingr/pingr/store/sqlite"
+	"github.com/heypingr/pingr/whatsapptest"
+)
+
+// secret signs the webhooks of these tests.
+const secret = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
+
+// shop is a business with everything real: a whatsmeow client linked to a
+// loopback WhatsApp, SQLite, a webhook over HTTP.
+type shop struct {
+	*testing.T
+	whatsapp *whatsapptest.Server
+	phone    *whatsapptest.Phone // the business's own
+	device   *whatsapptest.Device
+	backend  *backend
+	store    *sqlite.Store
+	stop     func()
+}
+
+// open links a new number and serves it with the trigger "login".
+func open(t *testing.T, settings pingr.Settings) *shop {
+	t.Helper()
+	server, err := whatsapptest.Start(whatsapptest.Config{})
+	require.NoError(t, err)
+	s := &shop{T: t, whatsapp: server, backend: newBackend(t)}
+	s.phone = server.NewPhone(whatsapptest.PhoneConfig{Name: "Shop"})
+
+	dir := t.TempDir()
+	ctx, cancel := context.WithCancel(context.Background())
+	s.store, err = sqlite.Open(ctx, sqlite.Config{Dir: dir})
+	require.NoError(t, err)
+	require.NoError(t, s.store.SaveTrigger(ctx, pingr.Trigger{ID: "trg_1", Session: session, Phrase: "login", Reply: "static for {{phone}}", Active: true}))
+	engine, err := pingr.New(pingr.Config{
+		Store: s.store, Settings: settings,
+		Dispatcher: &pingr.HTTPDispatcher{URL: s.backend.URL, Secret: secret},
+	})
+	require.NoError(t, err)
+	pool, err := whatsapp.Open(ctx, whatsapp.Config{
+		Dir: dir, Registry: s.store, Notify: engine.Notify,
+		Endpoint: whatsapp.Endpoint{URL: server.URL(), CA: server.CAPEM(), CertKey: server.CertKey()},
+	})
+	require.NoError(t, err)
+	number, err := pool.Add(ctx, pingr.SessionRecord{ID: session, Account: account})
+	require.NoError(t, err)
+	var running sync.WaitGroup
+	running.Go(func() { _ = engine.Run(ctx) })
+	running.Go(func() { _ = engine.Serve(ctx, account, session, number) })
+	s.stop = sync.OnceFunc(func() {
+		cancel()
+		running.Wait()
+		require.NoError(t, pool.Close())
+		require.NoError(t, s.store.Close())
+		require.NoError(t, server.Close())
+	})
+	t.Cleanup(s.stop)
+	s.device = s.link(number)
+	return s
+}
+
+// link scans the session's QR with the shop's phone.
+func (s *shop) link(number *whatsapp.Session) *whatsapptest.Device {
+	s.Helper()
+	ctx, cancel := context.WithTimeout(s.Context(), 30*time.Second)
+	defer cancel()
+	var device *whatsapptest.Device
+	for snapshot := range number.Changes(ctx) {
+		if snapshot.QR.Code != "" && device == nil {
+			var err error
+			device, err = s.phone.Scan(ctx, snapshot.QR.Code)
+			require.NoError(s, err)
+		}
+		if snapshot.Record.State == pingr.SessionConnected {
+			break
+		}
+	}
+	require.NotNil(s, device)
+	require.NoError(s, device.WaitOnline(ctx))
+	return device
+}
+
+// in bounds a wait.
+func in(t *testing.T, d time.Duration) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// backend is the business's own server: it verifies and remembers what it is
+// told, and answers as mode says.
+type backend struct {
+	*httptest.Server
+	mu     sync.Mutex
+	mode   string // "", "refuse", "hang" or "garbage"
+	events []pingr.Event
+}
+
+func newBackend(t *testing.T) *backend {
+	b := &backend{}
+	b.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return
+		}
+		event, err := pingr.VerifyWebhook(body, r.Header.Get("X-Pingr-Signature"), secret)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		b.answer(w, r, *event)
+	}))
+	t.Cleanup(b.Close)
+	return b
+}
+
+func (b *backend) answer(w http.ResponseWriter, r *http.Request, e pingr.Event) {
+	b.mu.Lock()
+	mode := b.mode
+	b.mu.Unlock()
+	switch mode {
+	case "refuse":
+		http.Error(w, "down", http.StatusServiceUnavailable)
+		return
+	case "hang":
+		<-r.Context().Done()
+		return
+	}
+	b.mu.Lock()
+	b.events = append(b.events, e)
+	b.mu.Unlock()
+	if mode == "garbage" {
+		w.Header().Set("Content-Type", "text/html")
+		_, _ = io.WriteString(w, "<html>{\"reply\": 42}</html>")
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	reply := ""
+	if e.Message != nil {
+		reply = "link for " + e.Message.ID
+	}
+	_ = json.NewEncoder(w).Encode(map[string]string{"reply": reply})
+}
+
+func (b *backend) become(mode string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.mode = mode
+}
+
+func (b *backend) heard() []pingr.Event {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return append([]pingr.Event(nil), b.events...)
+}
