@@ -345,6 +345,9 @@ func (d *device) MigratePNToLID(ctx context.Context, number, lid types.JID) erro
 	err := d.alone(ctx, to, func() error { return d.AllSessionSpecificStores.MigratePNToLID(ctx, number, lid) })
 	d.cache.forget(d.jid, from)
 	d.cache.forget(d.jid, to)
+	if err != nil {
+		d.moved.Delete(from)
+	}
 	return err
 }
 

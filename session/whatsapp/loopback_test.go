@@ -2,6 +2,8 @@ package whatsapp
 
 import (
 	"context"
+	"flag"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -18,6 +20,10 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	flag.Parse()
+	if flag.Lookup("test.bench").Value.String() != "" {
+		os.Exit(m.Run()) // the bare client of the benchmark leaks
+	}
 	goleak.VerifyTestMain(m,
 		// whatsmeow fetches app state with a context of its own after linking;
 		// cut off at the wrong moment it waits out its 75 s.

@@ -37,6 +37,7 @@ func TestEndsThatNeedAPerson(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t)
+			w.pool.timing.report = time.Minute // a terminal one does not wait for it
 			s, device := w.link("sess_end")
 			logins := device.Logins()
 			c.do(device)
@@ -158,6 +159,7 @@ func TestTransientDisconnectIsReportedOnceAndAnswered(t *testing.T) {
 
 func TestShortDropIsNotReported(t *testing.T) {
 	w := newWorld(t)
+	w.pool.timing.report = time.Minute
 	s, device := w.link("sess_blip")
 	logins := device.Logins()
 	device.Drop()
