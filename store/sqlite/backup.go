@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"os"
@@ -36,17 +37,28 @@ func (s *Store) backup(ctx context.Context, file string) (err error) {
 			_ = os.Remove(file)
 		}
 	}()
-	err = s.db.Read(ctx, func(tx sqlstore.Tx) error {
-		_, err := tx.Exec(`VACUUM INTO $1`, file)
-		return err
-	})
-	if err != nil {
+	if err := s.copyTo(ctx, file); err != nil {
 		return err
 	}
 	if err := f.Sync(); err != nil {
 		return err
 	}
 	return syncDir(filepath.Dir(file))
+}
+
+// copyTo copies the database as it is at one moment, on a connection of its
+// own: it may take a while.
+func (s *Store) copyTo(ctx context.Context, file string) error {
+	if err := s.db.Read(ctx, func(sqlstore.Tx) error { return nil }); err != nil {
+		return err // closed
+	}
+	db, err := sql.Open("sqlite", dsn(filepath.Join(s.dir, mainFile), "FULL", 2<<10))
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	_, err = db.ExecContext(ctx, `VACUUM INTO $1`, file)
+	return err
 }
 
 // syncDir makes a new name in the directory durable, where the system can.

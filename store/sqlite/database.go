@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"runtime"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -17,7 +18,8 @@ const (
 	// maxBatch is how many operations share a transaction, so that none waits
 	// long for the others.
 	maxBatch = 256
-	readers  = 2
+	// readers is how many connections only read.
+	readers = 4
 	// quiet is how long nothing is written before the write-ahead log is
 	// emptied, and with it the texts that were erased from the tables.
 	quiet = 500 * time.Millisecond
@@ -25,15 +27,16 @@ const (
 
 var errClosed = errors.New("store is closed")
 
-// dsn names a file with what every connection to it needs.
-func dsn(file, synchronous string) string {
-	query := url.Values{
-		"_pragma": {
-			"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(" + synchronous + ")",
-			"secure_delete(1)", "cache_size(-16000)",
-		},
-		"_txlock": {"immediate"},
-	}
+// busyTimeout is how long a connection waits for another process's write, in
+// milliseconds.
+const busyTimeout = "10000"
+
+// dsn names a file with what every connection to it needs. cache is in KiB.
+func dsn(file, synchronous string, cache int) string {
+	query := url.Values{"_pragma": {
+		"busy_timeout(" + busyTimeout + ")", "journal_mode(WAL)", "synchronous(" + synchronous + ")",
+		"secure_delete(1)", "cache_size(-" + strconv.Itoa(cache) + ")",
+	}}
 	name := url.URL{Scheme: "file", Opaque: (&url.URL{Path: file}).EscapedPath(), RawQuery: query.Encode()}
 	return name.String()
 }
@@ -47,7 +50,6 @@ func dsn(file, synchronous string) string {
 // an operation fails, the transaction is rolled back and its operations run
 // again, each in its own.
 type database struct {
-	file  string
 	queue chan *operation
 	idle  chan *conn // connections that nobody reads with
 	done  chan struct{}
@@ -71,15 +73,14 @@ const (
 
 func openDatabase(file, synchronous string) (*database, error) {
 	d := &database{
-		file: file, queue: make(chan *operation, maxBatch), idle: make(chan *conn, readers), done: make(chan struct{}),
+		queue: make(chan *operation, maxBatch), idle: make(chan *conn, readers), done: make(chan struct{}),
 	}
-	dsn := dsn(file, synchronous)
-	writer, err := openConn(dsn)
+	writer, err := openConn(dsn(file, synchronous, 16<<10))
 	if err != nil {
 		return nil, err
 	}
 	for range readers {
-		c, err := openConn(dsn)
+		c, err := openConn(dsn(file, synchronous, 4<<10))
 		if err != nil {
 			return nil, errors.Join(err, writer.close(), d.closeReaders())
 		}
@@ -171,7 +172,7 @@ func (d *database) closeReaders() error {
 // write is the goroutine that writes.
 func (d *database) write(c *conn) {
 	defer close(d.done)
-	w := &writer{conn: c, file: d.file}
+	w := writer{c}
 	batch := make([]*operation, 0, maxBatch)
 	rest := time.NewTimer(quiet)
 	defer rest.Stop()
@@ -182,11 +183,16 @@ func (d *database) write(c *conn) {
 				_ = c.close()
 				return
 			}
+			// Those who were answered just now come back first: twice the batch,
+			// a third less processor time an operation.
+			runtime.Gosched()
 			batch = d.gather(append(batch[:0], o))
 			w.commit(batch)
 			rest.Reset(quiet)
 		case <-rest.C:
-			w.emptyLog()
+			if !w.emptyLog() {
+				rest.Reset(quiet)
+			}
 		}
 	}
 }
@@ -208,13 +214,10 @@ func (d *database) gather(batch []*operation) []*operation {
 }
 
 // A writer is the connection that writes.
-type writer struct {
-	*conn
-	file string
-}
+type writer struct{ *conn }
 
 // commit does a batch: all in one transaction, or else one by one.
-func (w *writer) commit(batch []*operation) {
+func (w writer) commit(batch []*operation) {
 	batch = takeOver(batch)
 	if len(batch) == 0 {
 		return
@@ -249,7 +252,7 @@ func answer(batch []*operation, err error) {
 
 // transact runs operations in one transaction. Whatever fails, nothing of them
 // is left.
-func (w *writer) transact(batch []*operation) (err error) {
+func (w writer) transact(batch []*operation) (err error) {
 	if _, err := w.Exec("BEGIN IMMEDIATE"); err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
@@ -280,15 +283,12 @@ func run(o *operation, tx sqlstore.Tx) (err error) {
 }
 
 // emptyLog moves the write-ahead log into the database and cuts it to nothing.
-// When somebody reads meanwhile it stays for the next time.
-func (w *writer) emptyLog() {
-	_, _ = w.Exec("PRAGMA wal_checkpoint(TRUNCATE)")
-}
-
-// limitPages sets how many pages the file may grow to, as a full disk would;
-// for tests.
-func limitPages(ctx context.Context, d *database, pages int) error {
-	return d.Write(ctx, func(tx sqlstore.Tx) error {
-		return tx.Query("PRAGMA max_page_count = "+strconv.Itoa(pages), func(sqlstore.Row) error { return nil })
-	})
+// It reports false when somebody reads meanwhile, for whom it must stay: it
+// does not wait for them, as others may want to write.
+func (w writer) emptyLog() bool {
+	_, _ = w.Exec("PRAGMA busy_timeout = 0")
+	defer w.Exec("PRAGMA busy_timeout = " + busyTimeout)
+	var busy, frames, moved int64
+	err := w.Query("PRAGMA wal_checkpoint(TRUNCATE)", func(r sqlstore.Row) error { return r.Scan(&busy, &frames, &moved) })
+	return err == nil && busy == 0
 }

@@ -45,7 +45,7 @@ func migrate(ctx context.Context, file, from string, locked error) error {
 	if err != nil {
 		return err
 	}
-	db, err := sql.Open("sqlite", dsn(file, "FULL"))
+	db, err := sql.Open("sqlite", dsn(file, "FULL", 2<<10))
 	if err != nil {
 		return err
 	}

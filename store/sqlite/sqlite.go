@@ -40,6 +40,7 @@ type Config struct {
 // concurrent use.
 type Store struct {
 	*sqlstore.Store
+	dir     string
 	db, log *database
 	lock    *lock // nil for Admin
 
@@ -73,7 +74,7 @@ func open(ctx context.Context, c Config) (s *Store, err error) {
 	}
 	defer setup.release()
 
-	s = &Store{}
+	s = &Store{dir: c.Dir}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.close())

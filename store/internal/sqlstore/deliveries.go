@@ -185,7 +185,7 @@ func (s *Store) Deliveries(ctx context.Context, account string, before time.Time
 	}
 	end := int64(math.MaxInt64)
 	if !before.IsZero() {
-		end = before.UnixMilli()
+		end = before.Add(time.Millisecond - 1).UnixMilli() // rounded up
 	}
 	var rows []pingr.Delivery
 	err := s.log.db.Read(ctx, func(tx Tx) error {

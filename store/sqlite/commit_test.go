@@ -1,0 +1,171 @@
+package sqlite_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/heypingr/pingr/store/internal/sqlstore"
+	"github.com/heypingr/pingr/store/sqlite"
+)
+
+// hold keeps the writer busy until the returned function is called, so that
+// what is written meanwhile becomes one batch.
+func hold(t *testing.T, s *sqlite.Store) (release func()) {
+	t.Helper()
+	held, free := make(chan struct{}), make(chan struct{})
+	done := make(chan error, 1)
+	go func() {
+		done <- s.Write(context.Background(), func(sqlstore.Tx) error {
+			close(held)
+			<-free
+			return nil
+		})
+	}()
+	<-held
+	return func() {
+		close(free)
+		require.NoError(t, <-done)
+	}
+}
+
+func TestFailingOperationsDoNotHarmTheirBatch(t *testing.T) {
+	s := open(t, t.TempDir())
+	release := hold(t, s)
+	var wg sync.WaitGroup
+	errs := make([]error, 30)
+	runs := make([]int, 30)
+	for i := range errs {
+		wg.Go(func() {
+			errs[i] = s.Write(t.Context(), func(tx sqlstore.Tx) error {
+				runs[i]++
+				if _, err := tx.Exec(`INSERT INTO limits (key, taken, until) VALUES ($1, 1, 1)`, []byte(fmt.Sprint(i))); err != nil {
+					return err
+				}
+				switch i % 10 {
+				case 3:
+					return errors.New("no")
+				case 6:
+					panic("a bug")
+				case 9:
+					_, err := tx.Exec(`INSERT INTO limits (key, taken, until) VALUES ($1, 1, 1)`, []byte(fmt.Sprint(i)))
+					return err
+				}
+				return nil
+			})
+		})
+	}
+	release()
+	wg.Wait()
+	good := 0
+	for i, err := range errs {
+		switch i % 10 {
+		case 3, 6, 9:
+			require.Error(t, err, i)
+		default:
+			require.NoError(t, err, i)
+			good++
+		}
+	}
+	n, err := s.Rows(t.Context(), "limits")
+	require.NoError(t, err)
+	assert.EqualValues(t, good, n, "of the failed ones nothing is left")
+}
+
+func TestWhoeverGivesUpWaitingHasChangedNothing(t *testing.T) {
+	s := open(t, t.TempDir())
+	release := hold(t, s)
+	ctx, cancel := context.WithCancel(t.Context())
+	gaveUp := make(chan error, 1)
+	go func() { gaveUp <- s.Reserve(ctx, now, benchLimits("1")...) }()
+	require.Eventually(t, func() bool { return s.Waiting() == 1 }, eventually, time.Millisecond)
+	cancel()
+	require.ErrorIs(t, <-gaveUp, context.Canceled)
+	release()
+	require.NoError(t, s.Close())
+	n := rowsAfterReopen(t, s)
+	assert.Zero(t, n)
+}
+
+func rowsAfterReopen(t *testing.T, closed *sqlite.Store) int64 {
+	t.Helper()
+	s := open(t, closed.Dir())
+	n, err := s.Rows(t.Context(), "limits")
+	require.NoError(t, err)
+	return n
+}
+
+// What waits when the disk is full gets the error, what was acknowledged is
+// kept, and everything goes on when there is room again.
+func TestFullDisk(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	accept(t, s, benchFiring(0))
+	require.NoError(t, s.LimitPages(t.Context(), 60))
+	var acknowledged []int64
+	var refused error
+	for i := int64(1); refused == nil && i < 1000; i++ {
+		f := benchFiring(i)
+		f.Message.Text = longText
+		_, refused = s.Accept(t.Context(), f, lease)
+		if refused == nil {
+			acknowledged = append(acknowledged, i)
+		}
+	}
+	require.ErrorContains(t, refused, "full")
+	require.NotEmpty(t, acknowledged)
+	require.NoError(t, s.Peek(t.Context(), now, benchLimits("1")...), "reading goes on")
+	_, err := s.Decide(t.Context(), benchDecision(benchFiring(0).ID))
+	if err != nil {
+		require.ErrorContains(t, err, "full")
+	}
+
+	require.NoError(t, s.LimitPages(t.Context(), 1<<30))
+	f := benchFiring(int64(len(acknowledged) + 1))
+	accept(t, s, f)
+	live(t, s, benchFiring(5000))
+	require.NoError(t, s.Close())
+	s = open(t, dir)
+	for _, i := range acknowledged {
+		known(t, s, benchFiring(i))
+	}
+	known(t, s, f)
+}
+
+func TestFullDiskOfTheDeliveryLog(t *testing.T) {
+	s := open(t, t.TempDir())
+	require.NoError(t, s.LimitLogPages(t.Context(), 0))
+	var refused error
+	logged := 0
+	for ; refused == nil && logged < 100_000; logged++ {
+		refused = s.LogDelivery(t.Context(), benchDelivery(logged))
+	}
+	require.ErrorContains(t, refused, "full", "it is bounded")
+	_, err := s.Deliveries(t.Context(), "acc_1", now, 1)
+	require.ErrorContains(t, err, "full")
+	live(t, s, benchFiring(1)) // firings are elsewhere
+
+	require.NoError(t, s.LimitLogPages(t.Context(), 1<<30))
+	require.Eventually(t, func() bool {
+		rows, err := s.Deliveries(t.Context(), "acc_1", now.Add(1), 1_000_000)
+		return err == nil && len(rows) == logged-1
+	}, eventually, tick)
+}
+
+func TestDeliveriesAreFlushedOnClose(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	for i := range 1000 {
+		require.NoError(t, s.LogDelivery(t.Context(), benchDelivery(i)))
+	}
+	require.NoError(t, s.Close())
+	rows, err := open(t, dir).Deliveries(t.Context(), "acc_1", now.Add(1), 2000)
+	require.NoError(t, err)
+	assert.Len(t, rows, 1000)
+}

@@ -1,0 +1,53 @@
+package sqlite
+
+import (
+	"context"
+	"strconv"
+
+	"github.com/heypingr/pingr/store/internal/sqlstore"
+)
+
+// LimitPages lets pingr.db grow to so many pages and no further, as a full disk
+// would; 0 is as many as there are.
+func (s *Store) LimitPages(ctx context.Context, pages int) error { return s.db.limitPages(ctx, pages) }
+
+// LimitLogPages does so for deliveries.db.
+func (s *Store) LimitLogPages(ctx context.Context, pages int) error {
+	return s.log.limitPages(ctx, pages)
+}
+
+func (d *database) limitPages(ctx context.Context, pages int) error {
+	return d.Write(ctx, func(tx sqlstore.Tx) error {
+		if pages == 0 {
+			pages = 1 // SQLite makes it what the file has already
+		}
+		return tx.Query("PRAGMA max_page_count = "+strconv.Itoa(pages), func(sqlstore.Row) error { return nil })
+	})
+}
+
+// Write runs an operation as the store does.
+func (s *Store) Write(ctx context.Context, op func(sqlstore.Tx) error) error {
+	return s.db.Write(ctx, op)
+}
+
+// Rows counts a table.
+func (s *Store) Rows(ctx context.Context, table string) (n int64, err error) {
+	err = s.db.Read(ctx, func(tx sqlstore.Tx) error {
+		return tx.Query("SELECT count(*) FROM "+table, func(r sqlstore.Row) error { return r.Scan(&n) })
+	})
+	return n, err
+}
+
+// Exec runs one statement.
+func (s *Store) Exec(ctx context.Context, query string) error {
+	return s.db.Write(ctx, func(tx sqlstore.Tx) error {
+		_, err := tx.Exec(query)
+		return err
+	})
+}
+
+// Dir is where the files are.
+func (s *Store) Dir() string { return s.dir }
+
+// Waiting is how many operations wait for the writer.
+func (s *Store) Waiting() int { return len(s.db.queue) }
