@@ -12,7 +12,8 @@ func TestNewChallengeCode(t *testing.T) {
 		assert.Len(t, NewChallengeCode(ChallengeOptions{Length: given}), want)
 	}
 	assert.Empty(t, strings.Trim(NewChallengeCode(ChallengeOptions{Length: 12}), ChallengeCharset))
-	assert.NotEqual(t, NewChallengeCode(), NewChallengeCode())
+	first, second := NewChallengeCode(), NewChallengeCode()
+	assert.NotEqual(t, first, second)
 	assert.Equal(t, strings.Repeat("é", 6), NewChallengeCode(ChallengeOptions{Charset: "é"}))
 	assert.Panics(t, func() { NewChallengeCode(ChallengeOptions{Charset: strings.Repeat("a", 257)}) })
 }

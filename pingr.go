@@ -129,7 +129,7 @@ type Engine struct {
 func New(c Config) (*Engine, error) {
 	var problems []error
 	if c.Store == nil {
-		problems = append(problems, errors.New("Config.Store is required: use store/sqlite, or store/memory to try it"))
+		problems = append(problems, errors.New("no Config.Store: use store/sqlite, or store/memory to try it"))
 	}
 	for name, n := range map[string]int{"InFlight": c.InFlight, "MaxInFlight": c.MaxInFlight} {
 		if n < 0 {

@@ -33,10 +33,10 @@ func (e *Engine) Serve(ctx context.Context, account, id string, s Session) error
 	err := s.Listen(ctx, func(ctx context.Context, m Message) error {
 		return e.receive(ctx, account, id, m)
 	})
-	if ctx.Err() != nil {
-		return nil // replies in flight still need the session
+	if ctx.Err() == nil {
+		return err
 	}
-	return err
+	return nil // told to stop; replies in flight still need the session
 }
 
 // Forget drops a session that Serve was called for; replies that wait for it

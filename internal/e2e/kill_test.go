@@ -35,7 +35,12 @@ func TestKill(t *testing.T) {
 		during func(*killed)
 		static bool // the reply may be the static one
 	}{
-		{"50 times under 20 messages a second", 50, func(*killed) {}, false},
+		// Webhook and acknowledgement take their time, so that every kill hits
+		// messages on each step of their way.
+		{"50 times under 20 messages a second", 50, func(k *killed) {
+			k.backend.become("slow")
+			k.whatsapp.Acks(whatsapptest.AckRule{Delay: 20 * time.Millisecond})
+		}, false},
 		{"with a backend that is down for 10 s around it", 3, func(k *killed) {
 			k.backend.become("refuse")
 			time.Sleep(10 * time.Second)

@@ -111,7 +111,7 @@ func in(t *testing.T, d time.Duration) context.Context {
 type backend struct {
 	*httptest.Server
 	mu     sync.Mutex
-	mode   string // "", "refuse", "hang" or "garbage"
+	mode   string // "", "slow", "refuse", "hang" or "garbage"
 	events []pingr.Event
 }
 
@@ -138,6 +138,8 @@ func (b *backend) answer(w http.ResponseWriter, r *http.Request, e pingr.Event) 
 	mode := b.mode
 	b.mu.Unlock()
 	switch mode {
+	case "slow":
+		time.Sleep(100 * time.Millisecond)
 	case "refuse":
 		http.Error(w, "down", http.StatusServiceUnavailable)
 		return
