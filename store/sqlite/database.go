@@ -161,7 +161,7 @@ func (d *database) close() error {
 
 // closeReaders waits for the readers; whoever wants to read later is refused.
 func (d *database) closeReaders() error {
-	var errs []error
+	errs := make([]error, 0, readers)
 	for range readers {
 		errs = append(errs, (<-d.idle).close())
 	}
@@ -287,7 +287,7 @@ func run(o *operation, tx sqlstore.Tx) (err error) {
 // does not wait for them, as others may want to write.
 func (w writer) emptyLog() bool {
 	_, _ = w.Exec("PRAGMA busy_timeout = 0")
-	defer w.Exec("PRAGMA busy_timeout = " + busyTimeout)
+	defer func() { _, _ = w.Exec("PRAGMA busy_timeout = " + busyTimeout) }()
 	var busy, frames, moved int64
 	err := w.Query("PRAGMA wal_checkpoint(TRUNCATE)", func(r sqlstore.Row) error { return r.Scan(&busy, &frames, &moved) })
 	return err == nil && busy == 0

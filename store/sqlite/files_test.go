@@ -131,23 +131,25 @@ func TestBackupWhileWriting(t *testing.T) {
 	for i := range int64(200) {
 		accept(t, s, benchFiring(i))
 	}
-	stop, stopped := make(chan struct{}), make(chan struct{})
+	stop, stopped := make(chan struct{}), make(chan error)
 	go func() {
-		defer close(stopped)
-		for i := int64(200); ; i++ {
+		var err error
+		for i := int64(200); err == nil; i++ {
 			select {
 			case <-stop:
+				stopped <- nil
 				return
 			default:
-				live(t, s, benchFiring(i))
+				err = lives(s, benchFiring(i))
 			}
 		}
+		stopped <- err
 	}()
 	restored := t.TempDir()
 	file := filepath.Join(restored, "pingr.db")
 	require.NoError(t, s.Backup(t.Context(), file))
 	close(stop)
-	<-stopped
+	require.NoError(t, <-stopped)
 	require.Error(t, s.Backup(t.Context(), file), "nothing is overwritten")
 
 	s = open(t, restored)

@@ -1,6 +1,7 @@
 package sqlite_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -54,12 +55,20 @@ func known(t *testing.T, s *sqlite.Store, f pingr.Firing) {
 // live takes a firing from its message to its outcome, as the engine does.
 func live(tb testing.TB, s *sqlite.Store, f pingr.Firing) {
 	tb.Helper()
-	accept(tb, s, f)
+	require.NoError(tb, lives(s, f))
+}
+
+func lives(s *sqlite.Store, f pingr.Firing) error {
+	ctx := context.Background()
+	if first, err := s.Accept(ctx, f, lease); err != nil || !first {
+		return fmt.Errorf("first: %v, %w", first, err)
+	}
 	d := benchDecision(f.ID)
 	d.Limits = benchLimits(f.Message.Phone)
-	_, err := s.Decide(tb.Context(), d)
-	require.NoError(tb, err)
-	require.NoError(tb, s.Finish(tb.Context(), pingr.Outcome{Firing: f.ID, At: now, Kind: pingr.Replied, Reason: "dynamic"}))
+	if _, err := s.Decide(ctx, d); err != nil {
+		return err
+	}
+	return s.Finish(ctx, pingr.Outcome{Firing: f.ID, At: now, Kind: pingr.Replied, Reason: "dynamic"})
 }
 
 func accept(tb testing.TB, s *sqlite.Store, f pingr.Firing) {

@@ -139,7 +139,7 @@ func TestOneEngineToADirectory(t *testing.T) {
 	var locked *sqlite.LockedError
 	require.ErrorAs(t, err, &locked)
 	assert.Equal(t, p.Process.Pid, locked.PID)
-	assert.ErrorContains(t, err, "another pingr (process "+strconv.Itoa(p.Process.Pid)+") uses this directory")
+	require.ErrorContains(t, err, "another pingr (process "+strconv.Itoa(p.Process.Pid)+") uses this directory")
 
 	p.killAfter(t, 0)
 	require.NoError(t, ignoreKilled(p.Wait()))

@@ -107,7 +107,7 @@ func (s *Store) openFiles(ctx context.Context, c Config) (err error) {
 	if c.Admin {
 		return nil
 	}
-	if err := s.VoidLeases(ctx); err != nil {
+	if err := sqlstore.VoidLeases(ctx, s.db); err != nil {
 		return fmt.Errorf("end leases: %w", err)
 	}
 	return nil

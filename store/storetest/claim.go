@@ -71,7 +71,7 @@ var claimTests = []test{
 	}},
 	{"a long skip list", func(t *testing.T, s Store) {
 		accept(t, s, firing("a"), free)
-		var skip []string
+		skip := make([]string, 0, 1001)
 		for i := range 1000 {
 			skip = append(skip, fmt.Sprint("acc", i))
 		}

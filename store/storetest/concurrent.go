@@ -95,8 +95,8 @@ var concurrentTests = []test{
 		})
 		assert.Len(t, texts, 1)
 		assert.Contains(t, texts, stands(t, s, "a").Text)
-		assert.NoError(t, s.Reserve(t.Context(), t0, quota(2)))
-		assert.Error(t, s.Reserve(t.Context(), t0, quota(2)))
+		require.NoError(t, s.Reserve(t.Context(), t0, quota(2)))
+		require.Error(t, s.Reserve(t.Context(), t0, quota(2)))
 	}},
 	{"16 claiming 100: each goes to one", func(t *testing.T, s Store) {
 		for i := range 100 {
@@ -151,8 +151,8 @@ var concurrentTests = []test{
 		race(t, 16, func(int) (bool, error) {
 			return true, s.Finish(t.Context(), pingr.Outcome{Firing: "a", At: after(2), Kind: pingr.Failed, Release: true})
 		})
-		assert.NoError(t, s.Reserve(t.Context(), after(2), quota(4)))
-		assert.Error(t, s.Reserve(t.Context(), after(2), quota(4)))
+		require.NoError(t, s.Reserve(t.Context(), after(2), quota(4)))
+		require.Error(t, s.Reserve(t.Context(), after(2), quota(4)))
 	}},
 	{"16 saving one phrase: one trigger", func(t *testing.T, s Store) {
 		won := race(t, 16, func(i int) (bool, error) {

@@ -197,7 +197,7 @@ var purgeTests = []test{
 		assert.Equal(t, 1000, purge(t, s, after(1060), t0, t0))
 		l := cooldown(after(1060))
 		l.Key += "/1000"
-		assert.NoError(t, s.Peek(t.Context(), after(1060), l), "just ended, not yet before")
+		require.NoError(t, s.Peek(t.Context(), after(1060), l), "just ended, not yet before")
 		l.Key = cooldown(t0).Key + "/1001"
 		refused(t, s.Peek(t.Context(), after(1060), l), pingr.Cooldown, after(1061))
 	}},
@@ -247,7 +247,7 @@ func deliveries(t *testing.T, s Store, account string, before time.Time, limit i
 }
 
 func deliveryIDs(rows []pingr.Delivery) []string {
-	all := []string{}
+	all := make([]string, 0, len(rows))
 	for _, d := range rows {
 		all = append(all, d.ID)
 	}

@@ -147,7 +147,7 @@ func due(t *testing.T, s Store, holder string, now time.Time, skip ...string) []
 }
 
 func ids(firings []pingr.Firing) []string {
-	all := []string{}
+	all := make([]string, 0, len(firings))
 	for _, f := range firings {
 		all = append(all, f.ID)
 	}
@@ -155,7 +155,7 @@ func ids(firings []pingr.Firing) []string {
 }
 
 func eventIDs(events []pingr.PendingEvent) []string {
-	all := []string{}
+	all := make([]string, 0, len(events))
 	for _, p := range events {
 		all = append(all, p.Event.ID)
 	}

@@ -25,7 +25,7 @@ var hostile = []struct{ name, text string }{
 }
 
 var hostileTests = func() []test {
-	var tests []test
+	tests := make([]test, 0, 3*len(hostile))
 	for _, h := range hostile {
 		tests = append(tests,
 			test{h.name + " in a message", func(t *testing.T, s Store) { hostileMessage(t, s, h.text) }},

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -75,6 +76,36 @@ var triggerTests = []test{
 			require.NoError(t, err)
 			assert.Equal(t, tt.want, got.ID, tt.phrases)
 			assert.Equal(t, tt.want != "", ok)
+		}
+	}},
+	{"any phrases, any text: as if all were tried", func(t *testing.T, s Store) {
+		// A fixed seed: the same words every time.
+		random := rand.New(rand.NewPCG(1, 2))
+		text := func(words int) string {
+			parts := make([]string, 1+random.IntN(words))
+			for i := range parts {
+				parts[i] = []string{"a", "b", "ab", "a!", "é"}[random.IntN(5)]
+			}
+			return strings.Join(parts, " ")
+		}
+		phrases := map[string]bool{}
+		for range 60 {
+			if phrase := text(4); !phrases[phrase] {
+				phrases[phrase] = true
+				save(t, s, trigger(phrase))
+			}
+		}
+		for range 300 {
+			candidates, want := pingr.Phrases(text(7)), ""
+			for _, phrase := range candidates {
+				if phrases[phrase] {
+					want = "trg_" + phrase
+					break
+				}
+			}
+			got, _, err := s.FindTrigger(t.Context(), session, candidates)
+			require.NoError(t, err)
+			assert.Equal(t, want, got.ID, candidates)
 		}
 	}},
 	{"an inactive one does not fire, and hides none", func(t *testing.T, s Store) {

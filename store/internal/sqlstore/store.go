@@ -69,8 +69,8 @@ func (s *Store) Close() error { return s.log.close() }
 
 // VoidLeases ends every lease that has a holder: for a driver that knows that
 // all processes that held any are gone.
-func (s *Store) VoidLeases(ctx context.Context) error {
-	return s.db.Write(ctx, func(tx Tx) error {
+func VoidLeases(ctx context.Context, db DB) error {
+	return db.Write(ctx, func(tx Tx) error {
 		if _, err := tx.Exec(`UPDATE firings SET lease_until = 0 WHERE done_at IS NULL AND holder <> ''`); err != nil {
 			return err
 		}
