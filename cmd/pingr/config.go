@@ -1,0 +1,186 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/caarlos0/env/v11"
+
+	"github.com/heypingr/pingr/session/whatsapp"
+)
+
+const defaultData = "./pingr-data"
+
+// config is what the program is told by flags, environment and file.
+type config struct {
+	// Data is empty when nobody named a directory; see dataDir.
+	Data string `env:"PINGR_DATA"`
+	Log  string `env:"PINGR_LOG" envDefault:"warn"`
+
+	WebhookURL    string `env:"PINGR_WEBHOOK_URL"`
+	WebhookSecret string `env:"PINGR_WEBHOOK_SECRET"`
+	// WebhookAllow are networks (CIDR) whose special addresses a webhook may have.
+	WebhookAllow []string `env:"PINGR_WEBHOOK_ALLOW"`
+
+	WhatsAppURL     string `env:"PINGR_WHATSAPP_URL"`
+	WhatsAppCA      string `env:"PINGR_WHATSAPP_CA"`
+	WhatsAppCertKey string `env:"PINGR_WHATSAPP_CERT_KEY"`
+
+	// File is the configuration file that was read, empty when there was none.
+	File string
+}
+
+// readConfig merges file, environment and flags; the later win. Every error is
+// a usageError.
+func readConfig(flags globals, environ []string) (config, error) {
+	vars := env.ToMap(environ)
+	file := flags.config
+	if file == "" {
+		file = vars["PINGR_CONFIG"]
+	}
+	if file != "" {
+		settings, err := readConfigFile(file)
+		if err != nil {
+			return config{}, usagef("configuration %s: %v", file, err)
+		}
+		for name, value := range settings {
+			if _, set := vars[name]; !set {
+				vars[name] = value
+			}
+		}
+	}
+	c, err := env.ParseAsWithOptions[config](env.Options{Environment: vars})
+	if err != nil {
+		return config{}, usagef("configuration: %v", err)
+	}
+	c.File = file
+	if flags.data != "" {
+		c.Data = flags.data
+	}
+	if flags.log != "" {
+		c.Log = flags.log
+	}
+	if _, err := c.logLevel(); err != nil {
+		return config{}, err
+	}
+	return c, nil
+}
+
+// readConfigFile reads KEY=VALUE lines. A name that means nothing is an error:
+// it is more likely a slip than a wish.
+func readConfigFile(name string) (map[string]string, error) {
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	known, err := settingNames()
+	if err != nil {
+		return nil, err
+	}
+	settings := map[string]string{}
+	lines := bufio.NewScanner(bytes.NewReader(text))
+	for n := 1; lines.Scan(); n++ {
+		line := strings.TrimSpace(lines.Text())
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		key, value, ok := strings.Cut(line, "=")
+		key = strings.TrimSpace(key)
+		switch {
+		case !ok:
+			return nil, fmt.Errorf("line %d is not KEY=VALUE", n)
+		case !slices.Contains(known, key):
+			return nil, fmt.Errorf("line %d: there is no setting %s; there are %s", n, key, strings.Join(known, ", "))
+		}
+		settings[key] = unquote(strings.TrimSpace(value))
+	}
+	return settings, lines.Err()
+}
+
+func unquote(s string) string {
+	if len(s) >= 2 && (s[0] == '"' || s[0] == '\'') && s[len(s)-1] == s[0] {
+		return s[1 : len(s)-1]
+	}
+	return s
+}
+
+// settingNames are the names that a configuration file may use.
+func settingNames() ([]string, error) {
+	fields, err := env.GetFieldParams(&config{})
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, f := range fields {
+		if f.Key != "" {
+			names = append(names, f.Key)
+		}
+	}
+	return names, nil
+}
+
+// dataDir is the data directory, named by somebody or not.
+func (c config) dataDir() string {
+	if c.Data == "" {
+		return defaultData
+	}
+	return c.Data
+}
+
+const levelOff = slog.Level(100)
+
+func (c config) logLevel() (slog.Level, error) {
+	if c.Log == "off" {
+		return levelOff, nil
+	}
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.Log)); err != nil {
+		return 0, usagef("log level %q is none of debug, info, warn, error, off", c.Log)
+	}
+	return level, nil
+}
+
+// logger writes to stderr from the configured level on.
+func (a *app) logger() *slog.Logger {
+	level, err := a.config.logLevel()
+	if err != nil || level == levelOff {
+		return slog.New(slog.DiscardHandler)
+	}
+	return slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: level}))
+}
+
+// endpoint is the loopback WhatsApp that the settings name; the zero value is
+// the real one.
+func (c config) endpoint() (whatsapp.Endpoint, error) {
+	e := whatsapp.Endpoint{URL: c.WhatsAppURL, CertKey: c.WhatsAppCertKey}
+	if c.WhatsAppCA == "" {
+		return e, nil
+	}
+	ca, err := os.ReadFile(c.WhatsAppCA)
+	if err != nil {
+		return e, usageError{"PINGR_WHATSAPP_CA: " + err.Error()}
+	}
+	e.CA = ca
+	return e, nil
+}
+
+// existingData is the data directory, or an error that says how to make one.
+func (c config) existingData() (string, error) {
+	dir := c.dataDir()
+	info, err := os.Stat(dir)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return "", fmt.Errorf("there is no data directory %s: name it with --data, or make one with pingr link", dir)
+	case err != nil:
+		return "", fmt.Errorf("data directory: %w", err)
+	case !info.IsDir():
+		return "", fmt.Errorf("%s is not a directory", dir)
+	}
+	return dir, nil
+}

@@ -1,0 +1,162 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/heypingr/pingr/internal/demo"
+)
+
+func (a *app) demoCommand() *cobra.Command {
+	var check, asJSON bool
+	var listen string
+	c := a.command(cobra.Command{
+		Use:   "demo",
+		Short: "Watch a login happen, on this machine alone",
+		Long: "Starts everything on loopback, with nothing to configure: a WhatsApp server, a\n" +
+			"linked number, an example backend, and a page with a phone beside a login page.\n" +
+			"No message leaves this machine.\n\n" +
+			"With --check it makes one login by itself, prints each step with its\n" +
+			"milliseconds, and exits with 0, or with 1 and the step that failed.\n\n" +
+			"With --data it keeps the chat and the link in the directory demo in there.",
+		Example: "  pingr demo\n  pingr demo --check --json",
+	}, func(cmd *cobra.Command, _ []string) error {
+		if asJSON && !check {
+			return usageError{"--json is for --check; the page is for people"}
+		}
+		if check {
+			return a.checkDemo(cmd.Context(), listen, asJSON)
+		}
+		return a.runDemo(cmd.Context(), listen)
+	})
+	c.Flags().BoolVar(&check, "check", false, "make one login and print its steps")
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON (with --check)")
+	c.Flags().StringVar(&listen, "listen", "", "loopback address of the page (default 127.0.0.1:8090, or a free port)")
+	return c
+}
+
+func (a *app) startDemo(ctx context.Context, listen string, progress func(demo.Part)) (*demo.Demo, error) {
+	c := demo.Config{Listen: listen, Log: a.logger(), Progress: progress}
+	if a.config.Data != "" {
+		c.Dir = filepath.Join(a.config.Data, "demo")
+	}
+	d, err := demo.Start(ctx, c)
+	if errors.Is(err, demo.ErrNotLoopback) {
+		return nil, usageError{"--listen: " + demo.ErrNotLoopback.Error()}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("start demo: %w", err)
+	}
+	return d, nil
+}
+
+// runDemo serves the page until the program is told to stop.
+func (a *app) runDemo(ctx context.Context, listen string) error {
+	s := styleOf(a.err)
+	d, err := a.startDemo(ctx, listen, func(p demo.Part) {
+		fmt.Fprintln(a.err, s.faint(fmt.Sprintf("%8s  %s", milliseconds(p.Took), p.Name)))
+	})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(a.err, "A phone, a WhatsApp server, a linked number and a shop, all on this machine.")
+	fmt.Fprintln(a.out, "open "+d.URL())
+	fmt.Fprintln(a.err, s.faint("Ctrl-C stops it."))
+	<-ctx.Done()
+	return d.Close()
+}
+
+// A checkReport is what demo --check --json prints.
+type checkReport struct {
+	OK      bool        `json:"ok"`
+	Parts   []checkPart `json:"start"`
+	Steps   []checkStep `json:"steps"`
+	LoginMs float64     `json:"login_ms"`
+	TotalMs float64     `json:"total_ms"`
+	Error   string      `json:"error,omitempty"`
+}
+
+type checkPart struct {
+	Part string  `json:"part"`
+	Ms   float64 `json:"ms"`
+}
+
+type checkStep struct {
+	Step demo.Step `json:"step"`
+	Ms   float64   `json:"ms"` // since the phone sent the message
+}
+
+// checkDemo makes one login and says how it went.
+func (a *app) checkDemo(ctx context.Context, listen string, asJSON bool) error {
+	s := styleOf(a.out)
+	if listen == "" {
+		listen = "127.0.0.1:0"
+	}
+	say := func(ms float64, name string) {
+		if !asJSON {
+			fmt.Fprintf(a.out, "%s %8.1f ms  %s\n", s.green("ok"), ms, name)
+		}
+	}
+	var report checkReport
+	began := time.Now()
+	d, err := a.startDemo(ctx, listen, func(p demo.Part) {
+		ms := inMs(p.Took)
+		report.Parts = append(report.Parts, checkPart{p.Name, ms})
+		say(ms, strings.TrimSpace(p.Name+" "+p.Note))
+	})
+	var wrong usageError
+	if errors.As(err, &wrong) {
+		return err
+	}
+	if err == nil {
+		err = d.Check(ctx, func(e demo.Entry) {
+			report.Steps = append(report.Steps, checkStep{e.Step, e.Ms})
+			if e.Step == demo.StepShown {
+				report.LoginMs = e.Ms
+			}
+			say(e.Ms, stepNames[e.Step])
+		})
+		err = errors.Join(err, d.Close())
+	}
+	report.OK, report.TotalMs = err == nil, inMs(time.Since(began))
+	if err != nil {
+		report.Error = err.Error()
+	}
+	if asJSON {
+		if err := a.writeJSON(report); err != nil {
+			return err
+		}
+	} else if err == nil {
+		fmt.Fprintf(a.out, "%s one login: %.0f ms from the phone and back, %.1f s in all\n", s.green("ok"), report.LoginMs, report.TotalMs/1000)
+	}
+	if err != nil {
+		fmt.Fprintf(a.err, "%s %v\n", styleOf(a.err).red("failed"), err)
+		return errSaid
+	}
+	return nil
+}
+
+// stepNames are the steps in words. Their milliseconds count from the first.
+var stepNames = map[demo.Step]string{
+	demo.StepSent:     "the phone sent the code of the login page",
+	demo.StepReceived: "the linked number received and decrypted it",
+	demo.StepStored:   "it is stored; WhatsApp may be told",
+	demo.StepAsked:    "the backend is asked by a signed webhook",
+	demo.StepAnswered: "the backend verified it and answered with a one-time link",
+	demo.StepDecided:  "the reply's text is fixed, the cooldown taken",
+	demo.StepReplied:  "WhatsApp took the reply",
+	demo.StepShown:    "the phone shows the reply",
+	demo.StepOpened:   "the link was opened in the browser",
+	demo.StepSignedIn: "that browser is signed in",
+	demo.StepNoReply:  "no reply",
+}
+
+func inMs(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+func milliseconds(d time.Duration) string { return fmt.Sprintf("%.0f ms", inMs(d)) }

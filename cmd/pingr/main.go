@@ -1,0 +1,145 @@
+// Command pingr answers a business's WhatsApp messages with login links: see
+// pingr --help, or pingr demo to watch a login happen on this machine alone.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// Exit codes of every command (SPEC section 9).
+const (
+	exitDone   = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// A second signal ends the program at once.
+	context.AfterFunc(ctx, stop)
+	code := run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr})
+	stop()
+	os.Exit(code)
+}
+
+// streams are where a command reads and writes: data to out, talk to err.
+type streams struct {
+	in  io.Reader
+	out io.Writer
+	err io.Writer
+}
+
+// run is the program; it returns the exit code.
+func run(ctx context.Context, args []string, std streams) int {
+	a := &app{streams: std}
+	root := a.root()
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	var wrong usageError
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.As(err, &wrong) || !a.began:
+		fmt.Fprintf(std.err, "pingr: %v\n", err)
+		fmt.Fprintln(std.err, "Run the command with --help for an example.")
+		return exitUsage
+	case errors.Is(err, errSaid):
+		return exitFailed
+	default:
+		fmt.Fprintf(std.err, "pingr: %v\n", err)
+		return exitFailed
+	}
+}
+
+// errSaid ends a command that failed and has said why.
+var errSaid = errors.New("failed")
+
+// A usageError means that the program was called wrongly: it ends with 2.
+type usageError struct{ text string }
+
+func (e usageError) Error() string { return e.text }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Sprintf(format, args...)} }
+
+// An app is one run of the program: its streams, and the configuration once it
+// is read.
+type app struct {
+	streams
+	flags  globals
+	config config
+	// began is set when the arguments were understood.
+	began bool
+}
+
+// globals are the flags that every command has.
+type globals struct {
+	config, data, log string
+}
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "pingr",
+		Short: "Log people in by WhatsApp: they write first, and get a link back",
+		Long: "Pingr makes WhatsApp the login button: somebody texts a phrase to your own number,\n" +
+			"your backend is asked what to answer, and the answer (a login link) goes back.\n\n" +
+			"Flags win over PINGR_… environment variables, and those over the file that\n" +
+			"--config names (KEY=VALUE lines of the same PINGR_… names).",
+		Example:       "  pingr demo            # watch a login happen, on this machine alone",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.SetIn(a.in)
+	root.SetOut(a.out)
+	root.SetErr(a.err)
+	flags := root.PersistentFlags()
+	flags.StringVar(&a.flags.config, "config", "", "file of PINGR_… settings (PINGR_CONFIG)")
+	flags.StringVar(&a.flags.data, "data", "", "data directory (PINGR_DATA; default "+defaultData+")")
+	flags.StringVar(&a.flags.log, "log", "", "log level on stderr: debug, info, warn, error, off (PINGR_LOG; default warn)")
+	root.AddCommand(
+		a.demoCommand(), a.verifyCommand(), a.versionCommand(),
+	)
+	explain(root)
+	return root
+}
+
+// command makes a cobra command whose run starts with the configuration read.
+func (a *app) command(c cobra.Command, run func(cmd *cobra.Command, args []string) error) *cobra.Command {
+	c.RunE = func(cmd *cobra.Command, args []string) error {
+		a.began = true
+		config, err := readConfig(a.flags, os.Environ())
+		if err != nil {
+			return err
+		}
+		a.config = config
+		return run(cmd, args)
+	}
+	if c.Args == nil {
+		c.Args = cobra.NoArgs
+	}
+	return &c
+}
+
+// explain gives cobra's own commands an example each, like the others.
+func explain(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	root.InitDefaultHelpCmd()
+	for _, c := range root.Commands() {
+		switch c.Name() {
+		case "help":
+			c.Example = "  pingr help demo"
+		case "completion":
+			c.Example = "  source <(pingr completion bash)"
+			for _, shell := range c.Commands() {
+				shell.Example = "  pingr completion " + shell.Name() + " > pingr." + shell.Name()
+			}
+		}
+	}
+}

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"os"
+
+	"golang.org/x/term"
+)
+
+// A style is how a stream may be written to: with colours and redrawing on a
+// terminal, plainly elsewhere.
+type style struct {
+	terminal bool
+	colours  bool
+	// width and height are 0 when not known.
+	width, height int
+}
+
+// styleOf looks at a stream. NO_COLOR and TERM=dumb are honoured.
+func styleOf(w io.Writer) style {
+	f, ok := w.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) || os.Getenv("TERM") == "dumb" {
+		return style{}
+	}
+	s := style{terminal: true, colours: os.Getenv("NO_COLOR") == ""}
+	if width, height, err := term.GetSize(int(f.Fd())); err == nil {
+		s.width, s.height = width, height
+	}
+	return s
+}
+
+func (s style) paint(code, text string) string {
+	if !s.colours {
+		return text
+	}
+	return "\x1b[" + code + "m" + text + "\x1b[0m"
+}
+
+func (s style) green(text string) string  { return s.paint("32", text) }
+func (s style) red(text string) string    { return s.paint("31", text) }
+func (s style) yellow(text string) string { return s.paint("33", text) }
+func (s style) bold(text string) string   { return s.paint("1", text) }
+func (s style) faint(text string) string  { return s.paint("2", text) }
+
+// writeJSON writes v as one line.
+func (a *app) writeJSON(v any) error {
+	encoder := json.NewEncoder(a.out)
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(v)
+}

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/heypingr/pingr"
+)
+
+// maxVerified is the largest body that verify reads.
+const maxVerified = 1 << 20
+
+func (a *app) verifyCommand() *cobra.Command {
+	var v verification
+	c := a.command(cobra.Command{
+		Use:   "verify --signature SIGNATURE < BODY",
+		Short: "Check the signature of a webhook body",
+		Long: "Reads a webhook's body from stdin, byte for byte as it came, and says whether the\n" +
+			"x-pingr-signature header holds for it, and if not, why. The secret comes from\n" +
+			"PINGR_WEBHOOK_SECRET (never from a flag, where other users could read it).\n\n" +
+			"Exits with 0 when it holds and 1 when it does not.",
+		Example: "  PINGR_WEBHOOK_SECRET=whsec_… pingr verify --signature sha256=4f0c… < body.json",
+	}, func(*cobra.Command, []string) error { return a.verify(v) })
+	c.Flags().StringVar(&v.signature, "signature", "", "the x-pingr-signature header (required)")
+	c.Flags().BoolVar(&v.anyAge, "any-age", false, "accept a body of any age, such as one from a log")
+	c.Flags().BoolVar(&v.json, "json", false, "print JSON")
+	return c
+}
+
+// A verification is what verify was asked.
+type verification struct {
+	signature    string
+	anyAge, json bool
+}
+
+// A verdict is what verify says.
+type verdict struct {
+	Valid  bool   `json:"valid"`
+	Reason string `json:"reason,omitempty"`
+	// Hint is the likely slip, empty when there is none to be seen.
+	Hint  string          `json:"hint,omitempty"`
+	Event pingr.EventType `json:"event,omitempty"`
+	ID    string          `json:"id,omitempty"`
+}
+
+func (a *app) verify(v verification) error {
+	secret := a.config.WebhookSecret
+	switch {
+	case v.signature == "":
+		return usageError{"--signature is missing: give the value of the x-pingr-signature header"}
+	case secret == "":
+		return usageError{"PINGR_WEBHOOK_SECRET is not set"}
+	}
+	body, err := io.ReadAll(io.LimitReader(a.in, maxVerified+1))
+	if err != nil {
+		return fmt.Errorf("read body: %w", err)
+	}
+	if len(body) > maxVerified {
+		return errors.New("read body: it is over 1 MiB")
+	}
+	result := judge(body, v, secret)
+	if v.json {
+		if err := a.writeJSON(result); err != nil {
+			return err
+		}
+	} else {
+		a.sayVerdict(result)
+	}
+	if !result.Valid {
+		return errSaid
+	}
+	return nil
+}
+
+func (a *app) sayVerdict(v verdict) {
+	s := styleOf(a.out)
+	if v.Valid {
+		fmt.Fprintf(a.out, "%s: the signature holds (%s %s)\n", s.green("valid"), v.Event, v.ID)
+		return
+	}
+	fmt.Fprintf(a.out, "%s: %s\n", s.red("invalid"), v.Reason)
+	if v.Hint != "" {
+		fmt.Fprintln(a.err, v.Hint)
+	}
+}
+
+func judge(body []byte, v verification, secret string) verdict {
+	event, err := pingr.VerifyWebhook(body, v.signature, secret, pingr.VerifyOptions{SkipTimestamp: v.anyAge})
+	if err != nil {
+		reason := strings.TrimPrefix(err.Error(), pingr.ErrWebhook.Error()+": ")
+		return verdict{Reason: reason, Hint: hint(body, v.signature, secret)}
+	}
+	return verdict{Valid: true, Event: event.Type, ID: event.ID}
+}
+
+// hint looks for the slips that are made most.
+func hint(body []byte, signature, secret string) string {
+	fits := func(body []byte, signature, secret string) bool {
+		return pingr.Sign(body, secret) == signature
+	}
+	switch trimmed := bytes.TrimRight(body, "\r\n"); {
+	case len(body) == 0:
+		return "The body is empty: is it on stdin?"
+	case fits(body, signature, secret):
+		return "The signature itself fits; --any-age passes over the timestamp."
+	case fits(body, strings.ToLower(strings.TrimSpace(signature)), secret):
+		return "It would fit in lowercase and without spaces around it."
+	case fits(body, "sha256="+signature, secret):
+		return "It would fit with sha256= before it."
+	case fits(trimmed, signature, secret):
+		return "It would fit without the line end behind the body: save exactly the bytes that came."
+	case fits(body, signature, strings.TrimSpace(secret)):
+		return "It would fit without the spaces around PINGR_WEBHOOK_SECRET."
+	case fits(body, signature, "whsec_"+secret):
+		return "It would fit with whsec_ before the secret: the prefix is part of it."
+	}
+	return "Either the secret is another one, or the body was changed on the way (parsed and printed again, say)."
+}
