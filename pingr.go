@@ -133,7 +133,7 @@ func New(c Config) (*Engine, error) {
 	}
 	for name, n := range map[string]int{"InFlight": c.InFlight, "MaxInFlight": c.MaxInFlight} {
 		if n < 0 {
-			problems = append(problems, fmt.Errorf("Config.%s is %d; it must not be negative", name, n))
+			problems = append(problems, fmt.Errorf("%s is %d; it must not be negative", "Config."+name, n))
 		}
 	}
 	switch c.Settings.GroupReply {
