@@ -38,6 +38,7 @@ type device struct {
 	persons *persons
 	leases  *leases
 	journal *journal
+	outbox  *outbox
 	failed  atomic.Bool
 	onError func(error)
 
@@ -66,6 +67,9 @@ func newDevice(inner store.AllSessionSpecificStores, jid string, lids store.LIDS
 	}
 	d.numbered.Store(true)
 	d.journal = newJournal(inner, d.fail)
+	d.outbox = newOutbox(func(rest []outgoing) {
+		d.journal.change(func(c *changes) { c.outgoing = append(c.outgoing, rest...) })
+	})
 	return d
 }
 
@@ -94,6 +98,14 @@ func (d *device) recovered(ctx context.Context) bool {
 	return d.journal.flush(ctx) == nil
 }
 
+// close writes what waits; the device is of no use afterwards.
+func (d *device) close() {
+	d.outbox.close()
+	_ = d.journal.flush(context.Background()) // told by onError
+	d.journal.discard()
+}
+
+// person names whose address it is.
 func (d *device) person(address string) string {
 	return personOf(address, func(number string) string {
 		lid, err := d.lids.GetLIDForPN(context.Background(), types.NewJID(number, types.DefaultUserServer))
@@ -476,14 +488,17 @@ func (d *device) ClearBufferedEventPlaintext(ctx context.Context, hash [32]byte)
 }
 
 // AddOutgoingEvent keeps a message that is about to be sent, for the case that
-// its recipient cannot read it. It is written together with the session.
-func (d *device) AddOutgoingEvent(ctx context.Context, chat types.JID, id types.MessageID, format string, plaintext []byte) error {
-	d.change(ctx, func(c *changes) { c.outgoing = append(c.outgoing, outgoing{chat, id, format, plaintext}) })
+// its recipient cannot read it.
+func (d *device) AddOutgoingEvent(_ context.Context, chat types.JID, id types.MessageID, format string, plaintext []byte) error {
+	d.outbox.add(outgoing{chat, id, format, plaintext})
 	return nil
 }
 
 // GetOutgoingEvent finds such a message again.
 func (d *device) GetOutgoingEvent(ctx context.Context, chat, alt types.JID, id types.MessageID) (string, []byte, error) {
+	if m, ok := d.outbox.find(chat, alt, id); ok {
+		return m.format, m.plaintext, nil
+	}
 	if err := d.journal.flush(ctx); err != nil {
 		return "", nil, err
 	}

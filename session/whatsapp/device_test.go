@@ -168,15 +168,35 @@ func TestSendsAndDecryptionsOfOnePersonDoNotOverlap(t *testing.T) {
 func TestSendingStepIsOnDiskBeforeItLeaves(t *testing.T) {
 	d, db, _ := openDevice(t)
 	h := &holder{persons: d.persons}
-	require.NoError(t, d.AddOutgoingEvent(t.Context(), types.NewJID("100200300", types.HiddenUserServer), "3EB0", "wa", []byte("x")))
 	require.NoError(t, d.PutManySessions(withHolder(t.Context(), h), map[string][]byte{ada: []byte("step")}))
 	other := reopen(t, db)
 	s, err := other.session(t.Context(), ada, false)
 	require.NoError(t, err)
 	assert.Equal(t, "step", string(s))
-	_, plaintext, err := other.GetOutgoingEvent(t.Context(), types.NewJID("100200300", types.HiddenUserServer), types.EmptyJID, "3EB0")
-	require.NoError(t, err)
-	assert.Equal(t, "x", string(plaintext), "and can be sent again")
+}
+
+func TestSentMessageIsKeptOnlyUntilItIsDelivered(t *testing.T) {
+	d, db, _ := openDevice(t)
+	ctx := t.Context()
+	chat := types.NewJID("100200300", types.HiddenUserServer)
+	for _, id := range []string{"read", "lost"} {
+		require.NoError(t, d.AddOutgoingEvent(ctx, chat, id, "wa", []byte(id)))
+	}
+	find := func(d *device, id string) string {
+		_, plaintext, err := d.GetOutgoingEvent(ctx, types.NewJID("919876543210", types.DefaultUserServer), chat, id)
+		if err != nil {
+			return ""
+		}
+		return string(plaintext)
+	}
+	assert.Equal(t, "read", find(d, "read"), "by either name of the chat")
+	d.outbox.delivered([]string{"read"})
+	assert.Empty(t, find(d, "read"))
+	d.close()
+	var texts int
+	require.NoError(t, db.sql.QueryRow(`SELECT count(*) FROM whatsmeow_retry_buffer`).Scan(&texts))
+	assert.Equal(t, 1, texts, "what was delivered never reached the disk")
+	assert.Equal(t, "lost", find(reopen(t, db), "lost"), "what was not can be sent again after a restart")
 }
 
 func TestSendThatReachesNoDeviceIsRefused(t *testing.T) {

@@ -35,9 +35,7 @@ func (l *line) onEvent(evt any) (ok bool) {
 			s.undecryptable.Add(1)
 		}
 	case *events.Receipt:
-		if e.Type == types.ReceiptTypeRetry {
-			s.retries.Add(1)
-		}
+		l.onReceipt(e)
 	case *events.GroupInfo:
 		if e.Ephemeral != nil {
 			s.setTimer(l.ctx, e.JID, e.Ephemeral.DisappearingTimer)
@@ -49,6 +47,18 @@ func (l *line) onEvent(evt any) (ok bool) {
 		l.onConnectionEvent(evt)
 	}
 	return true
+}
+
+// onReceipt takes note of what became of our messages.
+func (l *line) onReceipt(e *events.Receipt) {
+	switch e.Type {
+	case types.ReceiptTypeRetry:
+		l.session.retries.Add(1)
+	case types.ReceiptTypeDelivered, types.ReceiptTypeRead:
+		if dev := l.keys.device.Load(); dev != nil && !e.IsFromMe && !e.IsGroup {
+			dev.outbox.delivered(e.MessageIDs)
+		}
+	}
 }
 
 // onLinkEvent handles what happens while linking.

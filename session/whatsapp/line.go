@@ -131,8 +131,7 @@ func (l *line) end() {
 	l.cancel()
 	l.hangUp() // a dial may have begun in between
 	if dev := l.keys.device.Load(); dev != nil {
-		_ = dev.journal.flush(context.Background())
-		dev.journal.discard()
+		dev.close()
 	}
 }
 
