@@ -18,14 +18,18 @@ const (
 	// maxBatch is how many operations share a transaction, so that none waits
 	// long for the others.
 	maxBatch = 256
-	// readers is how many connections only read.
-	readers = 4
 	// quiet is how long nothing is written before the write-ahead log is
 	// emptied, and with it the texts that were erased from the tables.
 	quiet = 500 * time.Millisecond
 )
 
 var errClosed = errors.New("store is closed")
+
+// A size is how much memory and how many files a database may take.
+type size struct {
+	cache   int // of pages, in KiB: of the writer; each reader has a quarter
+	readers int // connections that only read
+}
 
 // busyTimeout is how long a connection waits for another process's write, in
 // milliseconds.
@@ -53,6 +57,8 @@ type database struct {
 	queue chan *operation
 	idle  chan *conn // connections that nobody reads with
 	done  chan struct{}
+	// readers is how many connections idle holds when nobody reads.
+	readers int
 
 	mu     sync.RWMutex // guards closed, and queue against being closed in use
 	closed bool
@@ -71,23 +77,38 @@ const (
 	abandoned
 )
 
-func openDatabase(file, synchronous string) (*database, error) {
+// openDatabase opens all that it ever will, so that the number of open files
+// does not grow.
+func openDatabase(file, synchronous string, size size) (*database, error) {
 	d := &database{
-		queue: make(chan *operation, maxBatch), idle: make(chan *conn, readers), done: make(chan struct{}),
+		queue: make(chan *operation, maxBatch), idle: make(chan *conn, size.readers), done: make(chan struct{}),
 	}
-	writer, err := openConn(dsn(file, synchronous, 16<<10))
+	writer, err := openConn(dsn(file, synchronous, size.cache))
 	if err != nil {
 		return nil, err
 	}
-	for range readers {
-		c, err := openConn(dsn(file, synchronous, 4<<10))
+	for range size.readers {
+		c, err := openReader(dsn(file, synchronous, size.cache/4))
 		if err != nil {
 			return nil, errors.Join(err, writer.close(), d.closeReaders())
 		}
 		d.idle <- c
+		d.readers++
 	}
 	go d.write(writer)
 	return d, nil
+}
+
+// openReader opens a connection and reads the schema.
+func openReader(dsn string) (*conn, error) {
+	c, err := openConn(dsn)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.Query(`SELECT 1 FROM sqlite_schema LIMIT 1`, func(sqlstore.Row) error { return nil }); err != nil {
+		return nil, errors.Join(err, c.close())
+	}
+	return c, nil
 }
 
 // Write implements [sqlstore.DB].
@@ -161,8 +182,8 @@ func (d *database) close() error {
 
 // closeReaders waits for the readers; whoever wants to read later is refused.
 func (d *database) closeReaders() error {
-	errs := make([]error, 0, readers)
-	for range readers {
+	var errs []error
+	for range d.readers {
 		errs = append(errs, (<-d.idle).close())
 	}
 	close(d.idle)

@@ -97,10 +97,10 @@ func open(ctx context.Context, c Config) (s *Store, err error) {
 }
 
 func (s *Store) openFiles(ctx context.Context, c Config) (err error) {
-	if s.db, err = openDatabase(filepath.Join(c.Dir, mainFile), "FULL"); err != nil {
+	if s.db, err = openDatabase(filepath.Join(c.Dir, mainFile), "FULL", size{cache: 4 << 10, readers: 4}); err != nil {
 		return fmt.Errorf("%s: %w", mainFile, err)
 	}
-	if s.log, err = openDatabase(filepath.Join(c.Dir, logFile), "NORMAL"); err != nil {
+	if s.log, err = openDatabase(filepath.Join(c.Dir, logFile), "NORMAL", size{cache: 1 << 10, readers: 1}); err != nil {
 		return fmt.Errorf("%s: %w", logFile, err)
 	}
 	s.Store = sqlstore.New(s.db, s.log, sqlstore.Dialect{})
