@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"os/signal"
 	"runtime"
@@ -60,10 +61,11 @@ func child(dir string) error {
 	if err != nil {
 		return err
 	}
+	transport := pingr.NewTransport(nil)
 	engine, err := pingr.New(pingr.Config{
 		Store: store, Settings: pingr.Settings{Cooldown: -1}, DispatchTimeout: time.Second,
 		RetrySchedule: []time.Duration{time.Second, 2 * time.Second, 3 * time.Second, 3 * time.Second, 3 * time.Second, 3 * time.Second},
-		Dispatcher:    &pingr.HTTPDispatcher{URL: os.Getenv(childHook), Secret: secret},
+		Dispatcher:    &pingr.HTTPDispatcher{URL: os.Getenv(childHook), Secret: secret, Transport: transport},
 	})
 	if err != nil {
 		return err
@@ -93,15 +95,17 @@ func child(dir string) error {
 			}
 		}
 	}()
-	go weighOnSignal()
+	go weighOnSignal(transport)
 	return engine.Run(ctx)
 }
 
-func weighOnSignal() {
+// weighOnSignal prints what the process holds, when nothing is under way.
+func weighOnSignal(transport *http.Transport) {
 	asked := make(chan os.Signal, 1)
 	signal.Notify(asked, syscall.SIGUSR1)
 	for range asked {
-		time.Sleep(2 * time.Second) // idle connections and timers come to rest
+		transport.CloseIdleConnections() // kept for a minute, as many as were used at once
+		time.Sleep(2 * time.Second)      // the last timers run out
 		runtime.GC()
 		runtime.GC()
 		var m runtime.MemStats
