@@ -50,6 +50,9 @@ type options struct {
 }
 
 func run(ctx context.Context, o options) error {
+	if err := matching(ctx); err != nil {
+		return fmt.Errorf("matching: %w", err)
+	}
 	s, err := newStage()
 	if err != nil {
 		return err
