@@ -4,6 +4,7 @@ package sqlite_test
 
 import (
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -65,6 +66,27 @@ func BenchmarkFindTrigger(b *testing.B) {
 				}
 			})
 		}
+	}
+}
+
+// BenchmarkClaim looks for work behind 100,000 firings of an account that has
+// all that it may.
+func BenchmarkClaim(b *testing.B) {
+	s := openBench(b)
+	queued := pingr.Lease{Until: now}
+	var wg sync.WaitGroup
+	for w := range int64(50) {
+		wg.Go(func() {
+			for i := range int64(2000) {
+				_, _ = s.Accept(b.Context(), benchFiring(w*2000+i), queued)
+			}
+		})
+	}
+	wg.Wait()
+	for b.Loop() {
+		firings, err := s.Claim(b.Context(), lease, now, []string{"acc_1"}, 32)
+		require.NoError(b, err)
+		require.Empty(b, firings)
 	}
 }
 

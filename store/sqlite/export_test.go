@@ -51,3 +51,22 @@ func (s *Store) Dir() string { return s.dir }
 
 // Waiting is how many operations wait for the writer.
 func (s *Store) Waiting() int { return len(s.db.queue) }
+
+// Plan is how SQLite would run a query, on whichever file has its table.
+func (s *Store) Plan(ctx context.Context, query string) (plan string, err error) {
+	for _, d := range []*database{s.db, s.log} {
+		err = d.Read(ctx, func(tx sqlstore.Tx) error {
+			return tx.Query("EXPLAIN QUERY PLAN "+query, func(r sqlstore.Row) error {
+				var id, parent, unused int64
+				var detail string
+				err := r.Scan(&id, &parent, &unused, &detail)
+				plan += detail + "\n"
+				return err
+			}, nil, nil, nil)
+		})
+		if err == nil {
+			break
+		}
+	}
+	return plan, err
+}

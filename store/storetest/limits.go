@@ -125,6 +125,14 @@ var limitTests = []test{
 		require.NoError(t, s.Release(t.Context(), cooldown(t0)))
 		refused(t, s.Reserve(t.Context(), after(61), cooldown(after(61))), pingr.Cooldown, after(120))
 	}},
+	{"nor one in which several were taken", func(t *testing.T, s Store) {
+		early, late := quota(3), quota(3)
+		late.Until = after(2 * 86400)
+		require.NoError(t, s.Reserve(t.Context(), t0, early))
+		require.NoError(t, s.Reserve(t.Context(), after(86400), late, late, late))
+		require.NoError(t, s.Release(t.Context(), early))
+		refused(t, s.Reserve(t.Context(), after(86400), late), pingr.Quota, after(2*86400))
+	}},
 	{"a cooldown taken after a release is a whole one", func(t *testing.T, s Store) {
 		require.NoError(t, s.Reserve(t.Context(), t0, cooldown(t0)))
 		require.NoError(t, s.Release(t.Context(), cooldown(t0)))

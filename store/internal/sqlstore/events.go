@@ -32,6 +32,10 @@ func (s *Store) Due(ctx context.Context, l pingr.Lease, now time.Time, skip []st
 	if limit <= 0 {
 		return nil, ctx.Err()
 	}
+	due := ` FROM events WHERE next_at <= $1 AND lease_until <= $1` + notIn(2, skip)
+	if ok, err := s.exists(ctx, due, append([]any{now.UnixMilli()}, anys(skip)...)); err != nil || !ok {
+		return nil, err
+	}
 	query := `
 		UPDATE events SET lease_until = $1
 		WHERE seq IN (SELECT seq FROM events WHERE next_at <= $2 AND lease_until <= $2` + notIn(4, skip) + `

@@ -85,6 +85,10 @@ func (s *Store) Claim(ctx context.Context, l pingr.Lease, now time.Time, skip []
 	if limit <= 0 {
 		return nil, ctx.Err()
 	}
+	claimable := ` FROM firings WHERE done_at IS NULL AND lease_until <= $1` + notIn(2, skip)
+	if ok, err := s.exists(ctx, claimable, append([]any{now.UnixMilli()}, anys(skip)...)); err != nil || !ok {
+		return nil, err
+	}
 	// The row is updated from what it was: all right sides see the old values.
 	query := `
 		UPDATE firings SET holder = $1, lease_until = $2,
@@ -113,6 +117,19 @@ func (s *Store) Claim(ctx context.Context, l pingr.Lease, now time.Time, skip []
 		firings[i] = f.Firing
 	}
 	return firings, nil
+}
+
+// exists looks for a row, without keeping writers waiting: behind a long queue
+// of accounts to skip it may take a while to see that there is none.
+func (s *Store) exists(ctx context.Context, from string, args []any) (bool, error) {
+	found := false
+	err := s.db.Read(ctx, func(tx Tx) error {
+		return tx.Query(`SELECT 1`+from+` LIMIT 1`, func(Row) error {
+			found = true
+			return nil
+		}, args...)
+	})
+	return found, err
 }
 
 type seqFiring struct {

@@ -19,8 +19,9 @@ CREATE TABLE firings (
 	text        BLOB,
 	reply       BLOB
 );
--- What Claim looks through, without visiting the rows.
-CREATE INDEX firings_unfinished ON firings (seq, account, lease_until) WHERE done_at IS NULL;
+-- What Claim looks through without visiting the rows (for which SQLite wants
+-- done_at in it too).
+CREATE INDEX firings_unfinished ON firings (seq, account, lease_until, done_at) WHERE done_at IS NULL;
 
 -- Hashes of session and message key.
 CREATE TABLE message_keys (
