@@ -92,7 +92,7 @@ func (a *app) root() *cobra.Command {
 			"your backend is asked what to answer, and the answer (a login link) goes back.\n\n" +
 			"Flags win over PINGR_… environment variables, and those over the file that\n" +
 			"--config names (KEY=VALUE lines of the same PINGR_… names).",
-		Example:       "  pingr demo            # watch a login happen, on this machine alone",
+		Example:       "  pingr demo            # watch a login happen, on this machine alone\n  pingr link            # link a WhatsApp number by QR code",
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
@@ -104,7 +104,8 @@ func (a *app) root() *cobra.Command {
 	flags.StringVar(&a.flags.data, "data", "", "data directory (PINGR_DATA; default "+defaultData+")")
 	flags.StringVar(&a.flags.log, "log", "", "log level on stderr: debug, info, warn, error, off (PINGR_LOG; default warn)")
 	root.AddCommand(
-		a.demoCommand(), a.verifyCommand(), a.versionCommand(),
+		a.demoCommand(), a.linkCommand(), a.verifyCommand(),
+		a.backupCommand(), a.doctorCommand(), a.versionCommand(),
 	)
 	explain(root)
 	return root

@@ -120,6 +120,8 @@ function step(s) {
   if (s.step === "sent") {
     run = { trace: s.trace, steps: new Map() };
     layOut();
+    $("wire").classList.remove("full");
+    $("wire").replaceChildren(make("p", "No webhook for this message."));
   }
   if (s.trace !== run.trace || (run.steps.has(s.step) && s.step !== "opened")) return;
   run.steps.set(s.step, s);

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/heypingr/pingr/store/sqlite"
+)
+
+func (a *app) backupCommand() *cobra.Command {
+	var asJSON bool
+	c := a.command(cobra.Command{
+		Use:   "backup FILE",
+		Short: "Copy the database, also while Pingr runs",
+		Long: "Writes a consistent copy of pingr.db to a new file: triggers, sessions, firings,\n" +
+			"limits and queued events. Nothing is ever overwritten. To put it back, stop Pingr\n" +
+			"and name the copy pingr.db in an empty data directory.\n\n" +
+			"The delivery log is not in it, and neither are the keys of linked numbers: old keys\n" +
+			"would break every conversation, so numbers are linked again instead.",
+		Example: "  pingr backup /var/backups/pingr-$(date +%F).db",
+		Args:    cobra.ExactArgs(1),
+	}, func(cmd *cobra.Command, args []string) (err error) {
+		dir, err := a.config.existingData()
+		if err != nil {
+			return err
+		}
+		if _, err := os.Stat(filepath.Join(dir, "pingr.db")); errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("there is no pingr.db in %s", dir)
+		}
+		store, err := sqlite.Open(cmd.Context(), sqlite.Config{Dir: dir, Admin: true})
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, store.Close()) }()
+		file := args[0]
+		if err := store.Backup(cmd.Context(), file); err != nil {
+			return err
+		}
+		info, err := os.Stat(file)
+		if err != nil {
+			return fmt.Errorf("look at the copy: %w", err)
+		}
+		if asJSON {
+			return a.writeJSON(map[string]any{"file": file, "bytes": info.Size()})
+		}
+		fmt.Fprintln(a.out, file)
+		fmt.Fprintf(a.err, "%s written. Numbers are not in it: they are linked again.\n", size(uint64(info.Size())))
+		return nil
+	})
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return c
+}
+
+// size is a number of bytes as people read it.
+func size(bytes uint64) string {
+	units := []string{"bytes", "KiB", "MiB", "GiB", "TiB"}
+	n, unit := float64(bytes), 0
+	for n >= 1024 && unit < len(units)-1 {
+		n /= 1024
+		unit++
+	}
+	if unit == 0 {
+		return fmt.Sprintf("%.0f %s", n, units[unit])
+	}
+	return fmt.Sprintf("%.1f %s", n, units[unit])
+}

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/store/sqlite"
+)
+
+// openData makes a data directory with a trigger and sessions, held by this
+// process as by an engine.
+func openData(t *testing.T, sessions ...pingr.SessionRecord) (dir string, engine *sqlite.Store) {
+	t.Helper()
+	dir = filepath.Join(t.TempDir(), "data")
+	store, err := sqlite.Open(t.Context(), sqlite.Config{Dir: dir})
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, store.Close()) })
+	require.NoError(t, store.SaveTrigger(t.Context(), pingr.Trigger{ID: "trg_1", Session: "shop", Phrase: "login", Reply: "hello", Active: true}))
+	for _, s := range sessions {
+		require.NoError(t, store.SaveSession(t.Context(), s))
+	}
+	return dir, store
+}
+
+func TestBackupBesideARunningEngine(t *testing.T) {
+	dir, _ := openData(t)
+	file := filepath.Join(t.TempDir(), "copy.db")
+	r := pingrRun(t, "backup", "--data", dir, file)
+	require.Equal(t, exitDone, r.code, r.err)
+	assert.Equal(t, file+"\n", r.out)
+
+	restored := t.TempDir()
+	require.NoError(t, os.Rename(file, filepath.Join(restored, "pingr.db")))
+	store, err := sqlite.Open(t.Context(), sqlite.Config{Dir: restored})
+	require.NoError(t, err)
+	defer store.Close()
+	triggers, err := store.Triggers(t.Context(), "shop")
+	require.NoError(t, err)
+	require.Len(t, triggers, 1)
+	assert.Equal(t, "login", triggers[0].Phrase)
+}
+
+func TestBackupThatCannotBe(t *testing.T) {
+	dir, _ := openData(t)
+	existing := filepath.Join(t.TempDir(), "precious.db")
+	require.NoError(t, os.WriteFile(existing, []byte("precious"), 0o600))
+
+	r := pingrRun(t, "backup", "--data", dir, existing)
+	assert.Equal(t, exitFailed, r.code)
+	text, err := os.ReadFile(existing)
+	require.NoError(t, err)
+	assert.Equal(t, "precious", string(text), "nothing is overwritten")
+
+	nowhere := filepath.Join(t.TempDir(), "nowhere")
+	r = pingrRun(t, "backup", "--data", nowhere, filepath.Join(t.TempDir(), "copy.db"))
+	assert.Equal(t, exitFailed, r.code)
+	assert.Contains(t, r.err, "pingr link")
+	assert.NoDirExists(t, nowhere, "a slip in --data makes no directory")
+}
+
+// checks runs doctor and returns its findings by check.
+func checks(t *testing.T, c call) (result, map[string]finding) {
+	t.Helper()
+	c.args = append([]string{"doctor", "--json"}, c.args...)
+	r := c.run(t)
+	var all struct{ Checks []finding }
+	require.NoError(t, json.Unmarshal([]byte(r.out), &all), r.err)
+	found := map[string]finding{}
+	for _, f := range all.Checks {
+		found[f.Check] = f
+		if f.Status == "fail" {
+			assert.NotEmpty(t, f.Do, "%s says what to do", f.Check)
+		}
+	}
+	return r, found
+}
+
+func TestDoctorOfAHealthyPlace(t *testing.T) {
+	dir, _ := openData(t, pingr.SessionRecord{ID: "shop", State: pingr.SessionConnected, Phone: "919876543210", ConnectedAt: time.Now()})
+	hook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		assert.Equal(t, http.MethodHead, r.Method, "no event is sent")
+		w.WriteHeader(http.StatusMethodNotAllowed)
+	}))
+	defer hook.Close()
+	r, found := checks(t, call{args: []string{"--data", dir}, env: []string{
+		"PINGR_WEBHOOK_URL=" + hook.URL + "/hook?key=hidden", "PINGR_WEBHOOK_SECRET=whsec_hidden", "PINGR_WEBHOOK_ALLOW=127.0.0.0/8",
+	}})
+	assert.Equal(t, exitDone, r.code)
+	for _, check := range []string{"configuration", "data directory", "database", "clock", "session shop", "webhook"} {
+		assert.Equal(t, "ok", found[check].Status, "%s: %+v", check, found[check])
+	}
+	assert.Contains(t, found["database"].Found, "an engine is running")
+	assert.NotContains(t, r.out+r.err, "hidden")
+	assert.NotContains(t, r.out+r.err, "919876543210")
+}
+
+func TestDoctorFinds(t *testing.T) {
+	hour := time.Now().Add(time.Hour)
+	redirect := httptest.NewServer(http.RedirectHandler("/elsewhere", http.StatusFound))
+	defer redirect.Close()
+	tests := []struct {
+		name    string
+		session pingr.SessionRecord
+		env     []string
+		check   string
+		status  string
+		says    string
+		code    int
+	}{
+		{"a clock that went back", pingr.SessionRecord{ID: "shop", CreatedAt: hour, State: pingr.SessionConnected}, nil, "clock", "fail", "before", exitFailed},
+		{"a phone that unlinked us", pingr.SessionRecord{ID: "shop", State: pingr.SessionLoggedOut, Detail: "The phone unlinked this device."}, nil, "session shop", "fail", "unlinked", exitFailed},
+		{"a number that was never linked", pingr.SessionRecord{ID: "shop", State: pingr.SessionLinkExpired}, nil, "session shop", "warn", "not linked", exitDone},
+		{"a webhook that is this machine", pingr.SessionRecord{}, []string{"PINGR_WEBHOOK_URL=https://127.0.0.1/hook"}, "webhook", "fail", "PINGR_WEBHOOK_ALLOW", exitFailed},
+		{"a webhook that leads elsewhere", pingr.SessionRecord{}, []string{"PINGR_WEBHOOK_URL=" + redirect.URL, "PINGR_WEBHOOK_ALLOW=127.0.0.0/8"}, "webhook", "fail", "redirect", exitFailed},
+		{"a webhook that is down", pingr.SessionRecord{}, []string{"PINGR_WEBHOOK_URL=http://127.0.0.1:1/?key=hidden", "PINGR_WEBHOOK_ALLOW=127.0.0.0/8"}, "webhook", "fail", "refused", exitFailed},
+		{"a webhook without a secret", pingr.SessionRecord{}, []string{"PINGR_WEBHOOK_URL=https://example.invalid/"}, "configuration", "warn", "no secret", exitFailed},
+		{"a loopback WhatsApp", pingr.SessionRecord{}, []string{"PINGR_WHATSAPP_URL=wss://127.0.0.1:1/"}, "configuration", "warn", "loopback", exitDone},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var sessions []pingr.SessionRecord
+			if tt.session.ID != "" {
+				sessions = append(sessions, tt.session)
+			}
+			dir, _ := openData(t, sessions...)
+			r, found := checks(t, call{args: []string{"--data", dir}, env: tt.env})
+			assert.Equal(t, tt.code, r.code)
+			assert.Equal(t, tt.status, found[tt.check].Status, "%+v", found[tt.check])
+			assert.Contains(t, found[tt.check].Found, tt.says)
+			assert.NotContains(t, r.out+r.err, "hidden")
+		})
+	}
+}
+
+func TestDoctorOfNothing(t *testing.T) {
+	dir := t.TempDir()
+	r := call{args: []string{"doctor"}, dir: dir}.run(t)
+	assert.Equal(t, exitFailed, r.code)
+	assert.Contains(t, r.out, "does not exist")
+	assert.Contains(t, r.out, "→ Name the right one with --data")
+	assert.NoDirExists(t, filepath.Join(dir, "pingr-data"))
+}
+
+func TestDoctorOfADamagedDatabase(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "pingr.db"), []byte(strings.Repeat("not a database ", 1000)), 0o600))
+	r, found := checks(t, call{args: []string{"--data", dir}})
+	assert.Equal(t, exitFailed, r.code)
+	assert.Equal(t, "fail", found["database"].Status)
+}

@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/store/sqlite"
+)
+
+func (a *app) checkConfig() finding {
+	const check = "configuration"
+	if _, err := a.config.endpoint(); err != nil {
+		return fail(check, "Name a file that can be read, or leave it out.", "%v", err)
+	}
+	if a.config.WhatsAppURL != "" {
+		return warn(check, "Unset PINGR_WHATSAPP_URL to reach WhatsApp itself.", "WhatsApp is a loopback one")
+	}
+	if a.config.WebhookURL != "" && a.config.WebhookSecret == "" {
+		return warn(check, "Set PINGR_WEBHOOK_SECRET.", "there is a webhook URL but no secret to sign with")
+	}
+	if a.config.File == "" {
+		return ok(check, "flags and environment are understood")
+	}
+	info, err := os.Stat(a.config.File)
+	if err == nil && a.config.WebhookSecret != "" && info.Mode().Perm()&0o077 != 0 {
+		return warn(check, "chmod 600 "+a.config.File, "%s may be read by others, and there is a secret", a.config.File)
+	}
+	return ok(check, "%s, flags and environment are understood", a.config.File)
+}
+
+// checkDir looks at the data directory; readable says whether there is more
+// to look at in it.
+func (a *app) checkDir() (f finding, readable bool) {
+	const check = "data directory"
+	dir := a.config.dataDir()
+	info, err := os.Stat(dir)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return fail(check, "Name the right one with --data, or make it with pingr link.", "%s does not exist", dir), false
+	case err != nil:
+		return fail(check, "Let this user read it.", "%v", err), false
+	case !info.IsDir():
+		return fail(check, "Name a directory with --data.", "%s is not a directory", dir), false
+	}
+	probe, err := os.CreateTemp(dir, ".doctor-*")
+	if err != nil {
+		return fail(check, "Let this user write to it: chown it, or mount it for writing.", "%v", err), true
+	}
+	_ = probe.Close()
+	_ = os.Remove(probe.Name())
+	if info.Mode().Perm()&0o077 != 0 {
+		return warn(check, "chmod 700 "+dir, "%s may be entered by others; it holds the keys of numbers", dir), true
+	}
+	return ok(check, "%s can be written", dir), true
+}
+
+const (
+	leastSpace = 100 << 20
+	someSpace  = 1 << 30
+)
+
+func (a *app) checkDisk() finding {
+	const check = "disk space"
+	free, known := freeSpace(a.config.dataDir())
+	switch {
+	case !known:
+		return skip(check, "this system does not say")
+	case free < leastSpace:
+		return fail(check, "Free some: messages wait at WhatsApp while nothing can be written.", "%s free", size(free))
+	case free < someSpace:
+		return warn(check, "Free some before it runs out.", "%s free", size(free))
+	}
+	return ok(check, "%s free", size(free))
+}
+
+// checkStore opens the database as an engine would, to see who holds it, and
+// beside the engine when one does.
+func (a *app) checkStore(ctx context.Context) []finding {
+	const check = "database"
+	dir := a.config.dataDir()
+	if _, err := os.Stat(filepath.Join(dir, "pingr.db")); errors.Is(err, os.ErrNotExist) {
+		return []finding{warn(check, "Link a number with pingr link.", "there is none yet")}
+	}
+	state := "opens; no engine is running on it"
+	store, err := sqlite.Open(ctx, sqlite.Config{Dir: dir})
+	var locked *sqlite.LockedError
+	if errors.As(err, &locked) {
+		state = "opens; an engine is running on it"
+		if locked.PID != 0 {
+			state += fmt.Sprintf(" (process %d)", locked.PID)
+		}
+		store, err = sqlite.Open(ctx, sqlite.Config{Dir: dir, Admin: true})
+	}
+	if err != nil {
+		return []finding{fail(check, "Look at the file's owner and mode; if it is damaged, put a backup back.", "%v", err)}
+	}
+	defer store.Close()
+	findings := []finding{ok(check, "%s", state)}
+	records, err := store.Sessions(ctx)
+	if err != nil {
+		return append(findings, fail("sessions", "If the database is damaged, put a backup back.", "%v", err))
+	}
+	findings = append(findings, checkClock(records, time.Now()))
+	return append(findings, checkSessions(records, locked != nil)...)
+}
+
+// checkClock compares the clock with what the database has seen: it can only
+// tell that the clock went back.
+func checkClock(records []pingr.SessionRecord, now time.Time) finding {
+	const check = "clock"
+	latest := built
+	for _, r := range records {
+		for _, at := range []time.Time{r.CreatedAt, r.ConnectedAt} {
+			if at.After(latest) {
+				latest = at
+			}
+		}
+	}
+	if latest.After(now.Add(time.Minute)) {
+		return fail(check, "Set the clock (timedatectl set-ntp true): webhooks are refused when it is 5 minutes off.",
+			"it says %s, but it has been %s before", now.UTC().Format(time.DateTime), latest.UTC().Format(time.DateTime))
+	}
+	return ok(check, "%s UTC, zone %s", now.UTC().Format(time.DateTime), now.Format("MST"))
+}
+
+// built is before any release: a clock that is earlier was never set.
+var built = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// checkSessions says where each session stood last. Without an engine running
+// none is connected now.
+func checkSessions(records []pingr.SessionRecord, running bool) []finding {
+	if len(records) == 0 {
+		return []finding{warn("sessions", "Link a number with pingr link.", "no number is linked")}
+	}
+	findings := make([]finding, 0, len(records))
+	for _, r := range records {
+		findings = append(findings, checkSession(r, running))
+	}
+	return findings
+}
+
+func checkSession(r pingr.SessionRecord, running bool) finding {
+	check := "session " + r.ID
+	do := "pingr link --session " + r.ID
+	switch r.State {
+	case pingr.SessionConnected, pingr.SessionConnecting:
+		if !running {
+			return ok(check, "linked; connects when an engine runs")
+		}
+		return ok(check, "%s", r.State)
+	case pingr.SessionDisconnected:
+		if !running {
+			return ok(check, "linked; connects when an engine runs")
+		}
+		return warn(check, "", "disconnected (%d): %s", r.Reason, r.Detail)
+	case pingr.SessionPairing, pingr.SessionLinkExpired:
+		return warn(check, do, "not linked yet")
+	default:
+		return fail(check, do, "%s: %s", r.State, r.Detail)
+	}
+}

@@ -1,0 +1,209 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/session/whatsapp"
+	"github.com/heypingr/pingr/store/sqlite"
+)
+
+// settle is how long a new link is held, so that the phone can finish what it
+// tells a new device.
+const settle = 2 * time.Second
+
+func (a *app) linkCommand() *cobra.Command {
+	var l linking
+	c := a.command(cobra.Command{
+		Use:   "link",
+		Short: "Link a WhatsApp number, by QR code or pairing code",
+		Long: "Links a number as a device of its WhatsApp account, and says what happens until\n" +
+			"it is connected. The QR code is drawn in the terminal; with --phone a code to\n" +
+			"type on that phone is asked for instead.\n\n" +
+			"Pingr is not an official client of WhatsApp: a number can be restricted or banned.\n" +
+			"Use one of its own, and answer only people who write first.\n\n" +
+			"Exits with 0 when the number is linked, and with 1 when it is not.",
+		Example: "  pingr link\n  pingr link --phone +15550100001 --session shop",
+	}, func(cmd *cobra.Command, _ []string) error { return a.link(cmd.Context(), l) })
+	c.Flags().StringVar(&l.phone, "phone", "", "number to link by a pairing code instead of a QR code")
+	c.Flags().StringVar(&l.session, "session", pingr.DefaultSession, "id of the session: 3 to 64 of a-z, 0-9, _ and -")
+	c.Flags().StringVar(&l.name, "name", "", "name of the session, for people (default its id)")
+	c.Flags().BoolVar(&l.json, "json", false, "print each change as a line of JSON")
+	return c
+}
+
+// A linking is what link was asked.
+type linking struct {
+	phone, session, name string
+	json                 bool
+}
+
+var sessionID = regexp.MustCompile(`^[a-z0-9_-]{3,64}$`)
+
+func (l *linking) check() error {
+	if !sessionID.MatchString(l.session) {
+		return usagef("--session %q is not 3 to 64 of a-z, 0-9, _ and -", l.session)
+	}
+	if l.name == "" {
+		l.name = l.session
+	}
+	if l.phone == "" {
+		return nil
+	}
+	digits, err := pingr.ParsePhone(l.phone)
+	if err != nil {
+		return usageError{"--phone: " + err.Error()}
+	}
+	l.phone = digits
+	return nil
+}
+
+func (a *app) link(ctx context.Context, l linking) (err error) {
+	if err := l.check(); err != nil {
+		return err
+	}
+	endpoint, err := a.config.endpoint()
+	if err != nil {
+		return err
+	}
+	store, err := sqlite.Open(ctx, sqlite.Config{Dir: a.config.dataDir()})
+	var locked *sqlite.LockedError
+	if errors.As(err, &locked) {
+		return fmt.Errorf("%w: numbers are linked while it is stopped", locked)
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	pool, err := whatsapp.Open(ctx, whatsapp.Config{
+		Dir: a.config.dataDir(), Registry: onlySession{store, l.session}, Log: a.logger(), Endpoint: endpoint,
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, pool.Close()) }()
+	s, err := begin(ctx, pool, l)
+	if err != nil {
+		return err
+	}
+	return a.follow(ctx, s, l)
+}
+
+// begin finds or makes the session, and sees to it that it has a code to show
+// unless it is linked.
+func begin(ctx context.Context, pool *whatsapp.Pool, l linking) (*whatsapp.Session, error) {
+	s, known := pool.Get(l.session)
+	if !known {
+		return pool.Add(ctx, pingr.SessionRecord{ID: l.session, Name: l.name})
+	}
+	if err := s.Link(); err != nil && !errors.Is(err, whatsapp.ErrLinked) {
+		return nil, err
+	}
+	return s, nil
+}
+
+// follow shows every change until the session is connected or will not be.
+func (a *app) follow(ctx context.Context, s *whatsapp.Session, l linking) error {
+	show := newLinkScreen(a, l)
+	defer show.end()
+	codes := make(chan string, 1)
+	refused := make(chan error, 1)
+	asked, wasLinked := false, s.Record().Device != ""
+	changes := s.Changes(ctx)
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			show.tick(time.Now())
+		case code := <-codes:
+			show.code(code)
+		case err := <-refused:
+			return err
+		case now, open := <-changes:
+			if !open {
+				return errors.New("stopped before the number was linked")
+			}
+			if wasLinked && now.Record.State == pingr.SessionLoggedOut {
+				// It learned only now that its phone had unlinked it.
+				wasLinked = false
+				show.change(now)
+				if err := s.Link(); err != nil {
+					return err
+				}
+				continue
+			}
+			if over, err := a.step(ctx, show, now, wasLinked); over {
+				return err
+			}
+			if l.phone != "" && now.QR.Code != "" && !asked {
+				asked = true
+				go askCode(ctx, s, l.phone, codes, refused)
+			}
+		}
+	}
+}
+
+// askCode asks for a pairing code, which takes a round trip.
+func askCode(ctx context.Context, s *whatsapp.Session, phone string, codes chan<- string, refused chan<- error) {
+	code, err := s.PairCode(ctx, phone)
+	if err != nil {
+		refused <- err
+		return
+	}
+	codes <- code
+}
+
+// step shows one change; over says that it was the last.
+func (a *app) step(ctx context.Context, show *linkScreen, now whatsapp.Snapshot, wasLinked bool) (over bool, err error) {
+	show.change(now)
+	switch now.Record.State {
+	case pingr.SessionConnected:
+		if wasLinked {
+			show.say("It was linked already. To link another number, use another --session.")
+			return true, nil
+		}
+		show.say("Linked. Waiting a moment for the phone to finish …")
+		select {
+		case <-ctx.Done():
+		case <-time.After(settle):
+		}
+		show.say("Done. It is now among the linked devices of the phone, and stays there until it is removed.")
+		return true, nil
+	case pingr.SessionLinkExpired:
+		show.say("Not linked. Run pingr link again for a new code.")
+		return true, errSaid
+	case pingr.SessionLoggedOut, pingr.SessionRestricted:
+		show.say("Run pingr link again once that is done.")
+		return true, errSaid
+	case pingr.SessionDisconnected:
+		if now.Record.Reason == 405 || now.Record.Reason == 440 {
+			return true, errSaid
+		}
+	}
+	return false, nil
+}
+
+// onlySession shows a pool one session of the store, so that linking one does
+// not bring all others up.
+type onlySession struct {
+	*sqlite.Store
+	id string
+}
+
+// Sessions implements whatsapp.Registry.
+func (r onlySession) Sessions(ctx context.Context) ([]pingr.SessionRecord, error) {
+	all, err := r.Store.Sessions(ctx)
+	for _, record := range all {
+		if record.ID == r.id {
+			return []pingr.SessionRecord{record}, err
+		}
+	}
+	return nil, err
+}

@@ -1,0 +1,195 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/mdp/qrterminal/v3"
+	"rsc.io/qr"
+
+	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/session/whatsapp"
+)
+
+// A linkScreen shows a person how linking goes: on a terminal the QR code is
+// drawn anew in its place, with a countdown; elsewhere everything is printed
+// once. With JSON, each change is a line on stdout instead. It is used by one
+// goroutine.
+type linkScreen struct {
+	app  *app
+	ask  linking
+	look style
+
+	state   pingr.SessionState
+	detail  string
+	qr      whatsapp.QR
+	until   time.Time // of the code on the screen
+	drawn   int       // lines that can be drawn over
+	counted bool      // a countdown stands in the last of them
+}
+
+func newLinkScreen(a *app, l linking) *linkScreen {
+	return &linkScreen{app: a, ask: l, look: styleOf(a.err)}
+}
+
+// linkLine is a change, as --json prints it.
+type linkLine struct {
+	Session   string             `json:"session"`
+	State     pingr.SessionState `json:"state"`
+	Detail    string             `json:"detail,omitempty"`
+	QR        string             `json:"qr,omitempty"`
+	Code      string             `json:"code,omitempty"`
+	ExpiresAt *time.Time         `json:"expires_at,omitempty"`
+	// Number has a plus, as in the sessions of the API.
+	Number string `json:"number,omitempty"`
+}
+
+// change shows where the session stands now.
+func (s *linkScreen) change(now whatsapp.Snapshot) {
+	newQR := now.QR.Code != "" && now.QR.Code != s.qr.Code && s.ask.phone == ""
+	moved := now.Record.State != s.state || now.Record.Detail != s.detail
+	s.state, s.detail = now.Record.State, now.Record.Detail
+	if s.ask.json {
+		s.print(now, newQR, moved)
+	} else if moved {
+		s.words(now)
+	}
+	if newQR {
+		s.qr = now.QR
+		s.draw()
+	}
+	if s.state != pingr.SessionPairing {
+		s.until = time.Time{}
+	}
+}
+
+func (s *linkScreen) print(now whatsapp.Snapshot, newQR, moved bool) {
+	if !newQR && !moved {
+		return
+	}
+	line := linkLine{Session: s.ask.session, State: s.state, Detail: s.detail}
+	if newQR {
+		at := now.QR.ExpiresAt.UTC()
+		line.QR, line.ExpiresAt = now.QR.Code, &at
+	}
+	if s.state == pingr.SessionConnected {
+		line.Number = "+" + now.Record.Phone
+	}
+	_ = s.app.writeJSON(line) // whoever reads it may be gone
+}
+
+// words says what a state means for the person at the phone.
+func (s *linkScreen) words(now whatsapp.Snapshot) {
+	switch {
+	case s.state == pingr.SessionPairing && s.ask.phone != "" && now.QR.Code == "":
+		s.say("Asking WhatsApp for a code …")
+	case s.state == pingr.SessionPairing && now.QR.Code == "" && s.qr.Code == "":
+		s.say("Reaching WhatsApp …")
+	case s.state == pingr.SessionPairing && s.detail != "" && s.qr.Code != "":
+		s.say(s.detail) // another step than scanning is wanted
+		if now.QR.Code == s.qr.Code {
+			s.draw()
+		}
+	case s.state == pingr.SessionConnecting:
+		s.say("The phone has linked us. Connecting …")
+	case s.state == pingr.SessionConnected:
+		s.clear()
+		fmt.Fprintf(s.app.out, "%s connected +%s\n", s.ask.session, now.Record.Phone)
+	case s.state != pingr.SessionPairing:
+		s.say(s.look.yellow(s.detail))
+	}
+}
+
+// say prints a line that stays.
+func (s *linkScreen) say(text string) {
+	if s.ask.json || text == "" {
+		return
+	}
+	s.clear()
+	fmt.Fprintln(s.app.err, text)
+}
+
+// draw shows the QR code, in the place of the last one.
+func (s *linkScreen) draw() {
+	if s.ask.json {
+		return
+	}
+	s.clear()
+	code, lines := drawQR(s.qr.Code, s.look)
+	if s.look.terminal && s.look.height > 0 && lines+4 > s.look.height {
+		fmt.Fprintf(s.app.err, "The window is too small for the QR code: make it %d lines tall, or use --phone.\n", lines+4)
+	}
+	fmt.Fprint(s.app.err, code)
+	fmt.Fprintln(s.app.err, "On the phone: WhatsApp → Settings → Linked devices → Link a device, and scan this.")
+	s.drawn = lines + 1
+	s.until = s.qr.ExpiresAt
+	s.tick(time.Now())
+}
+
+// code shows a pairing code.
+func (s *linkScreen) code(code string) {
+	if s.ask.json {
+		_ = s.app.writeJSON(linkLine{Session: s.ask.session, State: s.state, Code: code}) // whoever reads it may be gone
+		return
+	}
+	s.say("On the phone: WhatsApp → Settings → Linked devices → Link a device →\n“Link with phone number instead”, and type within 3 minutes:\n")
+	fmt.Fprintln(s.app.err, "    "+s.look.bold(code)+"\n")
+	s.until = time.Now().Add(3 * time.Minute)
+	s.tick(time.Now())
+}
+
+// tick moves the countdown on.
+func (s *linkScreen) tick(now time.Time) {
+	if !s.look.terminal || s.ask.json || s.until.IsZero() {
+		return
+	}
+	left := max(0, int(s.until.Sub(now).Seconds()))
+	what := "a new one follows"
+	if s.ask.phone != "" {
+		what = "then it is void"
+	}
+	fmt.Fprintf(s.app.err, "\r\x1b[K%s", s.look.faint(fmt.Sprintf("%d s, %s", left, what)))
+	s.counted = true
+}
+
+// clear takes away what is drawn over.
+func (s *linkScreen) clear() {
+	if s.counted {
+		fmt.Fprint(s.app.err, "\r\x1b[K")
+		s.counted = false
+	}
+	if s.look.terminal && s.drawn > 0 {
+		fmt.Fprintf(s.app.err, "\x1b[%dA\x1b[J", s.drawn)
+	}
+	s.drawn = 0
+}
+
+// end leaves the cursor at the beginning of a line.
+func (s *linkScreen) end() {
+	if s.counted {
+		fmt.Fprintln(s.app.err)
+		s.counted = false
+	}
+}
+
+// drawQR draws a code in half blocks. On a terminal its colours are black on
+// white whatever the theme: inverted codes are not read by every phone.
+func drawQR(text string, look style) (drawing string, lines int) {
+	var out bytes.Buffer
+	qrterminal.GenerateWithConfig(text, qrterminal.Config{
+		Level: qr.L, Writer: &out, HalfBlocks: true, QuietZone: 2,
+		BlackChar: " ", WhiteChar: "█", BlackWhiteChar: "▄", WhiteBlackChar: "▀",
+	})
+	drawing = out.String()
+	lines = strings.Count(drawing, "\n")
+	if !look.terminal {
+		return drawing, lines
+	}
+	var coloured strings.Builder
+	for line := range strings.Lines(drawing) {
+		coloured.WriteString("\x1b[38;5;231;48;5;16m" + strings.TrimRight(line, "\n") + "\x1b[0m\n")
+	}
+	return coloured.String(), lines
+}
