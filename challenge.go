@@ -4,8 +4,9 @@ import (
 	"crypto/rand"
 	"net/url"
 	"strings"
-	"unicode"
-	"unicode/utf8"
+
+	"golang.org/x/text/cases"
+	"golang.org/x/text/language"
 )
 
 // ChallengeCharset is the default alphabet of challenge codes: no 0, 1, I or O,
@@ -59,38 +60,19 @@ func uniform(n int) int {
 }
 
 // ExtractChallengeCode returns the code, in capitals, of a text that is the
-// trigger phrase, white space and the code. Letter case and surrounding space
-// do not count. ok is false for the phrase alone, another text, or a phrase
-// and code without space between.
+// trigger phrase, white space and the code. Both are compared as they are when
+// a trigger fires (see [Normalize]), so that every text that fires the trigger
+// and goes on gives a code: letter case, the Turkish i, full-width letters,
+// invisible characters and the amount of space do not count. ok is false for
+// the phrase alone, another text, an empty trigger, or a phrase and code
+// without space between.
 func ExtractChallengeCode(text, trigger string) (code string, ok bool) {
-	text, trigger = strings.TrimSpace(text), strings.TrimSpace(trigger)
-	n := prefixFold(text, trigger)
-	if n < 0 {
+	phrase := Normalize(trigger)
+	rest, ok := strings.CutPrefix(Normalize(text), phrase+" ")
+	if !ok || phrase == "" {
 		return "", false
 	}
-	rest := text[n:]
-	if r, _ := utf8.DecodeRuneInString(rest); rest == "" || !unicode.IsSpace(r) {
-		return "", false
-	}
-	code = strings.ToUpper(strings.TrimSpace(rest))
-	return code, code != ""
-}
-
-// prefixFold returns how many bytes of s the prefix takes, whatever the case,
-// or -1.
-func prefixFold(s, prefix string) int {
-	n := 0
-	for range prefix {
-		if n >= len(s) {
-			return -1
-		}
-		_, size := utf8.DecodeRuneInString(s[n:])
-		n += size
-	}
-	if !strings.EqualFold(s[:n], prefix) {
-		return -1
-	}
-	return n
+	return cases.Upper(language.Und).String(rest), true
 }
 
 // LoginLink is the link that opens WhatsApp with the text filled in, addressed
