@@ -41,8 +41,8 @@ func (a *app) demoCommand() *cobra.Command {
 	return c
 }
 
-func (a *app) startDemo(ctx context.Context, listen string, progress func(demo.Part)) (*demo.Demo, error) {
-	c := demo.Config{Listen: listen, Log: a.logger(), Progress: progress}
+func (a *app) startDemo(ctx context.Context, c demo.Config) (*demo.Demo, error) {
+	c.Log = a.logger()
 	if a.config.Data != "" {
 		c.Dir = filepath.Join(a.config.Data, "demo")
 	}
@@ -59,9 +59,9 @@ func (a *app) startDemo(ctx context.Context, listen string, progress func(demo.P
 // runDemo serves the page until the program is told to stop.
 func (a *app) runDemo(ctx context.Context, listen string) error {
 	s := styleOf(a.err)
-	d, err := a.startDemo(ctx, listen, func(p demo.Part) {
+	d, err := a.startDemo(ctx, demo.Config{Listen: listen, Progress: func(p demo.Part) {
 		fmt.Fprintln(a.err, s.faint(fmt.Sprintf("%8s  %s", milliseconds(p.Took), p.Name)))
-	})
+	}})
 	if err != nil {
 		return err
 	}
@@ -105,10 +105,13 @@ func (a *app) checkDemo(ctx context.Context, listen string, asJSON bool) error {
 	}
 	var report checkReport
 	began := time.Now()
-	d, err := a.startDemo(ctx, listen, func(p demo.Part) {
-		ms := inMs(p.Took)
-		report.Parts = append(report.Parts, checkPart{p.Name, ms})
-		say(ms, strings.TrimSpace(p.Name+" "+p.Note))
+	d, err := a.startDemo(ctx, demo.Config{
+		Listen: listen, Cooldown: time.Millisecond, // a check may follow another
+		Progress: func(p demo.Part) {
+			ms := inMs(p.Took)
+			report.Parts = append(report.Parts, checkPart{p.Name, ms})
+			say(ms, strings.TrimSpace(p.Name+" "+p.Note))
+		},
 	})
 	var wrong usageError
 	if errors.As(err, &wrong) {

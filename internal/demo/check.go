@@ -18,14 +18,11 @@ import (
 // It tells entry of each step, and returns an error that names the step that
 // failed.
 func (d *Demo) Check(ctx context.Context, entry func(Entry)) error {
-	jar, err := cookiejar.New(nil)
+	b, err := openBrowser(d.URL())
 	if err != nil {
-		return fmt.Errorf("make browser: %w", err)
+		return err
 	}
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.Proxy = nil
-	defer transport.CloseIdleConnections()
-	b := &browser{origin: d.URL(), client: http.Client{Jar: jar, Transport: transport}}
+	defer b.client.CloseIdleConnections()
 
 	var shown loginState
 	if err := b.json(ctx, http.MethodPost, "/shop/login", "", &shown); err != nil {
@@ -81,6 +78,15 @@ type loginState struct{ State, Code, Text, Phone string }
 type browser struct {
 	origin string
 	client http.Client
+}
+
+func openBrowser(origin string) (*browser, error) {
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		return nil, fmt.Errorf("make browser: %w", err)
+	}
+	// Straight to loopback: no proxy of the environment, none shared.
+	return &browser{origin: origin, client: http.Client{Jar: jar, Transport: &http.Transport{}}}, nil
 }
 
 func (b *browser) json(ctx context.Context, method, path, body string, into any) error {

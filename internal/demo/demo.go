@@ -21,9 +21,6 @@ import (
 	"github.com/heypingr/pingr/whatsapptest"
 )
 
-// cooldown is shorter than the usual minute, so that one can try twice.
-const cooldown = 5 * time.Second
-
 // Config describes a Demo. The zero value works.
 type Config struct {
 	// Dir keeps the numbers linked and the chat from run to run. Empty: a
@@ -32,6 +29,9 @@ type Config struct {
 	// Listen is a loopback address. Empty: 127.0.0.1:8090, or any free port
 	// when that one is taken.
 	Listen string
+	// Cooldown is the least time between two replies. Zero: 5 s, shorter than the
+	// engine's minute, so that one can try twice.
+	Cooldown time.Duration
 	// Log hears of failures. Nil discards.
 	Log *slog.Logger
 	// Progress is told of each part that came up. Nil: nobody is.
@@ -75,6 +75,9 @@ type Demo struct {
 func Start(ctx context.Context, c Config) (*Demo, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Cooldown == 0 {
+		c.Cooldown = 5 * time.Second
 	}
 	d := &Demo{config: c, feed: newFeed()}
 	d.trace = newTracer(func(e Entry) { d.feed.publish("step", e) })
@@ -183,7 +186,7 @@ func (d *Demo) openSession(ctx context.Context, secret string) (string, error) {
 			URL: d.URL() + "/webhook", Secret: secret,
 			Transport: d.transport(),
 		}, d.trace},
-		Settings:  pingr.Settings{Cooldown: cooldown},
+		Settings:  pingr.Settings{Cooldown: d.config.Cooldown},
 		StopGrace: 2 * time.Second,
 		Log:       d.config.Log,
 	})
