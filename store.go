@@ -77,8 +77,8 @@ type Events interface {
 	// Attempted moves an event to attempt and next, or, when next is zero,
 	// removes it and its text for good.
 	Attempted(ctx context.Context, id string, attempt int, next time.Time) error
-	// LogDelivery adds a row to the delivery log. It may be lost in a crash of
-	// the machine.
+	// LogDelivery adds a row to the delivery log. It is the one write that a
+	// crash may take back.
 	LogDelivery(ctx context.Context, d Delivery) error
 	// Purge deletes finished firings and their keys from before keys, and
 	// deliveries from before deliveries, and limits that ended before now. It
