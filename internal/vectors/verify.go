@@ -2,7 +2,7 @@ package main
 
 import (
 	"encoding/base64"
-	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/heypingr/pingr"
@@ -22,7 +22,7 @@ const (
 )
 
 const (
-	secret = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
+	secret = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=" //nolint:gosec // of the vectors alone
 	good   = `{"event":"message.received","session_id":"sess_abc123",` +
 		`"from":{"phone":"919876543210","jid":"919876543210@s.whatsapp.net","is_group":false,"group_jid":null},` +
 		`"message":{"text":"login X4K9MQ","type":"text","id":"3EB0","timestamp":1714825319000},"timestamp":1714825320000,` +
@@ -245,7 +245,7 @@ func timestamps() []verifyCase {
 	return append(cases, wrong)
 }
 
-func at(off int64) string { return fmt.Sprint(now + off) }
+func at(off int64) string { return strconv.FormatInt(now+off, 10) }
 
 func headers() []verifyCase {
 	right := pingr.Sign([]byte(good), secret)
