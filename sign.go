@@ -1,6 +1,7 @@
 package pingr
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -8,10 +9,11 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 const (
@@ -51,14 +53,26 @@ func signStandard(id string, at time.Time, body []byte, secret string) (signatur
 	return "v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil)), true
 }
 
-// ErrWebhook is every error of [VerifyWebhook]; its text says what is wrong and
-// holds nothing of the body.
+// ErrWebhook is every error of [VerifyWebhook], by errors.Is; errors.As gives
+// the [WebhookError] that says why.
 var ErrWebhook = errors.New("webhook not accepted")
+
+// A WebhookError says why a webhook was not accepted. It holds nothing of the
+// body, so it may be logged.
+type WebhookError struct {
+	// Reason is for a person to read, such as "the body has no timestamp".
+	Reason string
+}
+
+func (e *WebhookError) Error() string { return ErrWebhook.Error() + ": " + e.Reason }
+
+// Unwrap is [ErrWebhook].
+func (e *WebhookError) Unwrap() error { return ErrWebhook }
 
 // VerifyOptions are the options of [VerifyWebhook].
 type VerifyOptions struct {
 	// OtherSecrets are accepted beside the secret: the old one, while it is
-	// being rotated.
+	// being rotated. Empty ones accept nothing.
 	OtherSecrets []string
 	// SkipTimestamp accepts a body of any age.
 	SkipTimestamp bool
@@ -70,63 +84,108 @@ type VerifyOptions struct {
 // came, and returns its event. The signature must be "sha256=" and 64
 // lowercase hex digits; it is compared in constant time, and nothing is parsed
 // before it holds. The body must be a JSON object whose timestamp is at most
-// five minutes from now, either way. Every error is [ErrWebhook]. It is safe
-// for concurrent use.
+// five minutes from now, either way. Every error is a [WebhookError]. Of
+// several options the last counts. It is safe for concurrent use.
 func VerifyWebhook(body []byte, signature, secret string, opts ...VerifyOptions) (*Event, error) {
 	var o VerifyOptions
 	if len(opts) > 0 {
 		o = opts[len(opts)-1]
 	}
-	if err := checkSignature(body, signature, secret, o.OtherSecrets); err != nil {
-		return nil, err
+	if reason := checkSignature(body, signature, secret, o.OtherSecrets); reason != "" {
+		return nil, &WebhookError{reason}
 	}
-	event := new(Event)
-	if trimmed := firstByte(body); trimmed != '{' {
-		return nil, fmt.Errorf("%w: the body is not a JSON object", ErrWebhook)
+	event, reason := parseEvent(body)
+	if reason == "" && !o.SkipTimestamp {
+		now := o.Now
+		if now.IsZero() {
+			now = time.Now()
+		}
+		reason = checkTimestamp(event.Timestamp, now)
 	}
-	if err := json.Unmarshal(body, event); err != nil {
-		return nil, fmt.Errorf("%w: the body is not an event", ErrWebhook)
-	}
-	if o.SkipTimestamp {
-		return event, nil
-	}
-	now := o.Now
-	if now.IsZero() {
-		now = time.Now()
-	}
-	if event.Timestamp == 0 {
-		return nil, fmt.Errorf("%w: the body has no timestamp", ErrWebhook)
-	}
-	if off := now.UnixMilli() - event.Timestamp; off > tolerance.Milliseconds() || off < -tolerance.Milliseconds() {
-		return nil, fmt.Errorf("%w: the timestamp is more than 5 minutes from now; is the clock right?", ErrWebhook)
+	if reason != "" {
+		return nil, &WebhookError{reason}
 	}
 	return event, nil
 }
 
-func checkSignature(body []byte, signature, secret string, others []string) error {
+func checkSignature(body []byte, signature, secret string, others []string) (reason string) {
+	const form = "the signature is not sha256= and 64 lowercase hex digits"
 	digits, ok := strings.CutPrefix(signature, signaturePrefix)
 	if !ok || len(digits) != 2*sha256.Size || strings.Trim(digits, "0123456789abcdef") != "" {
-		return fmt.Errorf("%w: the signature is not sha256= and 64 lowercase hex digits", ErrWebhook)
+		return form
+	}
+	var given [sha256.Size]byte
+	if _, err := hex.Decode(given[:], []byte(digits)); err != nil {
+		return form
 	}
 	if secret == "" {
-		return fmt.Errorf("%w: no secret is given", ErrWebhook)
+		return "no secret is given"
 	}
-	if hmac.Equal([]byte(Sign(body, secret)), []byte(signature)) {
-		return nil
+	if fits(body, secret, given[:]) {
+		return ""
 	}
 	for _, other := range others {
-		if other != "" && hmac.Equal([]byte(Sign(body, other)), []byte(signature)) {
-			return nil
+		if other != "" && fits(body, other, given[:]) {
+			return ""
 		}
 	}
-	return fmt.Errorf("%w: the signature does not fit the body and the secret", ErrWebhook)
+	return "the signature does not fit the body and the secret"
 }
 
-func firstByte(body []byte) byte {
-	for _, c := range body {
-		if c != ' ' && c != '\t' && c != '\n' && c != '\r' {
-			return c
-		}
+// fits compares in constant time.
+func fits(body []byte, secret string, given []byte) bool {
+	var sum [sha256.Size]byte
+	mac := hmac.New(sha256.New, []byte(secret))
+	mac.Write(body)
+	return hmac.Equal(mac.Sum(sum[:0]), given)
+}
+
+// parseEvent reads a body as the helpers of all languages do: UTF-8 only
+// (RFC 8259, section 8.1), and a timestamp may be any whole number of 64 bits,
+// 1.0 and 1e0 included, which JavaScript cannot tell from 1.
+func parseEvent(body []byte) (event *Event, reason string) {
+	if trimmed := bytes.TrimLeft(body, " \t\r\n"); len(trimmed) == 0 || trimmed[0] != '{' {
+		return nil, "the body is not a JSON object"
 	}
-	return 0
+	event = new(Event)
+	err := json.Unmarshal(body, event)
+	var field *json.UnmarshalTypeError
+	switch {
+	case err == nil && utf8.Valid(body):
+		return event, ""
+	case errors.As(err, &field) && field.Field == "timestamp":
+		return parseFloatStamp(body)
+	}
+	return nil, "the body is not an event"
+}
+
+// parseFloatStamp reads an event whose timestamp does not look like an integer.
+func parseFloatStamp(body []byte) (event *Event, reason string) {
+	var parsed struct {
+		Event
+		Stamp json.RawMessage `json:"timestamp"` // in place of Event's
+	}
+	if json.Unmarshal(body, &parsed) != nil || !utf8.Valid(body) {
+		return nil, "the body is not an event"
+	}
+	var ms float64
+	if json.Unmarshal(parsed.Stamp, &ms) != nil || ms != math.Trunc(ms) || math.Abs(ms) >= 1<<63 {
+		return nil, "the timestamp is not an integer"
+	}
+	parsed.Timestamp = int64(ms)
+	return &parsed.Event, ""
+}
+
+func checkTimestamp(timestamp int64, now time.Time) (reason string) {
+	if timestamp == 0 {
+		return "the body has no timestamp"
+	}
+	early, late := now.Add(-tolerance).UnixMilli(), now.Add(tolerance).UnixMilli()
+	switch {
+	case timestamp < early:
+		return "the timestamp is more than 5 minutes old; is this an old request, or the clock wrong?"
+	case timestamp > late:
+		return "the timestamp is more than 5 minutes ahead; is the clock wrong?"
+	}
+	return ""
 }

@@ -60,14 +60,17 @@ func TestVerifyWebhook(t *testing.T) {
 		{name: "as it should be", body: good},
 		{name: "five minutes old", body: at(-5 * time.Minute)},
 		{name: "five minutes early", body: at(5 * time.Minute)},
-		{name: "a millisecond older", body: at(-5*time.Minute - time.Millisecond), fault: "5 minutes"},
-		{name: "a millisecond earlier", body: at(5*time.Minute + time.Millisecond), fault: "5 minutes"},
+		{name: "a millisecond older", body: at(-5*time.Minute - time.Millisecond), fault: "5 minutes old"},
+		{name: "a millisecond earlier", body: at(5*time.Minute + time.Millisecond), fault: "5 minutes ahead"},
+		{name: "at the beginning of time", body: `{"timestamp":-9223372036854775808}`, fault: "5 minutes old"},
+		{name: "at its end", body: `{"timestamp":9223372036854775807}`, fault: "5 minutes ahead"},
 		{name: "any age where that is wanted", body: at(-time.Hour), o: VerifyOptions{SkipTimestamp: true}},
 		{name: "no timestamp", body: `{}`, fault: "no timestamp"},
 		{name: "a timestamp of null", body: `{"timestamp":null}`, fault: "no timestamp"},
-		{name: "a timestamp that is a string", body: `{"timestamp":"1714825320000"}`, fault: "not an event"},
-		{name: "a timestamp with a fraction", body: `{"timestamp":1714825320000.5}`, fault: "not an event"},
-		{name: "a timestamp beyond all bounds", body: `{"timestamp":1e300}`, fault: "not an event"},
+		{name: "a timestamp that is a string", body: `{"timestamp":"1714825320000"}`, fault: "the timestamp is not an integer"},
+		{name: "a timestamp with a fraction", body: `{"timestamp":1714825320000.5}`, fault: "the timestamp is not an integer"},
+		{name: "a timestamp beyond all bounds", body: `{"timestamp":1e300}`, fault: "the timestamp is not an integer"},
+		{name: "another field of the wrong type", body: `{"timestamp":1714825320000,"from":"Eve"}`, fault: "not an event"},
 		{name: "a list", body: `[1]`, fault: "not a JSON object"},
 		{name: "null", body: `null`, fault: "not a JSON object"},
 		{name: "nothing", body: ``, fault: "not a JSON object"},
@@ -107,7 +110,9 @@ func TestVerifyWebhook(t *testing.T) {
 				return
 			}
 			require.ErrorIs(t, err, ErrWebhook)
-			assert.ErrorContains(t, err, tt.fault)
+			var refused *WebhookError
+			require.ErrorAs(t, err, &refused)
+			assert.Contains(t, refused.Reason, tt.fault)
 			assert.Nil(t, event)
 			assert.NotContains(t, err.Error(), "919876543210")
 		})
@@ -134,4 +139,39 @@ func TestStandardWebhooksSignature(t *testing.T) {
 	assert.False(t, ok, "a secret of another form has no such signature")
 	_, ok = signStandard("id", time.Now(), nil, "whsec_***")
 	assert.False(t, ok)
+}
+
+// Compare: go test -bench Verify -run '^$' .
+func BenchmarkVerify(b *testing.B) {
+	body, err := json.Marshal(Event{
+		Type: EventMessageReceived, Session: "sess_abc123", ID: "evt_1", Timestamp: time.Now().UnixMilli(),
+		From:    &From{Phone: "919876543210", JID: "919876543210@s.whatsapp.net"},
+		Message: &EventMessage{Text: "hey login", Type: "text", ID: "3EB0"},
+	})
+	require.NoError(b, err)
+	signature := Sign(body, testSecret)
+	b.Run("VerifyWebhook", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			_, _ = VerifyWebhook(body, signature, testSecret)
+		}
+	})
+	b.Run("only HMAC and JSON", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			_ = Sign(body, testSecret) == signature
+			_ = json.Unmarshal(body, new(Event))
+		}
+	})
+}
+
+// What VerifyWebhook checks beyond HMAC and JSON costs no allocation.
+func TestVerifyAllocatesNothingOfItsOwn(t *testing.T) {
+	body := []byte(`{"event":"message.received","timestamp":1714825320000}`)
+	signature, o := Sign(body, testSecret), VerifyOptions{Now: time.UnixMilli(1714825320000)}
+	bare := testing.AllocsPerRun(100, func() {
+		_ = Sign(body, testSecret)
+		_ = json.Unmarshal(body, new(Event))
+	})
+	assert.LessOrEqual(t, testing.AllocsPerRun(100, func() { _, _ = VerifyWebhook(body, signature, testSecret, o) }), bare)
 }
