@@ -1,6 +1,7 @@
 package pingr
 
 import (
+	"bytes"
 	"encoding/json"
 	"mime"
 	"strings"
@@ -16,8 +17,9 @@ const MaxReply = 4096
 // what a reader sees as one (a grapheme cluster), unless that alone is longer.
 // Invalid UTF-8 becomes U+FFFD.
 func Cut(text string, limit int) string {
-	if most := (limit + 1) * utf8.UTFMax; len(text) > most {
-		text = text[:most] // what is behind changes nothing
+	limit = max(limit, 0)
+	if len(text)/utf8.UTFMax > limit {
+		text = text[:(limit+1)*utf8.UTFMax] // what is behind changes nothing
 	}
 	text = strings.ToValidUTF8(text, "\uFFFD")
 	if len(text) <= limit || utf8.RuneCountInString(text) <= limit {
@@ -44,7 +46,9 @@ func StaticReply(reply, phone string) string { return strings.ReplaceAll(reply, 
 
 // dynamicReply is the text in a webhook's answer: the non-empty string "reply"
 // of a JSON object, in an answer of status 2xx with content type
-// application/json. Anything else, white space alone included, is none.
+// application/json. Anything else is none: white space alone, a NUL that no
+// phone shows and no PostgreSQL keeps, or two replies, of which no two parsers
+// agree on the one that counts.
 func dynamicReply(status int, contentType string, body []byte) string {
 	if status < 200 || status > 299 {
 		return ""
@@ -52,13 +56,36 @@ func dynamicReply(status int, contentType string, body []byte) string {
 	if kind, _, err := mime.ParseMediaType(contentType); err != nil || kind != "application/json" {
 		return ""
 	}
-	var answer map[string]json.RawMessage // a struct would take "Reply" too
-	if err := json.Unmarshal(body, &answer); err != nil {
+	var text string
+	if err := json.Unmarshal(onlyField(body, "reply"), &text); err != nil {
 		return ""
 	}
-	var text string
-	if err := json.Unmarshal(answer["reply"], &text); err != nil || strings.TrimSpace(text) == "" {
+	if strings.TrimSpace(text) == "" || strings.ContainsRune(text, 0) {
 		return ""
 	}
 	return Cut(text, MaxReply)
+}
+
+// onlyField is the value of a JSON object's field, spelled exactly so; nil when
+// body is no object or has the field not once. (Unmarshal would take "Reply"
+// too, and the last of two.)
+func onlyField(body []byte, name string) (value json.RawMessage) {
+	if !json.Valid(body) {
+		return nil
+	}
+	d := json.NewDecoder(bytes.NewReader(body))
+	if start, _ := d.Token(); start != json.Delim('{') {
+		return nil
+	}
+	for d.More() {
+		key, _ := d.Token()
+		var v json.RawMessage
+		if err := d.Decode(&v); err != nil || key == name && value != nil {
+			return nil
+		}
+		if key == name {
+			value = v
+		}
+	}
+	return value
 }

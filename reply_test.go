@@ -1,6 +1,7 @@
 package pingr
 
 import (
+	"math"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -25,6 +26,9 @@ func TestCut(t *testing.T) {
 		{"one cluster longer than the maximum is cut at a code point", family, 3, string([]rune(family)[:3])},
 		{"invalid UTF-8 is mended", "a\xffb", 5, "a\uFFFDb"},
 		{"nothing", "", 5, ""},
+		{"nothing is wanted", "abc", 0, ""},
+		{"less than nothing is wanted", "abc", -1, ""},
+		{"no limit", "abc", math.MaxInt, "abc"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) { assert.Equal(t, tt.want, Cut(tt.text, tt.limit)) })
@@ -69,6 +73,14 @@ func TestDynamicReply(t *testing.T) {
 		{"white space", 200, asJSON, `{"reply":" \n"}`, ""},
 		{"missing", 200, asJSON, `{}`, ""},
 		{"another case", 200, asJSON, `{"Reply":"hi"}`, ""},
+		{"two replies", 200, asJSON, `{"reply":"hi","reply":"ho"}`, ""},
+		{"a reply and one of another case", 200, asJSON, `{"Reply":"ho","reply":"hi"}`, "hi"},
+		{"a reply within another field", 200, asJSON, `{"a":{"reply":"ho"},"reply":"hi"}`, "hi"},
+		{"a name with an escape", 200, asJSON, `{"\u0072eply":"hi"}`, "hi"},
+		{"NUL, escaped", 200, asJSON, `{"reply":"a\u0000"}`, ""},
+		{"NUL, bare", 200, asJSON, "{\"reply\":\"a\x00\"}", ""},
+		{"invalid UTF-8", 200, asJSON, "{\"reply\":\"a\xff\"}", "a\uFFFD"},
+		{"nested 10,001 deep", 200, asJSON, strings.Repeat(`{"reply":`, 10_001) + "1" + strings.Repeat("}", 10_001), ""},
 		{"a list", 200, asJSON, `[{"reply":"hi"}]`, ""},
 		{"a string", 200, asJSON, `"hi"`, ""},
 		{"broken off", 200, asJSON, `{"reply":"hi`, ""},

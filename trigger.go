@@ -107,8 +107,8 @@ func dropMarks(r rune) rune {
 // every beginning that a space follows, the longest first, none longer than
 // [MaxPhrase].
 func Phrases(text string) []string {
-	if len(text) > maxMatched {
-		// A character cut in two at the end is beyond any phrase.
+	whole := len(text) <= maxMatched
+	if !whole {
 		text = text[:maxMatched]
 	}
 	text = Normalize(text)
@@ -123,7 +123,7 @@ func Phrases(text string) []string {
 		}
 		n++
 	}
-	if n <= MaxPhrase && text != "" {
+	if whole && n <= MaxPhrase && text != "" { // what a word was cut off from may be another word
 		ends = append(ends, len(text))
 	}
 	phrases := make([]string, 0, len(ends))

@@ -83,6 +83,7 @@ func TestPhrases(t *testing.T) {
 	assert.Equal(t, []string{"login x4 now", "login x4", "login"}, Phrases(" Login  X4 now "))
 	assert.Empty(t, Phrases(""))
 	assert.Empty(t, Phrases(strings.Repeat("a", 10<<20)), "no phrase is that long")
+	assert.Empty(t, Phrases(strings.Repeat("\u200b", maxMatched/3)+"loginx"), "cut off within a word, it is not the word")
 	many := Phrases(strings.Repeat("a ", 5<<20))
 	assert.Len(t, many, MaxPhrase/2)
 	assert.LessOrEqual(t, utf8.RuneCountInString(many[0]), MaxPhrase)
