@@ -27,7 +27,9 @@ const (
 type HTTPDispatcher struct {
 	// URL is the endpoint, without user information.
 	URL string
-	// Secret signs the requests; see [NewSecret].
+	// Secret signs the requests; see [NewSecret]. Empty sends them without a
+	// signature. A secret without "whsec_" gives x-pingr-signature alone, for
+	// the key of a Standard Webhooks signature is what follows that.
 	Secret string
 	// Guard says which addresses the endpoint may have. Nil trusts the URL, as
 	// befits a program's own configuration; a service whose customers choose
@@ -35,14 +37,16 @@ type HTTPDispatcher struct {
 	Guard *Guard
 	// Timeout is for one attempt. Default 8 s.
 	Timeout time.Duration
-	// Transport carries the requests. Many dispatchers should share one; see
-	// [NewTransport]. Nil makes one from Guard, for this dispatcher alone.
+	// Transport carries the requests and keeps connections for the next. The
+	// dispatchers of a process should share one, made by [NewTransport] with
+	// their Guard; then a dispatcher costs nothing to make. Nil makes one from
+	// Guard, for this dispatcher alone.
 	Transport *http.Transport
 	// Now stamps and signs; nil is time.Now.
 	Now func() time.Time
 
-	once   sync.Once
-	client *http.Client
+	once sync.Once
+	own  *http.Transport // in place of a nil Transport
 }
 
 // NewTransport makes the connections that webhooks are told over: guard checks
@@ -68,7 +72,6 @@ func (d *HTTPDispatcher) Dispatch(ctx context.Context, e Event) (Reply, error) {
 	if err := d.Guard.CheckURL(d.URL); err != nil {
 		return reply, err
 	}
-	d.once.Do(d.init)
 	timeout := d.Timeout
 	setDefault(&timeout, 8*time.Second)
 	ctx, cancel := context.WithTimeout(ctx, timeout)
@@ -80,22 +83,28 @@ func (d *HTTPDispatcher) Dispatch(ctx context.Context, e Event) (Reply, error) {
 	if err != nil {
 		return reply, err
 	}
-	resp, err := d.client.Do(req)
+	// Not by http.Client: it would parse the Location of a redirect, which is
+	// not followed.
+	resp, err := d.transport().RoundTrip(req)
 	if err != nil {
-		return reply, withoutURL(err, timeout)
+		return reply, plainly(err, timeout)
 	}
 	defer resp.Body.Close()
 	reply.Status = resp.StatusCode
-	// One byte more than fits tells that there is more; the rest is not read,
-	// and the connection not used again.
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	switch {
 	case resp.StatusCode == http.StatusGone:
 		return reply, fmt.Errorf("status %d: %w", resp.StatusCode, ErrGone)
 	case resp.StatusCode < 200 || resp.StatusCode > 299:
+		// The body is not read: after 101 it is the bare connection, which
+		// knows no context.
 		return reply, fmt.Errorf("status %d", resp.StatusCode)
+	}
+	// One byte more than fits tells that there is more; the rest is not read,
+	// and the connection not used again.
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	switch {
 	case err != nil:
-		return reply, fmt.Errorf("answer not read: %w", withoutURL(err, timeout))
+		return reply, fmt.Errorf("answer not read: %w", plainly(err, timeout))
 	case len(body) > maxAnswer || resp.Header.Get("Content-Encoding") != "":
 		return reply, nil // it was taken, but what it answers is no reply
 	}
@@ -103,15 +112,12 @@ func (d *HTTPDispatcher) Dispatch(ctx context.Context, e Event) (Reply, error) {
 	return reply, nil
 }
 
-func (d *HTTPDispatcher) init() {
-	transport := d.Transport
-	if transport == nil {
-		transport = NewTransport(d.Guard)
+func (d *HTTPDispatcher) transport() *http.Transport {
+	if d.Transport != nil {
+		return d.Transport
 	}
-	d.client = &http.Client{
-		Transport:     transport,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
+	d.once.Do(func() { d.own = NewTransport(d.Guard) })
+	return d.own
 }
 
 // request stamps the event anew, and signs it.
@@ -131,7 +137,9 @@ func (d *HTTPDispatcher) request(ctx context.Context, e Event) (*http.Request, e
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("User-Agent", "Pingr/"+Version)
-	req.Header.Set("X-Pingr-Signature", Sign(body, d.Secret))
+	if d.Secret != "" {
+		req.Header.Set("X-Pingr-Signature", Sign(body, d.Secret))
+	}
 	req.Header.Set("X-Pingr-Event", string(e.Type))
 	req.Header.Set("X-Pingr-Attempt", strconv.Itoa(max(e.Attempt, 1)))
 	req.Header.Set("Webhook-Id", e.ID)
@@ -139,11 +147,16 @@ func (d *HTTPDispatcher) request(ctx context.Context, e Event) (*http.Request, e
 	if signature, ok := signStandard(e.ID, now, body, d.Secret); ok {
 		req.Header.Set("Webhook-Signature", signature)
 	}
+	// An endpoint may close a kept connection just as it is used again; then
+	// net/http repeats the request on a new one, if it may. The webhook-id
+	// tells a repeat. An empty key says so to net/http and is not sent.
+	req.Header["Idempotency-Key"] = nil
 	return req, nil
 }
 
-// withoutURL drops the URL from an error of net/http: its query may be secret.
-func withoutURL(err error, timeout time.Duration) error {
+// plainly says what a late attempt is, and drops the URL, whose query may be
+// secret, from an error of net/http.
+func plainly(err error, timeout time.Duration) error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("no whole answer within %s: %w", timeout, context.DeadlineExceeded)
 	}

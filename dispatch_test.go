@@ -1,6 +1,7 @@
 package pingr
 
 import (
+	"bufio"
 	"bytes"
 	"compress/gzip"
 	"context"
@@ -12,6 +13,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -152,24 +154,147 @@ func TestEndpoints(t *testing.T) {
 	assert.False(t, redirected.Load())
 }
 
+// serveRaw answers on bare connections; n counts them from 0.
+func serveRaw(t *testing.T, serve func(n int, c net.Conn, in *bufio.Reader)) (url string) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	var served sync.WaitGroup
+	served.Go(func() {
+		for n := 0; ; n++ {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			served.Go(func() {
+				defer c.Close()
+				serve(n, c, bufio.NewReader(c))
+			})
+		}
+	})
+	t.Cleanup(func() { _ = l.Close(); served.Wait() })
+	return "http://" + l.Addr().String()
+}
+
+// readRequest reads one request with its body; nil at the connection's end.
+func readRequest(in *bufio.Reader) *http.Request {
+	r, err := http.ReadRequest(in)
+	if err != nil {
+		return nil
+	}
+	_, _ = io.Copy(io.Discard, r.Body)
+	return r
+}
+
+// After 101 the body is the bare connection, which no context would end.
+func TestEndpointThatSwitchesProtocols(t *testing.T) {
+	closed := make(chan struct{})
+	url := serveRaw(t, func(_ int, c net.Conn, in *bufio.Reader) {
+		readRequest(in)
+		_, _ = io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n")
+		_, _ = io.Copy(io.Discard, in) // until the dispatcher hangs up
+		close(closed)
+	})
+	reply, err := (&HTTPDispatcher{URL: url, Timeout: 10 * time.Second}).Dispatch(t.Context(), sample)
+	assert.EqualError(t, err, "status 101")
+	assert.Equal(t, 101, reply.Status)
+	<-closed
+}
+
+func TestRedirectThatIsNoURL(t *testing.T) {
+	url := serveRaw(t, func(_ int, c net.Conn, in *bufio.Reader) {
+		readRequest(in)
+		_, _ = io.WriteString(c, "HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: http://%zz/?hush\r\n\r\n")
+	})
+	reply, err := (&HTTPDispatcher{URL: url}).Dispatch(t.Context(), sample)
+	assert.EqualError(t, err, "status 302")
+	assert.Equal(t, 302, reply.Status)
+}
+
+// An endpoint that closes an idle connection while it is used again costs no
+// failed attempt: the request goes out again, under the same webhook-id.
+func TestConnectionsAreKeptAndReplaced(t *testing.T) {
+	var mu sync.Mutex
+	var ids []string
+	connections := 0
+	url := serveRaw(t, func(n int, c net.Conn, in *bufio.Reader) {
+		for i := 0; ; i++ {
+			r := readRequest(in)
+			if r == nil {
+				return
+			}
+			mu.Lock()
+			connections = n + 1
+			ids = append(ids, r.Header.Get("Webhook-Id"))
+			mu.Unlock()
+			if n == 0 && i == 2 {
+				return
+			}
+			assert.NotContains(t, r.Header, "Idempotency-Key")
+			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 14\r\n\r\n{\"reply\":\"hi\"}")
+		}
+	})
+	transport := NewTransport(nil)
+	defer transport.CloseIdleConnections()
+	for i := range 4 {
+		e := sample
+		e.ID = fmt.Sprint("evt_", i)
+		// A dispatcher for each call: what they share is the transport.
+		reply, err := (&HTTPDispatcher{URL: url, Transport: transport}).Dispatch(t.Context(), e)
+		require.NoError(t, err)
+		assert.Equal(t, "hi", reply.Text)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	assert.Equal(t, []string{"evt_0", "evt_1", "evt_2", "evt_2", "evt_3"}, ids)
+	assert.Equal(t, 2, connections)
+}
+
+func TestSlowEndpointHoldsNobodyUp(t *testing.T) {
+	const slow = 200
+	var hanging atomic.Int32
+	hang := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		hanging.Add(1)
+		<-r.Context().Done()
+	}))
+	defer hang.Close()
+	quick := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }))
+	defer quick.Close()
+	transport := NewTransport(nil)
+	defer transport.CloseIdleConnections()
+	ctx, cancel := context.WithCancel(t.Context())
+	var calls sync.WaitGroup
+	for range slow {
+		calls.Go(func() {
+			_, err := (&HTTPDispatcher{URL: hang.URL, Transport: transport, Timeout: time.Minute}).Dispatch(ctx, sample)
+			assert.ErrorIs(t, err, context.Canceled)
+		})
+	}
+	require.Eventually(t, func() bool { return hanging.Load() == slow }, 10*time.Second, time.Millisecond)
+	reply, err := (&HTTPDispatcher{URL: quick.URL, Transport: transport, Timeout: 5 * time.Second}).Dispatch(t.Context(), sample)
+	assert.NoError(t, err)
+	assert.Equal(t, 204, reply.Status)
+	assert.EqualValues(t, slow, hanging.Load())
+	cancel()
+	calls.Wait()
+}
+
+func TestSecretsOfOtherForms(t *testing.T) {
+	for secret, want := range map[string][2]bool{testSecret: {true, true}, "plain": {true, false}, "whsec_***": {true, false}, "": {false, false}} {
+		r, err := (&HTTPDispatcher{URL: "https://example.com", Secret: secret}).request(t.Context(), sample)
+		require.NoError(t, err)
+		assert.Equal(t, want, [2]bool{r.Header.Get("X-Pingr-Signature") != "", r.Header.Get("Webhook-Signature") != ""}, secret)
+	}
+}
+
 func TestEndpointThatSpeaksNoHTTP(t *testing.T) {
 	for name, say := range map[string]string{"garbage": "\x00\x01garbage\r\n\r\n", "nothing": "", "a broken chunk": "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"} {
 		t.Run(name, func(t *testing.T) {
-			l, err := net.Listen("tcp", "127.0.0.1:0")
-			require.NoError(t, err)
-			defer l.Close()
-			go func() {
-				for {
-					c, err := l.Accept()
-					if err != nil {
-						return
-					}
-					_, _ = c.Read(make([]byte, 4096))
-					_, _ = io.WriteString(c, say)
-					_ = c.Close()
-				}
-			}()
-			_, err = (&HTTPDispatcher{URL: "http://" + l.Addr().String(), Timeout: time.Second}).Dispatch(t.Context(), sample)
+			url := serveRaw(t, func(_ int, c net.Conn, in *bufio.Reader) {
+				readRequest(in)
+				_, _ = io.WriteString(c, say)
+			})
+			_, err := (&HTTPDispatcher{URL: url, Timeout: time.Second}).Dispatch(t.Context(), sample)
 			assert.Error(t, err)
 		})
 	}

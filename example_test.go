@@ -2,9 +2,11 @@ package pingr_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -28,6 +30,31 @@ func ExampleVerifyWebhook() {
 	// Output:
 	// message.received 919876543210
 	// webhook not accepted: the signature does not fit the body and the secret
+}
+
+func ExampleWebhookError() {
+	_, err := pingr.VerifyWebhook([]byte(`{}`), "sha256=ABC", "whsec_x")
+	var refused *pingr.WebhookError
+	if errors.As(err, &refused) {
+		fmt.Println(refused.Reason)
+	}
+	// Output: the signature is not sha256= and 64 lowercase hex digits
+}
+
+func ExampleNewTransport() {
+	backend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
+	defer backend.Close()
+
+	guard := &pingr.Guard{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}
+	shared := pingr.NewTransport(guard) // once a process
+	for _, account := range []string{"a", "b"} {
+		d := &pingr.HTTPDispatcher{URL: backend.URL + "/" + account, Guard: guard, Transport: shared}
+		reply, err := d.Dispatch(context.Background(), pingr.Event{Type: pingr.EventSessionConnected})
+		fmt.Println(account, reply.Status, err)
+	}
+	// Output:
+	// a 204 <nil>
+	// b 204 <nil>
 }
 
 func ExampleSign() {

@@ -103,13 +103,11 @@ func (g *Guard) check(ip netip.Addr) error {
 	return nil
 }
 
-// isOwn says whether the address is one of this host's.
+// isOwn says whether the address is, or for want of knowledge might be, one of
+// this host's.
 func isOwn(ip netip.Addr) bool {
 	addrs, err := net.InterfaceAddrs()
-	if err != nil {
-		return false
-	}
-	return slices.ContainsFunc(addrs, func(a net.Addr) bool {
+	return err != nil || slices.ContainsFunc(addrs, func(a net.Addr) bool {
 		own, err := netip.ParsePrefix(a.String())
 		return err == nil && own.Addr().Unmap().WithZone("") == ip
 	})
