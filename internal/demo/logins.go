@@ -19,7 +19,7 @@ const (
 	maxWrong  = 5
 	wrongLife = time.Hour
 	// maxPending bounds what strangers can make us remember.
-	maxPending = 10000
+	maxPending = 1000
 )
 
 // logins is the backend's state: who waits, which links are out, who is signed
