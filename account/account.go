@@ -1,0 +1,139 @@
+// Package account holds what a hosted Pingr knows of its customers beside the
+// engine's own rows: accounts, API keys, plans, and what a repeated request is
+// answered. It is types and pure functions; the stores keep them, the server
+// uses them.
+package account
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/heypingr/pingr"
+)
+
+var (
+	// ErrNotFound: there is no such row, or it is another account's.
+	ErrNotFound = errors.New("not found")
+	// ErrLimit: the account's plan holds no more of that.
+	ErrLimit = errors.New("plan limit reached")
+)
+
+// An Account owns sessions, triggers, keys, one webhook endpoint, settings and
+// a plan.
+type Account struct {
+	ID string // "acc_…"
+	// Email names the account when somebody logs in; see [CleanEmail]. Unique.
+	Email string
+	// PasswordHash is an argon2id string; empty lets nobody log in.
+	PasswordHash string
+	// Plan is the name of a [Plan] of the deployment.
+	Plan     string
+	Settings Settings
+	Webhook  Webhook
+	// CreatedAt is in whole milliseconds.
+	CreatedAt time.Time
+}
+
+// A Webhook is an account's endpoint.
+type Webhook struct {
+	// URL is empty when there is none.
+	URL string `json:"url"`
+	// Events are those that are told; empty means all.
+	Events []pingr.EventType `json:"events,omitempty"`
+	// Secret signs; OldSecret is the one before it, which verifiers may still
+	// know until OldUntil (Unix milliseconds).
+	Secret    string `json:"secret"`
+	OldSecret string `json:"old_secret,omitempty"`
+	OldUntil  int64  `json:"old_until,omitempty"`
+}
+
+// Wants says whether the endpoint is to be told of an event.
+func (w Webhook) Wants(e pingr.EventType) bool {
+	return w.URL != "" && (len(w.Events) == 0 || slices.Contains(w.Events, e))
+}
+
+// Settings are an account's choices, as the API shows them (SPEC section 4).
+type Settings struct {
+	CooldownSeconds      int              `json:"cooldown_seconds"`
+	NoPhoneReply         *string          `json:"no_phone_reply"`
+	GroupReply           pingr.GroupReply `json:"group_reply"`
+	MaxMessageAgeSeconds int              `json:"max_message_age_seconds"`
+	// Overage is "block" or "allow": what becomes of messages beyond the plan's.
+	Overage string `json:"overage"`
+	// TimeZone is a name of the IANA database; midnight there begins a day.
+	TimeZone string `json:"time_zone"`
+}
+
+// The values of Settings.Overage.
+const (
+	OverageBlock = "block"
+	OverageAllow = "allow"
+)
+
+// DefaultSettings are those of a new account.
+func DefaultSettings() Settings {
+	return Settings{
+		CooldownSeconds: 60, GroupReply: pingr.GroupPrivate, MaxMessageAgeSeconds: 300,
+		Overage: OverageBlock, TimeZone: "UTC",
+	}
+}
+
+// Engine is what the engine is to know of the settings under a plan.
+func (s Settings) Engine(p Plan) pingr.Settings {
+	out := pingr.Settings{
+		Cooldown:      time.Duration(s.CooldownSeconds) * time.Second,
+		GroupReply:    s.GroupReply,
+		MaxMessageAge: time.Duration(s.MaxMessageAgeSeconds) * time.Second,
+		MonthlyQuota:  p.Messages,
+	}
+	if s.CooldownSeconds == 0 {
+		out.Cooldown = -1 // to the engine, zero is its default
+	}
+	if s.NoPhoneReply != nil {
+		out.NoPhoneReply = *s.NoPhoneReply
+	}
+	if s.Overage == OverageAllow {
+		out.MonthlyQuota = 0
+	}
+	return out
+}
+
+// Midnight is when the day of at ends in the account's time zone.
+func (s Settings) Midnight(at time.Time) time.Time {
+	zone, err := time.LoadLocation(s.TimeZone)
+	if err != nil {
+		zone = time.UTC // the system's database lost it
+	}
+	year, month, day := at.In(zone).Date()
+	return time.Date(year, month, day+1, 0, 0, 0, 0, zone)
+}
+
+// CleanEmail is the form in which addresses are stored and compared.
+func CleanEmail(email string) string { return strings.ToLower(strings.TrimSpace(email)) }
+
+// A Plan says what an account may use. Zero is without limit.
+type Plan struct {
+	Name     string `json:"name"`
+	Triggers int    `json:"triggers"`
+	Sessions int    `json:"sessions"`
+	// Messages are those of a calendar month (UTC).
+	Messages int64 `json:"messages"`
+	// OverageMicros is the price of a message beyond them, in millionths of a
+	// dollar.
+	OverageMicros int64 `json:"overage_micros"`
+}
+
+// Unlimited is the name of the plan without limits.
+const Unlimited = "unlimited"
+
+// DefaultPlans are the documented plans, and [Unlimited].
+func DefaultPlans() []Plan {
+	return []Plan{
+		{Name: "starter", Triggers: 1, Sessions: 1, Messages: 10_000, OverageMicros: 2000},
+		{Name: "growth", Triggers: 2, Sessions: 3, Messages: 70_000, OverageMicros: 1500},
+		{Name: "scale", Triggers: 10, Sessions: 10, Messages: 500_000, OverageMicros: 800},
+		{Name: Unlimited},
+	}
+}

@@ -1,0 +1,80 @@
+package account
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// A Mode is what a key acts on (SPEC section 2).
+type Mode string
+
+const (
+	// Live sends and counts.
+	Live Mode = "live"
+	// Test acts on data of its own, and nothing leaves the process.
+	Test Mode = "test"
+)
+
+// A Key is an API key as it is stored: the key itself is not.
+type Key struct {
+	ID      string // "key_…"
+	Account string
+	Name    string // for people
+	Mode    Mode
+	// Hash is the SHA-256 of the whole key.
+	Hash [sha256.Size]byte
+	// Last are the key's last four characters, for display.
+	Last string
+	// CreatedAt, LastUsed and RevokedAt are in whole milliseconds; zero means
+	// never.
+	CreatedAt, LastUsed, RevokedAt time.Time
+}
+
+const (
+	keyLength   = 30
+	keyAlphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+)
+
+// Prefix is what the mode's keys begin with.
+func (m Mode) Prefix() string { return "pk_" + string(m) + "_" }
+
+// NewKey makes a key of an account: secret is shown once and not kept.
+func NewKey(account, name string, mode Mode, now time.Time) (secret string, k Key) {
+	secret = mode.Prefix() + randomText(keyLength)
+	return secret, Key{
+		ID: NewID("key_"), Account: account, Name: name, Mode: mode, Hash: HashKey(secret),
+		Last: secret[len(secret)-4:], CreatedAt: now.Truncate(time.Millisecond).UTC(),
+	}
+}
+
+// HashKey is what a key is found by.
+func HashKey(secret string) [sha256.Size]byte { return sha256.Sum256([]byte(secret)) }
+
+// Display is the key with its middle left out.
+func (k Key) Display() string { return k.Mode.Prefix() + "…" + k.Last }
+
+// randomText draws uniformly: bytes that would favour some characters are
+// drawn again.
+func randomText(n int) string {
+	const fair = 256 - 256%len(keyAlphabet)
+	var text strings.Builder
+	var b [64]byte
+	for text.Len() < n {
+		_, _ = rand.Read(b[:]) // never fails (crypto/rand)
+		for _, v := range b {
+			if int(v) < fair && text.Len() < n {
+				text.WriteByte(keyAlphabet[int(v)%len(keyAlphabet)])
+			}
+		}
+	}
+	return text.String()
+}
+
+// NewID is a prefix and 32 hex digits that sort by time (UUID version 7).
+func NewID(prefix string) string {
+	return prefix + strings.ReplaceAll(uuid.Must(uuid.NewV7()).String(), "-", "")
+}
