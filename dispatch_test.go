@@ -113,6 +113,10 @@ func TestEndpoints(t *testing.T) {
 			asJSON(w)
 			_, _ = fmt.Fprintf(w, `{"reply":"hi","pad":"%s"}`, strings.Repeat("a", 64<<10-22))
 		}, "", 200, ""},
+		{"a reply and spaces beyond 64 KiB", func(w http.ResponseWriter, _ *http.Request) {
+			asJSON(w)
+			_, _ = io.WriteString(w, `{"reply":"hi"}`+strings.Repeat(" ", 64<<10-13))
+		}, "", 200, ""},
 		{"a gzip bomb", func(w http.ResponseWriter, _ *http.Request) {
 			asJSON(w)
 			w.Header().Set("Content-Encoding", "gzip")
@@ -334,6 +338,21 @@ func TestGuardRefuses(t *testing.T) {
 	assert.NoError(t, g.check(netip.MustParseAddr("10.1.2.3")))
 	assert.NoError(t, g.check(netip.MustParseAddr("::ffff:127.0.0.1")))
 	assert.Error(t, g.check(netip.MustParseAddr("10.2.0.1")))
+}
+
+// A public address of this host leads to what listens on this host.
+func TestGuardRefusesTheHostItself(t *testing.T) {
+	own := netip.MustParseAddr("93.184.216.34")
+	g := &Guard{interfaces: func() ([]net.Addr, error) {
+		return []net.Addr{&net.IPNet{IP: own.AsSlice(), Mask: net.CIDRMask(24, 32)}}, nil
+	}}
+	assert.ErrorContains(t, g.check(own), "93.184.216.34 is not public")
+	assert.Error(t, g.check(netip.MustParseAddr("::ffff:93.184.216.34")))
+	assert.NoError(t, g.check(own.Next()), "a neighbour is another host")
+	g.interfaces = func() ([]net.Addr, error) { return nil, errors.New("no netlink") }
+	assert.Error(t, g.check(own.Next()), "who does not know refuses")
+	g.Allow = []netip.Prefix{netip.MustParsePrefix("93.184.216.34/32")}
+	assert.NoError(t, g.check(own))
 }
 
 func TestGuardURL(t *testing.T) {

@@ -27,6 +27,9 @@ type Guard struct {
 	// Setting is how a refusal calls the setting that would allow an address,
 	// such as "PINGR_WEBHOOK_ALLOW". Empty: "Guard.Allow".
 	Setting string
+
+	// interfaces are the host's own addresses; nil is net.InterfaceAddrs.
+	interfaces func() ([]net.Addr, error)
 }
 
 // CheckURL refuses a URL that can be refused without looking its name up:
@@ -97,7 +100,7 @@ func (g *Guard) check(ip netip.Addr) error {
 	if plain.Is6() {
 		network = "tcp6"
 	}
-	if refused || public.Safe(network, netip.AddrPortFrom(plain, 443).String(), nil) != nil || isOwn(plain) {
+	if refused || public.Safe(network, netip.AddrPortFrom(plain, 443).String(), nil) != nil || g.isOwn(plain) {
 		return fmt.Errorf("the endpoint's address %s is not public; %s can allow it", ip, g.setting())
 	}
 	return nil
@@ -105,8 +108,12 @@ func (g *Guard) check(ip netip.Addr) error {
 
 // isOwn says whether the address is, or for want of knowledge might be, one of
 // this host's.
-func isOwn(ip netip.Addr) bool {
-	addrs, err := net.InterfaceAddrs()
+func (g *Guard) isOwn(ip netip.Addr) bool {
+	interfaces := g.interfaces
+	if interfaces == nil {
+		interfaces = net.InterfaceAddrs
+	}
+	addrs, err := interfaces()
 	return err != nil || slices.ContainsFunc(addrs, func(a net.Addr) bool {
 		own, err := netip.ParsePrefix(a.String())
 		return err == nil && own.Addr().Unmap().WithZone("") == ip

@@ -2,6 +2,7 @@ package pingr_test
 
 import (
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 
@@ -47,6 +48,77 @@ func TestForbiddenDependencies(t *testing.T) {
 	}
 	t.Run("the judge does not import the engine", func(t *testing.T) {
 		assert.NotContains(t, dependencies(t, "./whatsapptest", false), module)
+	})
+}
+
+// Who names whom in an import, over the whole module. A path stands for itself
+// and all below it.
+func TestWhoImportsWhom(t *testing.T) {
+	rules := []struct {
+		imported string
+		by       []string // none but these, and what is below imported itself
+		why      string
+	}{
+		{
+			"go.mau.fi/whatsmeow",
+			[]string{module + "/session/whatsapp", module + "/whatsapptest", module + "/cmd", module + "/examples", module + "/internal"},
+			"one package knows the library, so that one has to change with it",
+		},
+		{
+			module + "/session",
+			[]string{module + "/cmd", module + "/examples", module + "/internal"},
+			"stores and the server work with any session",
+		},
+		{
+			module + "/store",
+			[]string{module + "/cmd", module + "/examples", module + "/internal"},
+			"sessions and the server work with any store",
+		},
+		{
+			module + "/server",
+			[]string{module + "/cmd", module + "/examples", module + "/internal"},
+			"who embeds the engine needs no server",
+		},
+		{module + "/cmd", nil, "programs are not imported"},
+		{module + "/examples", nil, "examples are to be copied"},
+		{
+			"github.com/stretchr",
+			[]string{module + "/session/sessiontest", module + "/store/storetest"},
+			"test code does not belong into programs",
+		},
+	}
+	packages := imports(t)
+	require.Contains(t, packages, module)
+	for _, rule := range rules {
+		t.Run(rule.imported, func(t *testing.T) {
+			for pkg, imported := range packages {
+				if within(pkg, append(rule.by, rule.imported)...) {
+					continue
+				}
+				for _, dep := range imported {
+					assert.False(t, within(dep, rule.imported), "%s imports %s: %s", pkg, dep, rule.why)
+				}
+			}
+		})
+	}
+}
+
+// imports are the imports of every package of the module, without its tests'.
+func imports(t *testing.T) map[string][]string {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-e", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./...").Output()
+	require.NoError(t, err)
+	packages := map[string][]string{}
+	for line := range strings.Lines(string(out)) {
+		fields := strings.Fields(line)
+		packages[fields[0]] = fields[1:]
+	}
+	return packages
+}
+
+func within(path string, parents ...string) bool {
+	return slices.ContainsFunc(parents, func(parent string) bool {
+		return path == parent || strings.HasPrefix(path, parent+"/")
 	})
 }
 
