@@ -121,6 +121,9 @@ func (e *Engine) decide(ctx context.Context, f *Firing, settings Settings, text 
 // deliver sends the reply. A send whose end is unknown is repeated with the
 // same id and text; the person sees one.
 func (e *Engine) deliver(ctx context.Context, f *Firing, settings Settings, line *wideLine) error {
+	if e.cfg.Now().Sub(f.DecidedAt) > e.cfg.ReplyDeadline {
+		return e.conclude(ctx, f, tooLate(*f))
+	}
 	if waited := e.pace(ctx, *f); waited > 0 || f.State == StateUnknown {
 		held, err := e.cfg.Store.Keep(ctx, f.ID, e.holder, "", e.lease(e.cfg.Now()))
 		if err != nil || !held {
@@ -130,18 +133,22 @@ func (e *Engine) deliver(ctx context.Context, f *Firing, settings Settings, line
 	began := e.cfg.Now()
 	err := e.send(ctx, f.Session, f.outgoing(settings))
 	line.send = e.cfg.Now().Sub(began)
-	late := e.cfg.Now().Sub(f.DecidedAt) > e.cfg.ReplyDeadline
 	switch {
 	case err == nil:
 		return e.conclude(ctx, f, Outcome{Kind: Replied, Reason: string(f.Source)})
 	case errors.Is(err, ErrNotSent):
 		return e.conclude(ctx, f, Outcome{Kind: Failed, Reason: "whatsapp refused the message", Release: f.State == StateDecided})
-	case late && errors.Is(err, ErrSessionUnavailable):
-		return e.conclude(ctx, f, Outcome{Kind: Failed, Reason: "session unavailable", Release: f.State == StateDecided})
-	case late:
-		return e.conclude(ctx, f, Outcome{Kind: Failed, Reason: "no acknowledgement from whatsapp"})
 	}
 	return e.sendLater(ctx, f, err)
+}
+
+// tooLate ends a firing whose reply would be of no use any more. Only one that
+// certainly was not sent gives its limits back.
+func tooLate(f Firing) Outcome {
+	if f.State == StateDecided {
+		return Outcome{Kind: Failed, Reason: "session unavailable", Release: true}
+	}
+	return Outcome{Kind: Failed, Reason: "no acknowledgement from whatsapp"}
 }
 
 // sendLater gives the firing back until its next try, so that it holds no place

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -46,6 +48,50 @@ func TestSends(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A program that was down for an hour does not send an hour-old login link.
+func TestReplyFromBeforeALongStopIsNotSent(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.number.SetFault(sim.Away)
+		w.start()
+		p := w.person(asha)
+		w.number.SetFault(sim.None)
+		w.backend = func(context.Context, pingr.Event) (pingr.Reply, error) {
+			w.number.SetFault(sim.Away)
+			return pingr.Reply{Text: "link"}, nil
+		}
+		p.Send("login")
+		pass(5 * time.Second)
+		w.halt()
+		w.number.SetFault(sim.None)
+		pass(time.Hour)
+		w.backend = says("fresh link")
+		w.start()
+		pass(time.Minute)
+		assert.Empty(t, texts(p))
+		p.Send("login")
+		pass(time.Second)
+		assert.Equal(t, []string{"fresh link"}, texts(p))
+	})
+}
+
+func TestEnormousTexts(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.config.Settings.Cooldown = -1
+		w.start()
+		p := w.person(asha)
+		p.Send(strings.Repeat("x", 10<<20))
+		p.Send("login " + strings.Repeat("é", 5<<20))
+		p.Send("login " + strings.Repeat("\xff", 10<<20))
+		pass(time.Second)
+		assert.Len(t, texts(p), 2)
+		require.Len(t, w.heard(), 2)
+		for _, e := range w.heard() {
+			assert.LessOrEqual(t, utf8.RuneCountInString(e.Message.Text), 65536, "cut to what WhatsApp itself allows")
+			assert.True(t, utf8.ValidString(e.Message.Text))
+		}
+	})
 }
 
 func TestRefusedSendGivesTheCooldownBack(t *testing.T) {
