@@ -122,8 +122,9 @@ func (s *linkScreen) draw() {
 		fmt.Fprintf(s.app.err, "The window is too small for the QR code: make it %d lines tall, or use --phone.\n", lines+4)
 	}
 	fmt.Fprint(s.app.err, code)
-	fmt.Fprintln(s.app.err, "On the phone: WhatsApp → Settings → Linked devices → Link a device, and scan this.")
-	s.drawn = lines + 1
+	// Short lines: one that wraps would count twice.
+	fmt.Fprintln(s.app.err, "Scan this with the phone of the number:\nWhatsApp → Settings → Linked devices → Link a device.")
+	s.drawn = lines + 2
 	s.until = s.qr.ExpiresAt
 	s.tick(time.Now())
 }

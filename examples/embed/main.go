@@ -24,14 +24,14 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	links := newLinks("http://127.0.0.1:8080", time.Now)
 	stopServing, err := serve("127.0.0.1:8080", links)
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer stopServing()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
 	draw := func(code string) { qrterminal.GenerateHalfBlock(code, qrterminal.L, os.Stderr) }
 	if err := run(ctx, whatsapp.Config{Dir: "./pingr-data"}, links, draw); err != nil && ctx.Err() == nil {
 		log.Print(err)
