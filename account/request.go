@@ -40,6 +40,15 @@ const (
 // ReplayLease is how long a pending request is left alone.
 const ReplayLease = time.Minute
 
+// BeginAgain says whether request now may take over from found, which has the
+// same name.
+func BeginAgain(found, now Replay) bool {
+	if found.Request != now.Request {
+		return false
+	}
+	return found.State == ReplayUnknown || found.State == ReplayPending && now.At.Sub(found.At) >= ReplayLease
+}
+
 // A DeliveryRow is a row of the delivery log as it is paged through.
 type DeliveryRow struct {
 	pingr.Delivery
@@ -70,4 +79,19 @@ type DeliveryQuery struct {
 type DeliveryPage struct {
 	Rows []DeliveryRow
 	More bool
+}
+
+// CutPage cuts rows, newest first and one more than a page holds if there are
+// more, to a page that ends with a whole millisecond if it can.
+func CutPage(rows []DeliveryRow, limit int) DeliveryPage {
+	if len(rows) <= limit {
+		return DeliveryPage{Rows: rows}
+	}
+	next := rows[limit].Logged
+	for end := limit; end > 0; end-- {
+		if !rows[end-1].Logged.Equal(next) {
+			return DeliveryPage{Rows: rows[:end], More: true}
+		}
+	}
+	return DeliveryPage{Rows: rows[:limit], More: true}
 }

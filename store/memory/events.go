@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/account"
 )
 
 // event is a row of the queue.
@@ -81,7 +82,11 @@ func (s *Store) LogDelivery(ctx context.Context, d pingr.Delivery) error {
 		return err
 	}
 	defer s.mu.Unlock()
-	s.deliveries = append(s.deliveries, d)
+	logged := time.UnixMilli(d.At.Add(d.Duration).UnixMilli()).UTC()
+	if n := len(s.deliveries); n > 0 && s.deliveries[n-1].Logged.After(logged) {
+		logged = s.deliveries[n-1].Logged
+	}
+	s.deliveries = append(s.deliveries, account.DeliveryRow{Delivery: d, Logged: logged})
 	return nil
 }
 
@@ -95,7 +100,7 @@ func (s *Store) Deliveries(ctx context.Context, account string, before time.Time
 	var rows []pingr.Delivery
 	for _, d := range slices.Backward(s.deliveries) {
 		if d.Account == account && (before.IsZero() || d.At.Before(before)) {
-			rows = append(rows, d)
+			rows = append(rows, d.Delivery)
 		}
 	}
 	slices.SortStableFunc(rows, func(a, b pingr.Delivery) int { return b.At.Compare(a.At) })
@@ -124,7 +129,7 @@ func (s *Store) Purge(ctx context.Context, now, keys, deliveries time.Time) (int
 			delete(s.limits, key)
 		}
 	}
-	s.deliveries = slices.DeleteFunc(s.deliveries, func(d pingr.Delivery) bool { return d.At.Before(deliveries) })
+	s.deliveries = slices.DeleteFunc(s.deliveries, func(d account.DeliveryRow) bool { return d.At.Before(deliveries) })
 	return before - s.size(), nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/account"
 )
 
 // A Store is a [pingr.Store] of maps under one mutex, with the management of
@@ -25,9 +26,13 @@ type Store struct {
 	triggers   map[string]pingr.Trigger // by id
 	phrases    map[phraseKey]string     // the id of a session's trigger
 	events     map[string]*event        // by id
-	deliveries []pingr.Delivery
+	deliveries []account.DeliveryRow
 	sessions   map[string]pingr.SessionRecord
 	sequence   int
+	accounts   map[string]account.Account // by id
+	apiKeys    map[string]account.Key     // by id
+	replays    map[replayName]account.Replay
+	values     map[string][]byte
 }
 
 var _ pingr.Store = (*Store)(nil)
@@ -44,6 +49,10 @@ func New() *Store {
 		phrases:  map[phraseKey]string{},
 		events:   map[string]*event{},
 		sessions: map[string]pingr.SessionRecord{},
+		accounts: map[string]account.Account{},
+		apiKeys:  map[string]account.Key{},
+		replays:  map[replayName]account.Replay{},
+		values:   map[string][]byte{},
 	}
 }
 

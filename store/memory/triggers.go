@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/account"
 )
 
 // phraseKey is a session and a normalised phrase.
@@ -33,6 +34,10 @@ func (s *Store) SaveTrigger(ctx context.Context, t pingr.Trigger) error {
 		return err
 	}
 	defer s.mu.Unlock()
+	return s.saveTrigger(t)
+}
+
+func (s *Store) saveTrigger(t pingr.Trigger) error {
 	key := phraseKey{t.Session, pingr.Normalize(t.Phrase)}
 	if id, taken := s.phrases[key]; taken && id != t.ID {
 		return pingr.ErrConflict
@@ -40,6 +45,60 @@ func (s *Store) SaveTrigger(ctx context.Context, t pingr.Trigger) error {
 	s.forgetPhrase(t.ID)
 	s.phrases[key], s.triggers[t.ID] = t.ID, t
 	return nil
+}
+
+// Trigger finds a trigger by id, or returns [account.ErrNotFound].
+func (s *Store) Trigger(ctx context.Context, id string) (pingr.Trigger, error) {
+	if err := s.lock(ctx); err != nil {
+		return pingr.Trigger{}, err
+	}
+	defer s.mu.Unlock()
+	t, ok := s.triggers[id]
+	if !ok {
+		return pingr.Trigger{}, account.ErrNotFound
+	}
+	return t, nil
+}
+
+// CreateTrigger stores a new trigger unless the sessions have limit triggers
+// already, which is [account.ErrLimit]; 0 is no limit. It returns
+// [pingr.ErrConflict] as SaveTrigger does.
+func (s *Store) CreateTrigger(ctx context.Context, t pingr.Trigger, sessions []string, limit int) error {
+	if err := s.lock(ctx); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	n := 0
+	for _, other := range s.triggers {
+		if slices.Contains(sessions, other.Session) {
+			n++
+		}
+	}
+	if limit > 0 && n >= limit {
+		return account.ErrLimit
+	}
+	return s.saveTrigger(t)
+}
+
+// UpdateTrigger changes a trigger in one step and returns it as it is then. The
+// error of change undoes all. The errors are those of Trigger and SaveTrigger.
+func (s *Store) UpdateTrigger(ctx context.Context, id string, change func(*pingr.Trigger) error) (pingr.Trigger, error) {
+	if err := s.lock(ctx); err != nil {
+		return pingr.Trigger{}, err
+	}
+	defer s.mu.Unlock()
+	t, ok := s.triggers[id]
+	if !ok {
+		return pingr.Trigger{}, account.ErrNotFound
+	}
+	if err := change(&t); err != nil {
+		return pingr.Trigger{}, err
+	}
+	t.ID = id
+	if err := s.saveTrigger(t); err != nil {
+		return pingr.Trigger{}, err
+	}
+	return t, nil
 }
 
 // DeleteTrigger forgets a trigger; one that is not there is no error.

@@ -67,7 +67,7 @@ var claimTests = []test{
 		f := firing("other")
 		f.Account = "small"
 		accept(t, s, f, free)
-		assert.Equal(t, []string{"other"}, ids(claimUpTo(t, s, mine, t0, 1, account)))
+		assert.Equal(t, []string{"other"}, ids(claimUpTo(t, s, mine, t0, 1, owner)))
 	}},
 	{"a long skip list", func(t *testing.T, s Store) {
 		accept(t, s, firing("a"), free)
@@ -75,7 +75,7 @@ var claimTests = []test{
 		for i := range 1000 {
 			skip = append(skip, fmt.Sprint("acc", i))
 		}
-		assert.Empty(t, claim(t, s, me, t0, append(skip, account)...))
+		assert.Empty(t, claim(t, s, me, t0, append(skip, owner)...))
 		assert.Len(t, claim(t, s, me, t0, skip...), 1)
 	}},
 	{"finished firings are not claimed", func(t *testing.T, s Store) {

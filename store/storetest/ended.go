@@ -50,7 +50,7 @@ var calls = []struct {
 	{"Attempted", func(ctx context.Context, s Store) error { return s.Attempted(ctx, "e", 1, time.Time{}) }},
 	{"LogDelivery", func(ctx context.Context, s Store) error { return s.LogDelivery(ctx, delivery("new", t0)) }},
 	{"Deliveries", func(ctx context.Context, s Store) error {
-		_, err := s.Deliveries(ctx, account, time.Time{}, 1)
+		_, err := s.Deliveries(ctx, owner, time.Time{}, 1)
 		return err
 	}},
 	{"Purge", func(ctx context.Context, s Store) error {
@@ -93,7 +93,7 @@ func endedTests() []test {
 				finds(t, s, "login", "trg_login")
 				finds(t, s, "new", "")
 				assert.Equal(t, []pingr.SessionRecord{record(session)}, sessions(t, s))
-				assert.Empty(t, deliveries(t, s, account, time.Time{}, 10))
+				assert.Empty(t, deliveries(t, s, owner, time.Time{}, 10))
 			}},
 			test{c.name + " on a closed store", func(t *testing.T, s Store) {
 				require.NoError(t, s.Close())

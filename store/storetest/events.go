@@ -111,41 +111,41 @@ var deliveryTests = []test{
 	{"a row comes back whole", func(t *testing.T, s Store) {
 		d := delivery("a", t0)
 		deliver(t, s, d)
-		assert.Equal(t, []pingr.Delivery{d}, deliveries(t, s, account, time.Time{}, 10))
+		assert.Equal(t, []pingr.Delivery{d}, deliveries(t, s, owner, time.Time{}, 10))
 	}},
 	{"newest first, whatever the order of arrival", func(t *testing.T, s Store) {
 		for _, i := range []int{2, 1, 3} {
 			deliver(t, s, delivery(fmt.Sprint(i), after(i)))
 		}
-		assert.Equal(t, []string{"3", "2", "1"}, deliveryIDs(deliveries(t, s, account, time.Time{}, 10)))
+		assert.Equal(t, []string{"3", "2", "1"}, deliveryIDs(deliveries(t, s, owner, time.Time{}, 10)))
 	}},
 	{"of one millisecond, the last to arrive comes first", func(t *testing.T, s Store) {
 		for i := range 5 {
 			deliver(t, s, delivery(fmt.Sprint(i), t0))
 		}
-		assert.Equal(t, []string{"4", "3", "2", "1", "0"}, deliveryIDs(deliveries(t, s, account, time.Time{}, 10)))
+		assert.Equal(t, []string{"4", "3", "2", "1", "0"}, deliveryIDs(deliveries(t, s, owner, time.Time{}, 10)))
 	}},
 	{"from before a time, up to a limit", func(t *testing.T, s Store) {
 		for i := range 9 {
 			deliver(t, s, delivery(fmt.Sprint(i), after(i)))
 		}
-		assert.Equal(t, []string{"5", "4", "3"}, deliveryIDs(deliveries(t, s, account, after(6), 3)))
-		assert.Equal(t, []string{"0"}, deliveryIDs(deliveries(t, s, account, after(1), 3)))
-		assert.Empty(t, deliveries(t, s, account, t0, 3))
-		assert.Empty(t, deliveries(t, s, account, time.Time{}, 0))
+		assert.Equal(t, []string{"5", "4", "3"}, deliveryIDs(deliveries(t, s, owner, after(6), 3)))
+		assert.Equal(t, []string{"0"}, deliveryIDs(deliveries(t, s, owner, after(1), 3)))
+		assert.Empty(t, deliveries(t, s, owner, t0, 3))
+		assert.Empty(t, deliveries(t, s, owner, time.Time{}, 0))
 	}},
 	{"accounts see their own", func(t *testing.T, s Store) {
 		d := delivery("a", t0)
 		d.Account = ""
 		deliver(t, s, d)
-		assert.Empty(t, deliveries(t, s, account, time.Time{}, 10))
+		assert.Empty(t, deliveries(t, s, owner, time.Time{}, 10))
 		assert.Len(t, deliveries(t, s, "", time.Time{}, 10), 1)
 	}},
 	{"thousands at once are all there", func(t *testing.T, s Store) {
 		for i := range 5000 {
 			deliver(t, s, delivery(fmt.Sprint(i), after(i)))
 		}
-		assert.Len(t, deliveries(t, s, account, time.Time{}, 10_000), 5000)
+		assert.Len(t, deliveries(t, s, owner, time.Time{}, 10_000), 5000)
 	}},
 }
 
@@ -206,7 +206,7 @@ var purgeTests = []test{
 			deliver(t, s, delivery(fmt.Sprint(i), after(i)))
 		}
 		assert.Equal(t, 1000, purge(t, s, t0, t0, after(1000)))
-		assert.Len(t, deliveries(t, s, account, time.Time{}, 2000), 500)
+		assert.Len(t, deliveries(t, s, owner, time.Time{}, 2000), 500)
 	}},
 	{"queued events stay", func(t *testing.T, s Store) {
 		enqueue(t, s, pending("a"))
@@ -228,7 +228,7 @@ func enqueue(t *testing.T, s Store, p pingr.PendingEvent) {
 
 func delivery(id string, at time.Time) pingr.Delivery {
 	return pingr.Delivery{
-		ID: id, Account: account, Session: session, EventID: "evt_" + id, Event: pingr.EventMessageReceived,
+		ID: id, Account: owner, Session: session, EventID: "evt_" + id, Event: pingr.EventMessageReceived,
 		URL: "https://x.test/hook", Status: "failed", HTTPStatus: 503, DynamicReply: true, Attempt: 3,
 		Duration: 8123 * time.Millisecond, Error: "status 503", At: at,
 	}
@@ -239,9 +239,9 @@ func deliver(t *testing.T, s Store, d pingr.Delivery) {
 	require.NoError(t, s.LogDelivery(t.Context(), d))
 }
 
-func deliveries(t *testing.T, s Store, account string, before time.Time, limit int) []pingr.Delivery {
+func deliveries(t *testing.T, s Store, owner string, before time.Time, limit int) []pingr.Delivery {
 	t.Helper()
-	rows, err := s.Deliveries(t.Context(), account, before, limit)
+	rows, err := s.Deliveries(t.Context(), owner, before, limit)
 	require.NoError(t, err)
 	return rows
 }

@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	account = "acc"
+	owner   = "acc"
 	session = "main"
 	me      = "run_me"
 	other   = "run_other"
@@ -43,7 +43,7 @@ func message(id string) pingr.Message {
 // firing is one of a message of its own.
 func firing(id string) pingr.Firing {
 	return pingr.Firing{
-		ID: id, Account: account, Session: session, Message: message("3EB0" + id), Trigger: login,
+		ID: id, Account: owner, Session: session, Message: message("3EB0" + id), Trigger: login,
 		State: pingr.StateAccepted, AcceptedAt: t0,
 	}
 }
@@ -70,9 +70,9 @@ func quota(n int64) pingr.Limit {
 func pending(id string) pingr.PendingEvent {
 	groupJID := "1203630@g.us"
 	return pingr.PendingEvent{
-		Account: account, Attempt: 2, Next: after(5),
+		Account: owner, Attempt: 2, Next: after(5),
 		Event: pingr.Event{
-			Type: pingr.EventMessageReceived, Session: session, ID: id, Account: account, Timestamp: t0.UnixMilli(),
+			Type: pingr.EventMessageReceived, Session: session, ID: id, Account: owner, Timestamp: t0.UnixMilli(),
 			From:    &pingr.From{Phone: phone, JID: number, Group: true, GroupJID: &groupJID, LID: lid},
 			Message: &pingr.EventMessage{Text: "login X4K9MQ", Type: "text", ID: "3EB0", Timestamp: t0.UnixMilli()},
 			Trigger: &pingr.EventTrigger{ID: "trg_login", Phrase: "login"},

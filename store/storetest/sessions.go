@@ -53,7 +53,7 @@ var sessionTests = []test{
 
 func record(id string) pingr.SessionRecord {
 	return pingr.SessionRecord{
-		ID: id, Account: account, Name: "Support", Device: phone + ":3@s.whatsapp.net", Phone: phone,
+		ID: id, Account: owner, Name: "Support", Device: phone + ":3@s.whatsapp.net", Phone: phone,
 		State: pingr.SessionConnected, Reason: 503, Detail: "came back", Reported: true,
 		ConnectedAt: after(-5), CreatedAt: after(-100),
 	}

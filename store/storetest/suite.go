@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/account"
 )
 
 // A Store is what the suite tests: the engine's store, and the management of
@@ -31,8 +32,36 @@ type Store interface {
 	// Deliveries returns up to limit rows of an account's delivery log from
 	// before a time, newest first; a zero time starts at the newest.
 	Deliveries(ctx context.Context, account string, before time.Time, limit int) ([]pingr.Delivery, error)
+	hosted
 	// Close ends the store; every later call fails.
 	Close() error
+}
+
+// hosted is what a server needs beside; the implementations say what each
+// method promises.
+type hosted interface {
+	CreateAccount(ctx context.Context, a account.Account) error
+	Account(ctx context.Context, id string) (account.Account, error)
+	AccountByEmail(ctx context.Context, email string) (account.Account, error)
+	Accounts(ctx context.Context) ([]account.Account, error)
+	UpdateAccount(ctx context.Context, id string, change func(*account.Account) error) (account.Account, error)
+	KeepValue(ctx context.Context, name string, make func() []byte) ([]byte, error)
+	ForgetValue(ctx context.Context, name string) error
+	CreateKey(ctx context.Context, k account.Key) error
+	KeyByHash(ctx context.Context, hash [32]byte) (account.Key, error)
+	Keys(ctx context.Context, owner string) ([]account.Key, error)
+	RevokeKey(ctx context.Context, owner, id string, at time.Time) error
+	UseKey(ctx context.Context, id string, at time.Time) error
+	BeginReplay(ctx context.Context, r account.Replay) (found account.Replay, first bool, err error)
+	EndReplay(ctx context.Context, r account.Replay) error
+	PurgeReplays(ctx context.Context, before time.Time) (int, error)
+	Taken(ctx context.Context, at time.Time, key string) (int64, error)
+	DeliveryPage(ctx context.Context, q account.DeliveryQuery) (account.DeliveryPage, error)
+	Delivery(ctx context.Context, owner, id string) (pingr.Delivery, error)
+	Hasten(ctx context.Context, owner, event string, now time.Time) error
+	Trigger(ctx context.Context, id string) (pingr.Trigger, error)
+	CreateTrigger(ctx context.Context, t pingr.Trigger, sessions []string, limit int) error
+	UpdateTrigger(ctx context.Context, id string, change func(*pingr.Trigger) error) (pingr.Trigger, error)
 }
 
 // A test is one case: what a store promises, and a check that it does.
@@ -61,6 +90,10 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"deliveries", deliveryTests},
 		{"purge", purgeTests},
 		{"sessions", sessionTests},
+		{"accounts", accountTests},
+		{"replays", replayTests},
+		{"pages", pageTests},
+		{"plans", planTests},
 		{"hostile", hostileTests},
 		{"concurrent", concurrentTests},
 		{"ended", endedTests()},

@@ -31,9 +31,17 @@ type deliveryLog struct {
 	writing sync.Mutex // held by write
 	mu      sync.Mutex
 	closed  bool
-	waiting []pingr.Delivery
+	waiting []loggedDelivery
+	last    int64         // logged of the newest row of this process
 	err     error         // of the last try to write
 	tried   chan struct{} // closed when the next try has ended
+}
+
+// A loggedDelivery is a row and when it came, by the engine's clock, in
+// milliseconds: never before that of the row before.
+type loggedDelivery struct {
+	pingr.Delivery
+	logged int64
 }
 
 var errClosed = errors.New("store is closed")
@@ -64,7 +72,8 @@ func (l *deliveryLog) add(ctx context.Context, d pingr.Delivery) error {
 			l.mu.Unlock()
 			return errClosed
 		case len(l.waiting) < maxBuffered:
-			l.waiting = append(l.waiting, d)
+			l.last = max(l.last, d.At.Add(d.Duration).UnixMilli())
+			l.waiting = append(l.waiting, loggedDelivery{d, l.last})
 			l.mu.Unlock()
 			l.poke()
 			return nil
@@ -124,7 +133,7 @@ func (l *deliveryLog) write() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err == nil {
-		l.waiting = append([]pingr.Delivery(nil), l.waiting[len(batch):]...)
+		l.waiting = append([]loggedDelivery(nil), l.waiting[len(batch):]...)
 	}
 	l.err = err
 	close(l.tried)
@@ -160,12 +169,18 @@ func (l *deliveryLog) close() error {
 	return l.write()
 }
 
-func insertDeliveries(tx Tx, batch []pingr.Delivery) error {
+func insertDeliveries(tx Tx, batch []loggedDelivery) error {
+	// Rows of an earlier process, or of another one, may be ahead of our clock.
+	var newest int64
+	err := tx.Query(`SELECT logged_at FROM deliveries ORDER BY seq DESC LIMIT 1`, func(row Row) error { return row.Scan(&newest) })
+	if err != nil {
+		return err
+	}
 	for _, d := range batch {
-		_, err := tx.Exec(`INSERT INTO deliveries (`+deliveryColumns+`)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+		_, err := tx.Exec(`INSERT INTO deliveries (`+deliveryColumns+`, logged_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
 			d.ID, d.Account, d.Session, d.EventID, string(d.Event), d.URL, d.Status, int64(d.HTTPStatus),
-			toInt(d.DynamicReply), int64(d.Attempt), d.Duration.Milliseconds(), d.Error, d.At.UnixMilli())
+			toInt(d.DynamicReply), int64(d.Attempt), d.Duration.Milliseconds(), d.Error, d.At.UnixMilli(), max(d.logged, newest))
 		if err != nil {
 			return err
 		}
@@ -200,10 +215,11 @@ func (s *Store) Deliveries(ctx context.Context, account string, before time.Time
 	return rows, err
 }
 
-func scanDelivery(row Row) (d pingr.Delivery, err error) {
+func scanDelivery(row Row, more ...any) (d pingr.Delivery, err error) {
 	var event string
 	var status, dynamic, attempt, ms, at int64
-	err = row.Scan(&d.ID, &d.Account, &d.Session, &d.EventID, &event, &d.URL, &d.Status, &status, &dynamic, &attempt, &ms, &d.Error, &at)
+	into := append([]any{&d.ID, &d.Account, &d.Session, &d.EventID, &event, &d.URL, &d.Status, &status, &dynamic, &attempt, &ms, &d.Error, &at}, more...)
+	err = row.Scan(into...)
 	d.Event, d.HTTPStatus, d.DynamicReply, d.Attempt = pingr.EventType(event), int(status), dynamic == 1, int(attempt)
 	d.Duration, d.At = time.Duration(ms)*time.Millisecond, toTime(at)
 	return d, err

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/account"
 )
 
 const triggerColumns = `id, session, phrase, reply, active, created_at, updated_at`
@@ -52,31 +53,115 @@ func (s *Store) FindTrigger(ctx context.Context, session string, phrases []strin
 	return t, true, nil
 }
 
+// Trigger finds a trigger by id, or returns [account.ErrNotFound].
+func (s *Store) Trigger(ctx context.Context, id string) (t pingr.Trigger, err error) {
+	err = s.db.Read(ctx, func(tx Tx) (err error) {
+		t, err = findTrigger(tx, id)
+		return err
+	})
+	return t, err
+}
+
+func findTrigger(tx Tx, id string) (t pingr.Trigger, err error) {
+	err = tx.Query(`SELECT `+triggerColumns+` FROM triggers WHERE id = $1`, func(row Row) error { return scanTrigger(row, &t) }, id)
+	if err == nil && t.ID == "" {
+		return pingr.Trigger{}, account.ErrNotFound
+	}
+	return t, err
+}
+
+// CreateTrigger stores a new trigger unless the sessions have limit triggers
+// already, which is [account.ErrLimit]; 0 is no limit. It returns
+// [pingr.ErrConflict] as SaveTrigger does.
+func (s *Store) CreateTrigger(ctx context.Context, t pingr.Trigger, sessions []string, limit int) error {
+	var answer error
+	err := s.db.Write(ctx, func(tx Tx) (err error) {
+		var n int64
+		for _, session := range sessions {
+			err := tx.Query(`SELECT count(*) FROM triggers WHERE session = $1`, func(row Row) error {
+				var here int64
+				err := row.Scan(&here)
+				n += here
+				return err
+			}, session)
+			if err != nil {
+				return err
+			}
+		}
+		if answer = nil; limit > 0 && n >= int64(limit) {
+			answer = account.ErrLimit
+			return nil
+		}
+		answer, err = saveTrigger(tx, t)
+		return err
+	})
+	if err == nil {
+		err = answer
+	}
+	return err
+}
+
+// UpdateTrigger changes a trigger in one step and returns it as it is then;
+// change may run more than once, each time on a fresh copy. Its error undoes
+// all. The errors are those of Trigger and SaveTrigger.
+func (s *Store) UpdateTrigger(ctx context.Context, id string, change func(*pingr.Trigger) error) (pingr.Trigger, error) {
+	var t pingr.Trigger
+	var answer error
+	err := s.db.Write(ctx, func(tx Tx) (err error) {
+		if t, answer = findTrigger(tx, id); answer != nil {
+			return nil
+		}
+		if answer = change(&t); answer != nil {
+			return nil
+		}
+		t.ID = id
+		answer, err = saveTrigger(tx, t)
+		return err
+	})
+	if err == nil {
+		err = answer
+	}
+	if err != nil {
+		return pingr.Trigger{}, err
+	}
+	return t, nil
+}
+
 // SaveTrigger stores a trigger, new or known by its ID. It returns
 // [pingr.ErrConflict] when another trigger of the session, active or not, has
 // a phrase that normalises to the same.
 func (s *Store) SaveTrigger(ctx context.Context, t pingr.Trigger) error {
-	key := pingr.Normalize(t.Phrase)
-	var taken bool
-	err := s.db.Write(ctx, func(tx Tx) error {
-		taken = false
-		err := tx.Query(`SELECT id FROM triggers WHERE session = $1 AND phrase_key = $2 AND id <> $3`,
-			func(Row) error { taken = true; return nil }, t.Session, key, t.ID)
-		if err != nil || taken {
-			return err
-		}
-		_, err = tx.Exec(`
-			INSERT INTO triggers (`+triggerColumns+`, phrase_key) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-			ON CONFLICT (id) DO UPDATE SET session = excluded.session, phrase = excluded.phrase, reply = excluded.reply,
-				active = excluded.active, created_at = excluded.created_at, updated_at = excluded.updated_at,
-				phrase_key = excluded.phrase_key`,
-			t.ID, t.Session, t.Phrase, t.Reply, toInt(t.Active), t.CreatedAt.UnixMilli(), t.UpdatedAt.UnixMilli(), key)
+	var answer error
+	err := s.db.Write(ctx, func(tx Tx) (err error) {
+		answer, err = saveTrigger(tx, t)
 		return err
 	})
-	if err == nil && taken {
-		return pingr.ErrConflict
+	if err == nil {
+		err = answer
 	}
 	return err
+}
+
+// saveTrigger returns a conflict apart from the errors of the database: it
+// changes nothing, so the transaction may stand.
+func saveTrigger(tx Tx, t pingr.Trigger) (conflict, err error) {
+	key := pingr.Normalize(t.Phrase)
+	taken := false
+	err = tx.Query(`SELECT id FROM triggers WHERE session = $1 AND phrase_key = $2 AND id <> $3`,
+		func(Row) error { taken = true; return nil }, t.Session, key, t.ID)
+	if err != nil {
+		return nil, err
+	}
+	if taken {
+		return pingr.ErrConflict, nil
+	}
+	_, err = tx.Exec(`
+		INSERT INTO triggers (`+triggerColumns+`, phrase_key) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+		ON CONFLICT (id) DO UPDATE SET session = excluded.session, phrase = excluded.phrase, reply = excluded.reply,
+			active = excluded.active, created_at = excluded.created_at, updated_at = excluded.updated_at,
+			phrase_key = excluded.phrase_key`,
+		t.ID, t.Session, t.Phrase, t.Reply, toInt(t.Active), t.CreatedAt.UnixMilli(), t.UpdatedAt.UnixMilli(), key)
+	return nil, err
 }
 
 // DeleteTrigger forgets a trigger; one that is not there is no error.

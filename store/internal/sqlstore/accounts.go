@@ -1,0 +1,164 @@
+package sqlstore
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/account"
+)
+
+const accountColumns = `id, email, password_hash, plan, settings, webhook, created_at`
+
+func scanAccount(row Row) (a account.Account, err error) {
+	var settings, webhook string
+	var created int64
+	if err := row.Scan(&a.ID, &a.Email, &a.PasswordHash, &a.Plan, &settings, &webhook, &created); err != nil {
+		return a, err
+	}
+	a.CreatedAt = toTime(created)
+	if err := json.Unmarshal([]byte(settings), &a.Settings); err != nil {
+		return a, fmt.Errorf("read settings of %s: %w", a.ID, err)
+	}
+	if err := json.Unmarshal([]byte(webhook), &a.Webhook); err != nil {
+		return a, fmt.Errorf("read webhook of %s: %w", a.ID, err)
+	}
+	return a, nil
+}
+
+func accountArgs(a account.Account) ([]any, error) {
+	settings, err := json.Marshal(a.Settings)
+	if err != nil {
+		return nil, err
+	}
+	webhook, err := json.Marshal(a.Webhook)
+	if err != nil {
+		return nil, err
+	}
+	return []any{a.ID, a.Email, a.PasswordHash, a.Plan, string(settings), string(webhook), a.CreatedAt.UnixMilli()}, nil
+}
+
+// CreateAccount stores a new account. It returns [pingr.ErrConflict] when its
+// id or e-mail is taken.
+func (s *Store) CreateAccount(ctx context.Context, a account.Account) error {
+	args, err := accountArgs(a)
+	if err != nil {
+		return err
+	}
+	var n int64
+	err = s.db.Write(ctx, func(tx Tx) (err error) {
+		n, err = tx.Exec(`INSERT INTO accounts (`+accountColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING`, args...)
+		return err
+	})
+	if err == nil && n == 0 {
+		return pingr.ErrConflict
+	}
+	return err
+}
+
+// Account finds an account by id, or returns [account.ErrNotFound].
+func (s *Store) Account(ctx context.Context, id string) (account.Account, error) {
+	return s.oneAccount(ctx, `SELECT `+accountColumns+` FROM accounts WHERE id = $1`, id)
+}
+
+// AccountByEmail finds an account by its e-mail address, in the form of
+// [account.CleanEmail], or returns [account.ErrNotFound].
+func (s *Store) AccountByEmail(ctx context.Context, email string) (account.Account, error) {
+	return s.oneAccount(ctx, `SELECT `+accountColumns+` FROM accounts WHERE email = $1`, email)
+}
+
+func (s *Store) oneAccount(ctx context.Context, query, arg string) (a account.Account, err error) {
+	err = s.db.Read(ctx, func(tx Tx) (err error) {
+		a, err = findAccount(tx, query, arg)
+		return err
+	})
+	return a, err
+}
+
+func findAccount(tx Tx, query, arg string) (a account.Account, err error) {
+	err = tx.Query(query, func(row Row) (err error) {
+		a, err = scanAccount(row)
+		return err
+	}, arg)
+	if err == nil && a.ID == "" {
+		err = account.ErrNotFound
+	}
+	return a, err
+}
+
+// Accounts returns all accounts, oldest first.
+func (s *Store) Accounts(ctx context.Context) ([]account.Account, error) {
+	var all []account.Account
+	err := s.db.Read(ctx, func(tx Tx) error {
+		return tx.Query(`SELECT `+accountColumns+` FROM accounts ORDER BY created_at, id`, func(row Row) error {
+			a, err := scanAccount(row)
+			all = append(all, a)
+			return err
+		})
+	})
+	return all, err
+}
+
+// UpdateAccount changes an account in one step and returns it as it is then;
+// change may run more than once, each time on a fresh copy. Its error undoes
+// all. An e-mail that is another's is [pingr.ErrConflict].
+func (s *Store) UpdateAccount(ctx context.Context, id string, change func(*account.Account) error) (account.Account, error) {
+	var a account.Account
+	var answer error // of the operation, without ending the transaction of others
+	err := s.db.Write(ctx, func(tx Tx) (err error) {
+		answer = nil
+		if a, answer = findAccount(tx, `SELECT `+accountColumns+` FROM accounts WHERE id = $1`, id); answer != nil {
+			return nil
+		}
+		if answer = change(&a); answer != nil {
+			return nil
+		}
+		a.ID = id
+		taken := false
+		err = tx.Query(`SELECT id FROM accounts WHERE email = $1 AND id <> $2`, func(Row) error { taken = true; return nil }, a.Email, id)
+		if err != nil || taken {
+			if taken {
+				answer = pingr.ErrConflict
+			}
+			return err
+		}
+		args, err := accountArgs(a)
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(`
+			UPDATE accounts SET email = $2, password_hash = $3, plan = $4, settings = $5, webhook = $6, created_at = $7
+			WHERE id = $1`, args...)
+		return err
+	})
+	if err == nil {
+		err = answer
+	}
+	if err != nil {
+		return account.Account{}, err
+	}
+	return a, nil
+}
+
+// KeepValue returns the value of that name; the first time it is made, and
+// whoever comes at the same moment gets the same.
+func (s *Store) KeepValue(ctx context.Context, name string, make func() []byte) ([]byte, error) {
+	var value []byte
+	err := s.db.Write(ctx, func(tx Tx) error {
+		value = nil
+		if _, err := tx.Exec(`INSERT INTO values_kept (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING`, name, make()); err != nil {
+			return err
+		}
+		return tx.Query(`SELECT value FROM values_kept WHERE name = $1`, func(row Row) error { return row.Scan(&value) }, name)
+	})
+	return value, err
+}
+
+// ForgetValue forgets the value of that name.
+func (s *Store) ForgetValue(ctx context.Context, name string) error {
+	return s.db.Write(ctx, func(tx Tx) error {
+		_, err := tx.Exec(`DELETE FROM values_kept WHERE name = $1`, name)
+		return err
+	})
+}

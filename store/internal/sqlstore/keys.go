@@ -1,0 +1,102 @@
+package sqlstore
+
+import (
+	"context"
+	"time"
+
+	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/account"
+)
+
+const keyColumns = `id, account, name, mode, hash, last, created_at, used_at, revoked_at`
+
+func scanKey(row Row) (k account.Key, err error) {
+	var mode string
+	var hash []byte
+	var created, used, revoked int64
+	err = row.Scan(&k.ID, &k.Account, &k.Name, &mode, &hash, &k.Last, &created, &used, &revoked)
+	k.Mode, k.CreatedAt, k.LastUsed, k.RevokedAt = account.Mode(mode), toTime(created), maybeTime(used), maybeTime(revoked)
+	copy(k.Hash[:], hash)
+	return k, err
+}
+
+// maybeTime and maybeInt keep the zero time as 0.
+func maybeTime(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return toTime(ms)
+}
+
+func maybeInt(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+// CreateKey stores a new key. It returns [pingr.ErrConflict] when there is one
+// of that id or hash.
+func (s *Store) CreateKey(ctx context.Context, k account.Key) error {
+	var n int64
+	err := s.db.Write(ctx, func(tx Tx) (err error) {
+		n, err = tx.Exec(`INSERT INTO api_keys (`+keyColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING`,
+			k.ID, k.Account, k.Name, string(k.Mode), k.Hash[:], k.Last, k.CreatedAt.UnixMilli(), maybeInt(k.LastUsed), maybeInt(k.RevokedAt))
+		return err
+	})
+	if err == nil && n == 0 {
+		return pingr.ErrConflict
+	}
+	return err
+}
+
+// KeyByHash finds a key, revoked or not, or returns [account.ErrNotFound].
+func (s *Store) KeyByHash(ctx context.Context, hash [32]byte) (k account.Key, err error) {
+	err = s.db.Read(ctx, func(tx Tx) error {
+		return tx.Query(`SELECT `+keyColumns+` FROM api_keys WHERE hash = $1`, func(row Row) (err error) {
+			k, err = scanKey(row)
+			return err
+		}, hash[:])
+	})
+	if err == nil && k.ID == "" {
+		err = account.ErrNotFound
+	}
+	return k, err
+}
+
+// Keys returns an account's keys, oldest first, the revoked ones too.
+func (s *Store) Keys(ctx context.Context, owner string) ([]account.Key, error) {
+	var keys []account.Key
+	err := s.db.Read(ctx, func(tx Tx) error {
+		return tx.Query(`SELECT `+keyColumns+` FROM api_keys WHERE account = $1 ORDER BY created_at, id`, func(row Row) error {
+			k, err := scanKey(row)
+			keys = append(keys, k)
+			return err
+		}, owner)
+	})
+	return keys, err
+}
+
+// RevokeKey ends a key of an account for good, or returns
+// [account.ErrNotFound]. Revoking twice keeps the first time.
+func (s *Store) RevokeKey(ctx context.Context, owner, id string, at time.Time) error {
+	return s.changeKey(ctx, `UPDATE api_keys SET revoked_at = CASE WHEN revoked_at = 0 THEN $3 ELSE revoked_at END
+		WHERE account = $1 AND id = $2`, owner, id, at.UnixMilli())
+}
+
+// UseKey notes when a key was used last.
+func (s *Store) UseKey(ctx context.Context, id string, at time.Time) error {
+	return s.changeKey(ctx, `UPDATE api_keys SET used_at = $2 WHERE id = $1`, id, at.UnixMilli())
+}
+
+func (s *Store) changeKey(ctx context.Context, query string, args ...any) error {
+	var n int64
+	err := s.db.Write(ctx, func(tx Tx) (err error) {
+		n, err = tx.Exec(query, args...)
+		return err
+	})
+	if err == nil && n == 0 {
+		return account.ErrNotFound
+	}
+	return err
+}

@@ -1,0 +1,110 @@
+package sqlstore
+
+import (
+	"context"
+	"math"
+	"time"
+
+	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/account"
+)
+
+// DeliveryPage returns a page of an account's delivery log. It sees what was
+// logged before it was called.
+func (s *Store) DeliveryPage(ctx context.Context, q account.DeliveryQuery) (page account.DeliveryPage, err error) {
+	if err := ctx.Err(); err != nil {
+		return page, err
+	}
+	if err := s.log.flush(); err != nil {
+		return page, err
+	}
+	err = s.log.db.Read(ctx, func(tx Tx) error {
+		rows, err := deliveriesBefore(tx, q)
+		if err != nil {
+			return err
+		}
+		page = account.CutPage(rows, q.Limit)
+		if last := len(page.Rows) - 1; page.More && page.Rows[last].Logged.Equal(rows[last+1].Logged) {
+			page.Rows[last].Ordinal, err = ordinal(tx, page.Rows[last])
+		}
+		return err
+	})
+	return page, err
+}
+
+// deliveriesBefore returns up to one row more than the page holds.
+func deliveriesBefore(tx Tx, q account.DeliveryQuery) (rows []account.DeliveryRow, err error) {
+	end, within := int64(math.MaxInt64), int64(0)
+	if !q.Before.IsZero() {
+		end = q.Before.UnixMilli()
+		if q.Ordinal > 0 { // the row of that number, which the page before ended with
+			err := tx.Query(`SELECT seq FROM deliveries WHERE account = $1 AND logged_at = $2 ORDER BY seq LIMIT 1 OFFSET $3`,
+				func(row Row) error { return row.Scan(&within) }, q.Account, end, int64(q.Ordinal-1))
+			if err != nil {
+				return nil, err
+			}
+		}
+	}
+	query := `SELECT ` + deliveryColumns + `, logged_at FROM deliveries
+		WHERE account = $1 AND (logged_at, seq) < ($2, $3)`
+	args := []any{q.Account, end, within, int64(q.Limit) + 1}
+	if q.Status != "" {
+		query += ` AND status = $5`
+		args = append(args, q.Status)
+	}
+	err = tx.Query(query+` ORDER BY logged_at DESC, seq DESC LIMIT $4`, func(row Row) error {
+		var logged int64
+		d, err := scanDelivery(row, &logged)
+		rows = append(rows, account.DeliveryRow{Delivery: d, Logged: toTime(logged)})
+		return err
+	}, args...)
+	return rows, err
+}
+
+// ordinal counts the account's rows of the row's millisecond up to it.
+func ordinal(tx Tx, d account.DeliveryRow) (int, error) {
+	var n int64
+	err := tx.Query(`
+		SELECT count(*) FROM deliveries WHERE account = $1 AND logged_at = $2
+			AND seq <= (SELECT seq FROM deliveries WHERE id = $3 AND account = $1)`,
+		func(row Row) error { return row.Scan(&n) }, d.Account, d.Logged.UnixMilli(), d.ID)
+	return int(n), err
+}
+
+// Delivery finds a row of an account's delivery log, or returns
+// [account.ErrNotFound].
+func (s *Store) Delivery(ctx context.Context, owner, id string) (d pingr.Delivery, err error) {
+	if err := s.log.flush(); err != nil {
+		return d, err
+	}
+	err = s.log.db.Read(ctx, func(tx Tx) error {
+		return tx.Query(`SELECT `+deliveryColumns+` FROM deliveries WHERE account = $1 AND id = $2`, func(row Row) (err error) {
+			d, err = scanDelivery(row)
+			return err
+		}, owner, id)
+	})
+	if err == nil && d.ID == "" {
+		err = account.ErrNotFound
+	}
+	return d, err
+}
+
+// Hasten makes a queued event of an account due at now, unless it is being
+// delivered at this moment. It returns [account.ErrNotFound] when the event is
+// not queued: delivered, or given up.
+func (s *Store) Hasten(ctx context.Context, owner, event string, now time.Time) error {
+	queued := false
+	err := s.db.Write(ctx, func(tx Tx) error {
+		queued = false
+		err := tx.Query(`SELECT id FROM events WHERE id = $1 AND account = $2`, func(Row) error { queued = true; return nil }, event, owner)
+		if err != nil || !queued {
+			return err
+		}
+		_, err = tx.Exec(`UPDATE events SET next_at = $2 WHERE id = $1 AND next_at > $2`, event, now.UnixMilli())
+		return err
+	})
+	if err == nil && !queued {
+		return account.ErrNotFound
+	}
+	return err
+}

@@ -1,0 +1,78 @@
+package sqlstore
+
+import (
+	"context"
+	"crypto/sha256"
+	"time"
+
+	"github.com/heypingr/pingr/account"
+)
+
+// replayName hides what clients chose, and is of one length.
+func replayName(scope, key string) []byte {
+	sum := sha256.Sum256([]byte(scope + "\x00" + key))
+	return sum[:]
+}
+
+// BeginReplay stores r, pending, and reports that it is the first of its name,
+// or returns the one that is there. One that is older than
+// [account.ReplayTime] is none. One of the same request that is unknown, or
+// pending for longer than [account.ReplayLease], is begun again: it is returned
+// as it was, and first is true.
+func (s *Store) BeginReplay(ctx context.Context, r account.Replay) (found account.Replay, first bool, err error) {
+	name := replayName(r.Scope, r.Key)
+	err = s.db.Write(ctx, func(tx Tx) error {
+		found, first = account.Replay{}, true
+		err := tx.Query(`SELECT request, state, status, body, at FROM replays WHERE name = $1 AND at > $2`, func(row Row) error {
+			var request []byte
+			var state string
+			var status, at int64
+			err := row.Scan(&request, &state, &status, &found.Body, &at)
+			found.Scope, found.Key, found.At = r.Scope, r.Key, toTime(at)
+			found.State, found.Status = account.ReplayState(state), int(status)
+			copy(found.Request[:], request)
+			first = account.BeginAgain(found, r)
+			return err
+		}, name, r.At.Add(-account.ReplayTime).UnixMilli())
+		if err != nil || !first {
+			return err
+		}
+		_, err = tx.Exec(`
+			INSERT INTO replays (name, request, state, status, body, at) VALUES ($1, $2, $3, 0, NULL, $4)
+			ON CONFLICT (name) DO UPDATE SET request = excluded.request, state = excluded.state, status = 0, body = NULL, at = excluded.at`,
+			name, r.Request[:], string(account.ReplayPending), r.At.UnixMilli())
+		return err
+	})
+	return found, first, err
+}
+
+// EndReplay stores how a request that was begun ended. An empty state forgets
+// it, so that the same key may be tried again.
+func (s *Store) EndReplay(ctx context.Context, r account.Replay) error {
+	name := replayName(r.Scope, r.Key)
+	return s.db.Write(ctx, func(tx Tx) (err error) {
+		if r.State == "" {
+			_, err = tx.Exec(`DELETE FROM replays WHERE name = $1`, name)
+			return err
+		}
+		_, err = tx.Exec(`UPDATE replays SET state = $2, status = $3, body = $4 WHERE name = $1`,
+			name, string(r.State), int64(r.Status), r.Body)
+		return err
+	})
+}
+
+// PurgeReplays deletes those from before a time.
+func (s *Store) PurgeReplays(ctx context.Context, before time.Time) (int, error) {
+	return purgeByKey(ctx, s.db, `SELECT max(name) FROM (SELECT name FROM replays WHERE name > $1 ORDER BY name LIMIT $2) AS chunk`,
+		`DELETE FROM replays WHERE name > $1 AND name <= $2 AND at < $3`, before)
+}
+
+// Taken is how many of a limit's key are taken in the period that runs at that
+// time.
+func (s *Store) Taken(ctx context.Context, at time.Time, key string) (n int64, err error) {
+	err = s.db.Read(ctx, func(tx Tx) error {
+		return tx.Query(`SELECT taken FROM limits WHERE key = $1 AND until > $2`, func(row Row) error { return row.Scan(&n) },
+			[]byte(key), at.UnixMilli())
+	})
+	return n, err
+}

@@ -1,0 +1,205 @@
+package memory
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/account"
+)
+
+// CreateAccount stores a new account. It returns [pingr.ErrConflict] when its
+// id or e-mail is taken.
+func (s *Store) CreateAccount(ctx context.Context, a account.Account) error {
+	if err := s.lock(ctx); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	if _, taken := s.accounts[a.ID]; taken || s.emailTaken(a) {
+		return pingr.ErrConflict
+	}
+	s.accounts[a.ID] = copyAccount(a)
+	return nil
+}
+
+func (s *Store) emailTaken(a account.Account) bool {
+	for _, other := range s.accounts {
+		if other.Email == a.Email && other.ID != a.ID {
+			return true
+		}
+	}
+	return false
+}
+
+func copyAccount(a account.Account) account.Account {
+	a.Webhook.Events = slices.Clone(a.Webhook.Events)
+	return a
+}
+
+// Account finds an account by id, or returns [account.ErrNotFound].
+func (s *Store) Account(ctx context.Context, id string) (account.Account, error) {
+	if err := s.lock(ctx); err != nil {
+		return account.Account{}, err
+	}
+	defer s.mu.Unlock()
+	a, ok := s.accounts[id]
+	if !ok {
+		return account.Account{}, account.ErrNotFound
+	}
+	return copyAccount(a), nil
+}
+
+// AccountByEmail finds an account by its e-mail address, in the form of
+// [account.CleanEmail], or returns [account.ErrNotFound].
+func (s *Store) AccountByEmail(ctx context.Context, email string) (account.Account, error) {
+	if err := s.lock(ctx); err != nil {
+		return account.Account{}, err
+	}
+	defer s.mu.Unlock()
+	for _, a := range s.accounts {
+		if a.Email == email {
+			return copyAccount(a), nil
+		}
+	}
+	return account.Account{}, account.ErrNotFound
+}
+
+// Accounts returns all accounts, oldest first.
+func (s *Store) Accounts(ctx context.Context) ([]account.Account, error) {
+	if err := s.lock(ctx); err != nil {
+		return nil, err
+	}
+	defer s.mu.Unlock()
+	return slices.SortedFunc(maps.Values(s.accounts), func(a, b account.Account) int {
+		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
+	}), nil
+}
+
+// UpdateAccount changes an account in one step and returns it as it is then.
+// The error of change undoes all. An e-mail that is another's is
+// [pingr.ErrConflict].
+func (s *Store) UpdateAccount(ctx context.Context, id string, change func(*account.Account) error) (account.Account, error) {
+	if err := s.lock(ctx); err != nil {
+		return account.Account{}, err
+	}
+	defer s.mu.Unlock()
+	a, ok := s.accounts[id]
+	if !ok {
+		return account.Account{}, account.ErrNotFound
+	}
+	a = copyAccount(a)
+	if err := change(&a); err != nil {
+		return account.Account{}, err
+	}
+	if a.ID = id; s.emailTaken(a) {
+		return account.Account{}, pingr.ErrConflict
+	}
+	s.accounts[id] = copyAccount(a)
+	return a, nil
+}
+
+// KeepValue returns the value of that name; the first time it is made.
+func (s *Store) KeepValue(ctx context.Context, name string, make func() []byte) ([]byte, error) {
+	if err := s.lock(ctx); err != nil {
+		return nil, err
+	}
+	defer s.mu.Unlock()
+	if _, ok := s.values[name]; !ok {
+		s.values[name] = make()
+	}
+	return slices.Clone(s.values[name]), nil
+}
+
+// ForgetValue forgets the value of that name.
+func (s *Store) ForgetValue(ctx context.Context, name string) error {
+	if err := s.lock(ctx); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	delete(s.values, name)
+	return nil
+}
+
+// CreateKey stores a new key. It returns [pingr.ErrConflict] when there is one
+// of that id or hash.
+func (s *Store) CreateKey(ctx context.Context, k account.Key) error {
+	if err := s.lock(ctx); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	for _, other := range s.apiKeys {
+		if other.ID == k.ID || other.Hash == k.Hash {
+			return pingr.ErrConflict
+		}
+	}
+	s.apiKeys[k.ID] = k
+	return nil
+}
+
+// KeyByHash finds a key, revoked or not, or returns [account.ErrNotFound].
+func (s *Store) KeyByHash(ctx context.Context, hash [32]byte) (account.Key, error) {
+	if err := s.lock(ctx); err != nil {
+		return account.Key{}, err
+	}
+	defer s.mu.Unlock()
+	for _, k := range s.apiKeys {
+		if k.Hash == hash {
+			return k, nil
+		}
+	}
+	return account.Key{}, account.ErrNotFound
+}
+
+// Keys returns an account's keys, oldest first, the revoked ones too.
+func (s *Store) Keys(ctx context.Context, owner string) ([]account.Key, error) {
+	if err := s.lock(ctx); err != nil {
+		return nil, err
+	}
+	defer s.mu.Unlock()
+	var keys []account.Key
+	for _, k := range s.apiKeys {
+		if k.Account == owner {
+			keys = append(keys, k)
+		}
+	}
+	slices.SortFunc(keys, func(a, b account.Key) int {
+		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
+	})
+	return keys, nil
+}
+
+// RevokeKey ends a key of an account for good, or returns
+// [account.ErrNotFound]. Revoking twice keeps the first time.
+func (s *Store) RevokeKey(ctx context.Context, owner, id string, at time.Time) error {
+	if err := s.lock(ctx); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	k, ok := s.apiKeys[id]
+	if !ok || k.Account != owner {
+		return account.ErrNotFound
+	}
+	if k.RevokedAt.IsZero() {
+		k.RevokedAt = at
+		s.apiKeys[id] = k
+	}
+	return nil
+}
+
+// UseKey notes when a key was used last.
+func (s *Store) UseKey(ctx context.Context, id string, at time.Time) error {
+	if err := s.lock(ctx); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	k, ok := s.apiKeys[id]
+	if !ok {
+		return account.ErrNotFound
+	}
+	k.LastUsed = at
+	s.apiKeys[id] = k
+	return nil
+}

@@ -1,0 +1,141 @@
+package memory
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/account"
+)
+
+type replayName struct{ scope, key string }
+
+// BeginReplay stores r, pending, and reports that it is the first of its name,
+// or returns the one that is there. One that is older than
+// [account.ReplayTime] is none. One that [account.BeginAgain] lets r take over
+// is returned as it was, and first is true.
+func (s *Store) BeginReplay(ctx context.Context, r account.Replay) (found account.Replay, first bool, err error) {
+	if err := s.lock(ctx); err != nil {
+		return found, false, err
+	}
+	defer s.mu.Unlock()
+	name := replayName{r.Scope, r.Key}
+	found, ok := s.replays[name]
+	if ok && !found.At.After(r.At.Add(-account.ReplayTime)) {
+		found, ok = account.Replay{}, false
+	}
+	if ok && !account.BeginAgain(found, r) {
+		return found, false, nil
+	}
+	r.State, r.Status, r.Body = account.ReplayPending, 0, nil
+	s.replays[name] = r
+	return found, true, nil
+}
+
+// EndReplay stores how a request that was begun ended. An empty state forgets
+// it, so that the same key may be tried again.
+func (s *Store) EndReplay(ctx context.Context, r account.Replay) error {
+	if err := s.lock(ctx); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	name := replayName{r.Scope, r.Key}
+	row, ok := s.replays[name]
+	switch {
+	case r.State == "":
+		delete(s.replays, name)
+	case ok:
+		row.State, row.Status, row.Body = r.State, r.Status, slices.Clone(r.Body)
+		s.replays[name] = row
+	}
+	return nil
+}
+
+// PurgeReplays deletes those from before a time.
+func (s *Store) PurgeReplays(ctx context.Context, before time.Time) (int, error) {
+	if err := s.lock(ctx); err != nil {
+		return 0, err
+	}
+	defer s.mu.Unlock()
+	n := len(s.replays)
+	maps.DeleteFunc(s.replays, func(_ replayName, r account.Replay) bool { return r.At.Before(before) })
+	return n - len(s.replays), nil
+}
+
+// Taken is how many of a limit's key are taken in the period that runs at that
+// time.
+func (s *Store) Taken(ctx context.Context, at time.Time, key string) (int64, error) {
+	if err := s.lock(ctx); err != nil {
+		return 0, err
+	}
+	defer s.mu.Unlock()
+	if c, ok := s.limits[key]; ok && c.until.After(at) {
+		return c.taken, nil
+	}
+	return 0, nil
+}
+
+// DeliveryPage returns a page of an account's delivery log.
+func (s *Store) DeliveryPage(ctx context.Context, q account.DeliveryQuery) (page account.DeliveryPage, err error) {
+	if err := s.lock(ctx); err != nil {
+		return page, err
+	}
+	defer s.mu.Unlock()
+	ordinals := map[int64]int{}
+	var rows []account.DeliveryRow
+	for _, d := range s.deliveries {
+		if d.Account != q.Account {
+			continue
+		}
+		ordinals[d.Logged.UnixMilli()]++
+		d.Ordinal = ordinals[d.Logged.UnixMilli()]
+		within := d.Logged.Equal(q.Before) && d.Ordinal < q.Ordinal
+		if (q.Before.IsZero() || d.Logged.Before(q.Before) || within) && (q.Status == "" || d.Status == q.Status) {
+			rows = append(rows, d)
+		}
+	}
+	slices.Reverse(rows)
+	page = account.CutPage(rows, q.Limit)
+	for i := range page.Rows {
+		last := i == len(page.Rows)-1
+		if !last || !page.More || !rows[i+1].Logged.Equal(rows[i].Logged) {
+			page.Rows[i].Ordinal = 0
+		}
+	}
+	return page, nil
+}
+
+// Delivery finds a row of an account's delivery log, or returns
+// [account.ErrNotFound].
+func (s *Store) Delivery(ctx context.Context, owner, id string) (pingr.Delivery, error) {
+	if err := s.lock(ctx); err != nil {
+		return pingr.Delivery{}, err
+	}
+	defer s.mu.Unlock()
+	for _, d := range s.deliveries {
+		if d.Account == owner && d.ID == id {
+			return d.Delivery, nil
+		}
+	}
+	return pingr.Delivery{}, account.ErrNotFound
+}
+
+// Hasten makes a queued event of an account due at now, unless it is being
+// delivered at this moment. It returns [account.ErrNotFound] when the event is
+// not queued: delivered, or given up.
+func (s *Store) Hasten(ctx context.Context, owner, event string, now time.Time) error {
+	if err := s.lock(ctx); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	row := s.events[event]
+	if row == nil || row.Account != owner {
+		return account.ErrNotFound
+	}
+	if row.Next.After(now) {
+		row.Next = now
+	}
+	return nil
+}
