@@ -46,11 +46,11 @@ func (s *Session) pause(code int) time.Duration {
 		failures = max(failures, 4)
 	}
 	if failures <= 1 {
-		return time.Duration(rand.Int64N(int64(s.pool.timing.backoff/5 + 1)))
+		return time.Duration(rand.Int64N(int64(s.pool.timing.backoff/5 + 1))) //nolint:gosec // jitter is no secret
 	}
 	pause := s.pool.timing.backoff << min(failures-2, 16)
 	pause = min(pause, s.pool.timing.backoffMax)
-	return pause*4/5 + time.Duration(rand.Int64N(int64(pause*2/5+1)))
+	return pause*4/5 + time.Duration(rand.Int64N(int64(pause*2/5+1))) //nolint:gosec // jitter is no secret
 }
 
 // dial is one attempt to connect.

@@ -186,7 +186,7 @@ func (d *device) GetSession(ctx context.Context, address string) ([]byte, error)
 // cache: others might put back what was just replaced.
 func (d *device) session(ctx context.Context, address string, locked bool) ([]byte, error) {
 	var session []byte
-	if d.look(ctx, func(c *changes) (found bool) { session, found = c.sessions[address]; return }) {
+	if d.look(ctx, func(c *changes) (found bool) { session, found = c.sessions[address]; return found }) {
 		return session, nil
 	}
 	if session, ok := d.cache.session(d.jid, address); ok {
@@ -376,7 +376,7 @@ func (d *device) noteNumbered(address string) {
 // IsTrustedIdentity reports whether the key is the known one, or the first.
 func (d *device) IsTrustedIdentity(ctx context.Context, address string, key [32]byte) (bool, error) {
 	var known *[32]byte
-	if d.look(ctx, func(c *changes) (found bool) { known, found = c.identities[address]; return }) {
+	if d.look(ctx, func(c *changes) (found bool) { known, found = c.identities[address]; return found }) {
 		return known == nil || *known == key, nil
 	}
 	if known, ok := d.cache.identity(d.jid, address); ok {
@@ -436,7 +436,7 @@ func (d *device) RemovePreKey(ctx context.Context, id uint32) error {
 // GetSenderKey returns a group member's key.
 func (d *device) GetSenderKey(ctx context.Context, group, user string) ([]byte, error) {
 	var session []byte
-	if d.look(ctx, func(c *changes) (found bool) { session, found = c.senderKeys[senderKey{group, user}]; return }) {
+	if d.look(ctx, func(c *changes) (found bool) { session, found = c.senderKeys[senderKey{group, user}]; return found }) {
 		return session, nil
 	}
 	session, err := d.AllSessionSpecificStores.GetSenderKey(ctx, group, user)
@@ -459,7 +459,7 @@ func (d *device) PutSenderKey(ctx context.Context, group, user string, session [
 // handler did not succeed. Others are not looked for: the ratchet tells them.
 func (d *device) GetBufferedEvent(ctx context.Context, hash [32]byte) (*store.BufferedEvent, error) {
 	var e event
-	if d.journal.look(func(c *changes) (found bool) { e, found = c.events[hash]; return }) {
+	if d.journal.look(func(c *changes) (found bool) { e, found = c.events[hash]; return found }) {
 		return &store.BufferedEvent{Plaintext: e.plaintext, InsertTime: time.Now(), ServerTime: e.sent}, nil
 	}
 	if !d.journal.has(hash) {

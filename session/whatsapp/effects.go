@@ -22,7 +22,7 @@ const effectTimeout = 10 * time.Second
 // enqueue adds an effect. The caller holds s.mu.
 func (s *Session) enqueue(e effect) {
 	// Of two records only the later one matters.
-	if n := len(s.effects); n > 0 && e.record != nil && s.effects[n-1].record != nil && !(s.draining && n == 1) {
+	if n := len(s.effects); n > 0 && e.record != nil && s.effects[n-1].record != nil && (!s.draining || n > 1) {
 		s.effects[n-1] = e
 	} else {
 		s.effects = append(s.effects, e)

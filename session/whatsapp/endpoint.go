@@ -52,7 +52,7 @@ func (e Endpoint) check() (*target, error) {
 	switch u.Scheme {
 	case "ws", "wss":
 	default:
-		return nil, fmt.Errorf("the WhatsApp URL is %s:, it must be ws: or wss:", u.Scheme)
+		return nil, fmt.Errorf("the scheme of the WhatsApp URL must be ws or wss, not %s", u.Scheme)
 	}
 	if ip, err := netip.ParseAddr(u.Hostname()); u.Hostname() != "localhost" && (err != nil || !ip.IsLoopback()) {
 		return nil, fmt.Errorf("the WhatsApp URL names %s: only a loopback address may take WhatsApp's place", u.Hostname())

@@ -34,7 +34,7 @@ func TestEndpoint(t *testing.T) {
 		{"another machine", Endpoint{URL: "wss://192.168.1.7/ws/chat", CertKey: key}, "192.168.1.7: only a loopback address"},
 		{"a name", Endpoint{URL: "wss://127.0.0.1.example.com/ws/chat", CertKey: key}, "only a loopback address"},
 		{"user info does not fool it", Endpoint{URL: "wss://127.0.0.1@example.com/", CertKey: key}, "only a loopback address"},
-		{"not a WebSocket", Endpoint{URL: "https://127.0.0.1/", CertKey: key}, "must be ws: or wss:"},
+		{"not a WebSocket", Endpoint{URL: "https://127.0.0.1/", CertKey: key}, "must be ws or wss"},
 		{"no URL", Endpoint{URL: "://", CertKey: key}, "not a URL"},
 		{"no key", Endpoint{URL: "wss://127.0.0.1/"}, "64 hex digits"},
 		{"a short key", Endpoint{URL: "wss://127.0.0.1/", CertKey: "ab"}, "64 hex digits"},

@@ -69,7 +69,6 @@ var ends = map[int]struct {
 type report string
 
 const (
-	reportNothing report = ""
 	// reportSoon: session.disconnected, unless the link is back before.
 	reportSoon report = "soon"
 	// reportNow: session.disconnected at once.
