@@ -1,0 +1,103 @@
+"""What webhooks tell, as types.
+
+They are dicts, as JSON gives them. ``event`` says which one it is, and type checkers narrow by it. Types are added
+over time: ignore an ``event`` that you do not know.
+"""
+
+from typing import Literal, Optional, TypedDict, Union
+
+
+class _Common(TypedDict):
+    # The session (linked WhatsApp number) that it is about.
+    session_id: str
+    # When this attempt was signed, in Unix milliseconds.
+    timestamp: int
+    # "evt_…", the same on every attempt: use it to tell duplicates.
+    id: str
+
+
+class _FromRequired(TypedDict):
+    # Digits only, with country code: "919876543210".
+    phone: str
+    jid: str
+    # Whether it was written in a group, and which.
+    is_group: bool
+    group_jid: Optional[str]
+
+
+class From(_FromRequired, total=False):
+    """Who wrote. ``lid`` is the person's hidden id, when known."""
+
+    lid: str
+
+
+class Message(TypedDict):
+    """What was written. ``timestamp``: when WhatsApp says it was sent, in Unix milliseconds."""
+
+    text: str
+    type: str
+    id: str
+    timestamp: int
+
+
+class Trigger(TypedDict):
+    """The trigger that fired."""
+
+    id: str
+    phrase: str
+
+
+class _AutoReplyRequired(TypedDict):
+    status: Literal["pending", "suppressed"]
+
+
+class AutoReply(_AutoReplyRequired, total=False):
+    """Whether a reply will follow; if not, why, and for a cooldown the seconds until it ends."""
+
+    reason: Literal["cooldown", "quota"]
+    retry_after: int
+
+
+# "from" is a keyword, so this one is written as a call.
+_Sender = TypedDict("_Sender", {"from": From})
+
+
+class _MessageReceivedRequired(_Common, _Sender):
+    event: Literal["message.received"]
+    message: Message
+    trigger: Trigger
+    auto_reply: AutoReply
+
+
+class MessageReceived(_MessageReceivedRequired, total=False):
+    """Somebody sent a text that fired a trigger.
+
+    ``_simulated`` is set when the dashboard or the API simulated the message: log nobody in.
+    """
+
+    _simulated: bool
+
+
+class _SessionDisconnectedRequired(_Common):
+    event: Literal["session.disconnected"]
+    kind: Literal["terminal", "transient"]
+
+
+class SessionDisconnected(_SessionDisconnectedRequired, total=False):
+    """The session has lost its link to WhatsApp.
+
+    ``kind`` is ``terminal`` when a person must act, ``transient`` when it will come back by itself; ``reason`` is
+    WhatsApp's, such as 401 for logged out; ``expires_at`` is when a temporary ban ends, in Unix milliseconds.
+    """
+
+    reason: int
+    expires_at: int
+
+
+class SessionConnected(_Common):
+    """A session that was reported disconnected is back."""
+
+    event: Literal["session.connected"]
+
+
+Event = Union[MessageReceived, SessionDisconnected, SessionConnected]

@@ -1,0 +1,115 @@
+"""Verification of webhooks."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import re
+import time
+from typing import TYPE_CHECKING, Any, NoReturn, cast
+
+from .errors import PingrWebhookError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .events import Event
+
+_TOLERANCE_MS = 5 * 60 * 1000
+_SIGNATURE = re.compile(r"sha256=([0-9a-f]{64})")
+
+
+def verify_webhook(
+    raw_body: bytes | bytearray | memoryview | str,
+    signature: str | None,
+    secret: str | Sequence[str],
+    *,
+    check_timestamp: bool = True,
+    now: int | None = None,
+) -> Event:
+    """Check the signature of a webhook and return its event.
+
+    The signature must be ``sha256=`` and 64 lowercase hex digits; it is compared in constant time, and nothing is
+    parsed before it holds. The body must be a JSON object in UTF-8 whose ``timestamp`` is at most 5 minutes from now,
+    either way.
+
+    Args:
+        raw_body: the body byte for byte as it came, before any JSON parser: what ``request.get_data()`` (Flask),
+            ``await request.body()`` (FastAPI) or ``request.body`` (Django) give.
+        signature: the ``x-pingr-signature`` header; ``None`` when it is missing.
+        secret: the endpoint's secret, ``whsec_…``; or several while one is rotated, the new one first. The first
+            must not be empty.
+        check_timestamp: whether to refuse a body whose timestamp is missing or more than 5 minutes from now.
+        now: the time to compare the timestamp with, in Unix milliseconds; by default the clock's.
+
+    Raises:
+        PingrWebhookError: whatever is wrong.
+
+    """
+    body = _bytes_of(raw_body)
+    _check_signature(body, signature, [secret] if isinstance(secret, str) else secret or [])
+    event = _parse(body)
+    stamp = _timestamp_of(event)
+    if check_timestamp:
+        _check_timestamp(stamp, time.time_ns() // 1_000_000 if now is None else now)
+    return cast("Event", event)
+
+
+def _bytes_of(raw_body: object) -> bytes:
+    if isinstance(raw_body, str):
+        return raw_body.encode("utf-8", "replace")
+    if isinstance(raw_body, (bytes, bytearray, memoryview)):
+        return bytes(raw_body)
+    raise PingrWebhookError("the body is neither bytes nor a string: pass it as it came, before any JSON parser")
+
+
+def _check_signature(body: bytes, signature: object, secrets: Sequence[str]) -> None:
+    form = _SIGNATURE.fullmatch(signature) if isinstance(signature, str) else None
+    if form is None:
+        raise PingrWebhookError("the signature is not sha256= and 64 lowercase hex digits")
+    if not secrets or not secrets[0]:
+        raise PingrWebhookError("no secret is given")
+    given = bytes.fromhex(form[1])
+    for secret in secrets:
+        # Surrogates stand for bytes of the environment that are not UTF-8.
+        key = (secret or "").encode("utf-8", "surrogateescape")
+        if key and hmac.compare_digest(hmac.new(key, body, hashlib.sha256).digest(), given):
+            return
+    raise PingrWebhookError("the signature does not fit the body and the secret")
+
+
+def _parse(body: bytes) -> dict[str, Any]:
+    if not body.lstrip(b" \t\r\n").startswith(b"{"):
+        raise PingrWebhookError("the body is not a JSON object")
+    try:
+        # Decoded here, because json would take UTF-16 and UTF-32 too.
+        event: dict[str, Any] = json.loads(body.decode("utf-8"), parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        # The parser's own error holds the body.
+        raise PingrWebhookError("the body is not an event") from None
+    return event
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(name)  # NaN and Infinity are not JSON
+
+
+def _timestamp_of(event: dict[str, Any]) -> int:
+    """Return the event's timestamp; 0 when it has none."""
+    stamp = event.get("timestamp")
+    if stamp is None:
+        return 0
+    whole = isinstance(stamp, int) or (isinstance(stamp, float) and stamp.is_integer())
+    if isinstance(stamp, bool) or not whole or abs(stamp) > 1 << 63:
+        raise PingrWebhookError("the timestamp is not an integer")
+    return int(stamp)
+
+
+def _check_timestamp(stamp: int, now: int) -> None:
+    if stamp == 0:
+        raise PingrWebhookError("the body has no timestamp")
+    if stamp < now - _TOLERANCE_MS:
+        raise PingrWebhookError("the timestamp is more than 5 minutes old; is this an old request, or the clock wrong?")
+    if stamp > now + _TOLERANCE_MS:
+        raise PingrWebhookError("the timestamp is more than 5 minutes ahead; is the clock wrong?")

@@ -1,0 +1,47 @@
+"""The wheel and the sdist as they would be published, installed into an empty environment."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import venv
+import zipfile
+from pathlib import Path
+
+import pingr
+
+HERE = Path(__file__).parents[1]
+USE = """
+import importlib.metadata, importlib.resources, pingr
+assert importlib.metadata.version("hey-pingr") == pingr.__version__ == "0.3.0"
+assert not importlib.metadata.requires("hey-pingr")
+assert importlib.resources.files("pingr").joinpath("py.typed").is_file()
+print(",".join(pingr.__all__), pingr.extract_challenge_code("login x4", "login"), len(pingr.create_challenge_code()))
+"""
+
+
+def run(*args: object) -> str:
+    """Run a command away from the sources."""
+    done = subprocess.run([str(a) for a in args], capture_output=True, text=True, cwd=HERE, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def pip(*args: object) -> str:
+    return run(sys.executable, "-m", "pip", "--disable-pip-version-check", *args)
+
+
+def test_wheel_and_sdist_build_and_install_into_an_empty_environment(tmp_path: Path) -> None:
+    run(sys.executable, "-m", "hatchling", "build", "-d", tmp_path / "dist")
+    wheel = tmp_path / "dist" / "hey_pingr-0.3.0-py3-none-any.whl"
+    sdist = tmp_path / "dist" / "hey_pingr-0.3.0.tar.gz"
+    pip("wheel", "-q", "--no-index", "--no-deps", "--no-build-isolation", "-w", tmp_path / "again", sdist)
+    again = tmp_path / "again" / wheel.name
+    assert zipfile.ZipFile(wheel).namelist() == zipfile.ZipFile(again).namelist(), "both hold the same"
+
+    empty = tmp_path / "empty"
+    venv.create(empty, with_pip=False)
+    python = empty / ("Scripts" if sys.platform == "win32" else "bin") / "python"
+    for package in (wheel, again):
+        pip("--python", python, "install", "-q", "--no-index", "--force-reinstall", package)
+        assert run(python, "-I", "-c", USE) == f"{','.join(pingr.__all__)} X4 6\n"
