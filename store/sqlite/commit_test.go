@@ -169,3 +169,35 @@ func TestDeliveriesAreFlushedOnClose(t *testing.T) {
 	require.NoError(t, err)
 	assert.Len(t, rows, 1000)
 }
+
+// What nobody waits for shares the commit of what somebody does wait for, and
+// is done by itself when nothing comes.
+func TestLeisurelyOperationsShareACommit(t *testing.T) {
+	s := open(t, t.TempDir())
+	put := func(key string) func(sqlstore.Tx) error {
+		return func(tx sqlstore.Tx) error {
+			_, err := tx.Exec(`INSERT OR REPLACE INTO limits (key, taken, until) VALUES ($1, 1, 1)`, []byte(key))
+			return err
+		}
+	}
+	require.NoError(t, s.WriteSoon(t.Context(), put("alone")))
+	shared := false
+	for try := 0; try < 100 && !shared; try++ {
+		key := fmt.Sprint("soon ", try)
+		done := make(chan error, 1)
+		go func() { done <- s.WriteSoon(t.Context(), put(key)) }()
+		time.Sleep(time.Millisecond) // it is waiting, most likely
+		require.NoError(t, s.Write(t.Context(), func(tx sqlstore.Tx) error {
+			before, err := s.Rows(t.Context(), "limits") // by another connection: what is committed
+			if err != nil {
+				return err
+			}
+			var here int64
+			err = tx.Query(`SELECT count(*) FROM limits`, func(r sqlstore.Row) error { return r.Scan(&here) })
+			shared = here > before
+			return err
+		}))
+		require.NoError(t, <-done)
+	}
+	assert.True(t, shared)
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"runtime"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -21,6 +22,9 @@ const (
 	// quiet is how long nothing is written before the write-ahead log is
 	// emptied, and with it the texts that were erased from the tables.
 	quiet = 500 * time.Millisecond
+	// patience is how long what nobody waits for waits for something urgent, to
+	// share its commit.
+	patience = 5 * time.Millisecond
 )
 
 var errClosed = errors.New("store is closed")
@@ -67,6 +71,7 @@ type database struct {
 // An operation waits for its turn, is taken and answered, or abandoned first.
 type operation struct {
 	run   func(sqlstore.Tx) error
+	soon  bool // need not be done at once
 	state atomic.Int32
 	done  chan error
 }
@@ -113,10 +118,18 @@ func openReader(dsn string) (*conn, error) {
 
 // Write implements [sqlstore.DB].
 func (d *database) Write(ctx context.Context, run func(sqlstore.Tx) error) error {
+	return d.do(ctx, &operation{run: run, done: make(chan error, 1)})
+}
+
+// WriteSoon implements [sqlstore.DB].
+func (d *database) WriteSoon(ctx context.Context, run func(sqlstore.Tx) error) error {
+	return d.do(ctx, &operation{run: run, soon: true, done: make(chan error, 1)})
+}
+
+func (d *database) do(ctx context.Context, o *operation) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	o := &operation{run: run, done: make(chan error, 1)}
 	if err := d.enqueue(ctx, o); err != nil {
 		return err
 	}
@@ -208,7 +221,7 @@ func (d *database) write(c *conn) {
 			// a third less processor time an operation.
 			runtime.Gosched()
 			batch = d.gather(append(batch[:0], o))
-			w.commit(batch)
+			w.commit(d.await(batch))
 			rest.Reset(quiet)
 		case <-rest.C:
 			if !w.emptyLog() {
@@ -232,6 +245,31 @@ func (d *database) gather(batch []*operation) []*operation {
 		}
 	}
 	return batch
+}
+
+// await lets a batch in which nothing is urgent wait for something that is.
+func (d *database) await(batch []*operation) []*operation {
+	if !leisurely(batch) {
+		return batch
+	}
+	end := time.NewTimer(patience)
+	defer end.Stop()
+	for len(batch) < maxBatch && leisurely(batch) {
+		select {
+		case o, ok := <-d.queue:
+			if !ok {
+				return batch
+			}
+			batch = d.gather(append(batch, o))
+		case <-end.C:
+			return batch
+		}
+	}
+	return batch
+}
+
+func leisurely(batch []*operation) bool {
+	return !slices.ContainsFunc(batch, func(o *operation) bool { return !o.soon })
 }
 
 // A writer is the connection that writes.

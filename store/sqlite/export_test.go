@@ -30,6 +30,11 @@ func (s *Store) Write(ctx context.Context, op func(sqlstore.Tx) error) error {
 	return s.db.Write(ctx, op)
 }
 
+// WriteSoon runs an operation that can wait for others.
+func (s *Store) WriteSoon(ctx context.Context, op func(sqlstore.Tx) error) error {
+	return s.db.WriteSoon(ctx, op)
+}
+
 // Rows counts a table.
 func (s *Store) Rows(ctx context.Context, table string) (n int64, err error) {
 	err = s.db.Read(ctx, func(tx sqlstore.Tx) error {

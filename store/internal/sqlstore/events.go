@@ -78,7 +78,7 @@ func (s *Store) Due(ctx context.Context, l pingr.Lease, now time.Time, skip []st
 
 // Attempted implements [pingr.Events].
 func (s *Store) Attempted(ctx context.Context, id string, attempt int, next time.Time) error {
-	return s.db.Write(ctx, func(tx Tx) (err error) {
+	return s.db.WriteSoon(ctx, func(tx Tx) (err error) {
 		if next.IsZero() {
 			_, err = tx.Exec(`DELETE FROM events WHERE id = $1`, id)
 		} else {

@@ -266,7 +266,8 @@ func readFiring(tx Tx, id string) (f pingr.Firing, err error) {
 // Finish implements [pingr.Firings].
 func (s *Store) Finish(ctx context.Context, o pingr.Outcome) error {
 	var missing bool
-	err := s.db.Write(ctx, func(tx Tx) error {
+	// The reply is out; when this is lost, it is sent again under the same id.
+	err := s.db.WriteSoon(ctx, func(tx Tx) error {
 		missing = false
 		if o.Release {
 			return release(tx, o, &missing)

@@ -24,6 +24,9 @@ type DB interface {
 	// returns an error only if its transaction must not stand. It runs in
 	// another goroutine, but not after Write has returned.
 	Write(ctx context.Context, op func(Tx) error) error
+	// WriteSoon is Write for what nobody waits for: it may wait some
+	// milliseconds first, to be done together with something that is urgent.
+	WriteSoon(ctx context.Context, op func(Tx) error) error
 	// Read runs op, which only reads.
 	Read(ctx context.Context, op func(Tx) error) error
 }
