@@ -15,7 +15,7 @@ help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
 .PHONY: test
-test: tools lint race e2e fuzz ## everything that CI checks; installs what it needs
+test: tools lint race e2e sdk fuzz ## everything that CI checks; installs what it needs
 
 .PHONY: tools
 tools: $(GOLANGCI_LINT) $(GOFUMPT)
@@ -52,6 +52,31 @@ race: tools ## all tests but those with real whatsmeow clients, with the race de
 .PHONY: e2e
 e2e: ## the tests with real whatsmeow clients, against the loopback WhatsApp
 	go test -shuffle=on -timeout 20m ./whatsapptest/... ./session/... ./internal/... ./cmd/... ./examples/...
+
+# Both suites replay testdata/vectors.json, as internal/vectors does in Go. What
+# they need is installed into sdk/node/node_modules and sdk/python/.venv.
+.PHONY: sdk
+sdk: sdk-node sdk-python ## the helpers for Node and Python, their packages and types
+
+.PHONY: sdk-node
+sdk-node: sdk/node/node_modules/.package-lock.json ## the helpers for Node
+	cd sdk/node && npm run --silent build && npm run --silent check && npm test --silent
+
+sdk/node/node_modules/.package-lock.json: sdk/node/package-lock.json
+	@./.ci/need node:nodejs npm
+	@node -e 'if (parseInt(process.versions.node) < 20) throw Error("Node 20 or newer is needed")'
+	cd sdk/node && npm ci --silent
+	@touch $@
+
+.PHONY: sdk-python
+sdk-python: sdk/python/.venv/installed ## the helpers for Python
+	cd sdk/python && .venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && .venv/bin/python -m pytest
+
+sdk/python/.venv/installed: sdk/python/requirements-dev.txt
+	@./.ci/need python3 'python3 -m ensurepip --version:python3-venv'
+	python3 -m venv --clear sdk/python/.venv
+	sdk/python/.venv/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME (5s)

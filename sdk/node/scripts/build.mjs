@@ -1,6 +1,6 @@
 // Compiles src twice, into dist/esm and dist/cjs, each with its types.
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -15,4 +15,3 @@ for (const [format, type, module] of [['esm', 'module', 'esnext'], ['cjs', 'comm
   execFileSync(process.execPath, [tsc, '-p', here, '--module', module, '--outDir', out], { stdio: 'inherit' });
   writeFileSync(join(out, 'package.json'), `${JSON.stringify({ type })}\n`);
 }
-copyFileSync(join(here, '..', '..', 'LICENSE'), join(here, 'LICENSE'));

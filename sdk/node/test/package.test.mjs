@@ -1,7 +1,7 @@
 // The package as npm would publish it, installed into an empty project.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -10,6 +10,12 @@ import * as source from 'hey-pingr';
 
 const here = fileURLToPath(new URL('..', import.meta.url));
 const npm = (cwd, ...args) => execFileSync('npm', args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+
+test('the lock file names versions and hashes, and no place to fetch them from', () => {
+  const lock = readFileSync(join(here, 'package-lock.json'), 'utf8');
+  assert.doesNotMatch(lock, /:\/\/|"resolved"/);
+  assert.match(lock, /"integrity": "sha512-/);
+});
 
 test('npm pack makes a package that an empty project imports and requires', (t) => {
   const project = mkdtempSync(join(tmpdir(), 'hey-pingr-'));
