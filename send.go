@@ -1,0 +1,97 @@
+package pingr
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+// ErrText: a text is empty, or longer than [MaxReply].
+var ErrText = errors.New("message must be 1 to 4096 characters")
+
+// A SendRequest is a message that the program sends of its own accord, not in
+// answer to one.
+type SendRequest struct {
+	// ID names the message ("msg_…") within its account: sending the same ID
+	// again shows one message to the person. Empty makes a new one.
+	ID string
+	// Account pays for it; empty is the default account.
+	Account string
+	// Session is the id that Serve was called with.
+	Session string
+	// Via sends in place of that session, for messages that must not leave the
+	// process. Nil is the session itself.
+	Via Session
+	// To is the phone, written as [ParsePhone] takes it.
+	To string
+	// Text is 1 to 4096 characters.
+	Text string
+	// Again says that an earlier Send of the same ID took the limits and ended
+	// without knowing whether the message was sent. It takes no limits.
+	Again bool
+}
+
+// Send takes the account's cooldown and quota in one step, sends once and
+// returns the message's id. Nothing was sent and no limit is taken when the
+// error is a *[LimitError], [ErrPhone], [ErrText], [ErrNotSent] or
+// [ErrSessionUnavailable], except that Again leaves the limits taken. Any other
+// error from the session leaves it unknown: the same ID may be sent with Again.
+// The end of ctx is such an error too; the send goes on without it. It needs
+// Run to be running, or is ErrSessionUnavailable.
+func (e *Engine) Send(ctx context.Context, r SendRequest) (id string, err error) {
+	phone, err := ParsePhone(r.To)
+	if err != nil {
+		return "", err
+	}
+	if n := utf8.RuneCountInString(r.Text); n == 0 || n > MaxReply || !utf8.ValidString(r.Text) || strings.ContainsRune(r.Text, 0) {
+		return "", ErrText
+	}
+	setDefault(&r.ID, newID("msg_"))
+	if r.Via == nil && e.served(r.Session) == nil {
+		return r.ID, ErrSessionUnavailable
+	}
+	done := make(chan error, 1)
+	if !e.spawn(func(work context.Context) { done <- e.sendOwn(work, r, phone) }) {
+		return r.ID, ErrSessionUnavailable
+	}
+	select {
+	case err := <-done:
+		return r.ID, err
+	case <-ctx.Done():
+		return r.ID, fmt.Errorf("send: %w", ctx.Err())
+	}
+}
+
+// sendOwn takes the limits, sends, and gives back what certainly was not used.
+func (e *Engine) sendOwn(ctx context.Context, r SendRequest, phone string) error {
+	settings, err := e.settings(ctx, r.Account)
+	if err != nil {
+		return err
+	}
+	now := e.cfg.Now()
+	limits := settings.limits(Firing{Account: r.Account, Message: Message{Phone: phone}}, now)
+	if !r.Again {
+		if err := e.cfg.Store.Reserve(ctx, now, limits...); err != nil {
+			return fmt.Errorf("reserve: %w", err)
+		}
+	}
+	sum := sha256.Sum256([]byte(r.Account + "\x00" + r.ID))
+	m := Outgoing{ID: "3EB0" + strings.ToUpper(hex.EncodeToString(sum[:9])), To: PhoneJID(phone), Text: r.Text}
+	if r.Via != nil {
+		err = r.Via.Send(ctx, m)
+	} else {
+		err = e.send(ctx, r.Session, m)
+	}
+	e.cfg.Log.Info("send", "message_id", r.ID, "account", r.Account, "session", r.Session, "sent", err == nil,
+		"send_ms", e.cfg.Now().Sub(now).Milliseconds())
+	if !r.Again && (errors.Is(err, ErrNotSent) || errors.Is(err, ErrSessionUnavailable)) {
+		if giveBack := e.cfg.Store.Release(context.WithoutCancel(ctx), limits...); giveBack != nil {
+			e.cfg.Log.Error("limits not given back", "message_id", r.ID, "error", giveBack)
+		}
+	}
+	return err
+}

@@ -1,0 +1,196 @@
+package server
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/account"
+)
+
+// auth says who may call a route.
+type auth string
+
+const (
+	public auth = "public"
+	byKey  auth = "key"
+	byJWT  auth = "login"
+	byBoth auth = "both"
+)
+
+const (
+	loginTime   = 12 * time.Hour
+	loginIssuer = "pingr"
+	loginCookie = "pingr_login"
+	// useNoted is how exact the last use of a key is.
+	useNoted = time.Minute
+)
+
+// A caller is who made a request.
+type caller struct {
+	ctx     context.Context
+	account account.Account
+	// test is whether it acts on test mode.
+	test bool
+	// login is set for dashboard logins, nil for keys.
+	login *loginClaims
+}
+
+// scope is the name under which the engine knows what the caller acts on.
+func (c caller) scope() string {
+	if c.test {
+		return c.account.ID + testScope
+	}
+	return c.account.ID
+}
+
+// ModeParam lets dashboard logins see test mode. It is exported, like all embedded
+// inputs, because huma passes over others.
+type ModeParam struct {
+	Mode string `query:"mode" enum:"live,test" doc:"For dashboard logins: what to act on. Keys act on their own mode."`
+}
+
+type callerKey struct{}
+
+// authenticate finds the caller of a route, or answers why not.
+func (s *Server) authenticate(ctx huma.Context, next func(huma.Context)) {
+	want, _ := ctx.Operation().Metadata["auth"].(auth)
+	r, w := humago.Unwrap(ctx)
+	c := caller{ctx: ctx.Context()}
+	if want != public {
+		found, err := s.caller(r, want)
+		if err != nil {
+			s.problem(r.Context(), err).write(w)
+			return
+		}
+		c = found
+	}
+	next(huma.WithValue(ctx, callerKey{}, c))
+}
+
+func (s *Server) caller(r *http.Request, want auth) (caller, error) {
+	if keys := r.Header.Values("X-API-Key"); len(keys) > 0 {
+		c, err := s.keyCaller(r.Context(), keys[0])
+		if err == nil && want == byJWT {
+			err = fail(forbidden, "This needs a dashboard login, not a key.")
+		}
+		return c, err
+	}
+	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if !ok {
+		cookie, err := r.Cookie(loginCookie)
+		if err != nil {
+			return caller{}, fail(invalidKey, "The API key or login is missing.")
+		}
+		if err := new(http.CrossOriginProtection).Check(r); err != nil {
+			return caller{}, fail(forbidden, "The request comes from another site.")
+		}
+		token = cookie.Value
+	}
+	c, err := s.loginCaller(r.Context(), strings.TrimSpace(token))
+	if err == nil && want == byKey {
+		return c, fail(invalidKey, "This needs an API key.")
+	}
+	switch r.URL.Query().Get("mode") {
+	case "", "live":
+	case "test":
+		c.test = true
+	}
+	return c, err
+}
+
+var errKey = fail(invalidKey, "The API key is invalid.")
+
+func (s *Server) keyCaller(ctx context.Context, secret string) (caller, error) {
+	hash := account.HashKey(secret)
+	k, err := s.store.KeyByHash(ctx, hash)
+	if errors.Is(err, account.ErrNotFound) {
+		return caller{}, errKey
+	}
+	if err != nil {
+		return caller{}, err
+	}
+	if subtle.ConstantTimeCompare(k.Hash[:], hash[:]) != 1 || !k.RevokedAt.IsZero() || !strings.HasPrefix(secret, k.Mode.Prefix()) {
+		return caller{}, errKey
+	}
+	a, err := s.store.Account(ctx, k.Account)
+	if errors.Is(err, account.ErrNotFound) {
+		return caller{}, errKey
+	}
+	if err != nil {
+		return caller{}, err
+	}
+	if now := s.now(); now.Sub(k.LastUsed) >= useNoted {
+		if err := s.store.UseKey(ctx, k.ID, now); err != nil {
+			s.log.Warn("use of a key not noted", "key", k.ID, "error", err)
+		}
+	}
+	return caller{ctx: ctx, account: a, test: k.Mode == account.Test}, nil
+}
+
+// loginClaims are what a login's token says.
+type loginClaims struct {
+	jwt.RegisteredClaims
+	// Password is a mark of the password; another password ends the login.
+	Password string `json:"pwd"`
+}
+
+func passwordMark(a account.Account) string {
+	sum := sha256.Sum256([]byte("login\x00" + a.PasswordHash))
+	return hex.EncodeToString(sum[:8])
+}
+
+var errLogin = fail(invalidKey, "The login is invalid or has ended. Log in again.")
+
+func (s *Server) loginCaller(ctx context.Context, token string) (caller, error) {
+	var claims loginClaims
+	_, err := jwt.ParseWithClaims(token, &claims, func(*jwt.Token) (any, error) { return s.signing, nil },
+		jwt.WithValidMethods([]string{"HS256"}), jwt.WithExpirationRequired(), jwt.WithIssuedAt(),
+		jwt.WithIssuer(loginIssuer), jwt.WithStrictDecoding(), jwt.WithTimeFunc(s.now))
+	if err != nil || claims.Subject == "" || claims.ID == "" {
+		return caller{}, errLogin
+	}
+	a, err := s.store.Account(ctx, claims.Subject)
+	if errors.Is(err, account.ErrNotFound) || err == nil && claims.Password != passwordMark(a) {
+		return caller{}, errLogin
+	}
+	if err != nil {
+		return caller{}, err
+	}
+	var ended *pingr.LimitError
+	if err := s.store.Peek(ctx, s.now(), endedLogin(claims)); errors.As(err, &ended) {
+		return caller{}, errLogin
+	} else if err != nil {
+		return caller{}, err
+	}
+	return caller{ctx: ctx, account: a, login: &claims}, nil
+}
+
+// endedLogin is taken when a login is ended by its owner: a limit of one, until
+// the token would have ended by itself.
+func endedLogin(c loginClaims) pingr.Limit {
+	return pingr.Limit{Kind: pingr.Cooldown, Key: "ended login/" + c.ID, Max: 1, Until: c.ExpiresAt.Time}
+}
+
+func (s *Server) newLogin(a account.Account) (token string, ends time.Time, err error) {
+	now := s.now()
+	ends = now.Add(loginTime).Truncate(time.Second)
+	token, err = jwt.NewWithClaims(jwt.SigningMethodHS256, loginClaims{
+		RegisteredClaims: jwt.RegisteredClaims{
+			Issuer: loginIssuer, Subject: a.ID, ID: account.NewID(""),
+			IssuedAt: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(ends),
+		},
+		Password: passwordMark(a),
+	}).SignedString(s.signing)
+	return token, ends, err
+}

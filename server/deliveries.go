@@ -1,0 +1,146 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/account"
+)
+
+type deliveryJSON struct {
+	ID           string          `json:"id"`
+	Status       string          `json:"status" enum:"delivered,failed,simulated"`
+	URL          string          `json:"url"`
+	HTTPStatus   *int            `json:"http_status"`
+	DynamicReply bool            `json:"dynamic_reply"`
+	Session      string          `json:"session_id"`
+	CreatedAt    string          `json:"created_at" format:"date-time"`
+	EventID      string          `json:"event_id"`
+	Event        pingr.EventType `json:"event"`
+	Attempt      int             `json:"attempt"`
+	DurationMs   int64           `json:"duration_ms"`
+	Error        *string         `json:"error"`
+}
+
+func deliveryOf(d pingr.Delivery, logged time.Time) deliveryJSON {
+	out := deliveryJSON{
+		ID: d.ID, Status: d.Status, URL: d.URL, DynamicReply: d.DynamicReply, Session: d.Session,
+		CreatedAt: stamp(logged), EventID: d.EventID, Event: d.Event, Attempt: d.Attempt, DurationMs: d.Duration.Milliseconds(),
+	}
+	if d.HTTPStatus != 0 {
+		out.HTTPStatus = &d.HTTPStatus
+	}
+	if d.Error != "" {
+		out.Error = &d.Error
+	}
+	return out
+}
+
+type deliveriesInput struct {
+	ModeParam
+	Limit     int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
+	Before    string `query:"before" maxLength:"40" doc:"next_cursor of the page before, or any time (RFC 3339)."`
+	EventType string `query:"event_type" enum:"webhook.delivered,webhook.failed,webhook.simulated"`
+}
+
+type deliveriesOutput struct {
+	Body struct {
+		Deliveries []deliveryJSON `json:"deliveries" nullable:"false"`
+		Count      int            `json:"count"`
+		NextCursor *string        `json:"next_cursor" doc:"before of the next page; null when this is the last."`
+	}
+}
+
+// listDeliveries is GET /v1/webhooks/deliveries.
+func (s *Server) listDeliveries(c caller, in *deliveriesInput) (*deliveriesOutput, error) {
+	q := account.DeliveryQuery{Account: c.scope(), Status: strings.TrimPrefix(in.EventType, "webhook."), Limit: in.Limit}
+	if in.Before != "" {
+		var err error
+		if q.Before, q.Ordinal, err = readCursor(in.Before); err != nil {
+			return nil, badParam("before", "is not a time of RFC 3339")
+		}
+	}
+	page, err := s.store.DeliveryPage(c.ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	out := &deliveriesOutput{}
+	out.Body.Deliveries, out.Body.Count = []deliveryJSON{}, len(page.Rows)
+	for _, d := range page.Rows {
+		out.Body.Deliveries = append(out.Body.Deliveries, deliveryOf(d.Delivery, d.Logged))
+	}
+	if page.More {
+		last := page.Rows[len(page.Rows)-1]
+		next := cursor(last.Logged, last.Ordinal)
+		out.Body.NextCursor = &next
+	}
+	return out, nil
+}
+
+// A cursor is the time of a page's last row, in milliseconds, for everything
+// before that millisecond. Within a millisecond that holds more than a page,
+// the row's ordinal follows as microseconds, which Python's datetime keeps; from
+// 1000 on as nanoseconds, never a whole number of microseconds.
+func cursor(at time.Time, ordinal int) string {
+	at = at.UTC().Truncate(time.Millisecond)
+	switch {
+	case ordinal == 0:
+		return stamp(at)
+	case ordinal < 1000:
+		return at.Add(time.Duration(ordinal) * time.Microsecond).Format("2006-01-02T15:04:05.000000Z")
+	}
+	return at.Add(time.Duration(ordinal/999*1000 + ordinal%999 + 1)).Format("2006-01-02T15:04:05.000000000Z")
+}
+
+// readCursor is lenient about what clients do to a cursor: a plus that became a
+// space in a query, and a time without a zone, which is UTC.
+func readCursor(text string) (at time.Time, ordinal int, err error) {
+	t, err := time.Parse(time.RFC3339, strings.Replace(text, " ", "+", 1))
+	if err != nil {
+		t, err = time.Parse("2006-01-02T15:04:05", text)
+	}
+	if err != nil || t.Year() < 1970 || t.Year() > 9999 {
+		return time.Time{}, 0, fmt.Errorf("read cursor: %w", errors.Join(err, errCursor))
+	}
+	within := t.Nanosecond() % int(time.Millisecond)
+	if ordinal = within / 1000; within%1000 != 0 {
+		ordinal = within/1000*999 + within%1000 - 1
+	}
+	return t.UTC().Truncate(time.Millisecond), ordinal, nil
+}
+
+var errCursor = errors.New("not a cursor")
+
+type deliveryInput struct {
+	ModeParam
+	ID string `path:"id" maxLength:"64"`
+}
+
+type redeliverOutput struct {
+	Body struct {
+		EventID string `json:"event_id"`
+	}
+}
+
+// redeliver is POST /v1/webhooks/deliveries/{id}/redeliver. The texts of an
+// event that was taken, or given up, are erased: only one that waits for its
+// next attempt can be sent again.
+func (s *Server) redeliver(c caller, in *deliveryInput) (*redeliverOutput, error) {
+	d, err := s.store.Delivery(c.ctx, c.scope(), in.ID)
+	if err != nil {
+		return nil, err
+	}
+	err = s.store.Hasten(c.ctx, d.Account, d.EventID, s.now())
+	if errors.Is(err, account.ErrNotFound) {
+		return nil, fail(conflict, "The event is not waiting any more: it was delivered or given up, and its text is erased.")
+	}
+	if err != nil {
+		return nil, err
+	}
+	out := &redeliverOutput{}
+	out.Body.EventID = d.EventID
+	return out, nil
+}

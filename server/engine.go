@@ -1,0 +1,134 @@
+package server
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/heypingr/pingr"
+)
+
+// testScope ends the engine's name of an account's test mode, whose rows are
+// its own.
+const testScope = ":test"
+
+// settingsOf is what the engine asks once a firing.
+func (s *Server) settingsOf(ctx context.Context, scope string) (pingr.Settings, error) {
+	a, err := s.store.Account(ctx, strings.TrimSuffix(scope, testScope))
+	if err != nil {
+		return pingr.Settings{}, err
+	}
+	return a.Settings.Engine(s.plan(a)), nil
+}
+
+// dispatcher tells each account's own endpoint.
+type dispatcher struct{ *Server }
+
+// Dispatch implements pingr.Dispatcher. An account without an endpoint, or
+// whose endpoint does not want the event, answers nothing; neither does test
+// mode, from which nothing goes out.
+func (d dispatcher) Dispatch(ctx context.Context, e pingr.Event) (pingr.Reply, error) {
+	if strings.HasSuffix(e.Account, testScope) {
+		return pingr.Reply{}, nil
+	}
+	a, err := d.store.Account(ctx, e.Account)
+	if err != nil || !a.Webhook.Wants(e.Type) {
+		return pingr.Reply{}, err
+	}
+	return d.endpoint(a.Webhook.URL, a.Webhook.Secret).Dispatch(ctx, e)
+}
+
+func (s *Server) endpoint(url, secret string) *pingr.HTTPDispatcher {
+	return &pingr.HTTPDispatcher{URL: url, Secret: secret, Guard: s.config.Guard, Transport: s.transport, Now: s.now}
+}
+
+// observed is the engine's store; it tells the event streams what happens, and
+// leaves out of the log what was told to nobody.
+type observed struct {
+	Store
+	hub *hub
+
+	mu     sync.Mutex
+	firing map[string]firingNote // by id, until it is done
+}
+
+func newObserved(store Store, h *hub) *observed {
+	return &observed{Store: store, hub: h, firing: map[string]firingNote{}}
+}
+
+// A firingNote is what the event stream says of a firing: no text, no phone.
+type firingNote struct {
+	ID      string            `json:"id"`
+	Session string            `json:"session_id"`
+	Trigger string            `json:"trigger_id"`
+	State   pingr.State       `json:"state"`
+	Outcome pingr.OutcomeKind `json:"outcome,omitempty"`
+	Reason  string            `json:"reason,omitempty"`
+
+	account string
+}
+
+func (o *observed) note(f pingr.Firing) {
+	n := firingNote{
+		ID: f.ID, Session: f.Session, Trigger: f.Trigger.ID, State: f.State, Outcome: f.Outcome, Reason: f.Reason,
+		account: f.Account,
+	}
+	o.mu.Lock()
+	if delete(o.firing, f.ID); f.State != pingr.StateDone {
+		o.firing[f.ID] = n
+	}
+	o.mu.Unlock()
+	o.hub.publish(n.account, "firing", n)
+}
+
+func (o *observed) Accept(ctx context.Context, f pingr.Firing, l pingr.Lease) (bool, error) {
+	first, err := o.Store.Accept(ctx, f, l)
+	if first && err == nil {
+		o.note(f)
+	}
+	return first, err
+}
+
+func (o *observed) Claim(ctx context.Context, l pingr.Lease, now time.Time, skip []string, most int) ([]pingr.Firing, error) {
+	firings, err := o.Store.Claim(ctx, l, now, skip, most)
+	for _, f := range firings {
+		o.note(f)
+	}
+	return firings, err
+}
+
+func (o *observed) Decide(ctx context.Context, d pingr.Decision) (pingr.Firing, error) {
+	f, err := o.Store.Decide(ctx, d)
+	if err == nil {
+		o.note(f)
+	}
+	return f, err
+}
+
+func (o *observed) Finish(ctx context.Context, out pingr.Outcome) error {
+	err := o.Store.Finish(ctx, out)
+	if err != nil {
+		return err
+	}
+	o.mu.Lock()
+	n, ok := o.firing[out.Firing]
+	delete(o.firing, out.Firing)
+	o.mu.Unlock()
+	if ok {
+		n.State, n.Outcome, n.Reason = pingr.StateDone, out.Kind, out.Reason
+		o.hub.publish(n.account, "firing", n)
+	}
+	return nil
+}
+
+func (o *observed) LogDelivery(ctx context.Context, d pingr.Delivery) error {
+	if d.URL == "" {
+		return nil
+	}
+	err := o.Store.LogDelivery(ctx, d)
+	if err == nil {
+		o.hub.publish(d.Account, "delivery", deliveryOf(d, d.At.Add(d.Duration)))
+	}
+	return err
+}

@@ -1,0 +1,139 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"path"
+	"strings"
+
+	"github.com/heypingr/pingr/account"
+)
+
+type requestIDKey struct{}
+
+// around is what every request passes through.
+func (s *Server) around(mux *http.ServeMux) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id := account.NewID("req_")
+		r = r.WithContext(context.WithValue(r.Context(), requestIDKey{}, id))
+		h := w.Header()
+		h.Set("X-Request-Id", id)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("X-Frame-Options", "DENY")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Content-Security-Policy", "default-src 'self'; frame-ancestors 'none'")
+		h.Set("Cache-Control", "no-store")
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody+1)
+		seen := &response{ResponseWriter: w}
+		defer func() {
+			p := recover()
+			if p == nil {
+				return
+			}
+			if p == http.ErrAbortHandler { //nolint:errorlint // panics are compared so
+				panic(p)
+			}
+			// The value may hold what must not be logged.
+			s.log.Error("handler panicked", "request_id", id, "method", r.Method)
+			if !seen.began {
+				fail(internal, "Something went wrong. Request %s.", id).write(w)
+			}
+		}()
+		s.route(mux, seen, r)
+	})
+}
+
+// route answers for ServeMux where that would answer in plain text.
+func (s *Server) route(mux *http.ServeMux, w http.ResponseWriter, r *http.Request) {
+	clean := path.Clean(r.URL.Path)
+	if r.URL.Path != clean || !strings.HasPrefix(clean, "/") {
+		fail(notFound, "There is no such path.").write(w)
+		return
+	}
+	handler, pattern := mux.Handler(r)
+	if pattern != "" {
+		mux.ServeHTTP(w, r)
+		return
+	}
+	probe := &refusal{header: http.Header{}}
+	handler.ServeHTTP(probe, r)
+	if probe.status == http.StatusMethodNotAllowed {
+		w.Header().Set("Allow", probe.header.Get("Allow"))
+		fail(methodNotAllowed, "This path takes %s.", probe.header.Get("Allow")).write(w)
+		return
+	}
+	fail(notFound, "There is no such path.").write(w)
+}
+
+// problem is what is answered to an error; what is not meant for the client is
+// logged with the request's id.
+func (s *Server) problem(ctx context.Context, err error) *problem {
+	p, unexpected := problemOf(err, s.now())
+	if unexpected {
+		id, _ := ctx.Value(requestIDKey{}).(string)
+		s.log.Error("request failed", "request_id", id, "error", err)
+		p = fail(internal, "Something went wrong. Request %s.", id)
+	}
+	return p
+}
+
+// A response notes whether it began.
+type response struct {
+	http.ResponseWriter
+	began bool
+}
+
+func (r *response) WriteHeader(status int) {
+	r.began = true
+	r.ResponseWriter.WriteHeader(status)
+}
+
+func (r *response) Write(b []byte) (int, error) {
+	r.began = true
+	return r.ResponseWriter.Write(b)
+}
+
+// Unwrap is for http.ResponseController.
+func (r *response) Unwrap() http.ResponseWriter { return r.ResponseWriter }
+
+// A refusal keeps the status of an answer that is not sent.
+type refusal struct {
+	header http.Header
+	status int
+}
+
+func (r *refusal) Header() http.Header         { return r.header }
+func (r *refusal) Write(b []byte) (int, error) { return len(b), nil }
+func (r *refusal) WriteHeader(status int)      { r.status = status }
+
+// plainRoutes are those without an account.
+func (s *Server) plainRoutes(mux *http.ServeMux) {
+	document, err := json.Marshal(s.api.OpenAPI())
+	if err != nil {
+		panic("OpenAPI document: " + err.Error()) // made from the code alone
+	}
+	mux.HandleFunc("GET /openapi.json", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(document)
+	})
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write([]byte(`{"status":"ok"}` + "\n"))
+	})
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		reason := ""
+		if !s.running.Load() {
+			reason = "the engine is not running"
+		} else if _, err := s.store.Taken(r.Context(), s.now(), "ready"); err != nil {
+			reason = "the database does not answer"
+		}
+		if reason != "" {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			_, _ = w.Write([]byte(`{"status":"not ready","reason":"` + reason + `"}` + "\n"))
+			return
+		}
+		_, _ = w.Write([]byte(`{"status":"ready"}` + "\n"))
+	})
+}

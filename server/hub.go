@@ -1,0 +1,138 @@
+package server
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/heypingr/pingr"
+)
+
+const (
+	// maxStreams is how many event streams one account may hold open.
+	maxStreams = 20
+	// streamBuffer is how many events wait for a slow reader; one more ends its
+	// stream, and it comes again.
+	streamBuffer = 64
+	heartbeat    = 15 * time.Second
+)
+
+// A hub hands events to the open streams of an account.
+type hub struct {
+	mu      sync.Mutex
+	closed  bool
+	streams map[string]map[chan []byte]struct{} // by scope
+}
+
+func newHub() *hub { return &hub{streams: map[string]map[chan []byte]struct{}{}} }
+
+func (h *hub) publish(scope, event string, data any) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.streams[scope]) == 0 {
+		return
+	}
+	body, err := json.Marshal(data)
+	if err != nil {
+		return // our own plain structs
+	}
+	frame := fmt.Appendf(nil, "event: %s\ndata: %s\n\n", event, body)
+	for c := range h.streams[scope] {
+		select {
+		case c <- frame:
+		default:
+			h.drop(scope, c)
+		}
+	}
+}
+
+// open returns a stream; ok is false when there are too many.
+func (h *hub) open(scope string) (c chan []byte, ok bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed || len(h.streams[scope]) >= maxStreams {
+		return nil, false
+	}
+	if h.streams[scope] == nil {
+		h.streams[scope] = map[chan []byte]struct{}{}
+	}
+	c = make(chan []byte, streamBuffer)
+	h.streams[scope][c] = struct{}{}
+	return c, true
+}
+
+func (h *hub) leave(scope string, c chan []byte) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.drop(scope, c)
+}
+
+// drop closes a stream. The caller holds h.mu.
+func (h *hub) drop(scope string, c chan []byte) {
+	if _, ok := h.streams[scope][c]; ok {
+		delete(h.streams[scope], c)
+		close(c)
+	}
+	if len(h.streams[scope]) == 0 {
+		delete(h.streams, scope)
+	}
+}
+
+func (h *hub) close() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.closed = true
+	for scope, streams := range h.streams {
+		for c := range streams {
+			h.drop(scope, c)
+		}
+	}
+}
+
+// sessionChanged tells the streams of a session's account.
+func (s *Server) sessionChanged(r pingr.SessionRecord) {
+	s.hub.publish(r.Account, "session", map[string]any{"id": r.ID, "name": r.Name, "status": r.State, "detail": r.Detail})
+}
+
+type eventsInput struct{ ModeParam }
+
+// events is GET /v1/events.
+func (s *Server) events(c caller, _ *eventsInput) (*huma.StreamResponse, error) {
+	stream, ok := s.hub.open(c.scope())
+	if !ok {
+		return nil, tooMany(rateLimit, 5, "Too many event streams are open.")
+	}
+	return &huma.StreamResponse{Body: func(ctx huma.Context) {
+		defer s.hub.leave(c.scope(), stream)
+		r, w := humago.Unwrap(ctx)
+		control := http.NewResponseController(w)
+		_ = control.SetWriteDeadline(time.Time{}) // a stream lasts
+		w.Header().Set("Content-Type", "text/event-stream")
+		w.Header().Set("X-Accel-Buffering", "no")
+		w.WriteHeader(http.StatusOK)
+		tick := time.NewTicker(heartbeat)
+		defer tick.Stop()
+		frame := []byte(": open\n\n")
+		for {
+			if _, err := w.Write(frame); err != nil || control.Flush() != nil {
+				return
+			}
+			select {
+			case <-r.Context().Done():
+				return
+			case next, open := <-stream:
+				if !open {
+					return
+				}
+				frame = next
+			case <-tick.C:
+				frame = []byte(": still here\n\n")
+			}
+		}
+	}}, nil
+}

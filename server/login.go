@@ -1,0 +1,158 @@
+package server
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/account"
+)
+
+const (
+	maxBadLogins   = 10
+	badLoginWindow = 15 * time.Minute
+)
+
+type loginInput struct {
+	Origin
+	Body struct {
+		Email    string `json:"email" minLength:"3" maxLength:"254"`
+		Password string `json:"password" minLength:"1" maxLength:"800"`
+	}
+}
+
+// Origin is where a request comes from.
+type Origin struct {
+	address string
+	foreign bool
+}
+
+// Resolve implements huma.Resolver.
+func (o *Origin) Resolve(ctx huma.Context) []error {
+	r, _ := humago.Unwrap(ctx)
+	o.address = clientAddress(r)
+	o.foreign = new(http.CrossOriginProtection).Check(r) != nil
+	return nil
+}
+
+// clientAddress is the peer's, or what a proxy on this machine says it is.
+func clientAddress(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsLoopback() {
+		forwarded := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+		if last := net.ParseIP(strings.TrimSpace(forwarded[len(forwarded)-1])); last != nil {
+			return last.String()
+		}
+	}
+	return host
+}
+
+type loginOutput struct {
+	SetCookie http.Cookie `header:"Set-Cookie"`
+	Body      struct {
+		Token     string      `json:"token"`
+		ExpiresAt string      `json:"expires_at" format:"date-time"`
+		Account   accountJSON `json:"account"`
+	}
+}
+
+type accountJSON struct {
+	ID        string `json:"id"`
+	Email     string `json:"email"`
+	Plan      string `json:"plan"`
+	CreatedAt string `json:"created_at" format:"date-time"`
+}
+
+func accountOf(a account.Account) accountJSON {
+	return accountJSON{ID: a.ID, Email: a.Email, Plan: a.Plan, CreatedAt: stamp(a.CreatedAt)}
+}
+
+// logIn is POST /v1/auth/login.
+func (s *Server) logIn(c caller, in *loginInput) (*loginOutput, error) {
+	if in.foreign {
+		return nil, fail(forbidden, "The request comes from another site.")
+	}
+	email, now := account.CleanEmail(in.Body.Email), s.now()
+	// Taken before the check, so that many at once do not pass; given back when
+	// the password holds.
+	tries := []pingr.Limit{badLogins("email", email, now), badLogins("address", in.address, now)}
+	var limit *pingr.LimitError
+	if err := s.store.Reserve(c.ctx, now, tries...); errors.As(err, &limit) {
+		return nil, tooMany(rateLimit, limit.RetryAfter(now), "Too many failed logins. Try again in %ds.", limit.RetryAfter(now))
+	} else if err != nil {
+		return nil, err
+	}
+	a, err := s.store.AccountByEmail(c.ctx, email)
+	if err != nil && !errors.Is(err, account.ErrNotFound) {
+		return nil, err
+	}
+	holds, err := s.passwordHolds(c.ctx, a.PasswordHash, in.Body.Password)
+	if err != nil {
+		return nil, err
+	}
+	if !holds {
+		return nil, fail(invalidKey, "E-mail or password is wrong.")
+	}
+	if err := s.store.Release(c.ctx, tries...); err != nil {
+		return nil, err
+	}
+	return s.loggedIn(a)
+}
+
+func (s *Server) loggedIn(a account.Account) (*loginOutput, error) {
+	token, ends, err := s.newLogin(a)
+	if err != nil {
+		return nil, err
+	}
+	out := &loginOutput{SetCookie: s.cookie(token, ends)}
+	out.Body.Token, out.Body.ExpiresAt, out.Body.Account = token, stamp(ends), accountOf(a)
+	return out, nil
+}
+
+func badLogins(kind, who string, now time.Time) pingr.Limit {
+	sum := sha256.Sum256([]byte(who))
+	return pingr.Limit{
+		Kind: pingr.Cooldown, Key: "bad logins/" + kind + "/" + hex.EncodeToString(sum[:16]),
+		Max: maxBadLogins, Until: now.Add(badLoginWindow),
+	}
+}
+
+func (s *Server) cookie(token string, ends time.Time) http.Cookie {
+	return http.Cookie{
+		Name: loginCookie, Value: token, Path: "/", Expires: ends, HttpOnly: true,
+		SameSite: http.SameSiteLaxMode, Secure: s.config.SecureCookies,
+	}
+}
+
+type logOutOutput struct {
+	SetCookie http.Cookie `header:"Set-Cookie"`
+}
+
+// logOut is POST /v1/auth/logout: the token is of no use any more.
+func (s *Server) logOut(c caller, _ *struct{}) (*logOutOutput, error) {
+	var ended *pingr.LimitError
+	if err := s.store.Reserve(c.ctx, s.now(), endedLogin(*c.login)); err != nil && !errors.As(err, &ended) {
+		return nil, err
+	}
+	gone := s.cookie("", time.Unix(1, 0))
+	gone.MaxAge = -1
+	return &logOutOutput{gone}, nil
+}
+
+type meOutput struct{ Body accountJSON }
+
+// me is GET /v1/auth/me.
+func (s *Server) me(c caller, _ *struct{}) (*meOutput, error) {
+	return &meOutput{accountOf(c.account)}, nil
+}

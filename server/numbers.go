@@ -1,0 +1,80 @@
+package server
+
+import (
+	"context"
+	"time"
+
+	"github.com/heypingr/pingr"
+)
+
+// Numbers are the sessions of the process. session/whatsapp's Pool is one, by
+// a thin adapter. All methods are safe for concurrent use.
+type Numbers interface {
+	// Add adds a session and begins to link it; [pingr.ErrConflict] when the id
+	// is taken, by whomever.
+	Add(ctx context.Context, r pingr.SessionRecord) (Number, error)
+	Get(id string) (Number, bool)
+	// List returns all sessions of all accounts, by id.
+	List() []Number
+	// Remove unlinks a session at WhatsApp and forgets it.
+	Remove(ctx context.Context, id string) error
+}
+
+// A Number is one session.
+type Number interface {
+	pingr.Session
+	ID() string
+	Record() pingr.SessionRecord
+	Rename(name string)
+	// Link begins to link anew; pingr.ErrConflict when it is linked.
+	Link() error
+	// QR is the code to scan now; ok is false when there is none.
+	QR() (code string, expires time.Time, ok bool)
+	// PairCode is a code to type on the phone; pingr.ErrConflict when linked.
+	PairCode(ctx context.Context, phone string) (string, error)
+	// Reconnect connects anew; pingr.ErrConflict when it has to be linked first.
+	Reconnect() error
+}
+
+// testSession is the id of the session of every account's test mode.
+const testSession = "sess_test"
+
+// testNumber takes what test mode sends, and keeps it from leaving.
+type testNumber struct{}
+
+func (testNumber) Listen(ctx context.Context, _ pingr.Handler) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func (testNumber) Send(context.Context, pingr.Outgoing) error { return nil }
+
+// counted counts what its session sends, by day of the account's time zone.
+type counted struct {
+	pingr.Session
+	server  *Server
+	account string
+	id      string
+}
+
+func (c counted) Send(ctx context.Context, m pingr.Outgoing) error {
+	err := c.Session.Send(ctx, m)
+	if err == nil {
+		c.server.countSent(context.WithoutCancel(ctx), c.account, c.id)
+	}
+	return err
+}
+
+// dayKey names the counter of a session's messages of today.
+func dayKey(session string) string { return "day/" + session }
+
+func (s *Server) countSent(ctx context.Context, owner, session string) {
+	a, err := s.store.Account(ctx, owner)
+	if err == nil {
+		now := s.now()
+		err = s.store.Reserve(ctx, now, pingr.Limit{Kind: pingr.Quota, Key: dayKey(session), Until: a.Settings.Midnight(now)})
+	}
+	if err != nil {
+		s.log.Warn("message not counted", "session", session, "error", err)
+	}
+}

@@ -1,0 +1,183 @@
+package server
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/account"
+)
+
+// A code is an error code of the API (SPEC section 3): a closed set.
+type code string
+
+const (
+	invalidKey           code = "invalid_key"
+	missingParam         code = "missing_param"
+	quotaExceeded        code = "quota_exceeded"
+	rateLimit            code = "rate_limit"
+	forbidden            code = "forbidden"
+	planLimit            code = "plan_limit"
+	notFound             code = "not_found"
+	methodNotAllowed     code = "method_not_allowed"
+	conflict             code = "conflict"
+	sessionUnavailable   code = "session_unavailable"
+	payloadTooLarge      code = "payload_too_large"
+	unsupportedMediaType code = "unsupported_media_type"
+	internal             code = "internal"
+)
+
+// statuses is the error table: the one HTTP status of each code.
+var statuses = map[code]int{
+	invalidKey:           http.StatusUnauthorized,
+	missingParam:         http.StatusUnprocessableEntity,
+	quotaExceeded:        http.StatusTooManyRequests,
+	rateLimit:            http.StatusTooManyRequests,
+	forbidden:            http.StatusForbidden,
+	planLimit:            http.StatusForbidden,
+	notFound:             http.StatusNotFound,
+	methodNotAllowed:     http.StatusMethodNotAllowed,
+	conflict:             http.StatusConflict,
+	sessionUnavailable:   http.StatusConflict,
+	payloadTooLarge:      http.StatusRequestEntityTooLarge,
+	unsupportedMediaType: http.StatusUnsupportedMediaType,
+	internal:             http.StatusInternalServerError,
+}
+
+// A problem is an error as the API answers it.
+type problem struct {
+	Detail problemDetail `json:"detail"`
+}
+
+type problemDetail struct {
+	Error   code   `json:"error" enum:"invalid_key,missing_param,quota_exceeded,rate_limit,forbidden,plan_limit,not_found,method_not_allowed,conflict,session_unavailable,payload_too_large,unsupported_media_type,internal" doc:"One of a closed set, for programs."`
+	Message string `json:"message" doc:"For people; it may change."`
+	// RetryAfter is in whole seconds, at least 1, on 429 alone.
+	RetryAfter int `json:"retry_after,omitempty" doc:"Seconds to wait, with status 429."`
+}
+
+func fail(c code, format string, args ...any) *problem {
+	return &problem{problemDetail{Error: c, Message: fmt.Sprintf(format, args...)}}
+}
+
+// badParam names the parameter that is missing or malformed.
+func badParam(name, what string) *problem { return fail(missingParam, "%s: %s", name, what) }
+
+func tooMany(c code, wait int, format string, args ...any) *problem {
+	p := fail(c, format, args...)
+	p.Detail.RetryAfter = max(wait, 1)
+	return p
+}
+
+// Error implements error.
+func (p *problem) Error() string { return string(p.Detail.Error) + ": " + p.Detail.Message }
+
+// GetStatus implements huma.StatusError.
+func (p *problem) GetStatus() int { return statuses[p.Detail.Error] }
+
+// GetHeaders implements huma.HeadersError.
+func (p *problem) GetHeaders() http.Header {
+	if p.Detail.RetryAfter == 0 {
+		return nil
+	}
+	return http.Header{"Retry-After": {strconv.Itoa(p.Detail.RetryAfter)}}
+}
+
+// write answers with the problem.
+func (p *problem) write(w http.ResponseWriter) {
+	body, err := json.Marshal(p)
+	if err != nil {
+		body = []byte(`{"detail":{"error":"internal","message":"Something went wrong."}}`)
+	}
+	for name, values := range p.GetHeaders() {
+		w.Header()[name] = values
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(p.GetStatus())
+	_, _ = w.Write(append(body, '\n')) // who left does not read it
+}
+
+// problemOf turns what a handler returned into what is answered; unexpected
+// says that it is to be logged, for its text is not shown.
+func problemOf(err error, now time.Time) (p *problem, unexpected bool) {
+	var limit *pingr.LimitError
+	switch {
+	case errors.As(err, &p):
+		return p, false
+	case errors.As(err, &limit) && limit.Kind == pingr.Quota:
+		return tooMany(quotaExceeded, limit.RetryAfter(now), "Monthly message quota is used up. Upgrade the plan, or allow overage in the settings."), false
+	case errors.As(err, &limit):
+		return tooMany(rateLimit, limit.RetryAfter(now), "Too many requests. Try again in %ds.", limit.RetryAfter(now)), false
+	case errors.Is(err, account.ErrNotFound):
+		return fail(notFound, "There is no such thing."), false
+	case errors.Is(err, account.ErrLimit):
+		return fail(planLimit, "The plan holds no more of these."), false
+	case errors.Is(err, pingr.ErrPhone):
+		return badParam("to", pingr.ErrPhone.Error()), false
+	case errors.Is(err, pingr.ErrText):
+		return badParam("message", pingr.ErrText.Error()), false
+	case errors.Is(err, pingr.ErrPhrase):
+		return badParam("trigger_phrase", pingr.ErrPhrase.Error()), false
+	case errors.Is(err, pingr.ErrConflict):
+		return fail(conflict, "There is one already."), false
+	case errors.Is(err, pingr.ErrSessionUnavailable):
+		return fail(sessionUnavailable, "The session is not connected."), false
+	}
+	return fail(internal, "Something went wrong."), true
+}
+
+// useProblems makes huma answer its own errors as problems. It is one setting
+// for the process (huma has no other).
+var useProblems = sync.OnceFunc(func() {
+	huma.NewError = func(status int, msg string, errs ...error) huma.StatusError {
+		return humaProblem(status, msg, errs)
+	}
+})
+
+// humaProblem is what huma found wrong with a request, naming the parameter.
+func humaProblem(status int, msg string, errs []error) *problem {
+	switch status {
+	case http.StatusRequestEntityTooLarge:
+		return fail(payloadTooLarge, "The body is over 64 KiB.")
+	case http.StatusUnsupportedMediaType:
+		return fail(unsupportedMediaType, "The body must be application/json.")
+	}
+	if status >= http.StatusInternalServerError {
+		return fail(internal, "Something went wrong.")
+	}
+	for _, err := range errs {
+		detail, ok := err.(huma.ErrorDetailer) //nolint:errorlint // huma hands them over bare
+		if !ok {
+			continue
+		}
+		d := detail.ErrorDetail()
+		_, name, _ := strings.Cut(d.Location, ".")
+		if what, found := strings.CutPrefix(d.Message, "expected required property "); found && name == "" {
+			name = strings.TrimSuffix(what, " to be present")
+			return badParam(name, "is required")
+		}
+		if name == "" || strings.Contains(d.Message, "invalid character") || strings.Contains(d.Message, "unexpected end") {
+			return badParam("body", "is not valid JSON for this request")
+		}
+		return badParam(name, d.Message)
+	}
+	return badParam("body", msg)
+}
+
+// words replaces an error by a problem that says it better.
+func words(err error, better map[error]*problem) error {
+	for is, p := range better {
+		if errors.Is(err, is) {
+			return p
+		}
+	}
+	return err
+}

@@ -1,0 +1,162 @@
+package server
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"time"
+	"unicode/utf8"
+
+	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/account"
+)
+
+type sendInput struct {
+	IdempotencyKey string `header:"Idempotency-Key" maxLength:"255" doc:"The same key within 24 hours is answered as the first time, and sends nothing more."`
+	Body           sendBody
+}
+
+type sendBody struct {
+	To      string `json:"to" maxLength:"64" doc:"Phone with country code."`
+	Message string `json:"message" doc:"1 to 4096 characters."`
+	Session string `json:"session_id,omitempty" maxLength:"64" doc:"Default: any connected session."`
+}
+
+type sendOutput struct{ Body sentJSON }
+
+type sentJSON struct {
+	Success   bool   `json:"success"`
+	MessageID string `json:"message_id"`
+	To        string `json:"to"`
+	Session   string `json:"session_id"`
+	// Remaining is null where the plan has no limit.
+	Remaining *int64 `json:"rate_limit_remaining"`
+}
+
+// send is POST /v1/send.
+func (s *Server) send(c caller, in *sendInput) (*sendOutput, error) {
+	phone, err := pingr.ParsePhone(in.Body.To)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkText("message", in.Body.Message, pingr.MaxReply); err != nil {
+		return nil, err
+	}
+	if !utf8.ValidString(in.Body.Message) {
+		return nil, badParam("message", "must be UTF-8")
+	}
+	in.Body.To = phone
+	if in.IdempotencyKey == "" {
+		body, _, err := s.sendOnce(c, in.Body, account.NewID("msg_"), false)
+		return asSent(body, err)
+	}
+	// Whoever hangs up must find the answer when he asks again.
+	c.ctx = context.WithoutCancel(c.ctx)
+	return asSent(s.sendIdempotent(c, in))
+}
+
+func asSent(body []byte, err error) (*sendOutput, error) {
+	if err != nil {
+		return nil, err
+	}
+	out := &sendOutput{}
+	return out, json.Unmarshal(body, &out.Body)
+}
+
+// sendIdempotent sends once for a key, and answers the same ever after. What
+// was certainly not sent is forgotten, so that the same key may try again; what
+// is unknown is tried again with the same message id, which shows once.
+func (s *Server) sendIdempotent(c caller, in *sendInput) ([]byte, error) {
+	asked, err := json.Marshal(in.Body)
+	if err != nil {
+		return nil, err
+	}
+	r := account.Replay{Scope: c.scope(), Key: in.IdempotencyKey, Request: sha256.Sum256(asked), At: s.now()}
+	found, first, err := s.store.BeginReplay(c.ctx, r)
+	switch {
+	case err != nil:
+		return nil, err
+	case !first && found.Request != r.Request:
+		return nil, badParam("Idempotency-Key", "was used for another request")
+	case !first && found.State == account.ReplayDone:
+		return found.Body, nil
+	case !first:
+		return nil, fail(conflict, "A request with this Idempotency-Key is being worked on.")
+	}
+	sum := sha256.Sum256([]byte(r.Scope + "\x00" + r.Key))
+	body, unknown, failed := s.sendOnce(c, in.Body, "msg_"+hex.EncodeToString(sum[:16]), found.State == account.ReplayUnknown)
+	switch {
+	case failed == nil:
+		r.State, r.Status, r.Body = account.ReplayDone, 200, body
+	case unknown:
+		r.State = account.ReplayUnknown
+	}
+	if err := s.store.EndReplay(c.ctx, r); err != nil {
+		s.log.Error("answer not kept for its idempotency key", "error", err)
+	}
+	return body, failed
+}
+
+// sendOnce sends. unknown says that an error leaves it open whether the message
+// went out.
+func (s *Server) sendOnce(c caller, in sendBody, id string, again bool) (body []byte, unknown bool, err error) {
+	session, err := s.sendingSession(c, in.Session)
+	if err != nil {
+		return nil, again, err
+	}
+	r := pingr.SendRequest{ID: id, Account: c.scope(), Session: session, To: in.To, Text: in.Message, Again: again}
+	if c.test {
+		r.Via = counted{testNumber{}, s, c.account.ID, testSession + ":" + c.account.ID}
+		session = testSession
+	}
+	_, err = s.engine.Send(c.ctx, r)
+	if err != nil {
+		certain := errors.Is(err, pingr.ErrSessionUnavailable) || errors.Is(err, pingr.ErrNotSent)
+		var limit *pingr.LimitError
+		if errors.As(err, &limit) {
+			certain = true
+		}
+		return nil, again || !certain, sendProblem(err, in.To, s.now())
+	}
+	_, remaining, err := s.used(c)
+	if err != nil {
+		s.log.Warn("what remains is not known", "error", err) // the message is sent all the same
+	}
+	body, err = json.Marshal(sentJSON{Success: true, MessageID: id, To: in.To, Session: session, Remaining: remaining})
+	return body, false, err
+}
+
+// sendingSession is the one asked for, or any that is connected.
+func (s *Server) sendingSession(c caller, id string) (string, error) {
+	if c.test {
+		if id != "" && id != testSession {
+			return "", fail(notFound, "There is no such session.")
+		}
+		return testSession, nil
+	}
+	if id == "" {
+		for _, n := range s.ownNumbers(c) {
+			if n.Record().State == pingr.SessionConnected {
+				return n.ID(), nil
+			}
+		}
+		return "", fail(sessionUnavailable, "No session is connected.")
+	}
+	return s.storedSession(c, id)
+}
+
+func sendProblem(err error, phone string, now time.Time) error {
+	var limit *pingr.LimitError
+	switch {
+	case errors.As(err, &limit) && limit.Kind == pingr.Cooldown:
+		wait := limit.RetryAfter(now)
+		return tooMany(rateLimit, wait, "Number +%s is in cooldown. Try again in %ds.", phone, wait)
+	case errors.As(err, &limit), errors.Is(err, pingr.ErrSessionUnavailable), errors.Is(err, pingr.ErrPhone), errors.Is(err, pingr.ErrText):
+		return err
+	case errors.Is(err, pingr.ErrNotSent):
+		return fail(sessionUnavailable, "WhatsApp refused the message.")
+	}
+	return fail(sessionUnavailable, "WhatsApp did not say whether the message arrived. Ask again with the same Idempotency-Key: it is shown once.")
+}

@@ -1,0 +1,209 @@
+// Package server is the hosted Pingr: the REST API of SPEC sections 2 to 4 over
+// a store, the engine and the sessions of the process. It is an http.Handler;
+// [Server.Run] runs the engine behind it.
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/account"
+)
+
+// Config is what a Server is made of. Store is required; the zero value of
+// every other field is its default.
+type Config struct {
+	// Store keeps everything.
+	Store Store
+	// Numbers are the sessions. Nil: none, and none can be added.
+	Numbers func(notify Notify) (Numbers, error)
+	// Plans that accounts may have. Nil: account.DefaultPlans.
+	Plans []account.Plan
+	// Guard says which addresses webhook endpoints may have. Nil is the zero
+	// Guard: https to the public internet only.
+	Guard *pingr.Guard
+	// SecureCookies lets the login cookie travel over https alone: set it when
+	// the server is reached by https.
+	SecureCookies bool
+	// RetrySchedule is the engine's; nil is its default.
+	RetrySchedule []time.Duration
+	// Now is the clock; nil is time.Now.
+	Now func() time.Time
+	// Log hears of failures and of each firing. Nil discards.
+	Log *slog.Logger
+}
+
+// Notify is what Numbers call: Event queues an event for an account's webhook
+// and returns when it is durable; Changed says that a session has changed.
+type Notify struct {
+	Event   func(ctx context.Context, account string, e pingr.Event) error
+	Changed func(pingr.SessionRecord)
+}
+
+// A Server is the API. Make it with [New]. It is safe for concurrent use.
+type Server struct {
+	config  Config
+	store   Store
+	numbers Numbers
+	engine  *pingr.Engine
+	hub     *hub
+	log     *slog.Logger
+	now     func() time.Time
+
+	api       huma.API
+	handler   http.Handler
+	transport *http.Transport
+	signing   []byte        // signs logins
+	passwords chan struct{} // holds a token for each check under way
+	decoy     string        // a password hash that nobody has the password of
+	running   atomic.Bool
+
+	mu     sync.Mutex // guards adding and removing sessions, and serving
+	serve  func(Number)
+	unlink map[string]context.CancelFunc // by session: ends serving it
+}
+
+// New makes a server, with its engine and sessions. It reads and may write the
+// store. What it opened ends with Run, or with Close if Run is never called.
+func New(ctx context.Context, c Config) (*Server, error) {
+	if c.Store == nil {
+		return nil, errors.New("server.New: no Config.Store")
+	}
+	if c.Plans == nil {
+		c.Plans = account.DefaultPlans()
+	}
+	if c.Guard == nil {
+		c.Guard = &pingr.Guard{}
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	s := &Server{
+		config: c, store: c.Store, log: c.Log, now: c.Now, hub: newHub(),
+		transport: pingr.NewTransport(c.Guard),
+		passwords: make(chan struct{}, maxPasswordChecks),
+		unlink:    map[string]context.CancelFunc{},
+	}
+	var err error
+	if s.signing, err = c.Store.KeepValue(ctx, "login signing key", randomKey); err != nil {
+		return nil, fmt.Errorf("signing key: %w", err)
+	}
+	if s.decoy, err = HashPassword(rand.Text()); err != nil {
+		return nil, err
+	}
+	s.engine, err = pingr.New(pingr.Config{
+		Store: newObserved(c.Store, s.hub), Dispatcher: dispatcher{s}, Accounts: s.settingsOf,
+		RetrySchedule: c.RetrySchedule, Now: c.Now, Log: c.Log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.numbers = noNumbers{}
+	if c.Numbers != nil {
+		if s.numbers, err = c.Numbers(Notify{Event: s.engine.Notify, Changed: s.sessionChanged}); err != nil {
+			return nil, err
+		}
+	}
+	s.handler = s.routes()
+	return s, nil
+}
+
+func randomKey() []byte {
+	key := make([]byte, 32)
+	_, _ = rand.Read(key) // never fails (crypto/rand)
+	return key
+}
+
+// ServeHTTP implements http.Handler.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+
+// Run runs the engine and serves the sessions until ctx ends and what is in
+// flight is finished.
+func (s *Server) Run(ctx context.Context) error {
+	var serving sync.WaitGroup
+	s.mu.Lock()
+	s.serve = func(n Number) {
+		ctx, cancel := context.WithCancel(ctx)
+		s.unlink[n.ID()] = cancel
+		owner := n.Record().Account
+		serving.Go(func() {
+			if err := s.engine.Serve(ctx, owner, n.ID(), counted{n, s, owner, n.ID()}); err != nil {
+				s.log.Info("session is served no more", "session", n.ID(), "error", err)
+			}
+		})
+	}
+	for _, n := range s.numbers.List() {
+		s.serve(n)
+	}
+	s.mu.Unlock()
+	serving.Go(func() { s.sweep(ctx) })
+	context.AfterFunc(ctx, s.hub.close)
+	s.running.Store(true)
+	err := s.engine.Run(ctx)
+	s.running.Store(false)
+	s.mu.Lock()
+	s.serve = nil
+	for _, cancel := range s.unlink {
+		cancel()
+	}
+	s.mu.Unlock()
+	serving.Wait()
+	s.Close()
+	return err
+}
+
+// Close lets go of idle connections and ends event streams.
+func (s *Server) Close() {
+	s.hub.close()
+	s.transport.CloseIdleConnections()
+}
+
+// sweep forgets old idempotency keys.
+func (s *Server) sweep(ctx context.Context) {
+	tick := time.NewTicker(time.Hour)
+	defer tick.Stop()
+	for {
+		if _, err := s.store.PurgeReplays(ctx, s.now().Add(-account.ReplayTime)); err != nil && ctx.Err() == nil {
+			s.log.Warn("idempotency keys not purged", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// plan is an account's; one that the deployment does not know allows nothing
+// to be added.
+func (s *Server) plan(a account.Account) account.Plan {
+	i := slices.IndexFunc(s.config.Plans, func(p account.Plan) bool { return p.Name == a.Plan })
+	if i < 0 {
+		return account.Plan{Name: a.Plan, Triggers: 1, Sessions: 1, Messages: 1}
+	}
+	return s.config.Plans[i]
+}
+
+// noNumbers is a process without sessions.
+type noNumbers struct{}
+
+func (noNumbers) Add(context.Context, pingr.SessionRecord) (Number, error) {
+	return nil, fail(sessionUnavailable, "This server takes no sessions.")
+}
+func (noNumbers) Get(string) (Number, bool)            { return nil, false }
+func (noNumbers) List() []Number                       { return nil }
+func (noNumbers) Remove(context.Context, string) error { return account.ErrNotFound }

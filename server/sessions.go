@@ -1,0 +1,309 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"regexp"
+	"strings"
+	"time"
+
+	"rsc.io/qr"
+
+	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/account"
+)
+
+type sessionJSON struct {
+	ID            string             `json:"id"`
+	Name          string             `json:"name"`
+	Number        *string            `json:"number"`
+	Status        pingr.SessionState `json:"status" enum:"connected,connecting,pairing,link_expired,disconnected,restricted,logged_out"`
+	ConnectedAt   *string            `json:"connectedAt" format:"date-time"`
+	MessagesToday int64              `json:"messagesToday"`
+	// Detail says in words what a person should do, when there is something.
+	Detail string `json:"detail,omitempty"`
+}
+
+func (s *Server) sessionOf(c caller, r pingr.SessionRecord) (sessionJSON, error) {
+	out := sessionJSON{ID: r.ID, Name: r.Name, Status: r.State, ConnectedAt: maybeStamp(r.ConnectedAt), Detail: r.Detail}
+	if r.Phone != "" {
+		number := "+" + r.Phone
+		out.Number = &number
+	}
+	key := r.ID
+	if c.test {
+		key = testSession + ":" + c.account.ID
+	}
+	var err error
+	out.MessagesToday, err = s.store.Taken(c.ctx, s.now(), dayKey(key))
+	return out, err
+}
+
+// testRecord is the session of the account's test mode.
+func testRecord(a account.Account) pingr.SessionRecord {
+	return pingr.SessionRecord{
+		ID: testSession, Account: a.ID, Name: "Test session", Phone: "15550100000",
+		State: pingr.SessionConnected, ConnectedAt: a.CreatedAt, CreatedAt: a.CreatedAt,
+	}
+}
+
+type sessionsInput struct{ ModeParam }
+
+type sessionsOutput struct {
+	Body struct {
+		Sessions []sessionJSON `json:"sessions" nullable:"false"`
+	}
+}
+
+// listSessions is GET /v1/sessions.
+func (s *Server) listSessions(c caller, _ *sessionsInput) (*sessionsOutput, error) {
+	var records []pingr.SessionRecord
+	if c.test {
+		records = append(records, testRecord(c.account))
+	} else {
+		for _, n := range s.ownNumbers(c) {
+			records = append(records, n.Record())
+		}
+	}
+	out := &sessionsOutput{}
+	out.Body.Sessions = []sessionJSON{}
+	for _, r := range records {
+		one, err := s.sessionOf(c, r)
+		if err != nil {
+			return nil, err
+		}
+		out.Body.Sessions = append(out.Body.Sessions, one)
+	}
+	return out, nil
+}
+
+// SessionInput names a session.
+type SessionInput struct {
+	ModeParam
+	ID string `path:"id" maxLength:"64"`
+}
+
+type sessionOutput struct{ Body sessionJSON }
+
+func (s *Server) sessionAnswer(c caller, r pingr.SessionRecord) (*sessionOutput, error) {
+	one, err := s.sessionOf(c, r)
+	return &sessionOutput{one}, err
+}
+
+// number finds a session of the caller. In test mode there is one, which is no
+// Number: fixed is true then.
+func (s *Server) number(c caller, id string) (n Number, fixed bool, err error) {
+	if _, err := s.storedSession(c, id); err != nil {
+		return nil, false, err
+	}
+	if c.test {
+		return nil, true, nil
+	}
+	n, ok := s.numbers.Get(id)
+	if !ok {
+		return nil, false, fail(notFound, "There is no such session.")
+	}
+	return n, false, nil
+}
+
+var errFixed = fail(forbidden, "Test mode has one session, which is always connected and does not change.")
+
+// showSession is GET /v1/sessions/{id}.
+func (s *Server) showSession(c caller, in *SessionInput) (*sessionOutput, error) {
+	n, fixed, err := s.number(c, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	if fixed {
+		return s.sessionAnswer(c, testRecord(c.account))
+	}
+	return s.sessionAnswer(c, n.Record())
+}
+
+type addSessionInput struct {
+	ModeParam
+	Body struct {
+		ID   string `json:"id,omitempty" maxLength:"64" doc:"3 to 64 of a-z, 0-9, _ and -. Default: made."`
+		Name string `json:"name" minLength:"1" maxLength:"100"`
+	}
+}
+
+var sessionID = regexp.MustCompile(`^[a-z0-9_-]{3,64}$`)
+
+// addSession is POST /v1/sessions.
+func (s *Server) addSession(c caller, in *addSessionInput) (*sessionOutput, error) {
+	if c.test {
+		return nil, errFixed
+	}
+	id := in.Body.ID
+	if id == "" {
+		id = account.NewID("sess_")
+	}
+	if !sessionID.MatchString(id) {
+		return nil, badParam("id", "must be 3 to 64 of a-z, 0-9, _ and -")
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if most := s.plan(c.account).Sessions; most > 0 && len(s.ownNumbers(c)) >= most {
+		return nil, fail(planLimit, "The plan holds no more sessions.")
+	}
+	if _, taken := s.numbers.Get(id); taken || id == testSession {
+		return nil, fail(conflict, "The id is taken.")
+	}
+	if err := s.forgetTriggers(c.ctx, id); err != nil {
+		return nil, err
+	}
+	n, err := s.numbers.Add(c.ctx, pingr.SessionRecord{
+		ID: id, Account: c.account.ID, Name: strings.TrimSpace(in.Body.Name), CreatedAt: s.now().Truncate(time.Millisecond),
+	})
+	if err != nil {
+		return nil, words(err, map[error]*problem{pingr.ErrConflict: fail(conflict, "The id is taken.")})
+	}
+	if s.serve != nil {
+		s.serve(n)
+	}
+	return s.sessionAnswer(c, n.Record())
+}
+
+type renameSessionInput struct {
+	SessionInput
+	Body struct {
+		Name string `json:"name" minLength:"1" maxLength:"100"`
+	}
+}
+
+// renameSession is PATCH /v1/sessions/{id}.
+func (s *Server) renameSession(c caller, in *renameSessionInput) (*sessionOutput, error) {
+	n, fixed, err := s.number(c, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	if fixed {
+		return nil, errFixed
+	}
+	n.Rename(strings.TrimSpace(in.Body.Name))
+	return s.sessionAnswer(c, n.Record())
+}
+
+// removeSession is DELETE /v1/sessions/{id}.
+func (s *Server) removeSession(c caller, in *SessionInput) (*struct{}, error) {
+	_, fixed, err := s.number(c, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	if fixed {
+		return nil, errFixed
+	}
+	if err := s.forgetTriggers(c.ctx, in.ID); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	if cancel := s.unlink[in.ID]; cancel != nil {
+		cancel()
+		delete(s.unlink, in.ID)
+	}
+	s.mu.Unlock()
+	s.engine.Forget(in.ID)
+	// WhatsApp may take its time; a client that leaves must not stop it midway.
+	return nil, s.numbers.Remove(context.WithoutCancel(c.ctx), in.ID)
+}
+
+type qrInput struct {
+	SessionInput
+	Accept string `header:"Accept" doc:"application/json gives the code's text; default image/png."`
+}
+
+type qrOutput struct {
+	ContentType string `header:"Content-Type"`
+	Body        []byte
+}
+
+type qrJSON struct {
+	QR        string `json:"qr"`
+	ExpiresAt string `json:"expires_at"`
+}
+
+// qr is GET /v1/sessions/{id}/qr. When nobody scanned the last round's codes a
+// new round begins.
+func (s *Server) qr(c caller, in *qrInput) (*qrOutput, error) {
+	n, fixed, err := s.number(c, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	if fixed {
+		return nil, fail(conflict, "The session is paired already.")
+	}
+	code, expires, ok := n.QR()
+	if !ok {
+		if n.Record().State != pingr.SessionPairing {
+			if err := n.Link(); err != nil {
+				return nil, words(err, map[error]*problem{pingr.ErrConflict: fail(conflict, "The session is paired already.")})
+			}
+		}
+		return nil, fail(sessionUnavailable, "There is no code yet. Ask again in a second.")
+	}
+	if strings.Contains(in.Accept, "application/json") {
+		body, err := json.Marshal(qrJSON{code, stamp(expires)})
+		return &qrOutput{"application/json", body}, err
+	}
+	image, err := qr.Encode(code, qr.M)
+	if err != nil {
+		return nil, err
+	}
+	image.Scale = 6
+	return &qrOutput{"image/png", image.PNG()}, nil
+}
+
+type pairCodeInput struct {
+	SessionInput
+	Body struct {
+		Phone string `json:"phone" maxLength:"64"`
+	}
+}
+
+type pairCodeOutput struct {
+	Body struct {
+		Code string `json:"code" example:"ABCD-EFGH"`
+	}
+}
+
+// pairCode is POST /v1/sessions/{id}/pair-code.
+func (s *Server) pairCode(c caller, in *pairCodeInput) (*pairCodeOutput, error) {
+	n, fixed, err := s.number(c, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	phone, err := pingr.ParsePhone(in.Body.Phone)
+	if err != nil {
+		return nil, badParam("phone", err.Error())
+	}
+	if fixed {
+		return nil, fail(conflict, "The session is paired already.")
+	}
+	out := &pairCodeOutput{}
+	out.Body.Code, err = n.PairCode(c.ctx, phone)
+	if errors.Is(err, pingr.ErrConflict) {
+		return nil, fail(conflict, "The session is paired already.")
+	}
+	if err != nil {
+		s.log.Warn("no pairing code", "session", in.ID, "error", err)
+		return nil, fail(sessionUnavailable, "WhatsApp gave no code. Check the number, or scan the QR code.")
+	}
+	return out, nil
+}
+
+// reconnect is POST /v1/sessions/{id}/reconnect.
+func (s *Server) reconnect(c caller, in *SessionInput) (*sessionOutput, error) {
+	n, fixed, err := s.number(c, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	if fixed {
+		return s.sessionAnswer(c, testRecord(c.account))
+	}
+	if err := n.Reconnect(); err != nil {
+		return nil, words(err, map[error]*problem{pingr.ErrConflict: fail(conflict, "The session has to be linked first.")})
+	}
+	return s.sessionAnswer(c, n.Record())
+}

@@ -1,0 +1,127 @@
+package server
+
+import (
+	"encoding/json"
+	"time"
+	_ "time/tzdata" // a container may have no time zones of its own
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/account"
+)
+
+type settingsOutput struct{ Body account.Settings }
+
+type settingsInput struct{ ModeParam }
+
+// showSettings is GET /v1/settings. Both modes share them.
+func (s *Server) showSettings(c caller, _ *settingsInput) (*settingsOutput, error) {
+	return &settingsOutput{c.account.Settings}, nil
+}
+
+// A nullableText is a text that may be left out, null, or given.
+type nullableText struct {
+	given bool
+	text  *string
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (n *nullableText) UnmarshalJSON(b []byte) error {
+	n.given = true
+	return json.Unmarshal(b, &n.text)
+}
+
+// Schema implements huma.SchemaProvider.
+func (nullableText) Schema(huma.Registry) *huma.Schema {
+	most := pingr.MaxReply
+	return &huma.Schema{Type: huma.TypeString, Nullable: true, MaxLength: &most}
+}
+
+type changeSettingsInput struct {
+	ModeParam
+	Body struct {
+		CooldownSeconds      *int              `json:"cooldown_seconds,omitempty" minimum:"0" maximum:"86400"`
+		NoPhoneReply         nullableText      `json:"no_phone_reply,omitempty"`
+		GroupReply           *pingr.GroupReply `json:"group_reply,omitempty" enum:"private,group,off"`
+		MaxMessageAgeSeconds *int              `json:"max_message_age_seconds,omitempty" minimum:"1" maximum:"1209600"`
+		Overage              *string           `json:"overage,omitempty" enum:"block,allow"`
+		TimeZone             *string           `json:"time_zone,omitempty" minLength:"1" maxLength:"64"`
+	}
+}
+
+// changeSettings is PATCH /v1/settings.
+func (s *Server) changeSettings(c caller, in *changeSettingsInput) (*settingsOutput, error) {
+	b := in.Body
+	if b.TimeZone != nil {
+		if _, err := time.LoadLocation(*b.TimeZone); err != nil || *b.TimeZone == "Local" {
+			return nil, badParam("time_zone", "is not a name of the IANA time zone database")
+		}
+	}
+	if text := b.NoPhoneReply.text; text != nil {
+		if err := checkText("no_phone_reply", *text, pingr.MaxReply); err != nil {
+			return nil, err
+		}
+	}
+	a, err := s.store.UpdateAccount(c.ctx, c.account.ID, func(a *account.Account) error {
+		setIf(&a.Settings.CooldownSeconds, b.CooldownSeconds)
+		setIf(&a.Settings.GroupReply, b.GroupReply)
+		setIf(&a.Settings.MaxMessageAgeSeconds, b.MaxMessageAgeSeconds)
+		setIf(&a.Settings.Overage, b.Overage)
+		setIf(&a.Settings.TimeZone, b.TimeZone)
+		if b.NoPhoneReply.given {
+			a.Settings.NoPhoneReply = b.NoPhoneReply.text
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &settingsOutput{a.Settings}, nil
+}
+
+func setIf[T any](field, value *T) {
+	if value != nil {
+		*field = *value
+	}
+}
+
+type usageOutput struct {
+	Body struct {
+		Plan              string `json:"plan"`
+		Month             string `json:"month" doc:"Calendar month in UTC, such as 2026-11."`
+		Used              int64  `json:"used"`
+		Included          *int64 `json:"included" doc:"null: without limit."`
+		Remaining         *int64 `json:"remaining" doc:"null: without limit."`
+		OverageMessages   int64  `json:"overage_messages"`
+		OverageCostMicros int64  `json:"overage_cost_micros" doc:"Millionths of a dollar."`
+	}
+}
+
+// usage is GET /v1/usage.
+func (s *Server) usage(c caller, _ *settingsInput) (*usageOutput, error) {
+	used, remaining, err := s.used(c)
+	if err != nil {
+		return nil, err
+	}
+	plan, out := s.plan(c.account), &usageOutput{}
+	out.Body.Plan, out.Body.Month, out.Body.Used = plan.Name, s.now().UTC().Format("2006-01"), used
+	if out.Body.Remaining = remaining; remaining != nil {
+		out.Body.Included = &plan.Messages
+		out.Body.OverageMessages = max(used-plan.Messages, 0)
+		out.Body.OverageCostMicros = out.Body.OverageMessages * plan.OverageMicros
+	}
+	return out, nil
+}
+
+// used is how many messages of this month are used, and left; nil is without
+// limit.
+func (s *Server) used(c caller) (used int64, remaining *int64, err error) {
+	now := s.now()
+	used, err = s.store.Taken(c.ctx, now, pingr.QuotaLimit(c.scope(), 0, now).Key)
+	if included := s.plan(c.account).Messages; included > 0 {
+		left := max(included-used, 0)
+		remaining = &left
+	}
+	return used, remaining, err
+}

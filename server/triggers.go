@@ -1,0 +1,266 @@
+package server
+
+import (
+	"context"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/account"
+)
+
+const maxStaticReply = 1000
+
+// triggerJSON is TRIGGER of SPEC section 4.
+type triggerJSON struct {
+	ID        string `json:"id"`
+	Session   string `json:"session_id"`
+	Phrase    string `json:"trigger_phrase"`
+	Reply     string `json:"reply_message"`
+	Active    bool   `json:"is_active"`
+	CreatedAt string `json:"created_at" format:"date-time"`
+	UpdatedAt string `json:"updated_at" format:"date-time"`
+}
+
+func triggerOf(t pingr.Trigger) triggerJSON {
+	session, _, _ := strings.Cut(t.Session, ":") // of a test session: see storedSession
+	return triggerJSON{
+		ID: t.ID, Session: session, Phrase: t.Phrase, Reply: t.Reply, Active: t.Active,
+		CreatedAt: stamp(t.CreatedAt), UpdatedAt: stamp(t.UpdatedAt),
+	}
+}
+
+// stamp is a time as the API shows it.
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
+
+type triggerOutput struct{ Body triggerJSON }
+
+type triggersInput struct {
+	ModeParam
+	Session string `query:"session_id" maxLength:"64"`
+}
+
+type triggersOutput struct {
+	Body struct {
+		Triggers []triggerJSON `json:"triggers" nullable:"false"`
+		Count    int           `json:"count"`
+	}
+}
+
+// listTriggers is GET /v1/triggers.
+func (s *Server) listTriggers(c caller, in *triggersInput) (*triggersOutput, error) {
+	sessions := s.sessionsOf(c)
+	if in.Session != "" {
+		stored, err := s.storedSession(c, in.Session)
+		if err != nil {
+			return nil, err
+		}
+		sessions = []string{stored}
+	}
+	out := &triggersOutput{}
+	out.Body.Triggers = []triggerJSON{}
+	for _, session := range sessions {
+		triggers, err := s.store.Triggers(c.ctx, session)
+		if err != nil {
+			return nil, err
+		}
+		for _, t := range triggers {
+			out.Body.Triggers = append(out.Body.Triggers, triggerOf(t))
+		}
+	}
+	out.Body.Count = len(out.Body.Triggers)
+	return out, nil
+}
+
+type addTriggerInput struct {
+	ModeParam
+	Body struct {
+		Session string `json:"session_id" minLength:"1" maxLength:"64"`
+		Phrase  string `json:"trigger_phrase" doc:"1 to 200 characters; stored in lower case."`
+		Reply   string `json:"reply_message" doc:"1 to 1000 characters; {{phone}} stands for the sender's number."`
+		Active  *bool  `json:"is_active,omitempty" doc:"Default true."`
+	}
+}
+
+// addTrigger is POST /v1/triggers.
+func (s *Server) addTrigger(c caller, in *addTriggerInput) (*triggerOutput, error) {
+	session, err := s.storedSession(c, in.Body.Session)
+	if err != nil {
+		return nil, err
+	}
+	now := s.now().Truncate(time.Millisecond).UTC()
+	t := pingr.Trigger{ID: account.NewID("trg_"), Session: session, Active: true, CreatedAt: now, UpdatedAt: now}
+	err = triggerChange{Phrase: &in.Body.Phrase, Reply: &in.Body.Reply, Active: in.Body.Active}.apply(&t, now)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.store.CreateTrigger(c.ctx, t, s.sessionsOf(c), s.plan(c.account).Triggers); err != nil {
+		return nil, triggerProblem(err)
+	}
+	return &triggerOutput{triggerOf(t)}, nil
+}
+
+// TriggerInput names a trigger.
+type TriggerInput struct {
+	ModeParam
+	ID string `path:"id" maxLength:"64"`
+}
+
+// showTrigger is GET /v1/triggers/{id}.
+func (s *Server) showTrigger(c caller, in *TriggerInput) (*triggerOutput, error) {
+	t, err := s.ownTrigger(c, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &triggerOutput{triggerOf(t)}, nil
+}
+
+// A triggerChange is what a client gave of a trigger; what it did not stays. A
+// client may send the whole trigger back, so other fields are ignored.
+type triggerChange struct {
+	_      struct{} `additionalProperties:"true"`
+	Phrase *string  `json:"trigger_phrase,omitempty" doc:"1 to 200 characters; stored in lower case."`
+	Reply  *string  `json:"reply_message,omitempty" doc:"1 to 1000 characters."`
+	Active *bool    `json:"is_active,omitempty"`
+}
+
+func (change triggerChange) apply(t *pingr.Trigger, now time.Time) error {
+	if change.Phrase != nil {
+		if err := checkText("trigger_phrase", *change.Phrase, pingr.MaxPhrase); err != nil {
+			return err
+		}
+		if err := pingr.CheckPhrase(*change.Phrase); err != nil {
+			return err
+		}
+		t.Phrase = strings.ToLower(strings.TrimSpace(*change.Phrase))
+	}
+	if change.Reply != nil {
+		if err := checkText("reply_message", *change.Reply, maxStaticReply); err != nil {
+			return err
+		}
+		t.Reply = *change.Reply
+	}
+	if change.Active != nil {
+		t.Active = *change.Active
+	}
+	t.UpdatedAt = now
+	return nil
+}
+
+// checkText refuses what no phone shows, and what is too long.
+func checkText(name, text string, most int) error {
+	n := utf8.RuneCountInString(text)
+	switch {
+	case strings.TrimSpace(text) == "":
+		return badParam(name, "must not be empty")
+	case n > most:
+		return fail(missingParam, "%s: has %d characters, at most %d fit", name, n, most)
+	case strings.ContainsRune(text, 0):
+		return badParam(name, "must not hold a NUL")
+	}
+	return nil
+}
+
+type changeTriggerInput struct {
+	TriggerInput
+	Body triggerChange
+}
+
+// changeTrigger is PATCH and PUT /v1/triggers/{id}.
+func (s *Server) changeTrigger(c caller, in *changeTriggerInput) (*triggerOutput, error) {
+	if _, err := s.ownTrigger(c, in.ID); err != nil {
+		return nil, err
+	}
+	now := s.now().Truncate(time.Millisecond).UTC()
+	t, err := s.store.UpdateTrigger(c.ctx, in.ID, func(t *pingr.Trigger) error { return in.Body.apply(t, now) })
+	if err != nil {
+		return nil, triggerProblem(err)
+	}
+	return &triggerOutput{triggerOf(t)}, nil
+}
+
+// removeTrigger is DELETE /v1/triggers/{id}.
+func (s *Server) removeTrigger(c caller, in *TriggerInput) (*struct{}, error) {
+	if _, err := s.ownTrigger(c, in.ID); err != nil {
+		return nil, err
+	}
+	return nil, s.store.DeleteTrigger(c.ctx, in.ID)
+}
+
+// ownTrigger finds a trigger of what the caller acts on; any other is not found.
+func (s *Server) ownTrigger(c caller, id string) (pingr.Trigger, error) {
+	t, err := s.store.Trigger(c.ctx, id)
+	if err != nil {
+		return t, err
+	}
+	if !s.owns(c, t.Session) {
+		return pingr.Trigger{}, account.ErrNotFound
+	}
+	return t, nil
+}
+
+// triggerProblem says what a conflict or a limit is about.
+func triggerProblem(err error) error {
+	return words(err, map[error]*problem{
+		pingr.ErrConflict: fail(conflict, "The session has a trigger of that phrase already."),
+		account.ErrLimit:  fail(planLimit, "The plan holds no more triggers."),
+	})
+}
+
+// owns says whether the stored name of a session is one that the caller acts on.
+func (s *Server) owns(c caller, stored string) bool {
+	if c.test {
+		return stored == testSession+":"+c.account.ID
+	}
+	n, ok := s.numbers.Get(stored)
+	return ok && n.Record().Account == c.account.ID
+}
+
+// storedSession is the name under which the store knows a session: its id, or
+// for test mode, where all accounts' have the same, one of the account's own.
+// No other session's id has a colon.
+func (s *Server) storedSession(c caller, id string) (string, error) {
+	stored := id
+	if c.test && id == testSession {
+		stored = testSession + ":" + c.account.ID
+	}
+	if !s.owns(c, stored) || c.test && id != testSession {
+		return "", fail(notFound, "There is no such session.")
+	}
+	return stored, nil
+}
+
+// sessionsOf are the stored names of all.
+func (s *Server) sessionsOf(c caller) []string {
+	if c.test {
+		return []string{testSession + ":" + c.account.ID}
+	}
+	var ids []string
+	for _, n := range s.ownNumbers(c) {
+		ids = append(ids, n.ID())
+	}
+	return ids
+}
+
+func (s *Server) ownNumbers(c caller) []Number {
+	var own []Number
+	for _, n := range s.numbers.List() {
+		if n.Record().Account == c.account.ID {
+			own = append(own, n)
+		}
+	}
+	return own
+}
+
+// forgetTriggers deletes all of a session, so that whoever has its id next does
+// not inherit them.
+func (s *Server) forgetTriggers(ctx context.Context, session string) error {
+	triggers, err := s.store.Triggers(ctx, session)
+	for _, t := range triggers {
+		if err == nil {
+			err = s.store.DeleteTrigger(ctx, t.ID)
+		}
+	}
+	return err
+}

@@ -1,0 +1,201 @@
+package server
+
+import (
+	"errors"
+	"time"
+
+	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/account"
+)
+
+const (
+	// oldSecretTime is how long a rotated secret is shown beside the new one.
+	oldSecretTime = 24 * time.Hour
+	maxSimulated  = 20 // a minute
+)
+
+type webhookOutput struct {
+	Body struct {
+		URL    *string           `json:"url"`
+		Events []pingr.EventType `json:"events" nullable:"false" doc:"Those that are told."`
+		// Secret is whole for dashboard logins, and cut for keys.
+		Secret string `json:"secret"`
+		// OldSecret is the one before it, while the endpoint may still know it.
+		OldSecret    string  `json:"old_secret,omitempty"`
+		OldExpiresAt *string `json:"old_secret_expires_at,omitempty" format:"date-time"`
+	}
+}
+
+func (s *Server) webhookOf(c caller, w account.Webhook) *webhookOutput {
+	out := &webhookOutput{}
+	if w.URL != "" {
+		out.Body.URL = &w.URL
+	}
+	if out.Body.Events = w.Events; len(w.Events) == 0 {
+		out.Body.Events = []pingr.EventType{pingr.EventMessageReceived, pingr.EventSessionDisconnected, pingr.EventSessionConnected}
+	}
+	if c.login == nil {
+		out.Body.Secret = cutSecret(w.Secret)
+		return out
+	}
+	out.Body.Secret = w.Secret
+	if ends := time.UnixMilli(w.OldUntil); w.OldSecret != "" && s.now().Before(ends) {
+		out.Body.OldSecret, out.Body.OldExpiresAt = w.OldSecret, maybeStamp(ends)
+	}
+	return out
+}
+
+func cutSecret(secret string) string {
+	if len(secret) < 12 {
+		return ""
+	}
+	return secret[:6] + "…" + secret[len(secret)-4:]
+}
+
+// showWebhook is GET /v1/webhooks. Both modes share it.
+func (s *Server) showWebhook(c caller, _ *settingsInput) (*webhookOutput, error) {
+	return s.webhookOf(c, c.account.Webhook), nil
+}
+
+type setWebhookInput struct {
+	ModeParam
+	Body struct {
+		URL    string             `json:"url" maxLength:"2048" doc:"https; empty removes the endpoint."`
+		Events *[]pingr.EventType `json:"events,omitempty" minItems:"1" maxItems:"3" uniqueItems:"true" enum:"message.received,session.disconnected,session.connected" doc:"Default: all."`
+	}
+}
+
+// setWebhook is PUT /v1/webhooks.
+func (s *Server) setWebhook(c caller, in *setWebhookInput) (*webhookOutput, error) {
+	if in.Body.URL != "" {
+		if err := s.config.Guard.CheckURL(in.Body.URL); err != nil {
+			return nil, badParam("url", err.Error())
+		}
+	}
+	a, err := s.store.UpdateAccount(c.ctx, c.account.ID, func(a *account.Account) error {
+		a.Webhook.URL, a.Webhook.Events = in.Body.URL, nil
+		if in.Body.Events != nil {
+			a.Webhook.Events = *in.Body.Events
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s.webhookOf(c, a.Webhook), nil
+}
+
+type secretOutput struct {
+	Body struct {
+		Secret string `json:"secret"`
+	}
+}
+
+// rotateSecret is POST /v1/webhooks/rotate-secret. From now on the new secret
+// signs.
+func (s *Server) rotateSecret(c caller, _ *struct{}) (*secretOutput, error) {
+	secret := pingr.NewSecret()
+	_, err := s.store.UpdateAccount(c.ctx, c.account.ID, func(a *account.Account) error {
+		a.Webhook.OldSecret, a.Webhook.OldUntil = a.Webhook.Secret, s.now().Add(oldSecretTime).UnixMilli()
+		a.Webhook.Secret = secret
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := &secretOutput{}
+	out.Body.Secret = secret
+	return out, nil
+}
+
+type simulateInput struct {
+	ModeParam
+	Body struct {
+		Phone   string `json:"phone" maxLength:"64"`
+		Message string `json:"message" maxLength:"4096"`
+		Session string `json:"session_id" minLength:"1" maxLength:"64"`
+	}
+}
+
+type simulateOutput struct {
+	Body struct {
+		Delivered    bool        `json:"delivered"`
+		StatusCode   *int        `json:"status_code"`
+		DynamicReply *string     `json:"dynamic_reply"`
+		PayloadSent  pingr.Event `json:"payload_sent"`
+	}
+}
+
+// simulate is POST /v1/webhooks/simulate: it sends an event as the engine would,
+// and no message.
+func (s *Server) simulate(c caller, in *simulateInput) (*simulateOutput, error) {
+	now := s.now()
+	minute := pingr.Limit{Kind: pingr.Cooldown, Key: "simulate/" + c.account.ID, Max: maxSimulated, Until: now.Add(time.Minute)}
+	var limit *pingr.LimitError
+	if err := s.store.Reserve(c.ctx, now, minute); errors.As(err, &limit) {
+		return nil, tooMany(rateLimit, limit.RetryAfter(now), "At most %d simulations a minute. Try again in %ds.", maxSimulated, limit.RetryAfter(now))
+	} else if err != nil {
+		return nil, err
+	}
+	phone, err := pingr.ParsePhone(in.Body.Phone)
+	if err != nil {
+		return nil, badParam("phone", err.Error())
+	}
+	if err := checkText("message", in.Body.Message, pingr.MaxReply); err != nil {
+		return nil, err
+	}
+	if in.Body.Session == testSession {
+		c.test = true
+	}
+	stored, err := s.storedSession(c, in.Body.Session)
+	if err != nil {
+		return nil, err
+	}
+	hook := c.account.Webhook
+	if hook.URL == "" {
+		return nil, fail(conflict, "There is no webhook endpoint: set one first.")
+	}
+	trigger, _, err := s.store.FindTrigger(c.ctx, stored, pingr.Phrases(in.Body.Message))
+	if err != nil {
+		return nil, err
+	}
+	event := simulated(in.Body.Session, phone, in.Body.Message, trigger, now)
+	out := &simulateOutput{}
+	out.Body.PayloadSent = event
+	reply, failed := s.endpoint(hook.URL, hook.Secret).Dispatch(c.ctx, event)
+	d := pingr.Delivery{
+		ID: account.NewID("dlv_"), Account: c.scope(), Session: in.Body.Session, EventID: event.ID, Event: event.Type,
+		URL: reply.URL, Status: "simulated", HTTPStatus: reply.Status, DynamicReply: failed == nil && reply.Text != "",
+		Attempt: 1, Duration: s.now().Sub(now), At: now,
+	}
+	if failed != nil {
+		d.Error = failed.Error()
+	}
+	if err := s.store.LogDelivery(c.ctx, d); err != nil {
+		s.log.Warn("delivery not logged", "event_id", event.ID, "error", err)
+	}
+	s.hub.publish(d.Account, "delivery", deliveryOf(d, d.At.Add(d.Duration)))
+	if out.Body.Delivered = failed == nil; reply.Status != 0 {
+		out.Body.StatusCode = &reply.Status
+	}
+	if d.DynamicReply {
+		out.Body.DynamicReply = &reply.Text
+	}
+	return out, nil
+}
+
+// simulated is an event like those of the engine, but for its mark. Somebody
+// may try an endpoint before there is a trigger; then it names none.
+func simulated(session, phone, text string, t pingr.Trigger, now time.Time) pingr.Event {
+	e := pingr.Event{
+		Type: pingr.EventMessageReceived, Session: session,
+		From:    &pingr.From{Phone: phone, JID: pingr.PhoneJID(phone)},
+		Message: &pingr.EventMessage{Text: text, Type: "text", ID: account.NewID("3EB0"), Timestamp: now.UnixMilli()},
+		ID:      account.NewID("evt_"), Timestamp: now.UnixMilli(), Attempt: 1,
+		AutoReply: &pingr.AutoReply{Status: "pending"}, Simulated: true,
+	}
+	if t.ID != "" {
+		e.Trigger = &pingr.EventTrigger{ID: t.ID, Phrase: t.Phrase}
+	}
+	return e
+}

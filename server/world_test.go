@@ -1,0 +1,265 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/session/sim"
+	"github.com/heypingr/pingr/store/memory"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// A world is a running server with two customers, Anna and Ben, each with a
+// session and keys, and an endpoint on loopback.
+type world struct {
+	*testing.T
+	server *Server
+	store  *memory.Store
+	lines  *lines
+	hook   *hook
+	// who makes requests, by name: the headers that say so.
+	who map[string]http.Header
+
+	mu  sync.Mutex
+	now time.Time
+}
+
+const password = "correct horse"
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{
+		T: t, store: memory.New(), lines: &lines{}, who: map[string]http.Header{"nobody": {}},
+		now: time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC),
+	}
+	w.hook = newHook(t)
+	hash, err := HashPassword(password)
+	require.NoError(t, err)
+	for _, name := range []string{"anna", "ben"} {
+		a := account.Account{
+			ID: "acc_" + name, Email: name + "@example.com", PasswordHash: hash, Plan: "growth", Settings: account.DefaultSettings(),
+			Webhook: account.Webhook{Secret: "whsec_" + name + "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}, CreatedAt: w.now,
+		}
+		require.NoError(t, w.store.CreateAccount(t.Context(), a))
+		for _, mode := range []account.Mode{account.Live, account.Test} {
+			secret, k := account.NewKey(a.ID, "", mode, w.now)
+			require.NoError(t, w.store.CreateKey(t.Context(), k))
+			w.who[name+"'s "+string(mode)+" key"] = http.Header{"X-Api-Key": {secret}}
+		}
+		w.lines.add(pingr.SessionRecord{
+			ID: name + "-bot", Account: a.ID, Name: name + "'s bot", Phone: "15550100", State: pingr.SessionConnected,
+			ConnectedAt: w.now, CreatedAt: w.now,
+		})
+	}
+	w.server, err = New(t.Context(), Config{
+		Store: w.store, Now: w.clock,
+		Numbers: func(n Notify) (Numbers, error) { w.lines.notify = n; return w.lines, nil },
+		Guard:   &pingr.Guard{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}},
+	})
+	require.NoError(t, err)
+	for _, name := range []string{"anna", "ben"} {
+		a, err := w.store.Account(t.Context(), "acc_"+name)
+		require.NoError(t, err)
+		token, _, err := w.server.newLogin(a)
+		require.NoError(t, err)
+		w.who[name] = http.Header{"Authorization": {"Bearer " + token}}
+		w.who[name+"'s browser"] = http.Header{"Cookie": {loginCookie + "=" + token}, "Sec-Fetch-Site": {"same-origin"}}
+		w.who["another site in "+name+"'s browser"] = http.Header{"Cookie": {loginCookie + "=" + token}, "Sec-Fetch-Site": {"cross-site"}}
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- w.server.Run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		require.NoError(t, <-done)
+	})
+	require.Eventually(t, w.server.running.Load, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return w.call("anna's live key", "GET", "/readyz", "").Code == http.StatusOK }, 5*time.Second, time.Millisecond)
+	return w
+}
+
+func (w *world) clock() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.now
+}
+
+func (w *world) wait(d time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.now = w.now.Add(d)
+}
+
+// call makes a request as somebody.
+func (w *world) call(who, method, path, body string, more ...string) *httptest.ResponseRecorder {
+	w.Helper()
+	r := httptest.NewRequestWithContext(w.Context(), method, "http://api.example.com"+path, strings.NewReader(body))
+	header, ok := w.who[who]
+	require.True(w, ok, "nobody is called %q", who)
+	for name, values := range header {
+		r.Header[name] = values
+	}
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	for i := 0; i+1 < len(more); i += 2 {
+		r.Header.Set(more[i], more[i+1])
+	}
+	got := httptest.NewRecorder()
+	w.server.ServeHTTP(got, r)
+	return got
+}
+
+// A hook is a customer's endpoint.
+type hook struct {
+	*httptest.Server
+	mu     sync.Mutex
+	status int
+	reply  string
+	bodies []string
+	heads  []http.Header
+}
+
+func newHook(t *testing.T) *hook {
+	h := &hook{status: http.StatusOK}
+	h.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.bodies, h.heads = append(h.bodies, string(body)), append(h.heads, r.Header)
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(h.status)
+		fmt.Fprintf(w, `{"reply":%q}`, h.reply)
+	}))
+	t.Cleanup(h.Close)
+	return h
+}
+
+func (h *hook) answer(status int, reply string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.status, h.reply = status, reply
+}
+
+func (h *hook) got() ([]string, []http.Header) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.bodies), slices.Clone(h.heads)
+}
+
+// lines are Numbers over simulated sessions.
+type lines struct {
+	mu     sync.Mutex
+	all    []*line
+	notify Notify
+}
+
+type line struct {
+	*sim.Session
+	lines  *lines
+	record pingr.SessionRecord
+}
+
+func (l *lines) add(r pingr.SessionRecord) *line {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := &line{sim.New(sim.Config{}), l, r}
+	l.all = append(l.all, n)
+	slices.SortFunc(l.all, func(a, b *line) int { return strings.Compare(a.record.ID, b.record.ID) })
+	return n
+}
+
+func (l *lines) Add(_ context.Context, r pingr.SessionRecord) (Number, error) {
+	r.State = pingr.SessionPairing
+	return l.add(r), nil
+}
+
+func (l *lines) find(id string) *line {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, n := range l.all {
+		if n.record.ID == id {
+			return n
+		}
+	}
+	return nil
+}
+
+func (l *lines) Get(id string) (Number, bool) {
+	n := l.find(id)
+	return n, n != nil
+}
+
+func (l *lines) List() []Number {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var all []Number
+	for _, n := range l.all {
+		all = append(all, n)
+	}
+	return all
+}
+
+func (l *lines) Remove(_ context.Context, id string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.all = slices.DeleteFunc(l.all, func(n *line) bool { return n.record.ID == id })
+	return nil
+}
+
+func (n *line) ID() string { return n.record.ID }
+
+func (n *line) Record() pingr.SessionRecord {
+	n.lines.mu.Lock()
+	defer n.lines.mu.Unlock()
+	return n.record
+}
+
+func (n *line) Rename(name string) {
+	n.lines.mu.Lock()
+	n.record.Name = name
+	r := n.record
+	n.lines.mu.Unlock()
+	n.lines.notify.Changed(r)
+}
+
+func (n *line) setState(state pingr.SessionState) {
+	n.lines.mu.Lock()
+	defer n.lines.mu.Unlock()
+	n.record.State = state
+}
+
+func (n *line) Link() error {
+	if n.Record().Phone != "" {
+		return pingr.ErrConflict
+	}
+	return nil
+}
+
+func (n *line) QR() (string, time.Time, bool) {
+	return "2@code", time.Date(2026, 11, 23, 10, 1, 0, 0, time.UTC), n.Record().State == pingr.SessionPairing
+}
+
+func (n *line) PairCode(context.Context, string) (string, error) { return "ABCD-EFGH", n.Link() }
+
+func (n *line) Reconnect() error {
+	if n.Record().Phone == "" {
+		return pingr.ErrConflict
+	}
+	return nil
+}
