@@ -110,11 +110,12 @@ func (s *Server) routes() http.Handler {
 func (r route) operation() huma.Operation {
 	op := huma.Operation{
 		Method: r.method, Path: r.path, Summary: r.summary, DefaultStatus: r.status,
-		OperationID:  operationID(r.method, r.path),
-		Tags:         []string{strings.Split(r.path, "/")[2]},
-		MaxBodyBytes: maxBody, BodyReadTimeout: 10 * time.Second,
-		Metadata: map[string]any{"auth": r.auth},
-		Errors:   []int{401, 403, 404, 405, 409, 413, 415, 422, 429, 500},
+		OperationID:     operationID(r.method, r.path),
+		Tags:            []string{strings.Split(r.path, "/")[2]},
+		MaxBodyBytes:    maxBody + 1, // huma refuses a body of just that size
+		BodyReadTimeout: 10 * time.Second,
+		Metadata:        map[string]any{"auth": r.auth},
+		Errors:          []int{401, 403, 404, 405, 409, 413, 415, 422, 429, 500},
 	}
 	key, login, cookie := map[string][]string{"key": {}}, map[string][]string{"login": {}}, map[string][]string{"cookie": {}}
 	switch r.auth {

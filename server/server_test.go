@@ -1,0 +1,311 @@
+package server
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/session/sim"
+)
+
+// The answers that the product's documentation shows, byte for byte but for
+// white space.
+func TestDocumentedExamples(t *testing.T) {
+	compact := func(text string) string {
+		var b bytes.Buffer
+		require.NoError(t, json.Compact(&b, []byte(text)))
+		return b.String() + "\n"
+	}
+	t.Run("sessions", func(t *testing.T) {
+		w := newWorld(t)
+		w.lines.all = nil
+		w.lines.add(pingr.SessionRecord{
+			ID: "main-login-bot", Account: "acc_anna", Name: "Main login bot", Phone: "919876543210", State: pingr.SessionConnected,
+			ConnectedAt: time.Date(2025, 4, 18, 8, 22, 11, 0, time.UTC),
+		})
+		for range 842 {
+			w.server.countSent(t.Context(), "acc_anna", "main-login-bot")
+		}
+		assert.Equal(t, compact(`{
+			"sessions": [
+			{
+			"id": "main-login-bot",
+			"name": "Main login bot",
+			"number": "+919876543210",
+			"status": "connected",
+			"connectedAt": "2025-04-18T08:22:11.000Z",
+			"messagesToday": 842
+			}
+			]
+			}`), w.call("anna's live key", "GET", "/v1/sessions", "").Body.String())
+	})
+	t.Run("cooldown", func(t *testing.T) {
+		w := newWorld(t)
+		require.Equal(t, 200, w.call("anna's live key", "POST", "/v1/send", `{"to":"919876543210","message":"x"}`).Code)
+		w.wait(13 * time.Second)
+		assert.Equal(t, compact(`{
+			"detail": {
+			"error": "rate_limit",
+			"message": "Number +919876543210 is in cooldown. Try again in 47s.",
+			"retry_after": 47
+			}
+			}`), w.call("anna's live key", "POST", "/v1/send", `{"to":"919876543210","message":"x"}`).Body.String())
+	})
+	t.Run("deliveries, with fields of ours behind", func(t *testing.T) {
+		w := newWorld(t)
+		at := time.Date(2025, 5, 15, 10, 30, 0, 0, time.UTC)
+		for _, d := range []pingr.Delivery{{ID: "older", At: at.Add(-time.Second)}, {ID: "a1b2c3d4...", At: at}} {
+			d.Account, d.Session, d.Status, d.URL, d.HTTPStatus, d.DynamicReply = "acc_anna", "sess_abc123", "delivered", "https://yourapp.com/webhook", 200, true
+			require.NoError(t, w.store.LogDelivery(t.Context(), d))
+		}
+		got := w.call("anna's live key", "GET", "/v1/webhooks/deliveries?limit=1", "").Body.String()
+		before, rest, _ := strings.Cut(got, `,"event_id":`)
+		_, after, _ := strings.Cut(rest, "}")
+		assert.Equal(t, compact(`{
+			"deliveries": [
+			{
+			"id": "a1b2c3d4...",
+			"status": "delivered",
+			"url": "https://yourapp.com/webhook",
+			"http_status": 200,
+			"dynamic_reply": true,
+			"session_id": "sess_abc123",
+			"created_at": "2025-05-15T10:30:00.000Z"
+			}
+			],
+			"count": 1,
+			"next_cursor": "2025-05-15T10:30:00.000Z"
+			}`), before+"}"+after)
+	})
+}
+
+func TestOpenAPI(t *testing.T) {
+	w := newWorld(t)
+	var document struct {
+		OpenAPI string
+		Paths   map[string]map[string]any
+	}
+	require.NoError(t, json.Unmarshal(w.call("nobody", "GET", "/openapi.json", "").Body.Bytes(), &document))
+	assert.True(t, strings.HasPrefix(document.OpenAPI, "3.1"), document.OpenAPI)
+	for _, r := range table() {
+		assert.Contains(t, document.Paths[r.path], strings.ToLower(r.method), r.path)
+	}
+}
+
+func TestErrorCodesAreClosed(t *testing.T) {
+	assert.Len(t, statuses, 13)
+	for c := range statuses {
+		assert.GreaterOrEqual(t, fail(c, "").GetStatus(), 400, c)
+	}
+}
+
+// A message goes the whole way: to the account's endpoint, signed with its
+// secret, and the answer back to the phone.
+func TestAMessageIsAnsweredByTheAccountsEndpoint(t *testing.T) {
+	w := newWorld(t)
+	for _, name := range []string{"anna", "ben"} {
+		require.Equal(t, 201, w.call(name, "POST", "/v1/triggers", `{"session_id":"`+name+`-bot","trigger_phrase":"login","reply_message":"static {{phone}}"}`).Code)
+	}
+	require.Equal(t, 200, w.call("anna", "PUT", "/v1/webhooks", `{"url":"`+w.hook.URL+`"}`).Code)
+	w.hook.answer(200, "your link")
+
+	asha := w.lines.find("anna-bot").NewPhone(sim.PhoneConfig{Number: "919876543210"})
+	asha.Send("login X4K9MQ")
+	assert.Equal(t, "your link", w.shown(asha))
+	bodies, heads := w.hook.got()
+	require.Len(t, bodies, 1)
+	a, err := w.store.Account(t.Context(), "acc_anna")
+	require.NoError(t, err)
+	event, err := pingr.VerifyWebhook([]byte(bodies[0]), heads[0].Get("X-Pingr-Signature"), a.Webhook.Secret, pingr.VerifyOptions{Now: w.clock()})
+	require.NoError(t, err)
+	assert.Equal(t, "919876543210", event.From.Phone)
+	assert.Contains(t, w.call("anna's live key", "GET", "/v1/webhooks/deliveries", "").Body.String(), `"status":"delivered"`)
+	assert.Contains(t, w.call("anna's test key", "GET", "/v1/webhooks/deliveries", "").Body.String(), `"count":0`)
+	assert.Contains(t, w.call("anna's live key", "GET", "/v1/sessions", "").Body.String(), `"messagesToday":1`)
+	got := w.call("anna's live key", "POST", "/v1/send", `{"to":"919876543210","message":"x"}`)
+	assert.Equal(t, rateLimit, codeOf(t, got), "replies and sends share the cooldown")
+
+	// Ben has no endpoint: the static reply, and nothing in his log.
+	ravi := w.lines.find("ben-bot").NewPhone(sim.PhoneConfig{Number: "919876543211"})
+	ravi.Send("login")
+	assert.Equal(t, "static 919876543211", w.shown(ravi))
+	assert.Contains(t, w.call("ben's live key", "GET", "/v1/webhooks/deliveries", "").Body.String(), `"count":0`)
+	bodies, _ = w.hook.got()
+	assert.Len(t, bodies, 1, "and nobody else's endpoint is told")
+}
+
+func (w *world) shown(p *sim.Phone) string {
+	w.Helper()
+	ctx, cancel := context.WithTimeout(w.Context(), 10*time.Second)
+	defer cancel()
+	m, err := p.Next(ctx)
+	require.NoError(w, err)
+	return m.Text
+}
+
+func TestRedeliver(t *testing.T) {
+	w := newWorld(t)
+	require.Equal(t, 201, w.call("anna", "POST", "/v1/triggers", `{"session_id":"anna-bot","trigger_phrase":"login","reply_message":"static"}`).Code)
+	require.Equal(t, 200, w.call("anna", "PUT", "/v1/webhooks", `{"url":"`+w.hook.URL+`"}`).Code)
+	w.hook.answer(503, "")
+	asha := w.lines.find("anna-bot").NewPhone(sim.PhoneConfig{Number: "919876543210"})
+	asha.Send("login")
+	assert.Equal(t, "static", w.shown(asha))
+	log := w.call("anna", "GET", "/v1/webhooks/deliveries", "").Body.String()
+	require.Contains(t, log, `"http_status":503`)
+	_, id, _ := strings.Cut(log, `"id":"`)
+	id, _, _ = strings.Cut(id, `"`)
+	w.hook.answer(200, "late")
+	require.Equal(t, http.StatusAccepted, w.call("anna's live key", "POST", "/v1/webhooks/deliveries/"+id+"/redeliver", "").Code)
+	require.Eventually(t, func() bool {
+		log := w.call("anna", "GET", "/v1/webhooks/deliveries", "").Body.String()
+		return strings.Contains(log, `"status":"delivered"`) && strings.Contains(log, `"attempt":2`)
+	}, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool {
+		return w.call("anna's live key", "POST", "/v1/webhooks/deliveries/"+id+"/redeliver", "").Code == http.StatusConflict
+	}, 10*time.Second, 10*time.Millisecond)
+	assert.Len(t, asha.Received(), 1, "a late answer is no reply")
+}
+
+func TestIdempotentSends(t *testing.T) {
+	send := func(w *world, key string) *httptest.ResponseRecorder {
+		return w.call("anna's live key", "POST", "/v1/send", `{"to":"919876543210","message":"x"}`, "Idempotency-Key", key)
+	}
+	t.Run("many at once send one", func(t *testing.T) {
+		w := newWorld(t)
+		asha := w.lines.find("anna-bot").NewPhone(sim.PhoneConfig{Number: "919876543210"})
+		var all sync.WaitGroup
+		for range 20 {
+			all.Go(func() {
+				got := send(w, "k")
+				assert.Contains(t, []int{200, 409}, got.Code, got.Body.String())
+			})
+		}
+		all.Wait()
+		assert.Equal(t, 200, send(w, "k").Code)
+		assert.Len(t, asha.Received(), 1)
+	})
+	t.Run("what may have arrived is repeated and shown once", func(t *testing.T) {
+		w := newWorld(t)
+		line := w.lines.find("anna-bot")
+		asha := line.NewPhone(sim.PhoneConfig{Number: "919876543210"})
+		line.SetFault(sim.LoseAck)
+		require.Equal(t, sessionUnavailable, codeOf(t, send(w, "k")))
+		assert.Len(t, asha.Received(), 1)
+		line.SetFault(sim.None)
+		require.Equal(t, 200, send(w, "k").Code, "in spite of the cooldown, which it took itself")
+		assert.Len(t, asha.Received(), 1)
+		assert.Equal(t, rateLimit, codeOf(t, send(w, "another")))
+	})
+	t.Run("what certainly did not go out gives its limits back", func(t *testing.T) {
+		w := newWorld(t)
+		line := w.lines.find("anna-bot")
+		asha := line.NewPhone(sim.PhoneConfig{Number: "919876543210"})
+		for _, fault := range []sim.Fault{sim.Refuse, sim.Away} {
+			line.SetFault(fault)
+			require.Equal(t, sessionUnavailable, codeOf(t, send(w, "k")))
+		}
+		assert.Contains(t, w.call("anna", "GET", "/v1/usage", "").Body.String(), `"used":0`)
+		line.SetFault(sim.None)
+		require.Equal(t, 200, send(w, "k").Code)
+		assert.Len(t, asha.Received(), 1)
+	})
+	t.Run("no session is connected", func(t *testing.T) {
+		w := newWorld(t)
+		w.lines.find("anna-bot").setState(pingr.SessionDisconnected)
+		require.Equal(t, sessionUnavailable, codeOf(t, send(w, "k")))
+		w.lines.find("anna-bot").setState(pingr.SessionConnected)
+		require.Equal(t, 200, send(w, "k").Code)
+	})
+}
+
+func TestQuota(t *testing.T) {
+	w := newWorld(t)
+	for range 69_999 {
+		require.NoError(t, w.store.Reserve(t.Context(), w.clock(), pingr.QuotaLimit("acc_anna", 0, w.clock())))
+	}
+	send := func(n int) *httptest.ResponseRecorder {
+		return w.call("anna's live key", "POST", "/v1/send", fmt.Sprintf(`{"to":"91987654%04d","message":"x"}`, n))
+	}
+	assert.Contains(t, send(1).Body.String(), `"rate_limit_remaining":0`)
+	got := send(2)
+	assert.Equal(t, quotaExceeded, codeOf(t, got))
+	assert.Equal(t, fmt.Sprint(int(time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC).Sub(w.clock()).Seconds())), got.Header().Get("Retry-After"))
+	require.Equal(t, 200, w.call("anna", "PATCH", "/v1/settings", `{"overage":"allow"}`).Code)
+	assert.Equal(t, 200, send(3).Code)
+	assert.Contains(t, w.call("anna", "GET", "/v1/usage", "").Body.String(), `"used":70001,"included":70000,"remaining":0,"overage_messages":1,"overage_cost_micros":1500`)
+}
+
+func TestEvents(t *testing.T) {
+	w := newWorld(t)
+	web := httptest.NewServer(w.server)
+	defer web.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, web.URL+"/v1/events", nil)
+	require.NoError(t, err)
+	r.Header = w.who["anna's live key"]
+	got, err := web.Client().Do(r)
+	require.NoError(t, err)
+	defer got.Body.Close()
+	assert.Equal(t, "text/event-stream", got.Header.Get("Content-Type"))
+	lines := bufio.NewScanner(got.Body)
+	require.True(t, lines.Scan())
+	assert.Equal(t, ": open", lines.Text())
+	w.call("ben", "PATCH", "/v1/sessions/ben-bot", `{"name":"not for Anna"}`)
+	w.call("anna", "PATCH", "/v1/sessions/anna-bot", `{"name":"Shop"}`)
+	var seen []string
+	for len(seen) < 2 && lines.Scan() {
+		if lines.Text() != "" {
+			seen = append(seen, lines.Text())
+		}
+	}
+	assert.Equal(t, []string{"event: session", `data: {"detail":"","id":"anna-bot","name":"Shop","status":"connected"}`}, seen)
+}
+
+func TestCursors(t *testing.T) {
+	at := time.Date(2025, 5, 15, 10, 30, 0, int(7*time.Millisecond), time.UTC)
+	for ordinal := range 5000 {
+		text := cursor(at, ordinal)
+		gotAt, got, err := readCursor(text)
+		require.NoError(t, err)
+		require.True(t, gotAt.Equal(at))
+		require.Equal(t, ordinal, got, text)
+		if ordinal < 1000 { // through Python's datetime, which keeps microseconds
+			parsed, err := time.Parse(time.RFC3339, text)
+			require.NoError(t, err)
+			_, got, err = readCursor(parsed.Truncate(time.Microsecond).Format("2006-01-02T15:04:05.000000+00:00"))
+			require.NoError(t, err)
+			require.Equal(t, ordinal, got)
+		}
+	}
+	for text, want := range map[string]time.Time{
+		"2025-05-15T10:30:00.007Z":         at,
+		"2025-05-15T10:30:00.007000+00:00": at,
+		"2025-05-15T10:30:00.007 00:00":    at, // a plus in a query is a space
+		"2025-05-15T12:30:00.007+02:00":    at,
+		"2025-05-15T10:30:00.007":          at,
+		"2025-05-15T10:30:00Z":             at.Truncate(time.Second),
+	} {
+		got, ordinal, err := readCursor(text)
+		require.NoError(t, err, text)
+		assert.True(t, got.Equal(want), text)
+		assert.Zero(t, ordinal, text)
+	}
+	for _, text := range []string{"", "x", "1747305000", "2025-05-15", "0000-01-01T00:00:00Z", "2025-13-01T00:00:00Z"} {
+		_, _, err := readCursor(text)
+		assert.Error(t, err, text)
+	}
+}
