@@ -83,7 +83,8 @@ fuzz: ## every fuzz target for FUZZTIME (5s)
 	@go list ./... | while read -r pkg; do \
 	  go test -list '^Fuzz' "$$pkg" | { grep '^Fuzz' || true; } | while read -r target; do \
 	    echo "fuzz $$pkg $$target"; \
-	    go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$pkg" </dev/null | tail -n 1; \
+	    out=$$(go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$pkg" </dev/null 2>&1) || { echo "$$out"; exit 1; }; \
+	    echo "$$out" | tail -n 1; \
 	  done; \
 	done
 
