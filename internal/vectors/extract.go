@@ -7,6 +7,7 @@ import (
 
 	"github.com/heypingr/pingr"
 	"golang.org/x/text/cases"
+	"golang.org/x/text/unicode/norm"
 )
 
 // extractCases: phrase and text are compared as they are when a trigger fires
@@ -96,6 +97,7 @@ func extractCases() []extractCase {
 		{"Turkish small i without a dot", "logın X4", "login", "X4"},
 		{"a trigger in Turkish capitals", "login X4", "LOGİN", "X4"},
 		{"a decomposed capital I with a dot", "LOGI\u0307N X4", "login", "X4"},
+		{"a small i with a dot of its own, as JavaScript makes of a Turkish one", "logi\u0307n X4", "login", "X4"},
 		{"Turkish letters in the code", "login İıiI", "login", "IIII"},
 		{"ß is ss", "STRASSE x4", "straße", "X4"},
 		{"ss is ß", "straße x4", "strasse", "X4"},
@@ -158,13 +160,15 @@ func extractCases() []extractCase {
 }
 
 // characterCases take the single characters by which languages differ: white
-// space, invisible ones, and those that fold to several. The codes are what the
+// space, invisible ones, those that fold to several, and those that NFKC
+// changes again once folded. The codes are what the
 // Go helper says; two other implementations have to agree.
 func characterCases() []extractCase {
 	var list []extractCase
 	fold := cases.Fold()
 	for r := rune(0); r < 0xF0000; r++ {
-		several := r > 0x7F && len([]rune(fold.String(string(r)))) > 1
+		once := fold.String(norm.NFKC.String(string(r)))
+		several := r > 0x7F && len([]rune(fold.String(string(r)))) > 1 || norm.NFKC.String(once) != once
 		invisible := unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r) && (r < 0xE0000 || r%0x400 == 0x3FF)
 		if !several && !invisible && !unicode.In(r, unicode.White_Space, unicode.Zl, unicode.Zp) && (r > 0x9F || r > 0x20 && r < 0x7F) {
 			continue

@@ -99,6 +99,7 @@ func oddBodies() []verifyCase {
 		{"composed and decomposed are not the same bytes", `{"timestamp":1714825320000,"x":"` + "é" + `e` + "\u0301" + `"}`, ""},
 		{"space around and within", " \t\r\n{ \"timestamp\" : 1714825320000 } \n", ""},
 		{"another kind of space in front", "\u00a0" + good, badObject},
+		{"a form feed in front", "\f" + good, badObject},
 		{"a form feed behind", good + "\f", badEvent},
 		{"a list", `[1]`, badObject},
 		{"a list of an event", "[" + good + "]", badObject},

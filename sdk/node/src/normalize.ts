@@ -19,14 +19,14 @@ export function normalize(text: string): string {
 }
 
 function dropMarks(s: string): string {
-  return s.replace(/[ıİ]/g, 'i').replace(SPACE, ' ').replace(DROPPED, '');
+  return s.replace(SPACE, ' ').replace(DROPPED, '');
 }
 
 /**
- * Full case folding. JavaScript has none; lower, upper and lower again is the
- * same (lower first for ẞ, which is a capital already; the last one letter by
- * letter, because a final Σ would become ς).
+ * Full case folding. JavaScript has none; upper and then lower case is the same
+ * after three rounds, and makes an i of both Turkish ones. Lower case comes
+ * letter by letter, because a final Σ would become ς.
  */
 function fold(s: string): string {
-  return Array.from(s.toLowerCase().toUpperCase(), (c) => c.toLowerCase()).join('');
+  return Array.from(s.toUpperCase(), (c) => c.toLowerCase()).join('');
 }

@@ -63,7 +63,7 @@ function parse(body: Uint8Array): Record<string, unknown> {
   if (first !== 0x7b) throw new PingrWebhookError('the body is not a JSON object');
   try {
     // Buffer.toString would put U+FFFD for what is not UTF-8.
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body));
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
   } catch {
     throw new PingrWebhookError('the body is not an event'); // the parser's own message would quote the body
   }

@@ -74,6 +74,7 @@ def test_an_error_is_a_pingr_error_and_holds_nothing_of_the_body_or_the_secret()
     assert refused.value.code == "webhook_error"
     assert str(refused.value) == refused.value.message
     assert refused.value.__cause__ is None
+    assert refused.value.__suppress_context__, "the parser's error holds the body"
     shown = "".join(traceback.format_exception(None, refused.value, None))
     assert "9198" not in shown
     assert SECRET not in shown

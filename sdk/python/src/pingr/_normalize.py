@@ -21,7 +21,7 @@ def normalize(text: str) -> str:
     text = well_formed(text)
     # Folding may give what NFKC changes, and the other way round; three rounds settle every code point.
     for _ in range(3):
-        text = _drop_marks(_fold(_drop_marks(unicodedata.normalize("NFKC", text))))
+        text = _drop_marks(_drop_marks(unicodedata.normalize("NFKC", text)).casefold())
         text = re.sub(" +", " ", unicodedata.normalize("NFKC", text)).strip(" ")
     return text
 
@@ -36,9 +36,3 @@ def _drop_marks(text: str) -> str:
     text = _SPACE.sub(" ", text)
     text = _INVISIBLE.sub("", text)
     return "".join(c for c in text if c.isalnum() or unicodedata.category(c) not in ("Cc", "Cf"))
-
-
-def _fold(text: str) -> str:
-    # Folding makes capitals of small Cherokee letters; lower case, letter by letter (a final Σ would become ς),
-    # settles it.
-    return "".join(c.lower() for c in text.casefold())
