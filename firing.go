@@ -184,16 +184,21 @@ func (f Firing) replyText(r Reply) (string, Source) {
 	return Cut(StaticReply(f.Trigger.Reply, f.Message.Phone), MaxReply), Static
 }
 
+// whatsappID is the WhatsApp message id that follows from two names, in the
+// form of those that WhatsApp's web client makes.
+func whatsappID(scope, name string) string {
+	sum := sha256.Sum256([]byte(scope + "\x00" + name))
+	return "3EB0" + strings.ToUpper(hex.EncodeToString(sum[:9]))
+}
+
 // outgoing is the reply as it goes out. Its id follows from the message it
-// answers, so that a repeat after a crash is the same message to WhatsApp. It
-// has the form of the ids that WhatsApp's web client makes.
+// answers, so that a repeat after a crash is the same message to WhatsApp.
 func (f Firing) outgoing(s Settings) Outgoing {
 	to := f.Message.Sender
 	if f.Message.InGroup() && s.GroupReply == GroupPublic {
 		to = f.Message.Chat
 	}
-	sum := sha256.Sum256([]byte(f.Session + "\x00" + f.Message.Keys()[0]))
-	return Outgoing{ID: "3EB0" + strings.ToUpper(hex.EncodeToString(sum[:9])), To: to, Text: f.Text}
+	return Outgoing{ID: whatsappID(f.Session, f.Message.Keys()[0]), To: to, Text: f.Text}
 }
 
 // limits are what a reply to the firing takes.

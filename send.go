@@ -2,8 +2,6 @@ package pingr
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
@@ -79,8 +77,7 @@ func (e *Engine) sendOwn(ctx context.Context, r SendRequest, phone string) error
 			return fmt.Errorf("reserve: %w", err)
 		}
 	}
-	sum := sha256.Sum256([]byte(r.Account + "\x00" + r.ID))
-	m := Outgoing{ID: "3EB0" + strings.ToUpper(hex.EncodeToString(sum[:9])), To: PhoneJID(phone), Text: r.Text}
+	m := Outgoing{ID: whatsappID(r.Account, r.ID), To: PhoneJID(phone), Text: r.Text}
 	if r.Via != nil {
 		err = r.Via.Send(ctx, m)
 	} else {
