@@ -6,6 +6,7 @@ package account
 
 import (
 	"errors"
+	"net/mail"
 	"slices"
 	"strings"
 	"time"
@@ -136,4 +137,20 @@ func DefaultPlans() []Plan {
 		{Name: "scale", Triggers: 10, Sessions: 10, Messages: 500_000, OverageMicros: 800},
 		{Name: Unlimited},
 	}
+}
+
+// ErrEmail: what was given is not an e-mail address.
+var ErrEmail = errors.New("e-mail must be an address such as anna@example.com")
+
+// New makes an account, with default settings and a webhook secret.
+func New(email, passwordHash, plan string, now time.Time) (Account, error) {
+	email = CleanEmail(email)
+	parsed, err := mail.ParseAddress(email)
+	if err != nil || parsed.Address != email || len(email) > 254 {
+		return Account{}, ErrEmail
+	}
+	return Account{
+		ID: NewID("acc_"), Email: email, PasswordHash: passwordHash, Plan: plan, Settings: DefaultSettings(),
+		Webhook: Webhook{Secret: pingr.NewSecret()}, CreatedAt: now.Truncate(time.Millisecond).UTC(),
+	}, nil
 }

@@ -77,6 +77,7 @@ func table() []route {
 		{"DELETE", "/v1/keys/{id}", byJWT, none, "Revoke an API key", to((*Server).revokeKey)},
 
 		{"POST", "/v1/auth/login", public, ok, "Log in to the dashboard", to((*Server).logIn)},
+		{"POST", "/v1/auth/setup", public, created, "Make the first account, with the link of the first start", to((*Server).setUp)},
 		{"POST", "/v1/auth/logout", byJWT, none, "End the login", to((*Server).logOut)},
 		{"GET", "/v1/auth/me", byJWT, ok, "Show who is logged in", to((*Server).me)},
 
@@ -103,6 +104,7 @@ func (s *Server) routes() http.Handler {
 		r.register(s, r.operation())
 	}
 	s.plainRoutes(mux)
+	setupRoutes(mux)
 	return s.around(mux)
 }
 

@@ -23,6 +23,10 @@ type config struct {
 	Data string `env:"PINGR_DATA"`
 	Log  string `env:"PINGR_LOG" envDefault:"warn"`
 
+	// Listen is the address of serve; PublicURL is how others reach it.
+	Listen    string `env:"PINGR_LISTEN"`
+	PublicURL string `env:"PINGR_PUBLIC_URL"`
+
 	WebhookURL    string `env:"PINGR_WEBHOOK_URL"`
 	WebhookSecret string `env:"PINGR_WEBHOOK_SECRET"`
 	// WebhookAllow are networks (CIDR) whose special addresses a webhook may have.

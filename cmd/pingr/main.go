@@ -105,6 +105,7 @@ func (a *app) root() *cobra.Command {
 	flags.StringVar(&a.flags.log, "log", "", "log level on stderr: debug, info, warn, error, off (PINGR_LOG; default warn)")
 	root.AddCommand(
 		a.demoCommand(), a.linkCommand(), a.verifyCommand(),
+		a.serveCommand(), a.accountCommand(), a.keyCommand(),
 		a.backupCommand(), a.doctorCommand(), a.versionCommand(),
 	)
 	explain(root)

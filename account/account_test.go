@@ -1,0 +1,82 @@
+package account_test
+
+import (
+	"fmt"
+	"regexp"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/account"
+)
+
+var now = time.Date(2026, 11, 23, 23, 30, 0, 0, time.UTC)
+
+func ExampleNewKey() {
+	secret, key := account.NewKey("acc_1", "CI", account.Test, time.Now())
+	fmt.Println(len(secret), key.Mode, key.Hash == account.HashKey(secret))
+	// Output: 38 test true
+}
+
+func ExampleSettings_Midnight() {
+	s := account.DefaultSettings()
+	fmt.Println(s.Midnight(now))
+	s.TimeZone = "Asia/Kolkata"
+	fmt.Println(s.Midnight(now).UTC())
+	// Output:
+	// 2026-11-24 00:00:00 +0000 UTC
+	// 2026-11-24 18:30:00 +0000 UTC
+}
+
+func TestNew(t *testing.T) {
+	a, err := account.New(" Anna@Example.com", "hash", "growth", now)
+	require.NoError(t, err)
+	assert.Equal(t, "anna@example.com", a.Email)
+	assert.Regexp(t, `^acc_[0-9a-f]{32}$`, a.ID)
+	assert.Regexp(t, `^whsec_`, a.Webhook.Secret)
+	for _, wrong := range []string{"", "anna", "anna@", "Anna <anna@example.com>", "a@b, c@d"} {
+		_, err := account.New(wrong, "", "", now)
+		require.ErrorIs(t, err, account.ErrEmail, wrong)
+	}
+}
+
+func TestNewKey(t *testing.T) {
+	form := regexp.MustCompile(`^pk_live_[0-9A-Za-z]{30}$`)
+	seen := map[string]bool{}
+	letters := map[rune]bool{}
+	for range 200 {
+		secret, k := account.NewKey("acc_1", "", account.Live, now)
+		assert.Regexp(t, form, secret)
+		assert.False(t, seen[secret])
+		seen[secret] = true
+		assert.Equal(t, "pk_live_…"+secret[34:], k.Display())
+		for _, r := range secret[8:] {
+			letters[r] = true
+		}
+	}
+	assert.Len(t, letters, 62, "every character comes")
+}
+
+func TestSettingsForTheEngine(t *testing.T) {
+	plan := account.Plan{Messages: 7}
+	s := account.DefaultSettings()
+	assert.Equal(t, pingr.Settings{Cooldown: time.Minute, GroupReply: pingr.GroupPrivate, MaxMessageAge: 5 * time.Minute, MonthlyQuota: 7}, s.Engine(plan))
+	text := "number, please"
+	s.CooldownSeconds, s.Overage, s.NoPhoneReply = 0, account.OverageAllow, &text
+	got := s.Engine(plan)
+	assert.Negative(t, got.Cooldown, "none, and not the engine's default")
+	assert.Zero(t, got.MonthlyQuota)
+	assert.Equal(t, text, got.NoPhoneReply)
+}
+
+func TestWebhookWants(t *testing.T) {
+	w := account.Webhook{}
+	assert.False(t, w.Wants(pingr.EventMessageReceived), "there is none")
+	w.URL = "https://example.com"
+	assert.True(t, w.Wants(pingr.EventSessionConnected), "all, unless it says which")
+	w.Events = []pingr.EventType{pingr.EventMessageReceived}
+	assert.False(t, w.Wants(pingr.EventSessionConnected))
+}

@@ -1,0 +1,209 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/server"
+	"github.com/heypingr/pingr/store/sqlite"
+)
+
+// withStore opens the store beside a server that may be running on it.
+func (a *app) withStore(ctx context.Context, use func(*sqlite.Store) error) (err error) {
+	store, err := sqlite.Open(ctx, sqlite.Config{Dir: a.config.dataDir(), Admin: true})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	return use(store)
+}
+
+// group is a command that only holds others.
+func group(use, short, example string, commands ...*cobra.Command) *cobra.Command {
+	c := &cobra.Command{Use: use, Short: short, Example: example, Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error {
+		return usagef("say which: pingr %s --help", use)
+	}}
+	c.AddCommand(commands...)
+	return c
+}
+
+func (a *app) accountCommand() *cobra.Command {
+	var email, plan string
+	create := a.command(cobra.Command{
+		Use:   "create --email ADDRESS",
+		Short: "Make an account; its id goes to stdout",
+		Long: "Makes an account in the data directory, also while pingr serve runs on it. The\n" +
+			"password is asked for, or read from stdin: never from a flag, where others\n" +
+			"could read it.",
+		Example: "  pingr account create --email anna@example.com\n  pingr account create --email anna@example.com --plan growth < password.txt",
+	}, func(cmd *cobra.Command, _ []string) error { return a.createAccount(cmd.Context(), email, plan) })
+	create.Flags().StringVar(&email, "email", "", "e-mail address to log in with (required)")
+	create.Flags().StringVar(&plan, "plan", account.Unlimited, "plan: "+strings.Join(planNames(), ", "))
+	return group("account", "Make accounts", "  pingr account create --email anna@example.com", create)
+}
+
+func planNames() []string {
+	var names []string
+	for _, p := range account.DefaultPlans() {
+		names = append(names, p.Name)
+	}
+	return names
+}
+
+func (a *app) createAccount(ctx context.Context, email, plan string) error {
+	if !slices.Contains(planNames(), plan) {
+		return usagef("--plan %q is none of %s", plan, strings.Join(planNames(), ", "))
+	}
+	made, err := account.New(email, "", plan, time.Now())
+	if err != nil {
+		return usageError{"--email: " + err.Error()}
+	}
+	password, err := a.readPassword()
+	if err != nil {
+		return fmt.Errorf("read password: %w", err)
+	}
+	if made.PasswordHash, err = server.HashPassword(password); err != nil {
+		return err
+	}
+	return a.withStore(ctx, func(store *sqlite.Store) error {
+		err := store.CreateAccount(ctx, made)
+		if errors.Is(err, pingr.ErrConflict) {
+			return errors.New("there is an account of that e-mail already")
+		}
+		if err == nil {
+			fmt.Fprintln(a.out, made.ID)
+		}
+		return err
+	})
+}
+
+// readPassword asks on a terminal, and reads a line elsewhere.
+func (a *app) readPassword() (string, error) {
+	if f, ok := a.in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		fmt.Fprint(a.err, "Password: ")
+		b, err := term.ReadPassword(int(f.Fd()))
+		fmt.Fprintln(a.err)
+		return string(b), err
+	}
+	line, err := bufio.NewReader(io.LimitReader(a.in, 4096)).ReadString('\n')
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return strings.TrimRight(line, "\r\n"), err
+}
+
+func (a *app) keyCommand() *cobra.Command {
+	var email, mode, name string
+	var asJSON bool
+	create := a.command(cobra.Command{
+		Use: "create --account EMAIL --mode live|test", Short: "Make an API key; it is printed this once",
+		Example: "  pingr key create --account anna@example.com --mode live",
+	}, func(cmd *cobra.Command, _ []string) error {
+		return a.withAccount(cmd.Context(), email, func(store *sqlite.Store, owner account.Account) error {
+			if mode != string(account.Live) && mode != string(account.Test) {
+				return usagef("--mode %q is neither live nor test", mode)
+			}
+			secret, k := account.NewKey(owner.ID, name, account.Mode(mode), time.Now())
+			if err := store.CreateKey(cmd.Context(), k); err != nil {
+				return fmt.Errorf("make key: %w", err)
+			}
+			fmt.Fprintln(a.out, secret)
+			return nil
+		})
+	})
+	create.Flags().StringVar(&mode, "mode", "", "live or test (required)")
+	create.Flags().StringVar(&name, "name", "", "name, for people")
+	list := a.command(cobra.Command{
+		Use: "list --account EMAIL", Short: "List an account's API keys",
+		Example: "  pingr key list --account anna@example.com",
+	}, func(cmd *cobra.Command, _ []string) error {
+		return a.withAccount(cmd.Context(), email, func(store *sqlite.Store, owner account.Account) error {
+			return a.listKeys(cmd.Context(), store, owner, asJSON)
+		})
+	})
+	list.Flags().BoolVar(&asJSON, "json", false, "print each key as a line of JSON")
+	revoke := a.command(cobra.Command{
+		Use: "revoke --account EMAIL ID", Short: "End an API key for good, at once",
+		Example: "  pingr key revoke --account anna@example.com key_0199c0de",
+		Args:    cobra.ExactArgs(1),
+	}, func(cmd *cobra.Command, args []string) error {
+		return a.withAccount(cmd.Context(), email, func(store *sqlite.Store, owner account.Account) error {
+			err := store.RevokeKey(cmd.Context(), owner.ID, args[0], time.Now())
+			if errors.Is(err, account.ErrNotFound) {
+				return errors.New("the account has no such key; pingr key list shows their ids")
+			}
+			return err
+		})
+	})
+	for _, c := range []*cobra.Command{create, list, revoke} {
+		c.Flags().StringVar(&email, "account", "", "e-mail address of the account (required)")
+	}
+	return group("key", "Make, list and revoke API keys", "  pingr key create --account anna@example.com --mode test", create, list, revoke)
+}
+
+// withAccount finds the account of an e-mail address, or of an id.
+func (a *app) withAccount(ctx context.Context, email string, use func(*sqlite.Store, account.Account) error) error {
+	if email == "" {
+		return usageError{"--account is missing: give its e-mail address"}
+	}
+	if _, err := a.config.existingData(); err != nil {
+		return err
+	}
+	return a.withStore(ctx, func(store *sqlite.Store) error {
+		owner, err := store.AccountByEmail(ctx, account.CleanEmail(email))
+		if errors.Is(err, account.ErrNotFound) {
+			owner, err = store.Account(ctx, email)
+		}
+		if errors.Is(err, account.ErrNotFound) {
+			return errors.New("there is no such account; make it with pingr account create")
+		}
+		if err != nil {
+			return err
+		}
+		return use(store, owner)
+	})
+}
+
+// A keyLine is what key list prints of a key.
+type keyLine struct {
+	ID      string       `json:"id"`
+	Key     string       `json:"key"`
+	Mode    account.Mode `json:"mode"`
+	Name    string       `json:"name"`
+	Created time.Time    `json:"created_at"`
+	Revoked bool         `json:"revoked"`
+}
+
+func (a *app) listKeys(ctx context.Context, store *sqlite.Store, owner account.Account, asJSON bool) error {
+	keys, err := store.Keys(ctx, owner.ID)
+	if err != nil {
+		return err
+	}
+	for _, k := range keys {
+		line := keyLine{k.ID, k.Display(), k.Mode, k.Name, k.CreatedAt, !k.RevokedAt.IsZero()}
+		if asJSON {
+			if err := a.writeJSON(line); err != nil {
+				return err
+			}
+			continue
+		}
+		note := ""
+		if line.Revoked {
+			note = "  revoked"
+		}
+		fmt.Fprintf(a.out, "%s  %s  %s  %s%s\n", line.ID, line.Key, line.Created.Format(time.DateOnly), line.Name, note)
+	}
+	return nil
+}

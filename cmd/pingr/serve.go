@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/server"
+	"github.com/heypingr/pingr/session/whatsapp"
+	"github.com/heypingr/pingr/store/sqlite"
+)
+
+const defaultListen = "127.0.0.1:8080"
+
+func (a *app) serveCommand() *cobra.Command {
+	var listen string
+	c := a.command(cobra.Command{
+		Use:   "serve",
+		Short: "Serve the REST API, and answer on all linked numbers",
+		Long: "Serves the API of SPEC: sessions, triggers, webhooks, sending. At the first start\n" +
+			"it prints a link with which the first account is made; pingr account create\n" +
+			"does the same. It prints one line when it is ready, and finishes what is in\n" +
+			"flight when it is told to stop.\n\n" +
+			"Behind a proxy that speaks https, set PINGR_PUBLIC_URL to the address there, so\n" +
+			"that logins travel over https alone. While --listen is on loopback, webhook\n" +
+			"endpoints may be too; other special addresses are for PINGR_WEBHOOK_ALLOW.",
+		Example: "  pingr serve\n  pingr serve --listen 0.0.0.0:8080 --data /var/lib/pingr",
+	}, func(cmd *cobra.Command, _ []string) error {
+		if listen == "" {
+			listen = a.config.Listen
+		}
+		if listen == "" {
+			listen = defaultListen
+		}
+		return a.serve(cmd.Context(), listen)
+	})
+	c.Flags().StringVar(&listen, "listen", "", "address to listen at (PINGR_LISTEN; default "+defaultListen+")")
+	return c
+}
+
+func (a *app) serve(ctx context.Context, listen string) (err error) {
+	guard, err := a.webhookGuard()
+	if err != nil {
+		return err
+	}
+	endpoint, err := a.config.endpoint()
+	if err != nil {
+		return err
+	}
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", listen)
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	defer l.Close()
+	if at, ok := l.Addr().(*net.TCPAddr); ok && at.IP.IsLoopback() {
+		guard.Allow = append(guard.Allow, netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128"))
+	}
+	store, err := sqlite.Open(ctx, sqlite.Config{Dir: a.config.dataDir()})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	var pool *whatsapp.Pool
+	defer func() {
+		if pool != nil {
+			err = errors.Join(err, pool.Close())
+		}
+	}()
+	s, err := server.New(ctx, server.Config{
+		Store: store, Guard: guard, Log: a.logger(),
+		SecureCookies: strings.HasPrefix(a.config.PublicURL, "https:"),
+		Numbers: func(n server.Notify) (_ server.Numbers, err error) {
+			pool, err = whatsapp.Open(ctx, whatsapp.Config{
+				Dir: a.config.dataDir(), Registry: store, Notify: n.Event, OnChange: n.Changed, Log: a.logger(), Endpoint: endpoint,
+			})
+			return numbers{pool}, err
+		},
+	})
+	if err != nil {
+		return err
+	}
+	address := "http://" + l.Addr().String()
+	if err := a.offerSetup(ctx, s, address); err != nil {
+		return err
+	}
+	fmt.Fprintln(a.out, "listening on "+address)
+	return s.Serve(ctx, l)
+}
+
+// offerSetup prints the link for the first account, if there is none.
+func (a *app) offerSetup(ctx context.Context, s *server.Server, address string) error {
+	token, err := s.SetupToken(ctx)
+	if err != nil || token == "" {
+		return err
+	}
+	if a.config.PublicURL != "" {
+		address = strings.TrimSuffix(a.config.PublicURL, "/")
+	}
+	fmt.Fprintln(a.err, "There is no account yet. Make the first one: "+address+"/setup?token="+token)
+	return nil
+}
+
+// webhookGuard is what PINGR_WEBHOOK_ALLOW says.
+func (a *app) webhookGuard() (*pingr.Guard, error) {
+	guard := &pingr.Guard{Setting: "PINGR_WEBHOOK_ALLOW"}
+	for _, text := range a.config.WebhookAllow {
+		network, err := netip.ParsePrefix(text)
+		if err != nil {
+			return nil, usagef("PINGR_WEBHOOK_ALLOW holds %q; write networks as in 10.0.0.0/8", text)
+		}
+		guard.Allow = append(guard.Allow, network)
+	}
+	return guard, nil
+}
