@@ -11,6 +11,10 @@ import (
 // ErrText: a text is empty, or longer than [MaxReply].
 var ErrText = errors.New("message must be 1 to 4096 characters")
 
+// ErrUnknown: a send ended without an answer, so that the message may have gone
+// out or not.
+var ErrUnknown = errors.New("not known whether it was sent")
+
 // A SendRequest is a message that the program sends of its own accord, not in
 // answer to one.
 type SendRequest struct {
@@ -34,12 +38,12 @@ type SendRequest struct {
 }
 
 // Send takes the account's cooldown and quota in one step, sends once and
-// returns the message's id. Nothing was sent and no limit is taken when the
-// error is a *[LimitError], [ErrPhone], [ErrText], [ErrNotSent] or
-// [ErrSessionUnavailable], except that Again leaves the limits taken. Any other
-// error from the session leaves it unknown: the same ID may be sent with Again.
-// The end of ctx is such an error too; the send goes on without it. It needs
-// Run to be running, or is ErrSessionUnavailable.
+// returns the message's id. An error that is [ErrUnknown] leaves it open whether
+// the message went out: the same ID may be sent with Again. The end of ctx is
+// one, and the send goes on without it. After any other error nothing was sent
+// and no limit is taken, except that Again leaves them as they are: a
+// *[LimitError], [ErrPhone], [ErrText], [ErrNotSent], [ErrSessionUnavailable]
+// (also while Run is not running), or a failure of the Store.
 func (e *Engine) Send(ctx context.Context, r SendRequest) (id string, err error) {
 	phone, err := ParsePhone(r.To)
 	if err != nil {
@@ -60,7 +64,7 @@ func (e *Engine) Send(ctx context.Context, r SendRequest) (id string, err error)
 	case err := <-done:
 		return r.ID, err
 	case <-ctx.Done():
-		return r.ID, fmt.Errorf("send: %w", ctx.Err())
+		return r.ID, fmt.Errorf("%w: %w", ErrUnknown, ctx.Err())
 	}
 }
 
@@ -85,7 +89,12 @@ func (e *Engine) sendOwn(ctx context.Context, r SendRequest, phone string) error
 	}
 	e.cfg.Log.Info("send", "message_id", r.ID, "account", r.Account, "session", r.Session, "sent", err == nil,
 		"send_ms", e.cfg.Now().Sub(now).Milliseconds())
-	if !r.Again && (errors.Is(err, ErrNotSent) || errors.Is(err, ErrSessionUnavailable)) {
+	switch {
+	case err == nil:
+		return nil
+	case !errors.Is(err, ErrNotSent) && !errors.Is(err, ErrSessionUnavailable):
+		return fmt.Errorf("%w: %w", ErrUnknown, err)
+	case !r.Again:
 		if giveBack := e.cfg.Store.Release(context.WithoutCancel(ctx), limits...); giveBack != nil {
 			e.cfg.Log.Error("limits not given back", "message_id", r.ID, "error", giveBack)
 		}

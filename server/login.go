@@ -129,7 +129,7 @@ func badLogins(kind, who string, now time.Time) pingr.Limit {
 }
 
 func (s *Server) cookie(token string, ends time.Time) http.Cookie {
-	return http.Cookie{
+	return http.Cookie{ //nolint:gosec // Secure where there is https; loopback has none
 		Name: loginCookie, Value: token, Path: "/", Expires: ends, HttpOnly: true,
 		SameSite: http.SameSiteLaxMode, Secure: s.config.SecureCookies,
 	}
@@ -145,7 +145,7 @@ func (s *Server) logOut(c caller, _ *struct{}) (*logOutOutput, error) {
 	if err := s.store.Reserve(c.ctx, s.now(), endedLogin(*c.login)); err != nil && !errors.As(err, &ended) {
 		return nil, err
 	}
-	gone := s.cookie("", time.Unix(1, 0))
+	gone := s.cookie("", time.Unix(1, 0)) //nolint:gosec // as above
 	gone.MaxAge = -1
 	return &logOutOutput{gone}, nil
 }

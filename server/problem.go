@@ -154,8 +154,8 @@ func humaProblem(status int, msg string, errs []error) *problem {
 		return fail(internal, "Something went wrong.")
 	}
 	for _, err := range errs {
-		detail, ok := err.(huma.ErrorDetailer) //nolint:errorlint // huma hands them over bare
-		if !ok {
+		var detail huma.ErrorDetailer
+		if !errors.As(err, &detail) {
 			continue
 		}
 		d := detail.ErrorDetail()

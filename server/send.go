@@ -113,12 +113,7 @@ func (s *Server) sendOnce(c caller, in sendBody, id string, again bool) (body []
 	}
 	_, err = s.engine.Send(c.ctx, r)
 	if err != nil {
-		certain := errors.Is(err, pingr.ErrSessionUnavailable) || errors.Is(err, pingr.ErrNotSent)
-		var limit *pingr.LimitError
-		if errors.As(err, &limit) {
-			certain = true
-		}
-		return nil, again || !certain, sendProblem(err, in.To, s.now())
+		return nil, again || errors.Is(err, pingr.ErrUnknown), sendProblem(err, in.To, s.now())
 	}
 	_, remaining, err := s.used(c)
 	if err != nil {
@@ -153,10 +148,10 @@ func sendProblem(err error, phone string, now time.Time) error {
 	case errors.As(err, &limit) && limit.Kind == pingr.Cooldown:
 		wait := limit.RetryAfter(now)
 		return tooMany(rateLimit, wait, "Number +%s is in cooldown. Try again in %ds.", phone, wait)
-	case errors.As(err, &limit), errors.Is(err, pingr.ErrSessionUnavailable), errors.Is(err, pingr.ErrPhone), errors.Is(err, pingr.ErrText):
-		return err
 	case errors.Is(err, pingr.ErrNotSent):
 		return fail(sessionUnavailable, "WhatsApp refused the message.")
+	case errors.Is(err, pingr.ErrUnknown):
+		return fail(sessionUnavailable, "WhatsApp did not say whether the message arrived. Ask again with the same Idempotency-Key: it is shown once.")
 	}
-	return fail(sessionUnavailable, "WhatsApp did not say whether the message arrived. Ask again with the same Idempotency-Key: it is shown once.")
+	return err
 }

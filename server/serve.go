@@ -34,8 +34,8 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	select {
 	case <-ctx.Done():
 	case err = <-served:
-		served <- http.ErrServerClosed
-		err = fmt.Errorf("serve: %w", err)
+		served <- err
+		err = nil // it is told below
 	case err = <-ran:
 		ran <- nil
 		err = errors.Join(err, errors.New("the engine stopped"))
@@ -47,6 +47,14 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		_ = web.Close()
 	}
 	stop()
-	<-served
+	err = errors.Join(err, closedWell(<-served))
 	return errors.Join(err, <-ran)
+}
+
+// closedWell is what is wrong with the end of an http.Server.
+func closedWell(err error) error {
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return fmt.Errorf("serve: %w", err)
 }

@@ -36,6 +36,7 @@ type world struct {
 	mu     sync.Mutex
 	events []told
 	stop   func()
+	engine *pingr.Engine // since start
 	// also serves one more number, of an account of the same name as the session.
 	also func(id string, number *sim.Session) (stop func())
 }
@@ -70,19 +71,8 @@ func (w *world) trigger(phrase, reply string) {
 // start runs a new engine on the world's store and number.
 func (w *world) start() *world {
 	w.Helper()
-	c := w.config
-	c.Store = w.store
-	c.Dispatcher = pingr.DispatcherFunc(func(ctx context.Context, e pingr.Event) (pingr.Reply, error) {
-		w.mu.Lock()
-		w.events = append(w.events, told{e, time.Now()})
-		w.mu.Unlock()
-		if w.backend == nil {
-			return pingr.Reply{}, nil
-		}
-		return w.backend(ctx, e)
-	})
-	engine, err := pingr.New(c)
-	require.NoError(w, err)
+	engine := w.configured()
+	w.engine = engine
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { _ = engine.Run(ctx) })
@@ -97,6 +87,25 @@ func (w *world) start() *world {
 		running.Wait()
 	}
 	return w
+}
+
+// configured is a new engine on the world's store.
+func (w *world) configured() *pingr.Engine {
+	w.Helper()
+	c := w.config
+	c.Store = w.store
+	c.Dispatcher = pingr.DispatcherFunc(func(ctx context.Context, e pingr.Event) (pingr.Reply, error) {
+		w.mu.Lock()
+		w.events = append(w.events, told{e, time.Now()})
+		w.mu.Unlock()
+		if w.backend == nil {
+			return pingr.Reply{}, nil
+		}
+		return w.backend(ctx, e)
+	})
+	engine, err := pingr.New(c)
+	require.NoError(w, err)
+	return engine
 }
 
 // halt stops the engine, if one runs.

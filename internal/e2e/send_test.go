@@ -1,0 +1,123 @@
+package e2e
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/session/sim"
+)
+
+// What becomes of a message that the program sends of its own accord, and of
+// the limits it took.
+func TestSend(t *testing.T) {
+	tests := []struct {
+		name  string
+		fault sim.Fault
+		want  error
+		shown int
+		taken bool
+	}{
+		{"it is shown", sim.None, nil, 1, true},
+		{"the session is away: the limits are given back", sim.Away, pingr.ErrSessionUnavailable, 0, false},
+		{"WhatsApp refuses: the limits are given back", sim.Refuse, pingr.ErrNotSent, 0, false},
+		{"the answer is lost: unknown, the limits stay taken", sim.LoseAck, pingr.ErrUnknown, 1, true},
+		{"the message is lost: unknown, the limits stay taken", sim.LoseMessage, pingr.ErrUnknown, 0, true},
+		{"no answer for half a minute: unknown", sim.Hang, pingr.ErrUnknown, 0, true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				w.start()
+				p := w.person(asha)
+				pass(time.Millisecond)
+				w.number.SetFault(tt.fault)
+				id, err := w.engine.Send(w.Context(), request("hi"))
+				require.ErrorIs(t, err, tt.want)
+				assert.Regexp(t, `^msg_[0-9a-f]{32}$`, id)
+				assert.Len(t, texts(p), tt.shown)
+
+				w.number.SetFault(sim.None)
+				_, err = w.engine.Send(w.Context(), request("another"))
+				if !tt.taken {
+					require.NoError(t, err)
+					return
+				}
+				var limit *pingr.LimitError
+				require.ErrorAs(t, err, &limit)
+				assert.Equal(t, pingr.Cooldown, limit.Kind)
+			})
+		})
+	}
+}
+
+func TestSendAgainIsShownOnce(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.start()
+		p := w.person(asha)
+		pass(time.Millisecond)
+		w.number.SetFault(sim.LoseAck)
+		id, err := w.engine.Send(w.Context(), request("hi"))
+		require.ErrorIs(t, err, pingr.ErrUnknown)
+		w.number.SetFault(sim.None)
+		again := request("hi")
+		again.ID, again.Again = id, true
+		_, err = w.engine.Send(w.Context(), again)
+		require.NoError(t, err, "the cooldown is its own")
+		assert.Equal(t, []string{"hi"}, texts(p))
+	})
+}
+
+func TestSendAndReplyShareTheCooldown(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.start()
+		p := w.person(asha)
+		p.Send("login")
+		pass(time.Second)
+		_, err := w.engine.Send(w.Context(), request("hi"))
+		var limit *pingr.LimitError
+		require.ErrorAs(t, err, &limit)
+		pass(time.Minute)
+		_, err = w.engine.Send(w.Context(), request("hi"))
+		require.NoError(t, err)
+		assert.Equal(t, []string{"static for " + asha, "hi"}, texts(p))
+	})
+}
+
+func TestSendRefusesWhatCannotBeSent(t *testing.T) {
+	inWorld(t, func(w *world) {
+		_, err := w.configured().Send(w.Context(), request("hi"))
+		require.ErrorIs(t, err, pingr.ErrSessionUnavailable, "nothing runs")
+		w.start()
+		pass(time.Millisecond)
+		for _, tt := range []struct {
+			change func(*pingr.SendRequest)
+			want   error
+		}{
+			{func(r *pingr.SendRequest) { r.To = "0123" }, pingr.ErrPhone},
+			{func(r *pingr.SendRequest) { r.Text = "" }, pingr.ErrText},
+			{func(r *pingr.SendRequest) { r.Text = string(make([]rune, 4097)) }, pingr.ErrText},
+			{func(r *pingr.SendRequest) { r.Text = "a\xff" }, pingr.ErrText},
+			{func(r *pingr.SendRequest) { r.Session = "another" }, pingr.ErrSessionUnavailable},
+		} {
+			r := request("hi")
+			tt.change(&r)
+			_, err := w.engine.Send(w.Context(), r)
+			require.ErrorIs(t, err, tt.want)
+		}
+		ctx, cancel := context.WithCancel(w.Context())
+		cancel()
+		w.number.SetFault(sim.Hang)
+		_, err = w.engine.Send(ctx, request("hi"))
+		require.ErrorIs(t, err, pingr.ErrUnknown, "whoever asked has gone")
+		pass(31 * time.Second)
+	})
+}
+
+func request(text string) pingr.SendRequest {
+	return pingr.SendRequest{Account: account, Session: session, To: "+91 98765-43210", Text: text}
+}
