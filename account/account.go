@@ -33,8 +33,36 @@ type Account struct {
 	Plan     string
 	Settings Settings
 	Webhook  Webhook
+	// Test is what test mode has changed for itself; nil while it has nothing.
+	Test *TestMode
 	// CreatedAt is in whole milliseconds.
 	CreatedAt time.Time
+}
+
+// A TestMode is what test keys may change without touching what is live.
+type TestMode struct {
+	Settings Settings `json:"settings"`
+	Webhook  Webhook  `json:"webhook"`
+}
+
+// Of is what holds in a mode: test mode's own, if it has any.
+func (a Account) Of(m Mode) TestMode {
+	if m == Test && a.Test != nil {
+		return *a.Test
+	}
+	return TestMode{a.Settings, a.Webhook}
+}
+
+// Change changes what holds in a mode, and nothing of the other.
+func (a *Account) Change(m Mode, change func(*TestMode)) {
+	now := a.Of(m)
+	now.Webhook.Events = slices.Clone(now.Webhook.Events)
+	change(&now)
+	if m == Test {
+		a.Test = &now
+		return
+	}
+	a.Settings, a.Webhook = now.Settings, now.Webhook
 }
 
 // A Webhook is an account's endpoint.

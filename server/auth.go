@@ -54,6 +54,17 @@ func (c caller) scope() string {
 	return c.account.ID
 }
 
+// mode is what it acts on.
+func (c caller) mode() account.Mode {
+	if c.test {
+		return account.Test
+	}
+	return account.Live
+}
+
+// own is what holds in its mode.
+func (c caller) own() account.TestMode { return c.account.Of(c.mode()) }
+
 // ModeParam lets dashboard logins see test mode. It is exported, like all embedded
 // inputs, because huma passes over others.
 type ModeParam struct {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/account"
 )
 
 // testScope ends the engine's name of an account's test mode, whose rows are
@@ -15,11 +16,16 @@ const testScope = ":test"
 
 // settingsOf is what the engine asks once a firing.
 func (s *Server) settingsOf(ctx context.Context, scope string) (pingr.Settings, error) {
-	a, err := s.store.Account(ctx, strings.TrimSuffix(scope, testScope))
+	id, test := strings.CutSuffix(scope, testScope)
+	a, err := s.store.Account(ctx, id)
 	if err != nil {
 		return pingr.Settings{}, err
 	}
-	return a.Settings.Engine(s.plan(a)), nil
+	mode := account.Live
+	if test {
+		mode = account.Test
+	}
+	return a.Of(mode).Settings.Engine(s.plan(a)), nil
 }
 
 // dispatcher tells each account's own endpoint.

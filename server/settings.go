@@ -15,9 +15,10 @@ type settingsOutput struct{ Body account.Settings }
 
 type settingsInput struct{ ModeParam }
 
-// showSettings is GET /v1/settings. Both modes share them.
+// showSettings is GET /v1/settings. Test mode has those of live until it changes
+// its own.
 func (s *Server) showSettings(c caller, _ *settingsInput) (*settingsOutput, error) {
-	return &settingsOutput{c.account.Settings}, nil
+	return &settingsOutput{c.own().Settings}, nil
 }
 
 // A nullableText is a text that may be left out, null, or given.
@@ -64,20 +65,22 @@ func (s *Server) changeSettings(c caller, in *changeSettingsInput) (*settingsOut
 		}
 	}
 	a, err := s.store.UpdateAccount(c.ctx, c.account.ID, func(a *account.Account) error {
-		setIf(&a.Settings.CooldownSeconds, b.CooldownSeconds)
-		setIf(&a.Settings.GroupReply, b.GroupReply)
-		setIf(&a.Settings.MaxMessageAgeSeconds, b.MaxMessageAgeSeconds)
-		setIf(&a.Settings.Overage, b.Overage)
-		setIf(&a.Settings.TimeZone, b.TimeZone)
-		if b.NoPhoneReply.given {
-			a.Settings.NoPhoneReply = b.NoPhoneReply.text
-		}
+		a.Change(c.mode(), func(own *account.TestMode) {
+			setIf(&own.Settings.CooldownSeconds, b.CooldownSeconds)
+			setIf(&own.Settings.GroupReply, b.GroupReply)
+			setIf(&own.Settings.MaxMessageAgeSeconds, b.MaxMessageAgeSeconds)
+			setIf(&own.Settings.Overage, b.Overage)
+			setIf(&own.Settings.TimeZone, b.TimeZone)
+			if b.NoPhoneReply.given {
+				own.Settings.NoPhoneReply = b.NoPhoneReply.text
+			}
+		})
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &settingsOutput{a.Settings}, nil
+	return &settingsOutput{a.Of(c.mode()).Settings}, nil
 }
 
 func setIf[T any](field, value *T) {

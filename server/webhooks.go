@@ -52,9 +52,10 @@ func cutSecret(secret string) string {
 	return secret[:6] + "…" + secret[len(secret)-4:]
 }
 
-// showWebhook is GET /v1/webhooks. Both modes share it.
+// showWebhook is GET /v1/webhooks. Test mode has that of live until it changes
+// its own.
 func (s *Server) showWebhook(c caller, _ *settingsInput) (*webhookOutput, error) {
-	return s.webhookOf(c, c.account.Webhook), nil
+	return s.webhookOf(c, c.own().Webhook), nil
 }
 
 type setWebhookInput struct {
@@ -73,16 +74,18 @@ func (s *Server) setWebhook(c caller, in *setWebhookInput) (*webhookOutput, erro
 		}
 	}
 	a, err := s.store.UpdateAccount(c.ctx, c.account.ID, func(a *account.Account) error {
-		a.Webhook.URL, a.Webhook.Events = in.Body.URL, nil
-		if in.Body.Events != nil {
-			a.Webhook.Events = *in.Body.Events
-		}
+		a.Change(c.mode(), func(own *account.TestMode) {
+			own.Webhook.URL, own.Webhook.Events = in.Body.URL, nil
+			if in.Body.Events != nil {
+				own.Webhook.Events = *in.Body.Events
+			}
+		})
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	return s.webhookOf(c, a.Webhook), nil
+	return s.webhookOf(c, a.Of(c.mode()).Webhook), nil
 }
 
 type secretOutput struct {
@@ -93,11 +96,13 @@ type secretOutput struct {
 
 // rotateSecret is POST /v1/webhooks/rotate-secret. From now on the new secret
 // signs.
-func (s *Server) rotateSecret(c caller, _ *struct{}) (*secretOutput, error) {
+func (s *Server) rotateSecret(c caller, _ *settingsInput) (*secretOutput, error) {
 	secret := pingr.NewSecret()
 	_, err := s.store.UpdateAccount(c.ctx, c.account.ID, func(a *account.Account) error {
-		a.Webhook.OldSecret, a.Webhook.OldUntil = a.Webhook.Secret, s.now().Add(oldSecretTime).UnixMilli()
-		a.Webhook.Secret = secret
+		a.Change(c.mode(), func(own *account.TestMode) {
+			own.Webhook.OldSecret, own.Webhook.OldUntil = own.Webhook.Secret, s.now().Add(oldSecretTime).UnixMilli()
+			own.Webhook.Secret = secret
+		})
 		return nil
 	})
 	if err != nil {
@@ -151,7 +156,7 @@ func (s *Server) simulate(c caller, in *simulateInput) (*simulateOutput, error) 
 	if err != nil {
 		return nil, err
 	}
-	hook := c.account.Webhook
+	hook := c.own().Webhook
 	if hook.URL == "" {
 		return nil, fail(conflict, "There is no webhook endpoint: set one first.")
 	}

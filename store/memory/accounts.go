@@ -36,6 +36,11 @@ func (s *Store) emailTaken(a account.Account) bool {
 
 func copyAccount(a account.Account) account.Account {
 	a.Webhook.Events = slices.Clone(a.Webhook.Events)
+	if a.Test != nil {
+		test := *a.Test
+		test.Webhook.Events = slices.Clone(test.Webhook.Events)
+		a.Test = &test
+	}
 	return a
 }
 

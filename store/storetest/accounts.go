@@ -18,8 +18,10 @@ import (
 func anna() account.Account {
 	later, settings := "Please write from a number.", account.DefaultSettings()
 	settings.NoPhoneReply, settings.TimeZone = &later, "Europe/Berlin"
+	test := &account.TestMode{Settings: account.DefaultSettings(), Webhook: account.Webhook{URL: "https://test.example.com"}}
 	return account.Account{
-		ID: "acc_anna", Email: "anna@example.com", PasswordHash: "$argon2id$…", Plan: "growth", Settings: settings,
+		Test: test,
+		ID:   "acc_anna", Email: "anna@example.com", PasswordHash: "$argon2id$…", Plan: "growth", Settings: settings,
 		Webhook: account.Webhook{
 			URL: "https://example.com/hook", Events: []pingr.EventType{pingr.EventMessageReceived},
 			Secret: "whsec_new", OldSecret: "whsec_old", OldUntil: 1_770_000_000_000,

@@ -9,12 +9,12 @@ import (
 	"github.com/heypingr/pingr/account"
 )
 
-const accountColumns = `id, email, password_hash, plan, settings, webhook, created_at`
+const accountColumns = `id, email, password_hash, plan, settings, webhook, created_at, test`
 
 func scanAccount(row Row) (a account.Account, err error) {
-	var settings, webhook string
+	var settings, webhook, test string
 	var created int64
-	if err := row.Scan(&a.ID, &a.Email, &a.PasswordHash, &a.Plan, &settings, &webhook, &created); err != nil {
+	if err := row.Scan(&a.ID, &a.Email, &a.PasswordHash, &a.Plan, &settings, &webhook, &created, &test); err != nil {
 		return a, err
 	}
 	a.CreatedAt = toTime(created)
@@ -23,6 +23,12 @@ func scanAccount(row Row) (a account.Account, err error) {
 	}
 	if err := json.Unmarshal([]byte(webhook), &a.Webhook); err != nil {
 		return a, fmt.Errorf("read webhook of %s: %w", a.ID, err)
+	}
+	if test == "" {
+		return a, nil
+	}
+	if err := json.Unmarshal([]byte(test), &a.Test); err != nil {
+		return a, fmt.Errorf("read test mode of %s: %w", a.ID, err)
 	}
 	return a, nil
 }
@@ -36,7 +42,13 @@ func accountArgs(a account.Account) ([]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []any{a.ID, a.Email, a.PasswordHash, a.Plan, string(settings), string(webhook), a.CreatedAt.UnixMilli()}, nil
+	var test []byte
+	if a.Test != nil {
+		if test, err = json.Marshal(a.Test); err != nil {
+			return nil, err
+		}
+	}
+	return []any{a.ID, a.Email, a.PasswordHash, a.Plan, string(settings), string(webhook), a.CreatedAt.UnixMilli(), string(test)}, nil
 }
 
 // CreateAccount stores a new account. It returns [pingr.ErrConflict] when its
@@ -48,7 +60,7 @@ func (s *Store) CreateAccount(ctx context.Context, a account.Account) error {
 	}
 	var n int64
 	err = s.db.Write(ctx, func(tx Tx) (err error) {
-		n, err = tx.Exec(`INSERT INTO accounts (`+accountColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING`, args...)
+		n, err = tx.Exec(`INSERT INTO accounts (`+accountColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING`, args...)
 		return err
 	})
 	if err == nil && n == 0 {
@@ -128,7 +140,7 @@ func (s *Store) UpdateAccount(ctx context.Context, id string, change func(*accou
 			return err
 		}
 		_, err = tx.Exec(`
-			UPDATE accounts SET email = $2, password_hash = $3, plan = $4, settings = $5, webhook = $6, created_at = $7
+			UPDATE accounts SET email = $2, password_hash = $3, plan = $4, settings = $5, webhook = $6, created_at = $7, test = $8
 			WHERE id = $1`, args...)
 		return err
 	})
