@@ -234,11 +234,15 @@ func (h *handset) openAll(in inbound) (shown *waE2E.Message, failed error) {
 }
 
 // openEnc decrypts one <enc>; the caller holds h.mu.
-func (h *handset) openEnc(in inbound, enc waBinary.Node) (*waE2E.Message, error) {
+func (h *handset) openEnc(in inbound, enc waBinary.Node) (m *waE2E.Message, err error) {
+	defer func() {
+		if recover() != nil { // libsignal panics on some damaged ciphertexts, such as one with an empty key
+			m, err = nil, errors.New("ciphertext is damaged")
+		}
+	}()
 	ciphertext, _ := enc.Content.([]byte)
 	kind, _ := enc.Attrs["type"].(string)
 	var plain []byte
-	var err error
 	if kind == "skmsg" {
 		plain, err = h.decryptGroup(in.to, in.from.lid, ciphertext)
 	} else {
@@ -247,7 +251,7 @@ func (h *handset) openEnc(in inbound, enc waBinary.Node) (*waE2E.Message, error)
 	if err != nil {
 		return nil, err
 	}
-	m := new(waE2E.Message)
+	m = new(waE2E.Message)
 	if err := proto.Unmarshal(plain, m); err != nil {
 		return nil, err
 	}
