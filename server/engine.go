@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"sync"
 	"time"
@@ -39,6 +40,9 @@ func (d dispatcher) Dispatch(ctx context.Context, e pingr.Event) (pingr.Reply, e
 		return pingr.Reply{}, nil
 	}
 	a, err := d.store.Account(ctx, e.Account)
+	if errors.Is(err, account.ErrNotFound) {
+		return pingr.Reply{}, nil // of a session without an account
+	}
 	if err != nil || !a.Webhook.Wants(e.Type) {
 		return pingr.Reply{}, err
 	}

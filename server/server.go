@@ -137,9 +137,14 @@ func (s *Server) Run(ctx context.Context) error {
 	var serving sync.WaitGroup
 	s.mu.Lock()
 	s.serve = func(n Number) {
+		owner := n.Record().Account
+		if owner == "" {
+			// Its messages stay unacknowledged, so that they come when it has one.
+			s.log.Warn("session belongs to no account and is not served", "session", n.ID())
+			return
+		}
 		ctx, cancel := context.WithCancel(ctx)
 		s.unlink[n.ID()] = cancel
-		owner := n.Record().Account
 		serving.Go(func() {
 			if err := s.engine.Serve(ctx, owner, n.ID(), counted{n, s, owner, n.ID()}); err != nil {
 				s.log.Info("session is served no more", "session", n.ID(), "error", err)

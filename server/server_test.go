@@ -18,6 +18,7 @@ import (
 
 	"github.com/heypingr/pingr"
 	"github.com/heypingr/pingr/session/sim"
+	"github.com/heypingr/pingr/store/memory"
 )
 
 // The answers that the product's documentation shows, byte for byte but for
@@ -144,6 +145,28 @@ func TestAMessageIsAnsweredByTheAccountsEndpoint(t *testing.T) {
 	assert.Contains(t, w.call("ben's live key", "GET", "/v1/webhooks/deliveries", "").Body.String(), `"count":0`)
 	bodies, _ = w.hook.got()
 	assert.Len(t, bodies, 1, "and nobody else's endpoint is told")
+}
+
+// A session of nobody answers nothing, and holds nothing up.
+func TestASessionWithoutAnAccount(t *testing.T) {
+	s, err := New(t.Context(), Config{Store: memory.New(), Numbers: func(Notify) (Numbers, error) {
+		l := &lines{}
+		l.add(pingr.SessionRecord{ID: "linked-before", State: pingr.SessionConnected})
+		return l, nil
+	}})
+	require.NoError(t, err)
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	reply, err := dispatcher{s}.Dispatch(ctx, pingr.Event{Type: pingr.EventSessionConnected, Session: "linked-before"})
+	require.NoError(t, err, "nobody is to be told")
+	assert.Empty(t, reply)
+	require.Eventually(t, s.running.Load, 5*time.Second, time.Millisecond)
+	s.mu.Lock()
+	assert.Empty(t, s.unlink)
+	s.mu.Unlock()
+	stop()
+	require.NoError(t, <-done)
 }
 
 func (w *world) shown(p *sim.Phone) string {

@@ -66,6 +66,9 @@ func (a *app) serve(ctx context.Context, listen string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
+	if err := a.adopt(ctx, store); err != nil {
+		return fmt.Errorf("adopt sessions: %w", err)
+	}
 	var pool *whatsapp.Pool
 	defer func() {
 		if pool != nil {
@@ -91,6 +94,30 @@ func (a *app) serve(ctx context.Context, listen string) (err error) {
 	}
 	fmt.Fprintln(a.out, "listening on "+address)
 	return s.Serve(ctx, l)
+}
+
+// adopt gives numbers that pingr link linked to the account, if there is only
+// one.
+func (a *app) adopt(ctx context.Context, store *sqlite.Store) error {
+	accounts, err := store.Accounts(ctx)
+	if err != nil || len(accounts) != 1 {
+		return err
+	}
+	records, err := store.Sessions(ctx)
+	if err != nil {
+		return err
+	}
+	for _, r := range records {
+		if r.Account != "" {
+			continue
+		}
+		r.Account = accounts[0].ID
+		if err := store.SaveSession(ctx, r); err != nil {
+			return err
+		}
+		fmt.Fprintf(a.err, "Session %s now belongs to %s.\n", r.ID, accounts[0].Email)
+	}
+	return nil
 }
 
 // offerSetup prints the link for the first account, if there is none.

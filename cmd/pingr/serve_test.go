@@ -171,6 +171,24 @@ func next(t *testing.T, p *whatsapptest.Phone) string {
 	return m.Text
 }
 
+// A number that pingr link linked becomes the only account's.
+func TestServeAdoptsWhatIsLinked(t *testing.T) {
+	p := newPlace(t)
+	r := p.start(t, "--session", "shop")
+	_, err := p.shop.Scan(t.Context(), r.until(t, hasQR).QR)
+	require.NoError(t, err)
+	code, _ := r.wait(t)
+	require.Equal(t, exitDone, code)
+	require.Equal(t, exitDone, call{args: []string{"account", "create", "--email", "anna@example.com", "--data", p.data}, stdin: "correct horse"}.run(t).code)
+	key := call{args: []string{"key", "create", "--account", "anna@example.com", "--mode", "live", "--data", p.data}}.run(t)
+	s := p.serve(t)
+	s.key = strings.TrimSpace(key.out)
+	s.connected()
+	exit, talk := s.stop()
+	assert.Equal(t, exitDone, exit, talk)
+	assert.Contains(t, talk, "Session shop now belongs to anna@example.com.")
+}
+
 func TestAccountAndKeyFromTheShell(t *testing.T) {
 	data := t.TempDir()
 	pingr := func(stdin string, args ...string) result {
