@@ -23,7 +23,7 @@ func (a *app) serveCommand() *cobra.Command {
 	c := a.command(cobra.Command{
 		Use:   "serve",
 		Short: "Serve the REST API, and answer on all linked numbers",
-		Long: "Serves the API of SPEC: sessions, triggers, webhooks, sending. At the first start\n" +
+		Long: "Serves the REST API: sessions, triggers, webhooks, sending. At the first start\n" +
 			"it prints a link with which the first account is made; pingr account create\n" +
 			"does the same. It prints one line when it is ready, and finishes what is in\n" +
 			"flight when it is told to stop.\n\n" +
