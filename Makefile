@@ -42,7 +42,8 @@ fmt: $(GOFUMPT) ## format the Go code
 	$(GOFUMPT) -w $$(git ls-files -co --exclude-standard '*.go')
 
 # whatsmeow has data races of its own: its frame socket is closed without the
-# lock that guards its writes (socket/framesocket.go). Test files that run real
+# lock that guards its writes (socket/framesocket.go), its QR channel while it
+# is written to (qrchan.go). Test files that run real
 # whatsmeow clients therefore carry `//go:build !race` and run in `make e2e`;
 # every other test, and with it our own code, runs under the race detector.
 .PHONY: race

@@ -1,9 +1,5 @@
 //go:build !race
 
-// whatsmeow closes its socket without the lock that guards its sends
-// (socket/framesocket.go): these tests, which cut connections while it sends, might meet
-// that race. All others of this package run under the race detector.
-
 package whatsapptest_test
 
 import (
