@@ -120,6 +120,7 @@ type Engine struct {
 
 	mu       sync.Mutex
 	sessions map[string]*served
+	atWork   map[string]bool // ids of firings that a goroutine has
 	work     context.Context // ends when Run gives up on work in flight; nil when not running
 	inflight sync.WaitGroup
 }
@@ -151,6 +152,7 @@ func New(c Config) (*Engine, error) {
 		gate:     newGate(c.InFlight, c.MaxInFlight),
 		wake:     make(chan struct{}, 1),
 		sessions: map[string]*served{},
+		atWork:   map[string]bool{},
 	}, nil
 }
 
@@ -258,6 +260,9 @@ func (e *Engine) spawn(f func(context.Context)) bool {
 // for the account's backend. It is durable when Notify returns; an event
 // without an ID gets one.
 func (e *Engine) Notify(ctx context.Context, account string, event Event) error {
+	if e.cfg.Dispatcher == nil {
+		return nil // nobody is told
+	}
 	if event.ID == "" {
 		event.ID = newID("evt_")
 	}

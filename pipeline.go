@@ -115,6 +115,9 @@ func (e *Engine) decide(ctx context.Context, f *Firing, settings Settings, text 
 		return fmt.Errorf("decide: %w", err)
 	}
 	*f = stands
+	if f.State == StateDecided && (f.DecidedAt.UnixMilli() != now.UnixMilli() || f.Text != text) {
+		f.State = "" // another decided first, and it is the one that sends
+	}
 	return nil
 }
 
@@ -131,7 +134,7 @@ func (e *Engine) deliver(ctx context.Context, f *Firing, settings Settings, line
 		}
 	}
 	began := e.cfg.Now()
-	err := e.send(ctx, f.Session, f.outgoing(settings))
+	err := e.send(ctx, f.Account, f.Session, f.outgoing(settings))
 	line.send = e.cfg.Now().Sub(began)
 	switch {
 	case err == nil:
@@ -182,6 +185,8 @@ func (e *Engine) conclude(ctx context.Context, f *Firing, o Outcome) error {
 // finish runs answer with a place in the gate, and logs one line.
 func (e *Engine) finish(ctx context.Context, f Firing) {
 	defer e.leave(f.Account)
+	e.setAtWork(f.ID, true)
+	defer e.setAtWork(f.ID, false)
 	var line wideLine
 	began := e.cfg.Now()
 	err := e.answer(ctx, &f, &line)

@@ -54,6 +54,9 @@ func (e *Engine) takeUp(ctx context.Context) error {
 			return fmt.Errorf("claim firings: %w", err)
 		}
 		for _, f := range firings {
+			if e.hasAtWork(f.ID) {
+				continue // the clock jumped: its lease ended under us, and is renewed now
+			}
 			if !e.enter(f.Account) {
 				if _, err := e.cfg.Store.Keep(ctx, f.ID, e.holder, "", Lease{Until: now}); err != nil {
 					return fmt.Errorf("give back firing: %w", err)
@@ -124,5 +127,22 @@ func (e *Engine) poke() {
 	select {
 	case e.wake <- struct{}{}:
 	default:
+	}
+}
+
+func (e *Engine) hasAtWork(id string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.atWork[id]
+}
+
+// setAtWork notes whether a goroutine has the firing.
+func (e *Engine) setAtWork(id string, has bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if has {
+		e.atWork[id] = true
+	} else {
+		delete(e.atWork, id)
 	}
 }

@@ -53,7 +53,7 @@ func (e *Engine) Send(ctx context.Context, r SendRequest) (id string, err error)
 		return "", ErrText
 	}
 	setDefault(&r.ID, newID("msg_"))
-	if r.Via == nil && e.served(r.Session) == nil {
+	if r.Via == nil && e.served(r.Account, r.Session) == nil {
 		return r.ID, ErrSessionUnavailable
 	}
 	done := make(chan error, 1)
@@ -85,7 +85,7 @@ func (e *Engine) sendOwn(ctx context.Context, r SendRequest, phone string) error
 	if r.Via != nil {
 		err = r.Via.Send(ctx, m)
 	} else {
-		err = e.send(ctx, r.Session, m)
+		err = e.send(ctx, r.Account, r.Session, m)
 	}
 	e.cfg.Log.Info("send", "message_id", r.ID, "account", r.Account, "session", r.Session, "sent", err == nil,
 		"send_ms", e.cfg.Now().Sub(now).Milliseconds())

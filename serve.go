@@ -19,6 +19,7 @@ const (
 
 // served is a session that the engine answers for.
 type served struct {
+	account string
 	session Session
 	backlog *rate.Limiter
 }
@@ -28,7 +29,7 @@ type served struct {
 // need Run to be running; messages that come before are kept for it.
 func (e *Engine) Serve(ctx context.Context, account, id string, s Session) error {
 	e.mu.Lock()
-	e.sessions[id] = &served{session: s, backlog: rate.NewLimiter(backlogRate, 1)}
+	e.sessions[id] = &served{account: account, session: s, backlog: rate.NewLimiter(backlogRate, 1)}
 	e.mu.Unlock()
 	err := s.Listen(ctx, func(ctx context.Context, m Message) error {
 		return e.receive(ctx, account, id, m)
@@ -47,15 +48,20 @@ func (e *Engine) Forget(id string) {
 	e.mu.Unlock()
 }
 
-func (e *Engine) served(id string) *served {
+// served finds an account's session. An id that has come to be another's since
+// is none: nothing of one account leaves through the number of another.
+func (e *Engine) served(account, id string) *served {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.sessions[id]
+	if s := e.sessions[id]; s != nil && s.account == account {
+		return s
+	}
+	return nil
 }
 
 // send sends through the session, for at most sendTime.
-func (e *Engine) send(ctx context.Context, session string, m Outgoing) (err error) {
-	s := e.served(session)
+func (e *Engine) send(ctx context.Context, account, session string, m Outgoing) (err error) {
+	s := e.served(account, session)
 	if s == nil {
 		return ErrSessionUnavailable
 	}
@@ -71,7 +77,7 @@ func (e *Engine) send(ctx context.Context, session string, m Outgoing) (err erro
 
 // pace holds back replies to an outage's backlog, and reports for how long.
 func (e *Engine) pace(ctx context.Context, f Firing) time.Duration {
-	s := e.served(f.Session)
+	s := e.served(f.Account, f.Session)
 	if s == nil || f.Message.Arrived.Sub(f.Message.Time) < backlogAge {
 		return 0
 	}

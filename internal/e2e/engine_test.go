@@ -304,8 +304,9 @@ func TestNotifyIsRetriedToo(t *testing.T) {
 			}
 			return pingr.Reply{}, nil
 		}
-		w.config.Store = w.store
-		engine, err := pingr.New(w.config)
+		c := w.config
+		c.Store, c.Dispatcher = w.store, pingr.DispatcherFunc(refuses)
+		engine, err := pingr.New(c)
 		require.NoError(t, err)
 		require.NoError(t, engine.Notify(t.Context(), account, pingr.Event{Type: pingr.EventSessionDisconnected, Session: session, Reason: 401, Kind: "terminal"}))
 		w.start()

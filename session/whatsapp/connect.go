@@ -120,6 +120,9 @@ func (s *Session) verify(l *line) {
 	}
 	stop(s.redial)
 	s.failures = 0
+	if s.refusals.since {
+		s.askLater() // while we were connecting, it could not be done
+	}
 }
 
 // checkHealth finds a socket that went silent, and does again what failed.

@@ -3,8 +3,10 @@ package whatsapp
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"path/filepath"
 	"sync/atomic"
 	"time"
@@ -38,6 +40,14 @@ func openDatabase(ctx context.Context, dir string) (*database, error) {
 		"_txlock": {"immediate"},
 	}
 	dsn := url.URL{Scheme: "file", Opaque: (&url.URL{Path: filepath.Join(dir, "whatsapp.db")}).EscapedPath(), RawQuery: query.Encode()}
+	// The directory may be there already, for everybody to read; the keys are not.
+	file, err := os.OpenFile(filepath.Join(dir, "whatsapp.db"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(file.Chmod(0o600), file.Close()); err != nil {
+		return nil, err
+	}
 	db, err := sql.Open("sqlite", dsn.String())
 	if err != nil {
 		return nil, err

@@ -161,6 +161,11 @@ func (s *Session) refused() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.refusals.since = true
+	s.askLater()
+}
+
+// askLater plans askAgain, after a pause that grows. The caller holds s.mu.
+func (s *Session) askLater() {
 	if s.refusals.timer != nil || s.closed || s.listening.Load() == nil {
 		return // Listen asks when it begins
 	}
