@@ -94,6 +94,45 @@ func TestEnormousTexts(t *testing.T) {
 	})
 }
 
+// A laptop that slept, or a clock that was set: leases end under the engine
+// that works on them.
+func TestClockThatJumpsAheadDoublesNothing(t *testing.T) {
+	inWorld(t, func(w *world) {
+		var off atomic.Int64
+		w.config.Now = func() time.Time { return time.Now().Add(time.Duration(off.Load())) }
+		w.backend = func(context.Context, pingr.Event) (pingr.Reply, error) {
+			off.Store(int64(time.Minute))
+			time.Sleep(5 * time.Second)
+			return pingr.Reply{Text: "once"}, nil
+		}
+		w.start()
+		p := w.person(asha)
+		p.Send("login")
+		pass(time.Minute)
+		assert.Equal(t, []string{"once"}, texts(p))
+		assert.Len(t, w.heard(), 1, "the webhook was asked once")
+	})
+}
+
+// A session id that came to be another account's sends nothing of the first.
+func TestSessionOfAnotherAccountSendsNothingOfOurs(t *testing.T) {
+	inWorld(t, func(w *world) {
+		theirs := sim.New(sim.Config{})
+		spy := theirs.NewPhone(sim.PhoneConfig{Number: asha})
+		w.backend = func(context.Context, pingr.Event) (pingr.Reply, error) {
+			w.number.SetFault(sim.Away)
+			return pingr.Reply{Text: "link"}, nil
+		}
+		w.start()
+		w.person(asha).Send("login")
+		pass(time.Second)
+		stop := w.alsoAs("other", session, theirs)
+		defer stop()
+		pass(time.Minute)
+		assert.Empty(t, texts(spy))
+	})
+}
+
 func TestRefusedSendGivesTheCooldownBack(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.number.SetFault(sim.Refuse)
@@ -297,7 +336,7 @@ func TestOneAccountsSlowEndpointDelaysNoOther(t *testing.T) {
 			id := fmt.Sprintf("slow%d", i)
 			require.NoError(t, w.memory.SaveTrigger(t.Context(), pingr.Trigger{ID: "trg_" + id, Session: id, Phrase: "login", Reply: "static", Active: true}))
 			number := sim.New(sim.Config{})
-			stop := w.also(id, number)
+			stop := w.alsoAs(id, id, number)
 			defer stop()
 			for j := range 100 {
 				number.NewPhone(sim.PhoneConfig{Number: fmt.Sprintf("4917%04d%04d", i, j)}).Send("login")

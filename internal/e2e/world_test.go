@@ -37,8 +37,8 @@ type world struct {
 	events []told
 	stop   func()
 	engine *pingr.Engine // since start
-	// also serves one more number, of an account of the same name as the session.
-	also func(id string, number *sim.Session) (stop func())
+	// alsoAs serves one more number of an account.
+	alsoAs func(account, id string, number *sim.Session) (stop func())
 }
 
 // told is an event and when the backend heard of it.
@@ -77,9 +77,9 @@ func (w *world) start() *world {
 	var running sync.WaitGroup
 	running.Go(func() { _ = engine.Run(ctx) })
 	running.Go(func() { _ = engine.Serve(ctx, account, session, w.number) })
-	w.also = func(id string, number *sim.Session) func() {
+	w.alsoAs = func(account, id string, number *sim.Session) func() {
 		ctx, cancel := context.WithCancel(ctx)
-		running.Go(func() { _ = engine.Serve(ctx, id, id, number) })
+		running.Go(func() { _ = engine.Serve(ctx, account, id, number) })
 		return cancel
 	}
 	w.stop = func() {
