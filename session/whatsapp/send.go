@@ -54,6 +54,10 @@ func (s *Session) Send(ctx context.Context, m pingr.Outgoing) error {
 	text := strings.ToValidUTF8(m.Text, "\uFFFD")
 	_, err = l.client.SendMessage(withHolder(ctx, h), to, content(text, s.timer(ctx, to)),
 		whatsmeow.SendRequestExtra{ID: m.ID, Timeout: s.pool.timing.send})
+	if err == nil && h.recipient != "" && !h.sealed {
+		// whatsmeow found nobody to encrypt it for, and sent an empty envelope.
+		return notNow(errNoDevice)
+	}
 	return sendError(err, h.sealed)
 }
 
