@@ -17,7 +17,8 @@ type Replay struct {
 	// Request is a hash of what was asked.
 	Request [sha256.Size]byte
 	State   ReplayState
-	// Status and Body are the answer, in ReplayDone.
+	// Status and Body are the answer, in ReplayDone. Before, Body is what the
+	// first attempt settled on and whoever takes the request over must keep to.
 	Status int
 	Body   []byte
 	// At is when the present attempt began.
@@ -28,7 +29,8 @@ type Replay struct {
 type ReplayState string
 
 const (
-	// ReplayPending: it is being worked on, or its process died.
+	// ReplayPending: it is being worked on, or its process died; then it may
+	// have taken its limits, as in ReplayUnknown.
 	ReplayPending ReplayState = "pending"
 	// ReplayUnknown: it took its limits and ended without knowing whether it
 	// was done; the same again does no harm.

@@ -48,13 +48,17 @@ func (s *Server) send(c caller, in *sendInput) (*sendOutput, error) {
 		return nil, badParam("message", "must be UTF-8")
 	}
 	in.Body.To = phone
-	if in.IdempotencyKey == "" {
-		body, _, err := s.sendOnce(c, in.Body, account.NewID("msg_"), false)
-		return asSent(body, err)
+	if in.IdempotencyKey != "" {
+		// Whoever hangs up must find the answer when he asks again.
+		c.ctx = context.WithoutCancel(c.ctx)
+		return asSent(s.sendIdempotent(c, in))
 	}
-	// Whoever hangs up must find the answer when he asks again.
-	c.ctx = context.WithoutCancel(c.ctx)
-	return asSent(s.sendIdempotent(c, in))
+	session, err := s.sendingSession(c, in.Body.Session)
+	if err != nil {
+		return nil, err
+	}
+	body, _, err := s.sendOnce(c, in.Body, session, account.NewID("msg_"), false)
+	return asSent(body, err)
 }
 
 func asSent(body []byte, err error) (*sendOutput, error) {
@@ -67,13 +71,18 @@ func asSent(body []byte, err error) (*sendOutput, error) {
 
 // sendIdempotent sends once for a key, and answers the same ever after. What
 // was certainly not sent is forgotten, so that the same key may try again; what
-// is unknown is tried again with the same message id, which shows once.
+// is unknown, also because the process died, is tried again with the same
+// message id by the same session, which shows once and takes no limit twice.
 func (s *Server) sendIdempotent(c caller, in *sendInput) ([]byte, error) {
 	asked, err := json.Marshal(in.Body)
 	if err != nil {
 		return nil, err
 	}
-	r := account.Replay{Scope: c.scope(), Key: in.IdempotencyKey, Request: sha256.Sum256(asked), At: s.now()}
+	session, refused := s.sendingSession(c, in.Body.Session)
+	r := account.Replay{
+		Scope: c.scope(), Key: in.IdempotencyKey, Request: sha256.Sum256(asked), At: s.now(),
+		Body: []byte(session),
+	}
 	found, first, err := s.store.BeginReplay(c.ctx, r)
 	switch {
 	case err != nil:
@@ -85,13 +94,20 @@ func (s *Server) sendIdempotent(c caller, in *sendInput) ([]byte, error) {
 	case !first:
 		return nil, fail(conflict, "A request with this Idempotency-Key is being worked on.")
 	}
-	sum := sha256.Sum256([]byte(r.Scope + "\x00" + r.Key))
-	body, unknown, failed := s.sendOnce(c, in.Body, "msg_"+hex.EncodeToString(sum[:16]), found.State == account.ReplayUnknown)
+	again := found.State != ""
+	if len(found.Body) > 0 {
+		session, refused = string(found.Body), nil
+	}
+	body, unknown, failed := []byte(nil), false, refused
+	if refused == nil {
+		sum := sha256.Sum256([]byte(r.Scope + "\x00" + r.Key))
+		body, unknown, failed = s.sendOnce(c, in.Body, session, "msg_"+hex.EncodeToString(sum[:16]), again)
+	}
 	switch {
 	case failed == nil:
 		r.State, r.Status, r.Body = account.ReplayDone, 200, body
 	case unknown:
-		r.State = account.ReplayUnknown
+		r.State, r.Body = account.ReplayUnknown, []byte(session)
 	}
 	if err := s.store.EndReplay(c.ctx, r); err != nil {
 		s.log.Error("answer not kept for its idempotency key", "error", err)
@@ -99,17 +115,12 @@ func (s *Server) sendIdempotent(c caller, in *sendInput) ([]byte, error) {
 	return body, failed
 }
 
-// sendOnce sends. unknown says that an error leaves it open whether the message
-// went out.
-func (s *Server) sendOnce(c caller, in sendBody, id string, again bool) (body []byte, unknown bool, err error) {
-	session, err := s.sendingSession(c, in.Session)
-	if err != nil {
-		return nil, again, err
-	}
+// sendOnce sends by a session that sendingSession gave. unknown says that an
+// error leaves it open whether the message went out.
+func (s *Server) sendOnce(c caller, in sendBody, session, id string, again bool) (body []byte, unknown bool, err error) {
 	r := pingr.SendRequest{ID: id, Account: c.scope(), Session: session, To: in.To, Text: in.Message, Again: again}
 	if c.test {
 		r.Via = counted{testNumber{}, s, c.account.ID, testSession + ":" + c.account.ID}
-		session = testSession
 	}
 	_, err = s.engine.Send(c.ctx, r)
 	if err != nil {
@@ -118,6 +129,9 @@ func (s *Server) sendOnce(c caller, in sendBody, id string, again bool) (body []
 	_, remaining, err := s.used(c)
 	if err != nil {
 		s.log.Warn("what remains is not known", "error", err) // the message is sent all the same
+	}
+	if c.test {
+		session = testSession
 	}
 	body, err = json.Marshal(sentJSON{Success: true, MessageID: id, To: in.To, Session: session, Remaining: remaining})
 	return body, false, err

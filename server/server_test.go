@@ -5,11 +5,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/account"
 	"github.com/heypingr/pingr/session/sim"
 	"github.com/heypingr/pingr/store/memory"
 )
@@ -232,6 +235,29 @@ func TestIdempotentSends(t *testing.T) {
 		assert.Len(t, asha.Received(), 1)
 		assert.Equal(t, rateLimit, codeOf(t, send(w, "another")))
 	})
+	t.Run("what a crash left open is repeated, by the same session, and taken once", func(t *testing.T) {
+		dies := &dyingStore{}
+		w := newWorld(t, func(c *Config) { dies.Store = c.Store; c.Store = dies })
+		other := pingr.SessionRecord{ID: "a-bot", Account: "acc_anna", Phone: "15550101", State: pingr.SessionDisconnected}
+		first := w.lines.add(other) // the first of her sessions that are connected sends
+		w.server.mu.Lock()
+		w.server.serve(first)
+		w.server.mu.Unlock()
+		asha := w.lines.find("anna-bot").NewPhone(sim.PhoneConfig{Number: "919876543210"})
+		elsewhere := first.NewPhone(sim.PhoneConfig{Number: "919876543210"})
+		require.Equal(t, 200, w.call("anna", "PATCH", "/v1/settings", `{"cooldown_seconds":3600}`).Code)
+		dies.dead.Store(true)
+		send(w, "k")
+		dies.dead.Store(false)
+		first.setState(pingr.SessionConnected)
+		require.Equal(t, conflict, codeOf(t, send(w, "k")), "it may still be at work")
+		w.wait(account.ReplayLease)
+		got := send(w, "k")
+		require.Equal(t, 200, got.Code, got.Body.String())
+		assert.Contains(t, got.Body.String(), `"session_id":"anna-bot","rate_limit_remaining":69999`)
+		assert.Len(t, asha.Received(), 1)
+		assert.Empty(t, elsewhere.Received())
+	})
 	t.Run("what certainly did not go out gives its limits back", func(t *testing.T) {
 		w := newWorld(t)
 		line := w.lines.find("anna-bot")
@@ -252,6 +278,20 @@ func TestIdempotentSends(t *testing.T) {
 		w.lines.find("anna-bot").setState(pingr.SessionConnected)
 		require.Equal(t, 200, send(w, "k").Code)
 	})
+}
+
+// A dyingStore keeps no answer while it is dead, like a process that is killed
+// after it has sent.
+type dyingStore struct {
+	Store
+	dead atomic.Bool
+}
+
+func (d *dyingStore) EndReplay(ctx context.Context, r account.Replay) error {
+	if d.dead.Load() {
+		return errors.New("killed")
+	}
+	return d.Store.EndReplay(ctx, r)
 }
 
 func TestQuota(t *testing.T) {

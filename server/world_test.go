@@ -41,7 +41,8 @@ type world struct {
 
 const password = "correct horse"
 
-func newWorld(t *testing.T) *world {
+// newWorld makes one; change, if given, has the last word on the server's configuration.
+func newWorld(t *testing.T, change ...func(*Config)) *world {
 	t.Helper()
 	w := &world{
 		T: t, store: memory.New(), lines: &lines{}, who: map[string]http.Header{"nobody": {}},
@@ -66,11 +67,15 @@ func newWorld(t *testing.T) *world {
 			ConnectedAt: w.now, CreatedAt: w.now,
 		})
 	}
-	w.server, err = New(t.Context(), Config{
+	config := Config{
 		Store: w.store, Now: w.clock,
 		Numbers: func(n Notify) (Numbers, error) { w.lines.notify = n; return w.lines, nil },
 		Guard:   &pingr.Guard{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}},
-	})
+	}
+	for _, f := range change {
+		f(&config)
+	}
+	w.server, err = New(t.Context(), config)
 	require.NoError(t, err)
 	for _, name := range []string{"anna", "ben"} {
 		a, err := w.store.Account(t.Context(), "acc_"+name)

@@ -15,7 +15,7 @@ type replayName struct{ scope, key string }
 // BeginReplay stores r, pending, and reports that it is the first of its name,
 // or returns the one that is there. One that is older than
 // [account.ReplayTime] is none. One that [account.BeginAgain] lets r take over
-// is returned as it was, and first is true.
+// is returned as it was, keeps its Body, and first is true.
 func (s *Store) BeginReplay(ctx context.Context, r account.Replay) (found account.Replay, first bool, err error) {
 	if err := s.lock(ctx); err != nil {
 		return found, false, err
@@ -29,7 +29,10 @@ func (s *Store) BeginReplay(ctx context.Context, r account.Replay) (found accoun
 	if ok && !account.BeginAgain(found, r) {
 		return found, false, nil
 	}
-	r.State, r.Status, r.Body = account.ReplayPending, 0, nil
+	r.State, r.Status, r.Body = account.ReplayPending, 0, slices.Clone(r.Body)
+	if ok {
+		r.Body = found.Body
+	}
 	s.replays[name] = r
 	return found, true, nil
 }

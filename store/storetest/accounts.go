@@ -175,6 +175,24 @@ var replayTests = []test{
 		assert.True(t, first)
 		assert.Equal(t, account.ReplayPending, got.State)
 	}},
+	{"what it settled on is kept by whoever takes it over", func(t *testing.T, s Store) {
+		r := replay("k", "body", t0)
+		r.Body = []byte("first")
+		begin(t, s, r)
+		r.Body = []byte("second")
+		for _, at := range []time.Time{after(60), after(120)} {
+			r.At = at
+			got, first := begin(t, s, r)
+			assert.True(t, first)
+			assert.Equal(t, "first", string(got.Body))
+		}
+		require.NoError(t, s.EndReplay(t.Context(), account.Replay{Scope: "acc", Key: "k"}))
+		_, first := begin(t, s, r)
+		assert.True(t, first)
+		r.At = after(180)
+		got, _ := begin(t, s, r)
+		assert.Equal(t, "second", string(got.Body), "forgotten, it settles anew")
+	}},
 	{"after a day it is forgotten", func(t *testing.T, s Store) {
 		r := replay("k", "body", t0)
 		begin(t, s, r)

@@ -18,11 +18,12 @@ func replayName(scope, key string) []byte {
 // or returns the one that is there. One that is older than
 // [account.ReplayTime] is none. One of the same request that is unknown, or
 // pending for longer than [account.ReplayLease], is begun again: it is returned
-// as it was, and first is true.
+// as it was, keeps its Body, and first is true.
 func (s *Store) BeginReplay(ctx context.Context, r account.Replay) (found account.Replay, first bool, err error) {
 	name := replayName(r.Scope, r.Key)
 	err = s.db.Write(ctx, func(tx Tx) error {
 		found, first = account.Replay{}, true
+		body := r.Body
 		err := tx.Query(`SELECT request, state, status, body, at FROM replays WHERE name = $1 AND at > $2`, func(row Row) error {
 			var request []byte
 			var state string
@@ -31,16 +32,16 @@ func (s *Store) BeginReplay(ctx context.Context, r account.Replay) (found accoun
 			found.Scope, found.Key, found.At = r.Scope, r.Key, toTime(at)
 			found.State, found.Status = account.ReplayState(state), int(status)
 			copy(found.Request[:], request)
-			first = account.BeginAgain(found, r)
+			first, body = account.BeginAgain(found, r), found.Body
 			return err
 		}, name, r.At.Add(-account.ReplayTime).UnixMilli())
 		if err != nil || !first {
 			return err
 		}
 		_, err = tx.Exec(`
-			INSERT INTO replays (name, request, state, status, body, at) VALUES ($1, $2, $3, 0, NULL, $4)
-			ON CONFLICT (name) DO UPDATE SET request = excluded.request, state = excluded.state, status = 0, body = NULL, at = excluded.at`,
-			name, r.Request[:], string(account.ReplayPending), r.At.UnixMilli())
+			INSERT INTO replays (name, request, state, status, body, at) VALUES ($1, $2, $3, 0, $5, $4)
+			ON CONFLICT (name) DO UPDATE SET request = excluded.request, state = excluded.state, status = 0, body = excluded.body, at = excluded.at`,
+			name, r.Request[:], string(account.ReplayPending), r.At.UnixMilli(), body)
 		return err
 	})
 	return found, first, err
