@@ -44,6 +44,8 @@ type caller struct {
 	test bool
 	// login is set for dashboard logins, nil for keys.
 	login *loginClaims
+	// credential is the id of the key or login.
+	credential string
 }
 
 // scope is the name under which the engine knows what the caller acts on.
@@ -146,7 +148,7 @@ func (s *Server) keyCaller(ctx context.Context, secret string) (caller, error) {
 			s.log.Warn("use of a key not noted", "key", k.ID, "error", err)
 		}
 	}
-	return caller{ctx: ctx, account: a, test: k.Mode == account.Test}, nil
+	return caller{ctx: ctx, account: a, test: k.Mode == account.Test, credential: k.ID}, nil
 }
 
 // loginClaims are what a login's token says.
@@ -184,7 +186,7 @@ func (s *Server) loginCaller(ctx context.Context, token string) (caller, error) 
 	} else if err != nil {
 		return caller{}, err
 	}
-	return caller{ctx: ctx, account: a, login: &claims}, nil
+	return caller{ctx: ctx, account: a, login: &claims, credential: claims.ID}, nil
 }
 
 // endedLogin is taken when a login is ended by its owner: a limit of one, until

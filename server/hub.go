@@ -2,6 +2,7 @@ package server
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"sync"
@@ -26,10 +27,11 @@ const (
 type hub struct {
 	mu      sync.Mutex
 	closed  bool
-	streams map[string]map[chan []byte]struct{} // by scope
+	// streams are by scope; each has the credential that opened it.
+	streams map[string]map[chan []byte]string
 }
 
-func newHub() *hub { return &hub{streams: map[string]map[chan []byte]struct{}{}} }
+func newHub() *hub { return &hub{streams: map[string]map[chan []byte]string{}} }
 
 func (h *hub) publish(scope, event string, data any) {
 	h.mu.Lock()
@@ -51,18 +53,19 @@ func (h *hub) publish(scope, event string, data any) {
 	}
 }
 
-// open returns a stream; ok is false when there are too many.
-func (h *hub) open(scope string) (c chan []byte, ok bool) {
+// open returns a stream for whoever has a credential; ok is false when there are
+// too many.
+func (h *hub) open(scope, credential string) (c chan []byte, ok bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.closed || len(h.streams[scope]) >= maxStreams {
 		return nil, false
 	}
 	if h.streams[scope] == nil {
-		h.streams[scope] = map[chan []byte]struct{}{}
+		h.streams[scope] = map[chan []byte]string{}
 	}
 	c = make(chan []byte, streamBuffer)
-	h.streams[scope][c] = struct{}{}
+	h.streams[scope][c] = credential
 	return c, true
 }
 
@@ -80,6 +83,19 @@ func (h *hub) drop(scope string, c chan []byte) {
 	}
 	if len(h.streams[scope]) == 0 {
 		delete(h.streams, scope)
+	}
+}
+
+// end ends the streams of a credential of an account.
+func (h *hub) end(owner, credential string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, scope := range []string{owner, owner + testScope} {
+		for c, opener := range h.streams[scope] {
+			if opener == credential {
+				h.drop(scope, c)
+			}
+		}
 	}
 }
 
@@ -101,9 +117,10 @@ func (s *Server) sessionChanged(r pingr.SessionRecord) {
 
 type eventsInput struct{ ModeParam }
 
-// events is GET /v1/events.
+// events is GET /v1/events. A stream ends with the key or login that opened it:
+// at once where this process ends it, otherwise by the next heartbeat.
 func (s *Server) events(c caller, _ *eventsInput) (*huma.StreamResponse, error) {
-	stream, ok := s.hub.open(c.scope())
+	stream, ok := s.hub.open(c.scope(), c.credential)
 	if !ok {
 		return nil, tooMany(rateLimit, 5, "Too many event streams are open.")
 	}
@@ -131,8 +148,19 @@ func (s *Server) events(c caller, _ *eventsInput) (*huma.StreamResponse, error) 
 				}
 				frame = next
 			case <-tick.C:
+				if s.refused(r) {
+					return
+				}
 				frame = []byte(": still here\n\n")
 			}
 		}
 	}}, nil
+}
+
+// refused says whether who asked would be turned away now. A store that does not
+// answer turns nobody away.
+func (s *Server) refused(r *http.Request) bool {
+	_, err := s.caller(r, byBoth)
+	var p *problem
+	return errors.As(err, &p)
 }

@@ -95,5 +95,9 @@ type keyInput struct {
 
 // revokeKey is DELETE /v1/keys/{id}.
 func (s *Server) revokeKey(c caller, in *keyInput) (*struct{}, error) {
-	return nil, s.store.RevokeKey(c.ctx, c.account.ID, in.ID, s.now())
+	if err := s.store.RevokeKey(c.ctx, c.account.ID, in.ID, s.now()); err != nil {
+		return nil, err
+	}
+	s.hub.end(c.account.ID, in.ID)
+	return nil, nil
 }

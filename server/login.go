@@ -145,6 +145,7 @@ func (s *Server) logOut(c caller, _ *struct{}) (*logOutOutput, error) {
 	if err := s.store.Reserve(c.ctx, s.now(), endedLogin(*c.login)); err != nil && !errors.As(err, &ended) {
 		return nil, err
 	}
+	s.hub.end(c.account.ID, c.credential)
 	gone := s.cookie("", time.Unix(1, 0)) //nolint:gosec // as above
 	gone.MaxAge = -1
 	return &logOutOutput{gone}, nil

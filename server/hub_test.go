@@ -1,0 +1,97 @@
+package server
+
+import (
+	"bufio"
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/store/memory"
+)
+
+// stream opens an event stream as somebody and returns its lines, after the
+// first, which says that it is open.
+func (w *world) stream(web *httptest.Server, who string) *bufio.Scanner {
+	w.Helper()
+	r, err := http.NewRequestWithContext(w.Context(), http.MethodGet, web.URL+"/v1/events", nil)
+	require.NoError(w, err)
+	r.Header = w.who[who].Clone()
+	got, err := web.Client().Do(r)
+	require.NoError(w, err)
+	w.Cleanup(func() { got.Body.Close() })
+	require.Equal(w, "text/event-stream", got.Header.Get("Content-Type"))
+	lines := bufio.NewScanner(got.Body)
+	require.True(w, lines.Scan())
+	require.Equal(w, ": open", lines.Text())
+	return lines
+}
+
+// ends reads a stream to its end.
+func ends(lines *bufio.Scanner) error {
+	for lines.Scan() {
+	}
+	return lines.Err()
+}
+
+func TestAStreamEndsWithItsKeyOrLogin(t *testing.T) {
+	w := newWorld(t)
+	web := httptest.NewServer(w.server)
+	t.Cleanup(web.Close)
+	secret, k := account.NewKey("acc_anna", "", account.Test, w.clock())
+	require.NoError(t, w.store.CreateKey(t.Context(), k))
+	w.who["the key"] = http.Header{"X-Api-Key": {secret}}
+	byKey, byLogin, other := w.stream(web, "the key"), w.stream(web, "anna"), w.stream(web, "anna's live key")
+
+	require.Equal(t, 204, w.call("anna", "DELETE", "/v1/keys/"+k.ID, "").Code)
+	require.NoError(t, ends(byKey))
+	require.Equal(t, 204, w.call("anna", "POST", "/v1/auth/logout", "").Code)
+	require.NoError(t, ends(byLogin))
+
+	w.call("anna's live key", "PATCH", "/v1/sessions/anna-bot", `{"name":"Shop"}`)
+	require.True(t, other.Scan() && other.Scan(), "the streams of others go on")
+	assert.Equal(t, "event: session", other.Text())
+}
+
+// Another process (pingr key revoke) cannot tell the stream: its heartbeat asks.
+func TestAStreamEndsWhenAnotherProcessRevokesItsKey(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := memory.New()
+		a := account.Account{ID: "acc_anna", Email: "anna@example.com", Plan: account.Unlimited, Settings: account.DefaultSettings()}
+		require.NoError(t, store.CreateAccount(t.Context(), a))
+		secret, k := account.NewKey(a.ID, "", account.Live, time.Now())
+		require.NoError(t, store.CreateKey(t.Context(), k))
+		s, err := New(t.Context(), Config{Store: store})
+		require.NoError(t, err)
+		defer s.Close()
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/v1/events", nil)
+		r.Header.Set("X-API-Key", secret)
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			s.ServeHTTP(httptest.NewRecorder(), r)
+		}()
+		time.Sleep(4*heartbeat + time.Second)
+		require.NoError(t, store.RevokeKey(t.Context(), a.ID, k.ID, time.Now()))
+		select {
+		case <-ended:
+			t.Fatal("it ended before its time")
+		default:
+		}
+		time.Sleep(heartbeat)
+		synctest.Wait()
+		select {
+		case <-ended:
+		default:
+			t.Error("it goes on")
+		}
+	})
+}
