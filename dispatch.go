@@ -31,6 +31,9 @@ type HTTPDispatcher struct {
 	// signature. A secret without "whsec_" gives x-pingr-signature alone, for
 	// the key of a Standard Webhooks signature is what follows that.
 	Secret string
+	// OtherSecrets sign the Standard Webhooks header beside Secret, while a
+	// secret is rotated: that header holds several signatures.
+	OtherSecrets []string
 	// Guard says which addresses the endpoint may have. Nil trusts the URL, as
 	// befits a program's own configuration; a service whose customers choose
 	// URLs needs one.
@@ -144,14 +147,25 @@ func (d *HTTPDispatcher) request(ctx context.Context, e Event) (*http.Request, e
 	req.Header.Set("X-Pingr-Attempt", strconv.Itoa(max(e.Attempt, 1)))
 	req.Header.Set("Webhook-Id", e.ID)
 	req.Header.Set("Webhook-Timestamp", strconv.FormatInt(now.Unix(), 10))
-	if signature, ok := signStandard(e.ID, now, body, d.Secret); ok {
-		req.Header.Set("Webhook-Signature", signature)
+	if signatures := d.signaturesStandard(e.ID, now, body); signatures != "" {
+		req.Header.Set("Webhook-Signature", signatures)
 	}
 	// An endpoint may close a kept connection just as it is used again; then
 	// net/http repeats the request on a new one, if it may. The webhook-id
 	// tells a repeat. An empty key says so to net/http and is not sent.
 	req.Header["Idempotency-Key"] = nil
 	return req, nil
+}
+
+// signaturesStandard are those of all secrets, separated by spaces.
+func (d *HTTPDispatcher) signaturesStandard(id string, now time.Time, body []byte) string {
+	var signatures []string
+	for _, secret := range append([]string{d.Secret}, d.OtherSecrets...) {
+		if signature, ok := signStandard(id, now, body, secret); ok {
+			signatures = append(signatures, signature)
+		}
+	}
+	return strings.Join(signatures, " ")
 }
 
 // plainly says what a late attempt is, and drops the URL, whose query may be

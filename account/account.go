@@ -65,24 +65,6 @@ func (a *Account) Change(m Mode, change func(*TestMode)) {
 	a.Settings, a.Webhook = now.Settings, now.Webhook
 }
 
-// A Webhook is an account's endpoint.
-type Webhook struct {
-	// URL is empty when there is none.
-	URL string `json:"url"`
-	// Events are those that are told; empty means all.
-	Events []pingr.EventType `json:"events,omitempty"`
-	// Secret signs; OldSecret is the one before it, which verifiers may still
-	// know until OldUntil (Unix milliseconds).
-	Secret    string `json:"secret"`
-	OldSecret string `json:"old_secret,omitempty"`
-	OldUntil  int64  `json:"old_until,omitempty"`
-}
-
-// Wants says whether the endpoint is to be told of an event.
-func (w Webhook) Wants(e pingr.EventType) bool {
-	return w.URL != "" && (len(w.Events) == 0 || slices.Contains(w.Events, e))
-}
-
 // Settings are an account's choices, as the API shows them (SPEC section 4).
 type Settings struct {
 	CooldownSeconds      int              `json:"cooldown_seconds"`

@@ -46,11 +46,12 @@ func (d dispatcher) Dispatch(ctx context.Context, e pingr.Event) (pingr.Reply, e
 	if err != nil || !a.Webhook.Wants(e.Type) {
 		return pingr.Reply{}, err
 	}
-	return d.endpoint(a.Webhook.URL, a.Webhook.Secret).Dispatch(ctx, e)
+	return d.endpoint(a.Webhook).Dispatch(ctx, e)
 }
 
-func (s *Server) endpoint(url, secret string) *pingr.HTTPDispatcher {
-	return &pingr.HTTPDispatcher{URL: url, Secret: secret, Guard: s.config.Guard, Transport: s.transport, Now: s.now}
+func (s *Server) endpoint(w account.Webhook) *pingr.HTTPDispatcher {
+	secret, others := w.Signing(s.now())
+	return &pingr.HTTPDispatcher{URL: w.URL, Secret: secret, OtherSecrets: others, Guard: s.config.Guard, Transport: s.transport, Now: s.now}
 }
 
 // observed is the engine's store; it tells the event streams what happens, and

@@ -25,8 +25,8 @@ const (
 
 // A hub hands events to the open streams of an account.
 type hub struct {
-	mu      sync.Mutex
-	closed  bool
+	mu     sync.Mutex
+	closed bool
 	// streams are by scope; each has the credential that opened it.
 	streams map[string]map[chan []byte]string
 }

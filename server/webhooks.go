@@ -8,11 +8,7 @@ import (
 	"github.com/heypingr/pingr/account"
 )
 
-const (
-	// oldSecretTime is how long a rotated secret is shown beside the new one.
-	oldSecretTime = 24 * time.Hour
-	maxSimulated  = 20 // a minute
-)
+const maxSimulated = 20 // a minute
 
 type webhookOutput struct {
 	Body struct {
@@ -20,9 +16,9 @@ type webhookOutput struct {
 		Events []pingr.EventType `json:"events" nullable:"false" doc:"Those that are told."`
 		// Secret is whole for dashboard logins, and cut for keys.
 		Secret string `json:"secret"`
-		// OldSecret is the one before it, while the endpoint may still know it.
-		OldSecret    string  `json:"old_secret,omitempty"`
-		OldExpiresAt *string `json:"old_secret_expires_at,omitempty" format:"date-time"`
+		// OldSecret is what signs until then, after a rotation with overlap.
+		OldSecret    string  `json:"old_secret,omitempty" doc:"After a rotation, for logins: what signs x-pingr-signature until old_secret_expires_at; then secret signs."`
+		OldExpiresAt *string `json:"old_secret_expires_at,omitempty" format:"date-time" doc:"When secret begins to sign x-pingr-signature in place of old_secret."`
 	}
 }
 
@@ -39,8 +35,8 @@ func (s *Server) webhookOf(c caller, w account.Webhook) *webhookOutput {
 		return out
 	}
 	out.Body.Secret = w.Secret
-	if ends := time.UnixMilli(w.OldUntil); w.OldSecret != "" && s.now().Before(ends) {
-		out.Body.OldSecret, out.Body.OldExpiresAt = w.OldSecret, maybeStamp(ends)
+	if signing, others := w.Signing(s.now()); len(others) > 0 {
+		out.Body.OldSecret, out.Body.OldExpiresAt = signing, maybeStamp(time.UnixMilli(w.OldUntil))
 	}
 	return out
 }
@@ -88,28 +84,42 @@ func (s *Server) setWebhook(c caller, in *setWebhookInput) (*webhookOutput, erro
 	return s.webhookOf(c, a.Of(c.mode()).Webhook), nil
 }
 
-type secretOutput struct {
-	Body struct {
-		Secret string `json:"secret"`
+type rotateInput struct {
+	ModeParam
+	Body *struct {
+		Overlap *int `json:"overlap_seconds,omitempty" minimum:"0" maximum:"604800" default:"86400" doc:"How long the old secret goes on signing x-pingr-signature, in seconds. 0 is for a secret that has leaked: the new one signs at once." example:"86400"`
 	}
 }
 
-// rotateSecret is POST /v1/webhooks/rotate-secret. From now on the new secret
-// signs.
-func (s *Server) rotateSecret(c caller, _ *settingsInput) (*secretOutput, error) {
-	secret := pingr.NewSecret()
-	_, err := s.store.UpdateAccount(c.ctx, c.account.ID, func(a *account.Account) error {
+type secretOutput struct {
+	Body struct {
+		Secret    string `json:"secret"`
+		SignsFrom string `json:"signs_from" format:"date-time"`
+	}
+}
+
+// defaultOverlap gives whoever runs the endpoint a day to add the new secret.
+const defaultOverlap = 24 * time.Hour
+
+// rotateSecret is POST /v1/webhooks/rotate-secret.
+func (s *Server) rotateSecret(c caller, in *rotateInput) (*secretOutput, error) {
+	overlap, secret, signsFrom := defaultOverlap, pingr.NewSecret(), time.Time{}
+	if in.Body != nil && in.Body.Overlap != nil {
+		overlap = time.Duration(*in.Body.Overlap) * time.Second
+	}
+	_, err := s.store.UpdateAccount(c.ctx, c.account.ID, func(a *account.Account) (err error) {
 		a.Change(c.mode(), func(own *account.TestMode) {
-			own.Webhook.OldSecret, own.Webhook.OldUntil = own.Webhook.Secret, s.now().Add(oldSecretTime).UnixMilli()
-			own.Webhook.Secret = secret
+			signsFrom, err = own.Webhook.Rotate(secret, overlap, s.now())
 		})
-		return nil
+		return err
 	})
 	if err != nil {
-		return nil, err
+		return nil, words(err, map[error]*problem{
+			account.ErrRotations: fail(conflict, "The secret was rotated too often while an older one still signs. Wait for old_secret_expires_at, or rotate with overlap_seconds 0."),
+		})
 	}
 	out := &secretOutput{}
-	out.Body.Secret = secret
+	out.Body.Secret, out.Body.SignsFrom = secret, stamp(signsFrom)
 	return out, nil
 }
 
@@ -167,7 +177,7 @@ func (s *Server) simulate(c caller, in *simulateInput) (*simulateOutput, error) 
 	event := simulated(in.Body.Session, phone, in.Body.Message, trigger, now)
 	out := &simulateOutput{}
 	out.Body.PayloadSent = event
-	reply, failed := s.endpoint(hook.URL, hook.Secret).Dispatch(c.ctx, event)
+	reply, failed := s.endpoint(hook).Dispatch(c.ctx, event)
 	d := pingr.Delivery{
 		ID: account.NewID("dlv_"), Account: c.scope(), Session: in.Body.Session, EventID: event.ID, Event: event.Type,
 		URL: reply.URL, Status: "simulated", HTTPStatus: reply.Status, DynamicReply: failed == nil && reply.Text != "",

@@ -78,11 +78,7 @@ func newWorld(t *testing.T, change ...func(*Config)) *world {
 	w.server, err = New(t.Context(), config)
 	require.NoError(t, err)
 	for _, name := range []string{"anna", "ben"} {
-		a, err := w.store.Account(t.Context(), "acc_"+name)
-		require.NoError(t, err)
-		token, _, err := w.server.newLogin(a)
-		require.NoError(t, err)
-		w.who[name] = http.Header{"Authorization": {"Bearer " + token}}
+		token := w.logIn(name)
 		w.who[name+"'s browser"] = http.Header{"Cookie": {loginCookie + "=" + token}, "Sec-Fetch-Site": {"same-origin"}}
 		w.who["another site in "+name+"'s browser"] = http.Header{"Cookie": {loginCookie + "=" + token}, "Sec-Fetch-Site": {"cross-site"}}
 	}
@@ -96,6 +92,17 @@ func newWorld(t *testing.T, change ...func(*Config)) *world {
 	require.Eventually(t, w.server.running.Load, 5*time.Second, time.Millisecond)
 	require.Eventually(t, func() bool { return w.call("anna's live key", "GET", "/readyz", "").Code == http.StatusOK }, 5*time.Second, time.Millisecond)
 	return w
+}
+
+// logIn logs somebody in, anew after twelve hours.
+func (w *world) logIn(name string) (token string) {
+	w.Helper()
+	a, err := w.store.Account(w.Context(), "acc_"+name)
+	require.NoError(w, err)
+	token, _, err = w.server.newLogin(a)
+	require.NoError(w, err)
+	w.who[name] = http.Header{"Authorization": {"Bearer " + token}}
+	return token
 }
 
 func (w *world) clock() time.Time {

@@ -1,0 +1,66 @@
+package account
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/heypingr/pingr"
+)
+
+// A Webhook is an account's endpoint.
+type Webhook struct {
+	// URL is empty when there is none.
+	URL string `json:"url"`
+	// Events are those that are told; empty means all.
+	Events []pingr.EventType `json:"events,omitempty"`
+	// Secret is the newest. Until OldUntil (Unix milliseconds) OldSecret is what
+	// signs, which the endpoint knows; Between were given out after that and
+	// before Secret, so that the endpoint may know one of them alone.
+	Secret    string   `json:"secret"`
+	OldSecret string   `json:"old_secret,omitempty"`
+	Between   []string `json:"between,omitempty"`
+	OldUntil  int64    `json:"old_until,omitempty"`
+}
+
+// Wants says whether the endpoint is to be told of an event.
+func (w Webhook) Wants(e pingr.EventType) bool {
+	return w.URL != "" && (len(w.Events) == 0 || slices.Contains(w.Events, e))
+}
+
+const (
+	// MaxOverlap is the longest time that a rotated secret may go on signing.
+	MaxOverlap = 7 * 24 * time.Hour
+	// maxBetween bounds how often a secret is rotated while an older one signs.
+	maxBetween = 8
+)
+
+// ErrRotations: the secret was rotated too often while an older one still signs.
+var ErrRotations = errors.New("rotated too often while an older secret signs")
+
+// Rotate makes next the newest secret. What signs now goes on signing for the
+// overlap, and during it every secret given out since signs too where several
+// can (see [Webhook.Signing]): an endpoint verifies at every moment, whichever of
+// them it knows. An overlap of zero, for a secret that has leaked, drops all
+// older ones at once. It returns when next begins to sign, or [ErrRotations].
+func (w *Webhook) Rotate(next string, overlap time.Duration, now time.Time) (signsFrom time.Time, err error) {
+	signing, others := w.Signing(now)
+	if overlap <= 0 {
+		w.Secret, w.OldSecret, w.Between, w.OldUntil = next, "", nil, 0
+		return now, nil
+	}
+	if len(others) > maxBetween {
+		return time.Time{}, ErrRotations
+	}
+	w.Secret, w.OldSecret, w.Between, w.OldUntil = next, signing, others, now.Add(overlap).UnixMilli()
+	return time.UnixMilli(w.OldUntil), nil
+}
+
+// Signing returns the secret that signs at a time, and those that sign beside it
+// in a header that holds several signatures (Standard Webhooks), oldest first.
+func (w Webhook) Signing(now time.Time) (secret string, others []string) {
+	if w.OldSecret == "" || now.UnixMilli() >= w.OldUntil {
+		return w.Secret, nil
+	}
+	return w.OldSecret, append(slices.Clone(w.Between), w.Secret)
+}
