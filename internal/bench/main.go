@@ -53,6 +53,9 @@ func run(ctx context.Context, o options) error {
 	if err := matching(ctx); err != nil {
 		return fmt.Errorf("matching: %w", err)
 	}
+	if err := api(ctx, o); err != nil {
+		return fmt.Errorf("REST API: %w", err)
+	}
 	s, err := newStage()
 	if err != nil {
 		return err
