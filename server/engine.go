@@ -46,7 +46,10 @@ func (d dispatcher) Dispatch(ctx context.Context, e pingr.Event) (pingr.Reply, e
 	if err != nil || !a.Webhook.Wants(e.Type) {
 		return pingr.Reply{}, err
 	}
-	return d.endpoint(a.Webhook).Dispatch(ctx, e)
+	began := time.Now()
+	reply, err := d.endpoint(a.Webhook).Dispatch(ctx, e)
+	d.metrics.told(time.Since(began), reply, err)
+	return reply, err
 }
 
 func (s *Server) endpoint(w account.Webhook) *pingr.HTTPDispatcher {
@@ -58,14 +61,15 @@ func (s *Server) endpoint(w account.Webhook) *pingr.HTTPDispatcher {
 // leaves out of the log what was told to nobody.
 type observed struct {
 	Store
-	hub *hub
+	hub     *hub
+	metrics *metrics
 
 	mu     sync.Mutex
 	firing map[string]firingNote // by id, until it is done
 }
 
-func newObserved(store Store, h *hub) *observed {
-	return &observed{Store: store, hub: h, firing: map[string]firingNote{}}
+func newObserved(store Store, h *hub, m *metrics) *observed {
+	return &observed{Store: store, hub: h, metrics: m, firing: map[string]firingNote{}}
 }
 
 // A firingNote is what the event stream says of a firing: no text, no phone.
@@ -77,19 +81,25 @@ type firingNote struct {
 	Outcome pingr.OutcomeKind `json:"outcome,omitempty"`
 	Reason  string            `json:"reason,omitempty"`
 
-	account string
+	account  string
+	source   pingr.Source
+	accepted time.Time
 }
 
 func (o *observed) note(f pingr.Firing) {
 	n := firingNote{
 		ID: f.ID, Session: f.Session, Trigger: f.Trigger.ID, State: f.State, Outcome: f.Outcome, Reason: f.Reason,
-		account: f.Account,
+		account: f.Account, source: f.Source, accepted: f.AcceptedAt,
 	}
 	o.mu.Lock()
+	_, known := o.firing[f.ID]
 	if delete(o.firing, f.ID); f.State != pingr.StateDone {
 		o.firing[f.ID] = n
 	}
 	o.mu.Unlock()
+	if known && f.State == pingr.StateDone {
+		o.metrics.ended(f.Outcome, f.Source, 0)
+	}
 	o.hub.publish(n.account, "firing", n)
 }
 
@@ -128,6 +138,7 @@ func (o *observed) Finish(ctx context.Context, out pingr.Outcome) error {
 	o.mu.Unlock()
 	if ok {
 		n.State, n.Outcome, n.Reason = pingr.StateDone, out.Kind, out.Reason
+		o.metrics.ended(out.Kind, n.source, out.At.Sub(n.accepted))
 		o.hub.publish(n.account, "firing", n)
 	}
 	return nil

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"path"
 	"strings"
+	"time"
 
 	"github.com/heypingr/pingr/account"
 )
@@ -25,9 +26,10 @@ func (s *Server) around(mux *http.ServeMux) http.Handler {
 		h.Set("Content-Security-Policy", "default-src 'self'; frame-ancestors 'none'")
 		h.Set("Cache-Control", "no-store")
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody+2)
-		seen := &response{ResponseWriter: w}
+		seen, began := &response{ResponseWriter: w, status: http.StatusOK}, time.Now()
 		defer func() {
 			p := recover()
+			defer func() { s.metrics.answered(r.Pattern, seen.status, time.Since(began)) }()
 			if p == nil {
 				return
 			}
@@ -37,7 +39,7 @@ func (s *Server) around(mux *http.ServeMux) http.Handler {
 			// The value may hold what must not be logged.
 			s.log.Error("handler panicked", "request_id", id, "method", r.Method)
 			if !seen.began {
-				fail(internal, "Something went wrong. Request %s.", id).write(w)
+				fail(internal, "Something went wrong. Request %s.", id).write(seen)
 			}
 		}()
 		s.route(mux, seen, r)
@@ -78,13 +80,17 @@ func (s *Server) problem(ctx context.Context, err error) *problem {
 	return p
 }
 
-// A response notes whether it began.
+// A response notes whether it began, and how.
 type response struct {
 	http.ResponseWriter
-	began bool
+	began  bool
+	status int
 }
 
 func (r *response) WriteHeader(status int) {
+	if !r.began {
+		r.status = status
+	}
 	r.began = true
 	r.ResponseWriter.WriteHeader(status)
 }
@@ -117,6 +123,9 @@ func (s *Server) plainRoutes(mux *http.ServeMux) {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write(document)
 	})
+	if !s.config.MetricsApart {
+		mux.Handle("GET /metrics", s.Metrics())
+	}
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write([]byte(`{"status":"ok"}` + "\n"))

@@ -69,6 +69,16 @@ func (h *hub) open(scope, credential string) (c chan []byte, ok bool) {
 	return c, true
 }
 
+// count is how many streams are open.
+func (h *hub) count() (n int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, streams := range h.streams {
+		n += len(streams)
+	}
+	return n
+}
+
 func (h *hub) leave(scope string, c chan []byte) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -123,6 +123,7 @@ func (s *Server) sendOnce(c caller, in sendBody, session, id string, again bool)
 		r.Via = counted{testNumber{}, s, c.account.ID, testSession + ":" + c.account.ID}
 	}
 	_, err = s.engine.Send(c.ctx, r)
+	s.metrics.sent(c.mode(), err)
 	if err != nil {
 		return nil, again || errors.Is(err, pingr.ErrUnknown), sendProblem(err, in.To, s.now())
 	}

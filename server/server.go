@@ -38,6 +38,9 @@ type Config struct {
 	SecureCookies bool
 	// RetrySchedule is the engine's; nil is its default.
 	RetrySchedule []time.Duration
+	// MetricsApart leaves /metrics out, for a deployment that serves
+	// [Server.Metrics] at another address.
+	MetricsApart bool
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 	// Log hears of failures and of each firing. Nil discards.
@@ -58,6 +61,7 @@ type Server struct {
 	numbers Numbers
 	engine  *pingr.Engine
 	hub     *hub
+	metrics *metrics
 	log     *slog.Logger
 	now     func() time.Time
 
@@ -98,6 +102,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 		passwords: make(chan struct{}, maxPasswordChecks),
 		unlink:    map[string]context.CancelFunc{},
 	}
+	s.metrics = newMetrics(s)
 	var err error
 	if s.signing, err = c.Store.KeepValue(ctx, "login signing key", randomKey); err != nil {
 		return nil, fmt.Errorf("signing key: %w", err)
@@ -106,7 +111,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 		return nil, err
 	}
 	s.engine, err = pingr.New(pingr.Config{
-		Store: newObserved(c.Store, s.hub), Dispatcher: dispatcher{s}, Accounts: s.settingsOf,
+		Store: newObserved(c.Store, s.hub, s.metrics), Dispatcher: dispatcher{s}, Accounts: s.settingsOf,
 		RetrySchedule: c.RetrySchedule, Now: c.Now, Log: c.Log,
 	})
 	if err != nil {

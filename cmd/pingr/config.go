@@ -26,6 +26,8 @@ type config struct {
 	// Listen is the address of serve; PublicURL is how others reach it.
 	Listen    string `env:"PINGR_LISTEN"`
 	PublicURL string `env:"PINGR_PUBLIC_URL"`
+	// MetricsListen is where /metrics is served, if not where all is.
+	MetricsListen string `env:"PINGR_METRICS_LISTEN"`
 
 	WebhookURL    string `env:"PINGR_WEBHOOK_URL"`
 	WebhookSecret string `env:"PINGR_WEBHOOK_SECRET"`

@@ -19,7 +19,7 @@ import (
 const defaultListen = "127.0.0.1:8080"
 
 func (a *app) serveCommand() *cobra.Command {
-	var listen string
+	var listen, metricsListen string
 	c := a.command(cobra.Command{
 		Use:   "serve",
 		Short: "Serve the REST API, and answer on all linked numbers",
@@ -38,13 +38,17 @@ func (a *app) serveCommand() *cobra.Command {
 		if listen == "" {
 			listen = defaultListen
 		}
-		return a.serve(cmd.Context(), listen)
+		if metricsListen == "" {
+			metricsListen = a.config.MetricsListen
+		}
+		return a.serve(cmd.Context(), listen, metricsListen)
 	})
 	c.Flags().StringVar(&listen, "listen", "", "address to listen at (PINGR_LISTEN; default "+defaultListen+")")
+	c.Flags().StringVar(&metricsListen, "metrics-listen", "", "address to serve /metrics at, and there alone (PINGR_METRICS_LISTEN; default: where all is served)")
 	return c
 }
 
-func (a *app) serve(ctx context.Context, listen string) (err error) {
+func (a *app) serve(ctx context.Context, listen, metricsListen string) (err error) {
 	guard, err := a.webhookGuard()
 	if err != nil {
 		return err
@@ -76,7 +80,7 @@ func (a *app) serve(ctx context.Context, listen string) (err error) {
 		}
 	}()
 	s, err := server.New(ctx, server.Config{
-		Store: store, Guard: guard, Log: a.logger(),
+		Store: store, Guard: guard, Log: a.logger(), MetricsApart: metricsListen != "",
 		SecureCookies: strings.HasPrefix(a.config.PublicURL, "https:"),
 		Numbers: func(n server.Notify) (_ server.Numbers, err error) {
 			pool, err = whatsapp.Open(ctx, whatsapp.Config{
@@ -91,6 +95,15 @@ func (a *app) serve(ctx context.Context, listen string) (err error) {
 	address := "http://" + l.Addr().String()
 	if err := a.offerSetup(ctx, s, address); err != nil {
 		return err
+	}
+	if metricsListen != "" {
+		at, stop, err := serveMetrics(ctx, metricsListen, s.Metrics())
+		if err != nil {
+			s.Close()
+			return err
+		}
+		defer stop()
+		fmt.Fprintln(a.err, "metrics on http://"+at+"/metrics")
 	}
 	fmt.Fprintln(a.out, "listening on "+address)
 	return s.Serve(ctx, l)

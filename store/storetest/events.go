@@ -15,6 +15,19 @@ var eventTests = []test{
 	{"none", func(t *testing.T, s Store) {
 		assert.Empty(t, due(t, s, me, after(1000)))
 	}},
+	{"those that wait are counted, due, leased or neither", func(t *testing.T, s Store) {
+		for i, id := range []string{"a", "b", "c"} {
+			p := pending(id)
+			p.Next = after(i)
+			enqueue(t, s, p)
+		}
+		require.Len(t, due(t, s, me, after(1)), 2)
+		require.NoError(t, s.Attempted(t.Context(), "a", 2, time.Time{}))
+		require.NoError(t, s.Attempted(t.Context(), "b", 2, after(9)))
+		n, err := s.Undelivered(t.Context())
+		require.NoError(t, err)
+		assert.EqualValues(t, 2, n)
+	}},
 	{"an event comes back whole when it is due", func(t *testing.T, s Store) {
 		enqueue(t, s, pending("a"))
 		assert.Empty(t, due(t, s, me, after(5).Add(-time.Millisecond)))

@@ -1,0 +1,173 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/account"
+)
+
+// metrics are what Prometheus is told. No label is an account, a number or
+// anything else that customers choose, so that their number is bounded and
+// whoever may read them learns of no customer.
+type metrics struct {
+	registry     *prometheus.Registry
+	firings      *prometheus.CounterVec   // outcome, reply
+	replies      *prometheus.HistogramVec // reply
+	sends        *prometheus.CounterVec   // mode, result
+	webhooks     *prometheus.HistogramVec // result
+	webhookFails *prometheus.CounterVec   // kind
+	requests     *prometheus.CounterVec   // route, status
+	requestTime  *prometheus.HistogramVec // route
+}
+
+func newMetrics(s *Server) *metrics {
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+	}
+	seconds := func(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
+		return prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets}, labels)
+	}
+	m := &metrics{
+		registry: prometheus.NewRegistry(),
+		firings:  counter("pingr_firings_total", "Messages that matched a trigger, by how they ended and where the reply's text came from.", "outcome", "reply"),
+		replies: seconds("pingr_reply_seconds", "From a message's arrival here until WhatsApp acknowledged its reply.",
+			[]float64{.05, .1, .25, .5, 1, 2, 4, 8, 16, 60, 300}, "reply"),
+		sends: counter("pingr_sends_total", "Messages asked for by POST /v1/send.", "mode", "result"),
+		webhooks: seconds("pingr_webhook_seconds", "Attempts to tell a webhook endpoint.",
+			[]float64{.01, .025, .05, .1, .25, .5, 1, 2, 4, 8}, "result"),
+		webhookFails: counter("pingr_webhook_failures_total", "Attempts that an endpoint did not take.", "kind"),
+		requests:     counter("pingr_http_requests_total", "Requests answered.", "route", "status"),
+		requestTime: seconds("pingr_http_request_seconds", "Time to answer a request; not of event streams.",
+			[]float64{.001, .0025, .005, .01, .025, .05, .1, .25, 1, 10}, "route"),
+	}
+	for _, outcome := range []pingr.OutcomeKind{pingr.Cooldown, pingr.Quota, pingr.Expired, pingr.NoPhone, pingr.Failed} {
+		m.firings.WithLabelValues(string(outcome), "none")
+	}
+	for _, source := range []pingr.Source{pingr.Static, pingr.Dynamic} {
+		m.firings.WithLabelValues(string(pingr.Replied), string(source))
+		m.replies.WithLabelValues(string(source))
+	}
+	for _, kind := range []string{"timeout", "network", "3xx", "4xx", "410", "5xx"} {
+		m.webhookFails.WithLabelValues(kind)
+	}
+	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "pingr_build_info", Help: "1; the label says which version."}, []string{"version"})
+	build.WithLabelValues(pingr.Version).Set(1)
+	m.registry.MustRegister(
+		m.firings, m.replies, m.sends, m.webhooks, m.webhookFails, m.requests, m.requestTime, build, state{s},
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	)
+	return m
+}
+
+// Metrics serves what Prometheus scrapes, for a listener of its own; see
+// Config.MetricsApart.
+func (s *Server) Metrics() http.Handler {
+	return promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 2, Timeout: 10 * time.Second})
+}
+
+// ended counts a firing. accepted is when its message came.
+func (m *metrics) ended(kind pingr.OutcomeKind, source pingr.Source, took time.Duration) {
+	if kind != pingr.Replied {
+		m.firings.WithLabelValues(string(kind), "none").Inc()
+		return
+	}
+	m.firings.WithLabelValues(string(kind), string(source)).Inc()
+	m.replies.WithLabelValues(string(source)).Observe(took.Seconds())
+}
+
+// sent counts what POST /v1/send came to.
+func (m *metrics) sent(mode account.Mode, err error) {
+	result, limit := "sent", (*pingr.LimitError)(nil)
+	switch {
+	case errors.As(err, &limit):
+		result = string(limit.Kind)
+	case errors.Is(err, pingr.ErrUnknown):
+		result = "unknown"
+	case err != nil:
+		result = "failed"
+	}
+	m.sends.WithLabelValues(string(mode), result).Inc()
+}
+
+// told counts an attempt at a webhook.
+func (m *metrics) told(took time.Duration, reply pingr.Reply, err error) {
+	if err == nil {
+		m.webhooks.WithLabelValues("delivered").Observe(took.Seconds())
+		return
+	}
+	m.webhooks.WithLabelValues("failed").Observe(took.Seconds())
+	kind := "network"
+	switch {
+	case errors.Is(err, pingr.ErrGone):
+		kind = "410"
+	case reply.Status >= http.StatusMultipleChoices:
+		kind = strconv.Itoa(reply.Status/100) + "xx"
+	case errors.Is(err, context.DeadlineExceeded):
+		kind = "timeout"
+	}
+	m.webhookFails.WithLabelValues(kind).Inc()
+}
+
+// answered counts a request. What matches no route is one route.
+func (m *metrics) answered(route string, status int, took time.Duration) {
+	if route == "" {
+		route = "none"
+	}
+	m.requests.WithLabelValues(route, strconv.Itoa(status)).Inc()
+	if route != "GET /v1/events" {
+		m.requestTime.WithLabelValues(route).Observe(took.Seconds())
+	}
+}
+
+// state collects what is counted when it is asked for.
+type state struct{ server *Server }
+
+var (
+	sessionsDesc      = prometheus.NewDesc("pingr_sessions", "Sessions of all accounts, by status.", []string{"status"}, nil)
+	undecryptableDesc = prometheus.NewDesc("pingr_undecryptable_messages_total", "Messages that could not be read when they first arrived; each is asked for again.", nil, nil)
+	undeliveredDesc   = prometheus.NewDesc("pingr_undelivered_events", "Events that wait for an endpoint to take them.", nil, nil)
+	streamsDesc       = prometheus.NewDesc("pingr_event_streams", "Open event streams.", nil, nil)
+)
+
+func (state) Describe(c chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{sessionsDesc, undecryptableDesc, undeliveredDesc, streamsDesc} {
+		c <- d
+	}
+}
+
+func (st state) Collect(c chan<- prometheus.Metric) {
+	counts := map[pingr.SessionState]float64{
+		pingr.SessionPairing: 0, pingr.SessionLinkExpired: 0, pingr.SessionConnecting: 0, pingr.SessionConnected: 0,
+		pingr.SessionDisconnected: 0, pingr.SessionLoggedOut: 0, pingr.SessionRestricted: 0,
+	}
+	unread := 0.0
+	for _, n := range st.server.numbers.List() {
+		counts[n.Record().State]++
+		if n, ok := n.(interface{ Undecryptable() uint64 }); ok {
+			unread += float64(n.Undecryptable())
+		}
+	}
+	for status, n := range counts {
+		c <- prometheus.MustNewConstMetric(sessionsDesc, prometheus.GaugeValue, n, string(status))
+	}
+	c <- prometheus.MustNewConstMetric(undecryptableDesc, prometheus.CounterValue, unread)
+	c <- prometheus.MustNewConstMetric(streamsDesc, prometheus.GaugeValue, float64(st.server.hub.count()))
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	n, err := st.server.store.Undelivered(ctx)
+	if err != nil {
+		// The others are worth more than none.
+		st.server.log.Warn("undelivered events not counted", "error", err)
+		return
+	}
+	c <- prometheus.MustNewConstMetric(undeliveredDesc, prometheus.GaugeValue, float64(n))
+}

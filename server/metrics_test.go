@@ -1,0 +1,87 @@
+package server
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/session/sim"
+)
+
+// metricsHold waits until /metrics has all of lines.
+func (w *world) metricsHold(lines ...string) {
+	w.Helper()
+	var text string
+	require.Eventually(w, func() bool {
+		text = "\n" + w.call("nobody", "GET", "/metrics", "").Body.String()
+		for _, line := range lines {
+			if !strings.Contains(text, "\n"+line+"\n") {
+				return false
+			}
+		}
+		return true
+	}, 10*time.Second, 10*time.Millisecond, "%s\nin %s", strings.Join(lines, "\n"), &text)
+}
+
+func TestMetrics(t *testing.T) {
+	w := newWorld(t)
+	require.Equal(t, 201, w.call("anna", "POST", "/v1/triggers", `{"session_id":"anna-bot","trigger_phrase":"login","reply_message":"static"}`).Code)
+	require.Equal(t, 200, w.call("anna", "PUT", "/v1/webhooks", `{"url":"`+w.hook.URL+`"}`).Code)
+	line := w.lines.find("anna-bot")
+	asha, ravi := line.NewPhone(sim.PhoneConfig{Number: "919876543210"}), line.NewPhone(sim.PhoneConfig{Number: "919876543211"})
+
+	w.hook.answer(200, "your link")
+	asha.Send("login")
+	w.shown(asha)
+	w.hook.answer(503, "")
+	ravi.Send("login")
+	w.shown(ravi)
+	asha.Send("login") // in cooldown, and its webhook fails too
+	w.metricsHold(
+		`pingr_firings_total{outcome="replied",reply="dynamic"} 1`,
+		`pingr_firings_total{outcome="replied",reply="static"} 1`,
+		`pingr_firings_total{outcome="cooldown",reply="none"} 1`,
+		`pingr_firings_total{outcome="quota",reply="none"} 0`,
+		`pingr_reply_seconds_count{reply="dynamic"} 1`,
+		`pingr_webhook_seconds_count{result="delivered"} 1`,
+		`pingr_webhook_seconds_count{result="failed"} 2`,
+		`pingr_webhook_failures_total{kind="5xx"} 2`,
+		`pingr_undelivered_events 2`,
+	)
+	require.Equal(t, rateLimit, codeOf(t, w.call("anna's live key", "POST", "/v1/send", `{"to":"919876543211","message":"x"}`)))
+	require.Equal(t, 200, w.call("anna's test key", "POST", "/v1/send", `{"to":"919876543211","message":"x"}`).Code)
+	w.call("nobody", "GET", "/nothing/there", "")
+	w.call("nobody", "DELETE", "/v1/triggers/trg_1", "")
+	w.lines.find("ben-bot").setState(pingr.SessionLoggedOut)
+	w.metricsHold(
+		`pingr_sends_total{mode="live",result="cooldown"} 1`,
+		`pingr_sends_total{mode="test",result="sent"} 1`,
+		`pingr_http_requests_total{route="POST /v1/send",status="429"} 1`,
+		`pingr_http_requests_total{route="none",status="404"} 1`,
+		`pingr_http_requests_total{route="DELETE /v1/triggers/{id}",status="401"} 1`,
+		`pingr_http_request_seconds_count{route="POST /v1/send"} 2`,
+		`pingr_sessions{status="connected"} 1`,
+		`pingr_sessions{status="logged_out"} 1`,
+		`pingr_undecryptable_messages_total 0`,
+		`pingr_event_streams 0`,
+	)
+	text := w.call("nobody", "GET", "/metrics", "").Body.String()
+	assert.Contains(t, text, "go_goroutines ")
+	assert.Contains(t, text, `pingr_build_info{version="`+pingr.Version+`"} 1`)
+	assert.NotRegexp(t, regexp.MustCompile(`acc_|anna|ben-|9198|127\.0\.0\.1`), text, "nothing of a customer")
+}
+
+func TestMetricsApart(t *testing.T) {
+	w := newWorld(t, func(c *Config) { c.MetricsApart = true })
+	assert.Equal(t, notFound, codeOf(t, w.call("nobody", "GET", "/metrics", "")))
+	got := httptest.NewRecorder()
+	w.server.Metrics().ServeHTTP(got, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil))
+	assert.Contains(t, got.Body.String(), "pingr_firings_total")
+}
