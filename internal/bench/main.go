@@ -56,6 +56,9 @@ func run(ctx context.Context, o options) error {
 	if err := api(ctx, o); err != nil {
 		return fmt.Errorf("REST API: %w", err)
 	}
+	if err := pages(ctx); err != nil {
+		return fmt.Errorf("pages: %w", err)
+	}
 	s, err := newStage()
 	if err != nil {
 		return err
