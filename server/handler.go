@@ -130,19 +130,5 @@ func (s *Server) plainRoutes(mux *http.ServeMux) {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write([]byte(`{"status":"ok"}` + "\n"))
 	})
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		reason := ""
-		if !s.running.Load() {
-			reason = "the engine is not running"
-		} else if _, err := s.store.Taken(r.Context(), s.now(), "ready"); err != nil {
-			reason = "the database does not answer"
-		}
-		if reason != "" {
-			w.WriteHeader(http.StatusServiceUnavailable)
-			_, _ = w.Write([]byte(`{"status":"not ready","reason":"` + reason + `"}` + "\n"))
-			return
-		}
-		_, _ = w.Write([]byte(`{"status":"ready"}` + "\n"))
-	})
+	mux.HandleFunc("GET /readyz", (&readiness{server: s, every: readyTime}).ready)
 }

@@ -41,6 +41,9 @@ type Config struct {
 	// MetricsApart leaves /metrics out, for a deployment that serves
 	// [Server.Metrics] at another address.
 	MetricsApart bool
+	// FreeSpace is what may still be written to the data's disk, in bytes, for
+	// /readyz; known is false where the system does not say. Nil: not known.
+	FreeSpace func() (bytes uint64, known bool)
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 	// Log hears of failures and of each firing. Nil discards.

@@ -49,6 +49,7 @@ type deliveryStore interface {
 	Delivery(ctx context.Context, owner, id string) (pingr.Delivery, error)
 	Hasten(ctx context.Context, owner, event string, now time.Time) error
 	Undelivered(ctx context.Context) (int64, error)
+	Latest(ctx context.Context) (time.Time, error)
 }
 
 type triggerStore interface {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/server"
 	"github.com/heypingr/pingr/store/sqlite"
 )
 
@@ -59,10 +60,7 @@ func (a *app) checkDir() (f finding, readable bool) {
 	return ok(check, "%s can be written", dir), true
 }
 
-const (
-	leastSpace = 100 << 20
-	someSpace  = 1 << 30
-)
+const someSpace = 1 << 30
 
 func (a *app) checkDisk() finding {
 	const check = "disk space"
@@ -70,7 +68,7 @@ func (a *app) checkDisk() finding {
 	switch {
 	case !known:
 		return skip(check, "this system does not say")
-	case free < leastSpace:
+	case free < server.LeastSpace:
 		return fail(check, "Free some: messages wait at WhatsApp while nothing can be written.", "%s free", size(free))
 	case free < someSpace:
 		return warn(check, "Free some before it runs out.", "%s free", size(free))
@@ -105,21 +103,20 @@ func (a *app) checkStore(ctx context.Context) []finding {
 	if err != nil {
 		return append(findings, fail("sessions", "If the database is damaged, put a backup back.", "%v", err))
 	}
-	findings = append(findings, checkClock(records, time.Now()))
+	latest, err := store.Latest(ctx)
+	if err != nil {
+		return append(findings, fail("clock", "If the database is damaged, put a backup back.", "%v", err))
+	}
+	findings = append(findings, checkClock(latest, time.Now()))
 	return append(findings, checkSessions(records, locked != nil)...)
 }
 
 // checkClock compares the clock with what the database has seen: it can only
 // tell that the clock went back.
-func checkClock(records []pingr.SessionRecord, now time.Time) finding {
+func checkClock(latest, now time.Time) finding {
 	const check = "clock"
-	latest := built
-	for _, r := range records {
-		for _, at := range []time.Time{r.CreatedAt, r.ConnectedAt} {
-			if at.After(latest) {
-				latest = at
-			}
-		}
+	if latest.Before(built) {
+		latest = built
 	}
 	if latest.After(now.Add(time.Minute)) {
 		return fail(check, "Set the clock (timedatectl set-ntp true): webhooks are refused when it is 5 minutes off.",

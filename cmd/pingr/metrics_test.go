@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -39,5 +40,8 @@ func TestMetricsHaveAnAddressOfTheirOwn(t *testing.T) {
 	assert.ErrorContains(t, err, "listen for metrics")
 }
 
-// What serve counts of a session, it counts by this.
-var _ interface{ Undecryptable() uint64 } = number{}
+// What the server asks a session beside, if it can tell.
+var _ interface {
+	Undecryptable() uint64
+	ClockOffset() (time.Duration, bool)
+} = number{}

@@ -3,6 +3,8 @@ package whatsapp
 import (
 	"strconv"
 	"time"
+
+	"github.com/heypingr/pingr"
 )
 
 // offsetFrom finds how far WhatsApp's clock is ahead in a unified session id
@@ -27,4 +29,16 @@ func offsetFrom(id string, now time.Time) time.Duration {
 		return 0
 	}
 	return offset
+}
+
+// ClockOffset is how far WhatsApp's clock is ahead of this machine's; known is
+// false while the session is not connected. Less than two seconds is zero.
+func (s *Session) ClockOffset() (offset time.Duration, known bool) {
+	s.mu.Lock()
+	l, state := s.line, s.record.State
+	s.mu.Unlock()
+	if l == nil || state != pingr.SessionConnected {
+		return 0, false
+	}
+	return l.clockOffset(), true
 }

@@ -43,6 +43,26 @@ var accountTests = []test{
 		require.NoError(t, err)
 		assert.Equal(t, []account.Account{anna()}, all)
 	}},
+	{"the latest time is that of the last thing that happened", func(t *testing.T, s Store) {
+		latest := func() time.Time {
+			at, err := s.Latest(t.Context())
+			require.NoError(t, err)
+			return at
+		}
+		assert.True(t, latest().IsZero())
+		require.NoError(t, s.CreateAccount(t.Context(), anna()))
+		assert.True(t, latest().Equal(t0))
+		_, key := account.NewKey("acc_anna", "", account.Live, t0)
+		require.NoError(t, s.CreateKey(t.Context(), key))
+		require.NoError(t, s.UseKey(t.Context(), key.ID, after(1)))
+		assert.True(t, latest().Equal(after(1)))
+		require.NoError(t, s.SaveSession(t.Context(), pingr.SessionRecord{ID: "shop", State: pingr.SessionConnected, ConnectedAt: after(2), CreatedAt: t0}))
+		assert.True(t, latest().Equal(after(2)))
+		f := firing("a")
+		f.AcceptedAt = after(3)
+		accept(t, s, f, pingr.Lease{Holder: me, Until: after(9)})
+		assert.True(t, latest().Equal(after(3)))
+	}},
 	{"what is not there is not found", func(t *testing.T, s Store) {
 		_, err := s.Account(t.Context(), "acc_anna")
 		require.ErrorIs(t, err, account.ErrNotFound)

@@ -60,6 +60,7 @@ type hosted interface {
 	Delivery(ctx context.Context, owner, id string) (pingr.Delivery, error)
 	Hasten(ctx context.Context, owner, event string, now time.Time) error
 	Undelivered(ctx context.Context) (int64, error)
+	Latest(ctx context.Context) (time.Time, error)
 	Trigger(ctx context.Context, id string) (pingr.Trigger, error)
 	CreateTrigger(ctx context.Context, t pingr.Trigger, sessions []string, limit int) error
 	UpdateTrigger(ctx context.Context, id string, change func(*pingr.Trigger) error) (pingr.Trigger, error)

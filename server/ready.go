@@ -1,0 +1,133 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/heypingr/pingr"
+)
+
+const (
+	// LeastSpace is how much room, in bytes, the data's disk must have.
+	LeastSpace = 100 << 20
+	// maxClockOff is how wrong the clock may be; receivers of webhooks refuse
+	// what is 5 minutes off.
+	maxClockOff = 2 * time.Minute
+	// readyTime is how long an answer of the database counts: whoever asks often
+	// must not make it write often.
+	readyTime = 2 * time.Second
+)
+
+// A check is one thing that must hold for the server to be ready.
+type check struct {
+	// Status is "ok", "fail", or "skip" when there is nothing to look at.
+	Status string `json:"status"`
+	Found  string `json:"found,omitempty"`
+	// Do says what to do; empty when all is well.
+	Do string `json:"do,omitempty"`
+}
+
+func failed(do, format string, args ...any) check {
+	return check{"fail", fmt.Sprintf(format, args...), do}
+}
+
+// readiness keeps the last answer of the checks that cost something.
+type readiness struct {
+	server *Server
+	every  time.Duration
+
+	mu     sync.Mutex
+	at     time.Time
+	checks map[string]check
+}
+
+// ready is GET /readyz: whether the server does its work, each check by name.
+func (r *readiness) ready(w http.ResponseWriter, q *http.Request) {
+	out := struct {
+		Status string           `json:"status"`
+		Checks map[string]check `json:"checks"`
+	}{"ready", map[string]check{"engine": r.engine(), "clock": r.clock()}}
+	for name, c := range r.stored(q.Context()) {
+		if out.Checks[name].Status != "fail" { // the clock is looked at twice
+			out.Checks[name] = c
+		}
+	}
+	status := http.StatusOK
+	for _, c := range out.Checks {
+		if c.Status == "fail" {
+			out.Status, status = "not ready", http.StatusServiceUnavailable
+		}
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(out) // who left does not read it
+}
+
+func (r *readiness) engine() check {
+	if !r.server.running.Load() {
+		return failed("Wait: it is starting or stopping. Else look at the log.", "the engine is not running")
+	}
+	return check{Status: "ok"}
+}
+
+// clock compares ours with WhatsApp's, if a session knows it.
+func (r *readiness) clock() check {
+	best, known := time.Duration(0), false
+	for _, n := range r.server.numbers.List() {
+		n, ok := n.(interface {
+			ClockOffset() (offset time.Duration, known bool)
+		})
+		if !ok {
+			continue
+		}
+		// The least: a machine that slept leaves others stale until they connect.
+		if off, ok := n.ClockOffset(); ok && (!known || off.Abs() < best.Abs()) {
+			best, known = off, true
+		}
+	}
+	if best.Abs() <= maxClockOff {
+		return check{Status: "ok"}
+	}
+	side := "behind"
+	if best < 0 {
+		side = "ahead of"
+	}
+	return failed(setClock, "it is %s %s WhatsApp's", best.Abs().Round(time.Second), side)
+}
+
+const setClock = "Set the clock (timedatectl set-ntp true): webhooks are refused when it is 5 minutes off."
+
+// stored looks at the database, what it knows of the time, and its disk.
+func (r *readiness) stored(ctx context.Context) map[string]check {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.checks != nil && time.Since(r.at) < r.every {
+		return r.checks
+	}
+	// Whoever hangs up must not spoil the answer for others.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	s, now := r.server, r.server.now()
+	r.checks = map[string]check{"database": {Status: "ok"}, "disk": {Status: "skip", Found: "not known here"}}
+	probe := pingr.Limit{Kind: pingr.Quota, Key: "ready", Until: now.Add(time.Hour)}
+	if err := s.store.Reserve(ctx, now, probe); err != nil {
+		s.log.Error("database does not take writes", "error", err)
+		r.checks["database"] = failed("Look at the log; is the disk full, or the database down?", "it does not take writes")
+	} else if latest, err := s.store.Latest(ctx); err == nil && latest.Sub(now) > maxClockOff {
+		r.checks["clock"] = failed(setClock, "it says %s, but it has been %s before",
+			now.UTC().Format(time.DateTime), latest.UTC().Format(time.DateTime))
+	}
+	if s.config.FreeSpace != nil {
+		if free, known := s.config.FreeSpace(); known && free < LeastSpace {
+			r.checks["disk"] = failed("Free some: messages wait at WhatsApp while nothing can be written.", "%d MB free", free>>20)
+		} else if known {
+			r.checks["disk"] = check{Status: "ok", Found: fmt.Sprintf("%d MB free", free>>20)}
+		}
+	}
+	r.at = time.Now()
+	return r.checks
+}

@@ -1,0 +1,126 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/store/memory"
+)
+
+// A fullStore takes no writes.
+type fullStore struct {
+	Store
+	full bool
+}
+
+func (f *fullStore) Reserve(ctx context.Context, at time.Time, limits ...pingr.Limit) error {
+	if f.full {
+		return errors.New("disk full of " + account.NewID("secrets"))
+	}
+	return f.Store.Reserve(ctx, at, limits...)
+}
+
+// offNumbers is a session that knows how far WhatsApp's clock is ahead.
+type offNumbers struct {
+	noNumbers
+	off time.Duration
+}
+
+type offNumber struct {
+	Number
+	off time.Duration
+}
+
+func (n offNumber) ClockOffset() (time.Duration, bool) { return n.off, true }
+func (o *offNumbers) List() []Number                   { return []Number{offNumber{nil, o.off}} }
+
+func TestReady(t *testing.T) {
+	now := time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
+	for _, tt := range []struct {
+		name string
+		free uint64
+		off  time.Duration
+		seen time.Time // the newest time in the database
+		full bool
+		idle bool
+		// fails are the checks that do, and what they found.
+		fails map[string]string
+	}{
+		{name: "all is well", free: LeastSpace, off: 2 * time.Minute, seen: now},
+		{name: "a clock that went back a little", free: LeastSpace, seen: now.Add(maxClockOff)},
+		{name: "the disk is full", free: LeastSpace - 1, fails: map[string]string{"disk": "99 MB free"}},
+		{name: "the database takes no writes", free: LeastSpace, full: true, fails: map[string]string{"database": "it does not take writes"}},
+		{name: "our clock is behind", free: LeastSpace, off: 7 * time.Minute, fails: map[string]string{"clock": "it is 7m0s behind WhatsApp's"}},
+		{name: "our clock is ahead", free: LeastSpace, off: -7 * time.Minute, fails: map[string]string{"clock": "it is 7m0s ahead of WhatsApp's"}},
+		{name: "our clock went back", free: LeastSpace, seen: now.Add(time.Hour), fails: map[string]string{"clock": "it says 2026-11-23 10:00:00, but it has been 2026-11-23 11:00:00 before"}},
+		{name: "the engine stopped", free: LeastSpace, idle: true, fails: map[string]string{"engine": "the engine is not running"}},
+		{name: "all at once", idle: true, full: true, off: time.Hour, fails: map[string]string{
+			"engine": "the engine is not running", "disk": "0 MB free", "database": "it does not take writes", "clock": "it is 1h0m0s behind WhatsApp's",
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			store := memory.New()
+			require.NoError(t, store.CreateAccount(t.Context(), account.Account{ID: "acc_anna", CreatedAt: tt.seen}))
+			s, err := New(t.Context(), Config{
+				Store:     &fullStore{store, tt.full},
+				Numbers:   func(Notify) (Numbers, error) { return &offNumbers{off: tt.off}, nil },
+				FreeSpace: func() (uint64, bool) { return tt.free, true },
+				Now:       func() time.Time { return now },
+			})
+			require.NoError(t, err)
+			defer s.Close()
+			s.running.Store(!tt.idle)
+			got := httptest.NewRecorder()
+			s.ServeHTTP(got, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/readyz", nil))
+			var answer struct {
+				Status string
+				Checks map[string]check
+			}
+			require.NoError(t, json.Unmarshal(got.Body.Bytes(), &answer))
+			if len(tt.fails) == 0 {
+				assert.Equal(t, 200, got.Code)
+				assert.Equal(t, "ready", answer.Status)
+			} else {
+				assert.Equal(t, 503, got.Code)
+				assert.Equal(t, "not ready", answer.Status)
+			}
+			for _, name := range []string{"engine", "database", "clock", "disk"} {
+				c := answer.Checks[name]
+				if found, fails := tt.fails[name]; fails {
+					assert.Equal(t, found, c.Found, name)
+					assert.Equal(t, "fail", c.Status, name)
+					assert.NotEmpty(t, c.Do, name)
+				} else {
+					assert.Equal(t, "ok", c.Status, name)
+				}
+			}
+			assert.NotContains(t, got.Body.String(), "secrets")
+		})
+	}
+}
+
+// Strangers may ask as often as they like.
+func TestReadyWritesSeldom(t *testing.T) {
+	w := newWorld(t)
+	taken := func() int64 {
+		n, err := w.store.Taken(t.Context(), w.clock(), "ready")
+		require.NoError(t, err)
+		return n
+	}
+	before, began := taken(), time.Now()
+	for range 1000 {
+		w.call("nobody", "GET", "/readyz", "")
+	}
+	assert.LessOrEqual(t, taken()-before, int64(time.Since(began)/readyTime)+1)
+	assert.Positive(t, taken())
+}
