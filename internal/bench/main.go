@@ -59,6 +59,9 @@ func run(ctx context.Context, o options) error {
 	if err := pages(ctx); err != nil {
 		return fmt.Errorf("pages: %w", err)
 	}
+	if err := tenants(ctx, o); err != nil {
+		return fmt.Errorf("hanging endpoints: %w", err)
+	}
 	s, err := newStage()
 	if err != nil {
 		return err

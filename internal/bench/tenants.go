@@ -1,0 +1,231 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/server"
+	"github.com/heypingr/pingr/session/sim"
+	"github.com/heypingr/pingr/store/sqlite"
+)
+
+const (
+	hangingAccounts = 200
+	// hangingPause is how often somebody writes to each of them: as long as an
+	// endpoint may take, so that each is always being waited for.
+	hangingPause = 8 * time.Second
+	// healthyPause is how often somebody writes to the healthy one.
+	healthyPause = 3 * time.Millisecond
+)
+
+// tenants compares how long a healthy account's replies take, alone and while
+// the endpoints of 200 others accept requests and never answer. The sessions are
+// in process, so that nothing but the engine is measured.
+func tenants(ctx context.Context, o options) (err error) {
+	dir, err := os.MkdirTemp("", "pingr-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	store, err := sqlite.Open(ctx, sqlite.Config{Dir: dir})
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	url, closeHook, err := listen(ctx, http.HandlerFunc(answerOrHang))
+	if err != nil {
+		return err
+	}
+	defer closeHook()
+	street := &simNumbers{}
+	if err := street.open(ctx, store, "healthy", url+"/webhook"); err != nil {
+		return err
+	}
+	for i := range hangingAccounts {
+		if err := street.open(ctx, store, fmt.Sprintf("hanging-%03d", i), url+"/hang"); err != nil {
+			return err
+		}
+	}
+	s, err := server.New(ctx, server.Config{
+		Store:   store,
+		Numbers: func(server.Notify) (server.Numbers, error) { return street, nil },
+		Guard:   &pingr.Guard{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}},
+	})
+	if err != nil {
+		return err
+	}
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	defer func() {
+		stop()
+		err = errors.Join(err, <-done)
+	}()
+	if err := untilReady(ctx, s); err != nil {
+		return err
+	}
+	healthy := street.all[0].session.NewPhone(sim.PhoneConfig{Number: "14155550100"})
+	if _, err := replies(ctx, healthy, o.turn/4); err != nil { // caches warm
+		return err
+	}
+	var alone, beside []time.Duration
+	for range o.rounds {
+		took, err := replies(ctx, healthy, o.turn)
+		if err != nil {
+			return err
+		}
+		alone = append(alone, took...)
+		if took, err = street.besideCrowd(ctx, healthy, o.turn); err != nil {
+			return err
+		}
+		beside = append(beside, took...)
+	}
+	p50, p99 := part(alone, 50), part(alone, 99)
+	p50crowd, p99crowd := part(beside, 50), part(beside, 99)
+	fmt.Printf("\na healthy account's replies, alone and beside %d whose endpoints hang: p50 %s and %s ms, p99 %s and %s ms, ratio of p99 %.2f\n",
+		hangingAccounts, ms(p50), ms(p50crowd), ms(p99), ms(p99crowd), float64(p99crowd)/float64(p99))
+	return nil
+}
+
+// besideCrowd measures while people write to all the others.
+func (s *simNumbers) besideCrowd(ctx context.Context, healthy *sim.Phone, length time.Duration) ([]time.Duration, error) {
+	writing, hush := context.WithCancel(ctx)
+	var crowd sync.WaitGroup
+	for i, n := range s.all[1:] {
+		crowd.Go(func() { n.write(writing, i) })
+	}
+	err := pause(ctx, hangingPause+time.Second) // until all are being waited for
+	var took []time.Duration
+	if err == nil {
+		took, err = replies(ctx, healthy, length)
+	}
+	hush()
+	crowd.Wait()
+	return took, errors.Join(err, pause(ctx, hangingPause+time.Second))
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}
+
+// part is a percentile.
+func part(all []time.Duration, percent int) time.Duration {
+	all = slices.Clone(all)
+	slices.Sort(all)
+	return all[len(all)*percent/100]
+}
+
+// answerOrHang is everybody's backend.
+func answerOrHang(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == "/hang" {
+		<-r.Context().Done()
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write([]byte(`{"reply":"Tap to sign in: https://shop.example.com/auth"}`))
+}
+
+// replies measures from message to reply.
+func replies(ctx context.Context, p *sim.Phone, length time.Duration) ([]time.Duration, error) {
+	ctx, cancel := context.WithTimeout(ctx, length+time.Minute)
+	defer cancel()
+	var took []time.Duration
+	for began := time.Now(); time.Since(began) < length; time.Sleep(healthyPause) {
+		sent := time.Now()
+		p.Send("login")
+		if _, err := p.Next(ctx); err != nil {
+			return nil, fmt.Errorf("no reply: %w", err)
+		}
+		took = append(took, time.Since(sent))
+	}
+	return took, nil
+}
+
+// simNumbers are sessions in process, one an account. None is added or removed
+// while the server runs.
+type simNumbers struct{ all []*simNumber }
+
+func (s *simNumbers) open(ctx context.Context, store *sqlite.Store, name, hook string) error {
+	a, err := account.New(name+"@example.com", "", account.Unlimited, time.Now())
+	if err != nil {
+		return err
+	}
+	a.Webhook.URL, a.Settings.CooldownSeconds = hook, 0
+	trigger := pingr.Trigger{ID: "trg_" + name, Session: name, Phrase: "login", Reply: "One moment please.", Active: true}
+	record := pingr.SessionRecord{ID: name, Account: a.ID, Name: name, Phone: "15550100", State: pingr.SessionConnected}
+	s.all = append(s.all, &simNumber{session: sim.New(sim.Config{}), record: record})
+	return errors.Join(store.CreateAccount(ctx, a), store.SaveTrigger(ctx, trigger))
+}
+
+func (s *simNumbers) Get(id string) (server.Number, bool) {
+	i := slices.IndexFunc(s.all, func(n *simNumber) bool { return n.record.ID == id })
+	if i < 0 {
+		return nil, false
+	}
+	return s.all[i], true
+}
+
+func (s *simNumbers) List() (all []server.Number) {
+	for _, n := range s.all {
+		all = append(all, n)
+	}
+	return all
+}
+
+func (s *simNumbers) Add(context.Context, pingr.SessionRecord) (server.Number, error) {
+	return nil, pingr.ErrConflict
+}
+func (s *simNumbers) Remove(context.Context, string) error { return account.ErrNotFound }
+
+// A simNumber is connected for ever.
+type simNumber struct {
+	session *sim.Session
+	record  pingr.SessionRecord
+}
+
+// write lets people write to the number until ctx ends; each writes once, for
+// somebody who gets no answer does not ask every two seconds.
+func (n *simNumber) write(ctx context.Context, street int) {
+	select { // not all at once
+	case <-ctx.Done():
+		return
+	case <-time.After(hangingPause * time.Duration(street) / hangingAccounts):
+	}
+	tick := time.NewTicker(hangingPause)
+	defer tick.Stop()
+	for person := 0; ; person++ {
+		number := strings.Join([]string{"1415", fmt.Sprintf("%03d", street), fmt.Sprintf("%04d", person)}, "")
+		n.session.NewPhone(sim.PhoneConfig{Number: number}).Send("login")
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+func (n *simNumber) Listen(ctx context.Context, h pingr.Handler) error { return n.session.Listen(ctx, h) }
+func (n *simNumber) Send(ctx context.Context, m pingr.Outgoing) error  { return n.session.Send(ctx, m) }
+func (n *simNumber) ID() string                                        { return n.record.ID }
+func (n *simNumber) Record() pingr.SessionRecord                       { return n.record }
+func (n *simNumber) Rename(string)                                     {}
+func (n *simNumber) Link() error                                       { return pingr.ErrConflict }
+func (n *simNumber) QR() (code string, expires time.Time, ok bool)     { return "", time.Time{}, false }
+func (n *simNumber) Reconnect() error                                  { return nil }
+func (n *simNumber) PairCode(context.Context, string) (string, error)  { return "", pingr.ErrConflict }
