@@ -15,9 +15,9 @@ import (
 // that it is ready, and works until its standard input ends.
 func runBot(args []string) error {
 	flags := flag.NewFlagSet("bot", flag.ExitOnError)
-	kind := flags.String("kind", "", "bare, post or pingr")
+	kind := flags.String("kind", "", "bare, post, pingr, or server: the API alone")
 	dir := flags.String("dir", "", "directory of the database")
-	sessions := flags.Int("sessions", 1, "how many numbers to link")
+	sessions := flags.Int("sessions", 1, "how many numbers to link; of the server: accounts to make")
 	hook := flags.String("hook", "", "URL of the webhook")
 	profile := flags.String("cpuprofile", "", "file")
 	if err := flags.Parse(args); err != nil {
@@ -51,6 +51,8 @@ func runBot(args []string) error {
 		return bare(ctx, *dir, *sessions, "", say)
 	case "post":
 		return bare(ctx, *dir, *sessions, *hook, say)
+	case "server":
+		return apiServer(ctx, *dir, *sessions, say)
 	case "pingr":
 		return full(ctx, *dir, *sessions, *hook, say)
 	}

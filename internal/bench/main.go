@@ -67,6 +67,9 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	defer s.close()
+	if err := s.streams(ctx); err != nil {
+		return fmt.Errorf("event streams: %w", err)
+	}
 	if err := s.throughput(ctx, o); err != nil {
 		return fmt.Errorf("throughput: %w", err)
 	}

@@ -79,12 +79,16 @@ type bot struct {
 	cmd     *exec.Cmd
 	stdin   io.Closer
 	numbers []*whatsapptest.Phone
+	url     string   // of a server
+	keys    []string // of its accounts
 }
 
 // line is what a bot prints.
 type line struct {
-	QR    string `json:"qr,omitempty"`
-	Ready bool   `json:"ready,omitempty"`
+	QR    string   `json:"qr,omitempty"`
+	Ready bool     `json:"ready,omitempty"`
+	URL   string   `json:"url,omitempty"`
+	Keys  []string `json:"keys,omitempty"`
 }
 
 // start runs a bot and links its sessions.
@@ -124,6 +128,7 @@ func (s *stage) start(ctx context.Context, kind string, sessions int, profile st
 			continue
 		}
 		if l.Ready {
+			b.url, b.keys = l.URL, l.Keys
 			go func() { _, _ = io.Copy(io.Discard, out) }()
 			return b, nil
 		}

@@ -220,12 +220,14 @@ func (n *simNumber) write(ctx context.Context, street int) {
 	}
 }
 
-func (n *simNumber) Listen(ctx context.Context, h pingr.Handler) error { return n.session.Listen(ctx, h) }
-func (n *simNumber) Send(ctx context.Context, m pingr.Outgoing) error  { return n.session.Send(ctx, m) }
-func (n *simNumber) ID() string                                        { return n.record.ID }
-func (n *simNumber) Record() pingr.SessionRecord                       { return n.record }
-func (n *simNumber) Rename(string)                                     {}
-func (n *simNumber) Link() error                                       { return pingr.ErrConflict }
-func (n *simNumber) QR() (code string, expires time.Time, ok bool)     { return "", time.Time{}, false }
-func (n *simNumber) Reconnect() error                                  { return nil }
-func (n *simNumber) PairCode(context.Context, string) (string, error)  { return "", pingr.ErrConflict }
+func (n *simNumber) Listen(ctx context.Context, h pingr.Handler) error {
+	return n.session.Listen(ctx, h)
+}
+func (n *simNumber) Send(ctx context.Context, m pingr.Outgoing) error { return n.session.Send(ctx, m) }
+func (n *simNumber) ID() string                                       { return n.record.ID }
+func (n *simNumber) Record() pingr.SessionRecord                      { return n.record }
+func (n *simNumber) Rename(string)                                    {}
+func (n *simNumber) Link() error                                      { return pingr.ErrConflict }
+func (n *simNumber) QR() (code string, expires time.Time, ok bool)    { return "", time.Time{}, false }
+func (n *simNumber) Reconnect() error                                 { return nil }
+func (n *simNumber) PairCode(context.Context, string) (string, error) { return "", pingr.ErrConflict }
