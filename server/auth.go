@@ -99,6 +99,9 @@ func (s *Server) caller(r *http.Request, want auth) (caller, error) {
 		}
 		return c, err
 	}
+	if want == byKey {
+		return caller{}, fail(invalidKey, "This needs an API key, in the header X-API-Key.")
+	}
 	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	if !ok {
 		cookie, err := r.Cookie(loginCookie)
@@ -111,9 +114,6 @@ func (s *Server) caller(r *http.Request, want auth) (caller, error) {
 		token = cookie.Value
 	}
 	c, err := s.loginCaller(r.Context(), strings.TrimSpace(token))
-	if err == nil && want == byKey {
-		return c, fail(invalidKey, "This needs an API key.")
-	}
 	switch r.URL.Query().Get("mode") {
 	case "", "live":
 	case "test":

@@ -11,18 +11,19 @@ import (
 )
 
 type deliveryJSON struct {
-	ID           string          `json:"id"`
-	Status       string          `json:"status" enum:"delivered,failed,simulated"`
-	URL          string          `json:"url"`
-	HTTPStatus   *int            `json:"http_status"`
-	DynamicReply bool            `json:"dynamic_reply"`
-	Session      string          `json:"session_id"`
-	CreatedAt    string          `json:"created_at" format:"date-time"`
-	EventID      string          `json:"event_id"`
-	Event        pingr.EventType `json:"event"`
-	Attempt      int             `json:"attempt"`
-	DurationMs   int64           `json:"duration_ms"`
-	Error        *string         `json:"error"`
+	ID           string `json:"id"`
+	Status       string `json:"status" enum:"delivered,failed,simulated"`
+	URL          string `json:"url"`
+	HTTPStatus   *int   `json:"http_status"`
+	DynamicReply bool   `json:"dynamic_reply"`
+	Session      string `json:"session_id"`
+	CreatedAt    string `json:"created_at" format:"date-time"`
+	// What follows is not in the product's documentation.
+	EventID    string          `json:"event_id" required:"false"`
+	Event      pingr.EventType `json:"event" required:"false"`
+	Attempt    int             `json:"attempt" required:"false"`
+	DurationMs int64           `json:"duration_ms" required:"false"`
+	Error      *string         `json:"error" required:"false"`
 }
 
 func deliveryOf(d pingr.Delivery, logged time.Time) deliveryJSON {

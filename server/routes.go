@@ -2,7 +2,9 @@ package server
 
 import (
 	"context"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -94,15 +96,16 @@ func (s *Server) routes() http.Handler {
 	config.DocsPath, config.OpenAPIPath, config.SchemasPath = "", "", ""
 	config.CreateHooks = nil // no $schema in bodies
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
-		"key":    {Type: "apiKey", In: "header", Name: "X-API-Key"},
-		"login":  {Type: "http", Scheme: "bearer", BearerFormat: "JWT"},
-		"cookie": {Type: "apiKey", In: "cookie", Name: loginCookie},
+		"key":    {Type: "apiKey", In: "header", Name: "X-API-Key", Description: "An API key, pk_live_… or pk_test_…."},
+		"login":  {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "The token of a dashboard login."},
+		"cookie": {Type: "apiKey", In: "cookie", Name: loginCookie, Description: "The same token as a cookie; requests from other sites are refused."},
 	}
 	s.api = humago.New(mux, config)
 	s.api.UseMiddleware(s.authenticate)
 	for _, r := range table() {
 		r.register(s, r.operation())
 	}
+	s.describe(s.api.OpenAPI())
 	s.plainRoutes(mux)
 	setupRoutes(mux)
 	return s.around(mux)
@@ -117,7 +120,7 @@ func (r route) operation() huma.Operation {
 		MaxBodyBytes:    maxBody + 1, // huma refuses a body of just that size
 		BodyReadTimeout: 10 * time.Second,
 		Metadata:        map[string]any{"auth": r.auth},
-		Errors:          []int{401, 403, 404, 405, 409, 413, 415, 422, 429, 500},
+		Errors:          slices.Collect(maps.Keys(refusals)), // describe keeps those that can happen
 	}
 	key, login, cookie := map[string][]string{"key": {}}, map[string][]string{"login": {}}, map[string][]string{"cookie": {}}
 	switch r.auth {

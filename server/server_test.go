@@ -95,19 +95,6 @@ func TestDocumentedExamples(t *testing.T) {
 	})
 }
 
-func TestOpenAPI(t *testing.T) {
-	w := newWorld(t)
-	var document struct {
-		OpenAPI string
-		Paths   map[string]map[string]any
-	}
-	require.NoError(t, json.Unmarshal(w.call("nobody", "GET", "/openapi.json", "").Body.Bytes(), &document))
-	assert.True(t, strings.HasPrefix(document.OpenAPI, "3.1"), document.OpenAPI)
-	for _, r := range table() {
-		assert.Contains(t, document.Paths[r.path], strings.ToLower(r.method), r.path)
-	}
-}
-
 func TestErrorCodesAreClosed(t *testing.T) {
 	assert.Len(t, statuses, 13)
 	for c := range statuses {

@@ -221,7 +221,7 @@ type qrOutput struct {
 
 type qrJSON struct {
 	QR        string `json:"qr"`
-	ExpiresAt string `json:"expires_at"`
+	ExpiresAt string `json:"expires_at" format:"date-time"`
 }
 
 // qr is GET /v1/sessions/{id}/qr. When nobody scanned the last round's codes a

@@ -134,6 +134,7 @@ func (w *world) call(who, method, path, body string, more ...string) *httptest.R
 	}
 	got := httptest.NewRecorder()
 	w.server.ServeHTTP(got, r)
+	w.documented(method, strings.Split(path, "?")[0], got)
 	return got
 }
 

@@ -1,0 +1,187 @@
+package server
+
+import (
+	"net/http"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// alsoStatus are refusals of single routes, beside those that follow from a
+// route's kind; see statusesOf.
+var alsoStatus = map[string][]int{
+	"POST /v1/send":                               {404, 409, 429},
+	"POST /v1/sessions":                           {409},
+	"DELETE /v1/sessions/{id}":                    {409},
+	"GET /v1/sessions/{id}/qr":                    {409},
+	"POST /v1/sessions/{id}/pair-code":            {409},
+	"POST /v1/sessions/{id}/reconnect":            {409},
+	"GET /v1/triggers":                            {404},
+	"POST /v1/triggers":                           {404, 409},
+	"PATCH /v1/triggers/{id}":                     {409},
+	"PUT /v1/triggers/{id}":                       {409},
+	"POST /v1/webhooks/rotate-secret":             {409},
+	"POST /v1/webhooks/simulate":                  {404, 409, 429},
+	"POST /v1/webhooks/deliveries/{id}/redeliver": {409},
+	"POST /v1/auth/login":                         {401, 403, 429},
+	"POST /v1/auth/setup":                         {401, 403},
+	"GET /v1/events":                              {429},
+}
+
+// statusesOf are the refusals that can happen on a route: all, and no others.
+func statusesOf(r route, op *huma.Operation) []int {
+	out := append([]int{http.StatusInternalServerError}, alsoStatus[r.name()]...)
+	if r.auth != public {
+		out = append(out, http.StatusUnauthorized)
+	}
+	if r.auth == byJWT || r.auth == byBoth && r.method != http.MethodGet {
+		out = append(out, http.StatusForbidden) // a key; another site; test mode's fixed session; the plan
+	}
+	if strings.Contains(r.path, "{id}") {
+		out = append(out, http.StatusNotFound)
+	}
+	if len(op.Parameters) > 0 || op.RequestBody != nil {
+		out = append(out, http.StatusUnprocessableEntity)
+	}
+	if op.RequestBody != nil {
+		out = append(out, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
+	}
+	return out
+}
+
+// refusals are examples of each status.
+var refusals = map[int]*problem{
+	http.StatusUnauthorized:          errKey,
+	http.StatusForbidden:             fail(planLimit, "The plan holds no more of these."),
+	http.StatusNotFound:              fail(notFound, "There is no such session."),
+	http.StatusConflict:              fail(conflict, "There is one already."),
+	http.StatusRequestEntityTooLarge: fail(payloadTooLarge, "The body is over 64 KiB."),
+	http.StatusUnsupportedMediaType:  fail(unsupportedMediaType, "The body must be application/json."),
+	http.StatusUnprocessableEntity:   badParam("body", "is not valid JSON for this request"),
+	http.StatusTooManyRequests:       tooMany(rateLimit, 47, "Number +919876543210 is in cooldown. Try again in 47s."),
+	http.StatusInternalServerError:   fail(internal, "Something went wrong. Request req_0199b0c2d4e57f3a8c1b2d3e4f5a6b7c."),
+}
+
+// refusalWords say what a status means here.
+var refusalWords = map[int]string{
+	http.StatusUnauthorized:          "invalid_key: the key or login is missing, wrong, revoked or ended.",
+	http.StatusForbidden:             "forbidden, or plan_limit: the plan holds no more.",
+	http.StatusNotFound:              "not_found: there is none, or it is another account's.",
+	http.StatusConflict:              "conflict with what there is, or session_unavailable.",
+	http.StatusRequestEntityTooLarge: "payload_too_large: the body is over 64 KiB.",
+	http.StatusUnsupportedMediaType:  "unsupported_media_type: the body is not application/json.",
+	http.StatusUnprocessableEntity:   "missing_param: a parameter is missing or malformed; the message names it.",
+	http.StatusTooManyRequests:       "rate_limit or quota_exceeded: wait for retry_after.",
+	http.StatusInternalServerError:   "internal: our fault. The message holds the request's id.",
+}
+
+func (r route) name() string { return r.method + " " + r.path }
+
+// describe completes the OpenAPI document: what can be answered, in words and by
+// example.
+func (s *Server) describe(doc *huma.OpenAPI) {
+	for _, t := range tags {
+		doc.Tags = append(doc.Tags, &huma.Tag{Name: t[0], Description: t[1]})
+	}
+	s.describeWebhooks(doc)
+	for name, schema := range doc.Components.Schemas.Map() {
+		describeFields(name, schema)
+	}
+	for _, r := range table() {
+		op := operationOf(doc, r)
+		if text := routeWords[r.name()]; text != "" {
+			op.Description = text
+		}
+		for _, p := range op.Parameters {
+			describeParam(r, p)
+		}
+		can := statusesOf(r, op)
+		for status, response := range op.Responses {
+			n, _ := strconv.Atoi(status)
+			switch {
+			case n < 400:
+				describeSuccess(doc, r, response)
+			case !slices.Contains(can, n):
+				delete(op.Responses, status)
+			default:
+				response.Description = refusalWords[n]
+				response.Content["application/json"].Example = refusals[n]
+			}
+		}
+		if limited := op.Responses["429"]; limited != nil {
+			limited.Headers = map[string]*huma.Param{"Retry-After": {
+				Description: "Seconds to wait, as retry_after.", Schema: &huma.Schema{Type: huma.TypeInteger, Examples: []any{47}},
+			}}
+		}
+	}
+}
+
+func operationOf(doc *huma.OpenAPI, r route) *huma.Operation {
+	item := doc.Paths[r.path]
+	return map[string]*huma.Operation{"GET": item.Get, "POST": item.Post, "PUT": item.Put, "PATCH": item.Patch, "DELETE": item.Delete}[r.method]
+}
+
+func describeFields(name string, schema *huma.Schema) {
+	for field, s := range schema.Properties {
+		w, ok := fieldWords[name+"."+field]
+		if !ok {
+			w, ok = fieldWords[field]
+		}
+		if !ok {
+			continue
+		}
+		s.Description = w.says
+		if w.example != nil {
+			s.Examples = []any{w.example}
+		}
+	}
+}
+
+func describeParam(r route, p *huma.Param) {
+	w := fieldWords[p.Name]
+	if p.Name == "id" {
+		kind := map[string]string{"sessions": "session", "triggers": "trigger", "webhooks": "delivery", "keys": "key"}[strings.Split(r.path, "/")[2]]
+		schema := map[string]string{"session": "SessionJSON.id", "trigger": "TriggerJSON.id", "delivery": "DeliveryJSON.id", "key": "KeyJSON.id"}[kind]
+		w = word{"The " + kind + "'s id.", fieldWords[schema].example}
+	}
+	if w.says == "" {
+		return
+	}
+	p.Description, p.Example = w.says, w.example
+	p.Schema.Description = ""
+}
+
+var qrType = reflect.TypeFor[qrJSON]()
+
+var successWords = map[int]string{
+	http.StatusOK: "Done.", http.StatusCreated: "Made.", http.StatusAccepted: "Taken; it is done soon.",
+	http.StatusNoContent: "Done; there is no body.",
+}
+
+func describeSuccess(doc *huma.OpenAPI, r route, response *huma.Response) {
+	response.Description = successWords[r.status]
+	for name, h := range response.Headers {
+		if name == "Set-Cookie" {
+			h.Description = "The login as a cookie, for the dashboard."
+			h.Schema.Examples = []any{loginCookie + "=eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhY2MifQ.c2ln; Path=/; HttpOnly; SameSite=Lax"}
+		}
+	}
+	delete(response.Headers, "Content-Type") // it is no header of its own in OpenAPI
+	switch r.name() {
+	case "GET /v1/sessions/{id}/qr":
+		text := doc.Components.Schemas.Schema(qrType, true, "QrJSON")
+		describeFields("QrJSON", doc.Components.Schemas.Map()["QrJSON"])
+		response.Content = map[string]*huma.MediaType{
+			"image/png":        {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary", Description: "The QR code."}},
+			"application/json": {Schema: text},
+		}
+	case "GET /v1/events":
+		response.Content = map[string]*huma.MediaType{"text/event-stream": {
+			Schema:  &huma.Schema{Type: huma.TypeString, Description: "Server-sent events."},
+			Example: "event: session\ndata: {\"id\":\"main-login-bot\",\"name\":\"Main login bot\",\"status\":\"connected\",\"detail\":\"\"}\n\n",
+		}}
+	}
+}

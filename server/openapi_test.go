@@ -1,0 +1,178 @@
+package server
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+type object = map[string]any
+
+// document is what /openapi.json answers.
+func (w *world) document() object {
+	w.Helper()
+	var doc object
+	require.NoError(w, json.Unmarshal(w.call("nobody", "GET", "/openapi.json", "").Body.Bytes(), &doc))
+	return doc
+}
+
+// documented fails when an answer's status is not in the document: every
+// request of every test is looked at.
+func (w *world) documented(method, path string, got *httptest.ResponseRecorder) {
+	w.Helper()
+	if got.Code == 405 || strings.Contains(path, "//") {
+		return
+	}
+	for _, r := range table() {
+		if r.method != method || !matches(r.path, path) {
+			continue
+		}
+		op := operationOf(w.server.api.OpenAPI(), r)
+		response := op.Responses[strconv.Itoa(got.Code)]
+		if !assert.NotNil(w, response, "%s answered %d, which is not documented", r.name(), got.Code) || got.Body.Len() == 0 {
+			return
+		}
+		kind, _, _ := strings.Cut(got.Header().Get("Content-Type"), ";")
+		assert.Contains(w, response.Content, kind, "%s answered %d", r.name(), got.Code)
+		return
+	}
+}
+
+func matches(pattern, path string) bool {
+	have, want := strings.Split(path, "/"), strings.Split(pattern, "/")
+	return slices.EqualFunc(have, want, func(h, w string) bool { return h == w || w == "{id}" && h != "" })
+}
+
+func TestOpenAPIDescribesAll(t *testing.T) {
+	w := newWorld(t)
+	doc := w.document()
+	assert.True(t, strings.HasPrefix(fmt.Sprint(doc["openapi"]), "3.1"), doc["openapi"])
+	tagged := map[any]bool{}
+	for _, tag := range doc["tags"].([]any) {
+		assert.NotEmpty(t, tag.(object)["description"], tag)
+		tagged[tag.(object)["name"]] = true
+	}
+	paths := doc["paths"].(object)
+	for _, r := range table() {
+		item, ok := paths[r.path].(object)
+		require.True(t, ok, r.path)
+		op, ok := item[strings.ToLower(r.method)].(object)
+		require.True(t, ok, r.name())
+		assert.NotEmpty(t, op["summary"], r.name())
+		assert.NotEmpty(t, op["description"], "%s: say in routeWords what it does", r.name())
+		for _, tag := range op["tags"].([]any) {
+			assert.True(t, tagged[tag], "%s: say in tags what %s is", r.name(), tag)
+		}
+		params, _ := op["parameters"].([]any)
+		for _, p := range params {
+			assert.NotEmpty(t, p.(object)["description"], "%s: say in fieldWords what %s is", r.name(), p.(object)["name"])
+			assert.NotNil(t, p.(object)["example"], "%s: give an example of %s in fieldWords", r.name(), p.(object)["name"])
+		}
+		for status, response := range op["responses"].(object) {
+			response := response.(object)
+			assert.NotEmpty(t, response["description"], r.name()+" "+status)
+			if status >= "400" {
+				media := response["content"].(object)["application/json"].(object)
+				assert.NotNil(t, media["example"], r.name()+" "+status)
+			}
+			headers, _ := response["headers"].(object)
+			for name, h := range headers {
+				assert.NotEmpty(t, h.(object)["description"], r.name()+" "+name)
+			}
+		}
+	}
+	for name, scheme := range doc["components"].(object)["securitySchemes"].(object) {
+		assert.NotEmpty(t, scheme.(object)["description"], name)
+	}
+}
+
+// Every field of every schema has a description, and an example unless it holds
+// other objects, or is null in the example by its nature.
+func TestOpenAPIDescribesEveryField(t *testing.T) {
+	w := newWorld(t)
+	schemas := w.document()["components"].(object)["schemas"].(object)
+	fields := 0
+	for name, schema := range schemas {
+		properties, _ := schema.(object)["properties"].(object)
+		for field, s := range properties {
+			s := s.(object)
+			where := name + "." + field
+			fields++
+			assert.NotEmpty(t, s["description"], "say in fieldWords what %s is", where)
+			items, _ := s["items"].(object)
+			if s["$ref"] != nil || items["$ref"] != nil || slices.Contains([]string{"KeyJSON.revoked_at", "From.group_jid"}, where) {
+				continue
+			}
+			assert.NotEmpty(t, s["examples"], "give an example of %s in fieldWords", where)
+		}
+	}
+	assert.Greater(t, fields, 100)
+	for key := range fieldWords {
+		schema, field, qualified := strings.Cut(key, ".")
+		if qualified {
+			s, ok := schemas[schema].(object)
+			if assert.True(t, ok, "fieldWords speak of %s, which there is not", key) {
+				assert.Contains(t, s["properties"], field, "fieldWords speak of %s, which there is not", key)
+			}
+		}
+	}
+	known := map[string]bool{}
+	for _, r := range table() {
+		known[r.name()] = true
+	}
+	for name := range routeWords {
+		assert.True(t, known[name], "routeWords speak of %s, which there is not", name)
+	}
+	for name := range alsoStatus {
+		assert.True(t, known[name], "alsoStatus speaks of %s, which there is not", name)
+	}
+}
+
+// Every JSON document that the product's documentation shows validates; a file
+// is named by its schema.
+func TestDocumentedExamplesValidate(t *testing.T) {
+	w := newWorld(t)
+	files, err := filepath.Glob("testdata/documented/*.json")
+	require.NoError(t, err)
+	require.Len(t, files, 8)
+	registry := w.server.api.OpenAPI().Components.Schemas
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), ".json")
+		t.Run(name, func(t *testing.T) {
+			schema := registry.Map()[name]
+			require.NotNil(t, schema)
+			text, err := os.ReadFile(file)
+			require.NoError(t, err)
+			assert.Empty(t, invalid(t, registry, schema, text))
+			var example object
+			require.NoError(t, json.Unmarshal(text, &example))
+			for field := range example {
+				less := maps.Clone(example)
+				less[field] = []any{struct{}{}}
+				broken, err := json.Marshal(less)
+				require.NoError(t, err)
+				assert.NotEmpty(t, invalid(t, registry, schema, broken), "what %s is, is not checked", field)
+			}
+		})
+	}
+}
+
+func invalid(t *testing.T, registry huma.Registry, schema *huma.Schema, text []byte) []error {
+	t.Helper()
+	var value any
+	require.NoError(t, json.Unmarshal(text, &value))
+	result := &huma.ValidateResult{}
+	huma.Validate(registry, schema, huma.NewPathBuffer(nil, 0), huma.ModeReadFromServer, value, result)
+	return result.Errors
+}
