@@ -43,6 +43,9 @@ func (s *Server) around(mux *http.ServeMux) http.Handler {
 			}
 		}()
 		s.route(mux, seen, r)
+		if seen.then != nil {
+			seen.then()
+		}
 	})
 }
 
@@ -85,6 +88,8 @@ type response struct {
 	http.ResponseWriter
 	began  bool
 	status int
+	// then, if set, goes on with the answer when the layers above are left.
+	then func()
 }
 
 func (r *response) WriteHeader(status int) {

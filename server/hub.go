@@ -135,36 +135,46 @@ func (s *Server) events(c caller, _ *eventsInput) (*huma.StreamResponse, error) 
 		return nil, tooMany(rateLimit, 5, "Too many event streams are open.")
 	}
 	return &huma.StreamResponse{Body: func(ctx huma.Context) {
-		defer s.hub.leave(c.scope(), stream)
 		r, w := humago.Unwrap(ctx)
-		control := http.NewResponseController(w)
-		_ = control.SetWriteDeadline(time.Time{}) // a stream lasts
-		w.Header().Set("Content-Type", "text/event-stream")
-		w.Header().Set("X-Accel-Buffering", "no")
-		w.WriteHeader(http.StatusOK)
-		tick := time.NewTicker(heartbeat)
-		defer tick.Stop()
-		frame := []byte(": open\n\n")
-		for {
-			if _, err := w.Write(frame); err != nil || control.Flush() != nil {
-				return
-			}
-			select {
-			case <-r.Context().Done():
-				return
-			case next, open := <-stream:
-				if !open {
-					return
-				}
-				frame = next
-			case <-tick.C:
-				if s.refused(r) {
-					return
-				}
-				frame = []byte(": still here\n\n")
-			}
+		run := func() { s.stream(w, r, c, stream) }
+		if seen, ok := w.(*response); ok {
+			seen.then = run // thousands of streams: none keeps the layers above on its stack
+		} else {
+			run()
 		}
 	}}, nil
+}
+
+// stream writes the events of an open stream until it ends.
+func (s *Server) stream(w http.ResponseWriter, r *http.Request, c caller, stream chan []byte) {
+	defer s.hub.leave(c.scope(), stream)
+	control := http.NewResponseController(w)
+	_ = control.SetWriteDeadline(time.Time{}) // a stream lasts
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("X-Accel-Buffering", "no")
+	w.WriteHeader(http.StatusOK)
+	tick := time.NewTicker(heartbeat)
+	defer tick.Stop()
+	frame := []byte(": open\n\n")
+	for {
+		if _, err := w.Write(frame); err != nil || control.Flush() != nil {
+			return
+		}
+		select {
+		case <-r.Context().Done():
+			return
+		case next, open := <-stream:
+			if !open {
+				return
+			}
+			frame = next
+		case <-tick.C:
+			if s.refused(r) {
+				return
+			}
+			frame = []byte(": still here\n\n")
+		}
+	}
 }
 
 // refused says whether who asked would be turned away now. A store that does not

@@ -3,7 +3,6 @@ package server
 import (
 	"net/http"
 	"net/http/httptest"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -75,7 +74,7 @@ func TestMetrics(t *testing.T) {
 	text := w.call("nobody", "GET", "/metrics", "").Body.String()
 	assert.Contains(t, text, "go_goroutines ")
 	assert.Contains(t, text, `pingr_build_info{version="`+pingr.Version+`"} 1`)
-	assert.NotRegexp(t, regexp.MustCompile(`acc_|anna|ben-|9198|127\.0\.0\.1`), text, "nothing of a customer")
+	assert.NotRegexp(t, `acc_|anna|ben-|9198|127\.0\.0\.1`, text, "nothing of a customer")
 }
 
 func TestMetricsApart(t *testing.T) {
