@@ -87,6 +87,7 @@ func (s *Store) LogDelivery(ctx context.Context, d pingr.Delivery) error {
 		logged = s.deliveries[n-1].Logged
 	}
 	s.deliveries = append(s.deliveries, account.DeliveryRow{Delivery: d, Logged: logged})
+	s.countLatency(d)
 	return nil
 }
 
@@ -130,6 +131,7 @@ func (s *Store) Purge(ctx context.Context, now, keys, deliveries time.Time) (int
 		}
 	}
 	s.deliveries = slices.DeleteFunc(s.deliveries, func(d account.DeliveryRow) bool { return d.At.Before(deliveries) })
+	s.purgeStats(deliveries)
 	return before - s.size(), nil
 }
 

@@ -110,6 +110,7 @@ func (s *Store) Decide(ctx context.Context, d pingr.Decision) (pingr.Firing, err
 	var refused *pingr.LimitError
 	if errors.As(err, &refused) {
 		row.end(refused.Kind, "")
+		s.countFiring(row.Account, d.At, refused.Kind, "")
 		return row.copy(), nil
 	}
 	row.State, row.Text, row.Source, row.Limits = pingr.StateDecided, d.Text, d.Source, taken
@@ -130,6 +131,7 @@ func (s *Store) Finish(ctx context.Context, o pingr.Outcome) error {
 		return nil
 	}
 	row.end(o.Kind, o.Reason)
+	s.countFiring(row.Account, o.At, o.Kind, row.Source)
 	if o.Release {
 		s.giveBack(row.Limits)
 	}

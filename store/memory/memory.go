@@ -33,6 +33,8 @@ type Store struct {
 	apiKeys    map[string]account.Key     // by id
 	replays    map[replayName]account.Replay
 	values     map[string][]byte
+	counts     map[countKey]*account.Counts
+	latencies  map[countKey]account.Latencies
 }
 
 var _ pingr.Store = (*Store)(nil)
@@ -53,6 +55,9 @@ func New() *Store {
 		apiKeys:  map[string]account.Key{},
 		replays:  map[replayName]account.Replay{},
 		values:   map[string][]byte{},
+
+		counts:    map[countKey]*account.Counts{},
+		latencies: map[countKey]account.Latencies{},
 	}
 }
 

@@ -61,6 +61,7 @@ type hosted interface {
 	Hasten(ctx context.Context, owner, event string, now time.Time) error
 	Undelivered(ctx context.Context) (int64, error)
 	Latest(ctx context.Context) (time.Time, error)
+	Stats(ctx context.Context, owner string, borders []time.Time) (account.Stats, error)
 	Trigger(ctx context.Context, id string) (pingr.Trigger, error)
 	CreateTrigger(ctx context.Context, t pingr.Trigger, sessions []string, limit int) error
 	UpdateTrigger(ctx context.Context, id string, change func(*pingr.Trigger) error) (pingr.Trigger, error)
@@ -96,6 +97,7 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"replays", replayTests},
 		{"pages", pageTests},
 		{"plans", planTests},
+		{"stats", statsTests},
 		{"hostile", hostileTests},
 		{"concurrent", concurrentTests},
 		{"ended", endedTests()},

@@ -185,7 +185,7 @@ func insertDeliveries(tx Tx, batch []loggedDelivery) error {
 			return err
 		}
 	}
-	return nil
+	return countLatencies(tx, batch)
 }
 
 // Deliveries returns up to limit rows of an account's delivery log from before

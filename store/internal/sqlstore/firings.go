@@ -248,6 +248,9 @@ func refuse(tx Tx, d pingr.Decision, kind pingr.LimitKind) (f pingr.Firing, ok b
 			ok = true
 			return scanFiring(row, &f)
 		}, d.Firing, d.Holder, d.At.UnixMilli(), decision(d.At, "", nil), string(kind))
+	if err == nil && ok {
+		err = countFiring(tx, f.Account, d.At, kind, "")
+	}
 	return f, ok, err
 }
 
@@ -272,11 +275,11 @@ func (s *Store) Finish(ctx context.Context, o pingr.Outcome) error {
 		if o.Release {
 			return release(tx, o, &missing)
 		}
-		n, err := end(tx, o)
+		ended, err := end(tx, o)
 		switch {
 		case err != nil:
 			return err
-		case n == 1:
+		case ended:
 			return enqueue(tx, o.Retry)
 		}
 		missing, err = isMissing(tx, o.Firing)
@@ -288,13 +291,27 @@ func (s *Store) Finish(ctx context.Context, o pingr.Outcome) error {
 	return err
 }
 
-// end erases the texts of an unfinished firing and records its outcome.
-func end(tx Tx, o pingr.Outcome) (int64, error) {
-	return tx.Exec(`
+// end erases the texts of an unfinished firing, records its outcome and counts
+// it.
+func end(tx Tx, o pingr.Outcome) (ended bool, err error) {
+	f := pingr.Firing{}
+	err = tx.Query(`
 		UPDATE firings SET state = 'done', done_at = $2, outcome = $3, reason = $4,
 			text = NULL, reply = NULL, holder = '', lease_until = 0
-		WHERE id = $1 AND done_at IS NULL`,
-		o.Firing, o.At.UnixMilli(), string(o.Kind), o.Reason)
+		WHERE id = $1 AND done_at IS NULL
+		RETURNING account, decision`,
+		func(row Row) error {
+			ended = true
+			var decision []byte
+			if err := row.Scan(&f.Account, &decision); err != nil {
+				return err
+			}
+			return readDecision(decision, &f)
+		}, o.Firing, o.At.UnixMilli(), string(o.Kind), o.Reason)
+	if err != nil || !ended {
+		return false, err
+	}
+	return true, countFiring(tx, f.Account, o.At, o.Kind, f.Source)
 }
 
 // release is end for an outcome that gives the limits back.
@@ -314,8 +331,8 @@ func release(tx Tx, o pingr.Outcome, missing *bool) error {
 		*missing = !found
 		return err
 	}
-	n, err := end(tx, o)
-	if err != nil || n == 0 {
+	ended, err := end(tx, o)
+	if err != nil || !ended {
 		return err
 	}
 	if err := giveBack(tx, f.Limits); err != nil {

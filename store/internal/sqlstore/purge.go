@@ -22,6 +22,7 @@ func (s *Store) Purge(ctx context.Context, now, keys, deliveries time.Time) (int
 				`DELETE FROM limits WHERE key > $1 AND key <= $2 AND until < $3`, now)
 		},
 		func() (int, error) { return s.purgeDeliveries(ctx, deliveries) },
+		func() (int, error) { return 0, s.purgeStats(ctx, deliveries) },
 	} {
 		n, err := purge()
 		total += n

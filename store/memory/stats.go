@@ -1,0 +1,79 @@
+package memory
+
+import (
+	"context"
+	"time"
+
+	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/account"
+)
+
+// A countKey is an account and when an [account.StatsGrain] begins.
+type countKey struct {
+	account string
+	at      time.Time
+}
+
+func (s *Store) countFiring(owner string, at time.Time, o pingr.OutcomeKind, source pingr.Source) {
+	key := countKey{owner, at.UTC().Truncate(account.StatsGrain)}
+	if s.counts[key] == nil {
+		s.counts[key] = &account.Counts{}
+	}
+	if n := s.counts[key].Of(o, source); n != nil {
+		*n++
+	}
+}
+
+func (s *Store) countLatency(d pingr.Delivery) {
+	if d.Status == "simulated" {
+		return
+	}
+	key := countKey{d.Account, d.At.UTC().Truncate(account.StatsGrain)}
+	if s.latencies[key] == nil {
+		s.latencies[key] = account.Latencies{}
+	}
+	s.latencies[key][account.LatencyClass(d.Duration)]++
+}
+
+// Stats counts an account's firings by how they ended, and how long its webhook
+// took, between each two borders that follow each other. Borders rise and are
+// multiples of [account.StatsGrain]; simulated attempts are left out.
+func (s *Store) Stats(ctx context.Context, owner string, borders []time.Time) (account.Stats, error) {
+	if err := s.lock(ctx); err != nil {
+		return account.Stats{}, err
+	}
+	defer s.mu.Unlock()
+	return account.SumStats(borders, func(i int) (account.Counts, account.Latencies, error) {
+		within := func(k countKey) bool {
+			return k.account == owner && !k.at.Before(borders[i]) && k.at.Before(borders[i+1])
+		}
+		counts, latencies := account.Counts{}, account.Latencies{}
+		for k, c := range s.counts {
+			if within(k) {
+				counts.Add(*c)
+			}
+		}
+		for k, l := range s.latencies {
+			if within(k) {
+				for class, n := range l {
+					latencies[class] += n
+				}
+			}
+		}
+		return counts, latencies, nil
+	})
+}
+
+func (s *Store) purgeStats(before time.Time) {
+	before = before.UTC().Truncate(account.StatsGrain)
+	for k := range s.counts {
+		if k.at.Before(before) {
+			delete(s.counts, k)
+		}
+	}
+	for k := range s.latencies {
+		if k.at.Before(before) {
+			delete(s.latencies, k)
+		}
+	}
+}
