@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -49,6 +50,11 @@ func apiServer(ctx context.Context, dir string, accounts int, say func(line)) (e
 		return err
 	}
 	defer end()
+	go func() { // what asking left behind is collected before each is weighed
+		for pause(ctx, time.Second) == nil {
+			debug.FreeOSMemory()
+		}
+	}()
 	say(line{Ready: true, URL: url, Keys: keys})
 	return s.Run(ctx)
 }
@@ -67,7 +73,7 @@ func (s *stage) streams(ctx context.Context) error {
 	if err := b.subscribe(ctx, transport, b.keys[0]); err != nil { // the first pays for what all share
 		return err
 	}
-	time.Sleep(time.Second)
+	time.Sleep(3 * time.Second)
 	before := b.rss()
 	var failed error
 	var mu sync.Mutex
