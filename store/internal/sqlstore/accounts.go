@@ -60,6 +60,9 @@ func (s *Store) CreateAccount(ctx context.Context, a account.Account) error {
 	}
 	var n int64
 	err = s.db.Write(ctx, func(tx Tx) (err error) {
+		if err := s.dialect.alone(tx, "accounts"); err != nil {
+			return err
+		}
 		n, err = tx.Exec(`INSERT INTO accounts (`+accountColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING`, args...)
 		return err
 	})
@@ -120,6 +123,9 @@ func (s *Store) UpdateAccount(ctx context.Context, id string, change func(*accou
 	var answer error // of the operation, without ending the transaction of others
 	err := s.db.Write(ctx, func(tx Tx) (err error) {
 		answer = nil
+		if err := s.dialect.alone(tx, "accounts"); err != nil {
+			return err
+		}
 		if a, answer = findAccount(tx, `SELECT `+accountColumns+` FROM accounts WHERE id = $1`, id); answer != nil {
 			return nil //nolint:nilerr // an answer for the caller, no reason to undo the transaction of others
 		}

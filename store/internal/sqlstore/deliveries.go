@@ -24,6 +24,7 @@ const deliveryColumns = `id, account, session, event_id, event, url, status, htt
 // A deliveryLog writes deliveries in the background.
 type deliveryLog struct {
 	db   DB
+	as   Dialect
 	stop chan struct{} // closed by close
 	done chan struct{} // closed when the goroutine has ended
 	wake chan struct{}
@@ -46,9 +47,9 @@ type loggedDelivery struct {
 
 var errClosed = errors.New("store is closed")
 
-func newDeliveryLog(db DB) *deliveryLog {
+func newDeliveryLog(db DB, as Dialect) *deliveryLog {
 	l := &deliveryLog{
-		db: db, stop: make(chan struct{}), done: make(chan struct{}),
+		db: db, as: as, stop: make(chan struct{}), done: make(chan struct{}),
 		wake: make(chan struct{}, 1), tried: make(chan struct{}),
 	}
 	go l.run()
@@ -128,7 +129,13 @@ func (l *deliveryLog) write() error {
 	l.mu.Unlock()
 	var err error
 	if len(batch) > 0 {
-		err = l.db.Write(context.Background(), func(tx Tx) error { return insertDeliveries(tx, batch) })
+		err = l.db.Write(context.Background(), func(tx Tx) error {
+			// Rows become visible in the order of their numbers.
+			if err := l.as.alone(tx, "deliveries"); err != nil {
+				return err
+			}
+			return insertDeliveries(tx, batch)
+		})
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()

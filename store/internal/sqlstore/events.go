@@ -37,9 +37,9 @@ func (s *Store) Due(ctx context.Context, l pingr.Lease, now time.Time, skip []st
 		return nil, err
 	}
 	query := `
-		UPDATE events SET lease_until = $1
-		WHERE seq IN (SELECT seq FROM events WHERE next_at <= $2 AND lease_until <= $2` + notIn(4, skip) + `
+		WITH due AS (SELECT seq FROM events WHERE next_at <= $2 AND lease_until <= $2` + notIn(4, skip) + `
 			ORDER BY next_at, seq LIMIT $3 ` + s.dialect.Lock + `)
+		UPDATE events SET lease_until = $1 WHERE seq IN (SELECT seq FROM due)
 		RETURNING seq, account, attempt, next_at, event`
 	args := append([]any{l.Until.UnixMilli(), now.UnixMilli(), int64(limit)}, anys(skip)...)
 	type seqEvent struct {

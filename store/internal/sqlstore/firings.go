@@ -91,11 +91,12 @@ func (s *Store) Claim(ctx context.Context, l pingr.Lease, now time.Time, skip []
 	}
 	// The row is updated from what it was: all right sides see the old values.
 	query := `
+		WITH claimed AS (SELECT seq FROM firings WHERE done_at IS NULL AND lease_until <= $3` + notIn(5, skip) + `
+			ORDER BY seq LIMIT $4 ` + s.dialect.Lock + `)
 		UPDATE firings SET holder = $1, lease_until = $2,
 			attempt = attempt + CASE WHEN holder <> '' AND state = 'accepted' THEN 1 ELSE 0 END,
 			state = CASE WHEN holder <> '' AND state = 'decided' THEN 'unknown' ELSE state END
-		WHERE seq IN (SELECT seq FROM firings WHERE done_at IS NULL AND lease_until <= $3` + notIn(5, skip) + `
-			ORDER BY seq LIMIT $4 ` + s.dialect.Lock + `)
+		WHERE seq IN (SELECT seq FROM claimed)
 		RETURNING seq, ` + firingColumns
 	args := append([]any{l.Holder, l.Until.UnixMilli(), now.UnixMilli(), int64(limit)}, anys(skip)...)
 	var rows []seqFiring
@@ -272,9 +273,6 @@ func (s *Store) Finish(ctx context.Context, o pingr.Outcome) error {
 	// The reply is out; when this is lost, it is sent again under the same id.
 	err := s.db.WriteSoon(ctx, func(tx Tx) error {
 		missing = false
-		if o.Release {
-			return release(tx, o, &missing)
-		}
 		ended, err := end(tx, o)
 		switch {
 		case err != nil:
@@ -291,8 +289,9 @@ func (s *Store) Finish(ctx context.Context, o pingr.Outcome) error {
 	return err
 }
 
-// end erases the texts of an unfinished firing, records its outcome and counts
-// it.
+// end erases the texts of an unfinished firing, records its outcome, gives its
+// limits back if told to, and counts it: last, because the count is the row
+// that most others want too.
 func end(tx Tx, o pingr.Outcome) (ended bool, err error) {
 	f := pingr.Firing{}
 	err = tx.Query(`
@@ -311,34 +310,12 @@ func end(tx Tx, o pingr.Outcome) (ended bool, err error) {
 	if err != nil || !ended {
 		return false, err
 	}
-	return true, countFiring(tx, f.Account, o.At, o.Kind, f.Source)
-}
-
-// release is end for an outcome that gives the limits back.
-func release(tx Tx, o pingr.Outcome, missing *bool) error {
-	f := pingr.Firing{}
-	found := false
-	err := tx.Query(`SELECT state, decision FROM firings WHERE id = $1`, func(row Row) error {
-		var state string
-		var decision []byte
-		if err := row.Scan(&state, &decision); err != nil {
-			return err
+	if o.Release {
+		if err := giveBack(tx, f.Limits); err != nil {
+			return false, err
 		}
-		found, f.State = true, pingr.State(state)
-		return readDecision(decision, &f)
-	}, o.Firing)
-	if err != nil || !found || f.State == pingr.StateDone {
-		*missing = !found
-		return err
 	}
-	ended, err := end(tx, o)
-	if err != nil || !ended {
-		return err
-	}
-	if err := giveBack(tx, f.Limits); err != nil {
-		return err
-	}
-	return enqueue(tx, o.Retry)
+	return true, countFiring(tx, f.Account, o.At, o.Kind, f.Source)
 }
 
 func isMissing(tx Tx, id string) (bool, error) {

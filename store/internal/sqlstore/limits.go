@@ -87,7 +87,7 @@ func take(tx Tx, at time.Time, limits []pingr.Limit) ([]pingr.Limit, error) {
 			ON CONFLICT (key) DO UPDATE SET
 				taken = CASE WHEN limits.until <= $3 THEN 1 ELSE limits.taken + 1 END,
 				until = CASE WHEN limits.until <= $3 THEN excluded.until ELSE limits.until END
-			WHERE $4 = 0 OR limits.taken < $4 OR limits.until <= $3
+			WHERE CAST($4 AS BIGINT) = 0 OR limits.taken < $4 OR limits.until <= $3
 			RETURNING until`,
 			func(row Row) error {
 				ok = true

@@ -23,6 +23,9 @@ func (s *Store) BeginReplay(ctx context.Context, r account.Replay) (found accoun
 	name := replayName(r.Scope, r.Key)
 	err = s.db.Write(ctx, func(tx Tx) error {
 		found, first = account.Replay{}, true
+		if err := s.dialect.alone(tx, string(name)); err != nil {
+			return err
+		}
 		body := r.Body
 		err := tx.Query(`SELECT request, state, status, body, at FROM replays WHERE name = $1 AND at > $2`, func(row Row) error {
 			var request []byte

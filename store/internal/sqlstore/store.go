@@ -7,12 +7,16 @@
 //   - Columns that hold strangers' bytes (body, text, decision, reply, event,
 //     key of limits and message_keys) are BLOB or BYTEA; triggers.phrase_key
 //     compares by bytes (BINARY, COLLATE "C").
-//   - Claims read and then write rows. One writer at a time suffices (SQLite);
-//     an engine with several appends [Dialect.Lock] to the SELECT.
+//   - Most writes are single statements that decide by themselves. Where rows are
+//     read first, one writer at a time suffices (SQLite); an engine with several,
+//     each of whose statements sees what was committed before it (READ
+//     COMMITTED), says in the [Dialect] how to keep others away.
 package sqlstore
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
 	"time"
 )
 
@@ -49,6 +53,20 @@ type Dialect struct {
 	// Lock ends a SELECT whose rows the same transaction will update, such as
 	// "FOR UPDATE SKIP LOCKED".
 	Lock string
+	// Alone, if not empty, is a query that waits until the transaction is the
+	// only one that asked for its number, $1, such as
+	// "SELECT pg_advisory_xact_lock($1)".
+	Alone string
+}
+
+// alone waits until no other transaction works under that name.
+func (d Dialect) alone(tx Tx, name string) error {
+	if d.Alone == "" {
+		return nil
+	}
+	sum := sha256.Sum256([]byte("pingr/" + name))
+	number := int64(binary.BigEndian.Uint64(sum[:])) //nolint:gosec // any number will do
+	return tx.Query(d.Alone, func(Row) error { return nil }, number)
 }
 
 // A Store is a pingr.Store, with the management of triggers, sessions and the
@@ -63,7 +81,7 @@ type Store struct {
 // New returns a Store that keeps everything in db but the delivery log, which
 // is in log. It starts a goroutine that Close ends.
 func New(db, log DB, dialect Dialect) *Store {
-	return &Store{db: db, dialect: dialect, log: newDeliveryLog(log)}
+	return &Store{db: db, dialect: dialect, log: newDeliveryLog(log, dialect)}
 }
 
 // Close writes what the delivery log still holds back. The databases stay

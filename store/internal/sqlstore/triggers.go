@@ -76,6 +76,9 @@ func findTrigger(tx Tx, id string) (t pingr.Trigger, err error) {
 func (s *Store) CreateTrigger(ctx context.Context, t pingr.Trigger, sessions []string, limit int) error {
 	var answer error
 	err := s.db.Write(ctx, func(tx Tx) (err error) {
+		if err := s.dialect.alone(tx, "triggers"); err != nil {
+			return err
+		}
 		var n int64
 		for _, session := range sessions {
 			err := tx.Query(`SELECT count(*) FROM triggers WHERE session = $1`, func(row Row) error {
@@ -108,6 +111,9 @@ func (s *Store) UpdateTrigger(ctx context.Context, id string, change func(*pingr
 	var t pingr.Trigger
 	var answer error
 	err := s.db.Write(ctx, func(tx Tx) (err error) {
+		if err := s.dialect.alone(tx, "triggers"); err != nil {
+			return err
+		}
 		if t, answer = findTrigger(tx, id); answer != nil {
 			return nil //nolint:nilerr // an answer for the caller, no reason to undo the transaction of others
 		}
@@ -133,6 +139,9 @@ func (s *Store) UpdateTrigger(ctx context.Context, id string, change func(*pingr
 func (s *Store) SaveTrigger(ctx context.Context, t pingr.Trigger) error {
 	var answer error
 	err := s.db.Write(ctx, func(tx Tx) (err error) {
+		if err := s.dialect.alone(tx, "triggers"); err != nil {
+			return err
+		}
 		answer, err = saveTrigger(tx, t)
 		return err
 	})
