@@ -64,21 +64,44 @@ func (p *place) serve(t *testing.T) *service {
 // call asks the API, and returns the status and the answer's fields.
 func (s *service) call(method, path, body string, header ...string) (int, map[string]any) {
 	s.Helper()
+	status, text := s.raw(method, path, body, header...)
+	answer := map[string]any{}
+	_ = json.Unmarshal([]byte(text), &answer) // the image is none
+	return status, answer
+}
+
+// raw is call for answers as they are. An empty header is left out.
+func (s *service) raw(method, path, body string, header ...string) (status int, answer string) {
+	s.Helper()
 	req, err := http.NewRequestWithContext(s.Context(), method, s.url+path, strings.NewReader(body))
 	require.NoError(s, err)
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("X-API-Key", s.key)
 	for i := 0; i+1 < len(header); i += 2 {
-		req.Header.Set(header[i], header[i+1])
+		if req.Header.Set(header[i], header[i+1]); header[i+1] == "" {
+			req.Header.Del(header[i])
+		}
 	}
 	resp, err := http.DefaultClient.Do(req)
 	require.NoError(s, err)
 	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
 	require.NoError(s, err)
-	answer := map[string]any{}
-	_ = json.Unmarshal(text, &answer) // the image is none
-	return resp.StatusCode, answer
+	return resp.StatusCode, string(text)
+}
+
+// link links a session that was added, by its QR code.
+func (s *service) link(p *place, id string) {
+	s.Helper()
+	var code string
+	require.Eventually(s, func() bool {
+		_, answer := s.call("GET", "/v1/sessions/"+id+"/qr", "", "Accept", "application/json")
+		code, _ = answer["qr"].(string)
+		return code != ""
+	}, 20*time.Second, 20*time.Millisecond)
+	_, err := p.shop.Scan(s.Context(), code)
+	require.NoError(s, err)
+	s.connected()
 }
 
 // The whole of it, by the real protocol: an account and a key from the shell,
@@ -106,15 +129,7 @@ func TestServe(t *testing.T) {
 
 	status, _ := s.call("POST", "/v1/sessions", `{"id":"shop","name":"Shop"}`)
 	require.Equal(t, http.StatusCreated, status)
-	var code string
-	require.Eventually(t, func() bool {
-		_, answer := s.call("GET", "/v1/sessions/shop/qr", "", "Accept", "application/json")
-		code, _ = answer["qr"].(string)
-		return code != ""
-	}, 20*time.Second, 20*time.Millisecond)
-	_, err = p.shop.Scan(t.Context(), code)
-	require.NoError(t, err)
-	s.connected()
+	s.link(p, "shop")
 	status, _ = s.call("GET", "/v1/sessions/shop/qr", "")
 	assert.Equal(t, http.StatusConflict, status)
 
