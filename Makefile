@@ -8,6 +8,7 @@ SHELL := /bin/bash
 BIN := $(CURDIR)/bin
 GOLANGCI_LINT := $(BIN)/golangci-lint-2.15.0
 GOFUMPT := $(BIN)/gofumpt-0.9.1
+SCHEMATHESIS := $(BIN)/schemathesis-4.32.5
 FUZZTIME ?= 5s
 
 .PHONY: help
@@ -15,7 +16,7 @@ help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
 .PHONY: test
-test: tools lint race e2e sdk fuzz ## everything that CI checks; installs what it needs
+test: tools lint race e2e sdk fuzz api-fuzz ## everything that CI checks; installs what it needs
 
 .PHONY: tools
 tools: $(GOLANGCI_LINT) $(GOFUMPT)
@@ -77,6 +78,17 @@ sdk/python/.venv/installed: sdk/python/requirements-dev.txt
 	@./.ci/need python3 'python3 -m ensurepip --version:python3-venv'
 	python3 -m venv --clear sdk/python/.venv
 	sdk/python/.venv/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+# Requests made from /openapi.json, the same ones each time.
+.PHONY: api-fuzz
+api-fuzz: $(SCHEMATHESIS)/installed build ## schemathesis against pingr serve
+	go run ./internal/apifuzz -schemathesis $(SCHEMATHESIS)/bin/schemathesis -pingr $(BIN)/pingr
+
+$(SCHEMATHESIS)/installed:
+	@./.ci/need python3 'python3 -m ensurepip --version:python3-venv'
+	python3 -m venv --clear $(SCHEMATHESIS)
+	$(SCHEMATHESIS)/bin/python -m pip install --quiet --disable-pip-version-check schemathesis==4.32.5
 	@touch $@
 
 .PHONY: fuzz

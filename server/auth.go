@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -88,7 +89,30 @@ func (s *Server) authenticate(ctx huma.Context, next func(huma.Context)) {
 		}
 		c = found
 	}
+	if p := emptyParam(ctx); p != nil {
+		p.write(w)
+		return
+	}
 	next(huma.WithValue(ctx, callerKey{}, c))
+}
+
+// emptyParam refuses "?mode=": huma takes a parameter without a value for one
+// that is left out.
+func emptyParam(ctx huma.Context) *problem {
+	var query url.Values
+	for _, p := range ctx.Operation().Parameters {
+		if p.In != "query" || p.Schema.Enum == nil && p.Schema.Type == huma.TypeString {
+			continue
+		}
+		if query == nil {
+			at := ctx.URL()
+			query = at.Query()
+		}
+		if query.Has(p.Name) && query.Get(p.Name) == "" {
+			return badParam(p.Name, "must not be empty")
+		}
+	}
+	return nil
 }
 
 func (s *Server) caller(r *http.Request, want auth) (caller, error) {

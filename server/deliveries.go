@@ -103,8 +103,11 @@ func readCursor(text string) (at time.Time, ordinal int, err error) {
 	if err != nil {
 		t, err = time.Parse("2006-01-02T15:04:05", text)
 	}
-	if err != nil || t.Year() < 1970 || t.Year() > 9999 {
+	if err != nil || t.Year() > 9999 {
 		return time.Time{}, 0, fmt.Errorf("read cursor: %w", errors.Join(err, errCursor))
+	}
+	if t.Before(time.Unix(1, 0)) {
+		t = time.Unix(1, 0) // before all rows, and not the zero time
 	}
 	within := t.Nanosecond() % int(time.Millisecond)
 	if ordinal = within / 1000; within%1000 != 0 {

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"path"
 	"strings"
@@ -120,7 +119,7 @@ func (r *refusal) WriteHeader(status int)      { r.status = status }
 
 // plainRoutes are those without an account.
 func (s *Server) plainRoutes(mux *http.ServeMux) {
-	document, err := json.Marshal(s.api.OpenAPI())
+	document, err := s.document()
 	if err != nil {
 		panic("OpenAPI document: " + err.Error()) // made from the code alone
 	}

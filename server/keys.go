@@ -1,6 +1,7 @@
 package server
 
 import (
+	"strings"
 	"time"
 
 	"github.com/heypingr/pingr/account"
@@ -67,6 +68,9 @@ type keyOutput struct{ Body keyJSON }
 
 // addKey is POST /v1/keys.
 func (s *Server) addKey(c caller, in *addKeyInput) (*keyOutput, error) {
+	if strings.ContainsRune(in.Body.Name, 0) {
+		return nil, badParam("name", "must not hold a NUL")
+	}
 	keys, err := s.store.Keys(c.ctx, c.account.ID)
 	if err != nil {
 		return nil, err

@@ -136,6 +136,9 @@ func (s *Server) addSession(c caller, in *addSessionInput) (*sessionOutput, erro
 	if c.test {
 		return nil, errFixed
 	}
+	if err := checkText("name", in.Body.Name, 100); err != nil {
+		return nil, err
+	}
 	id := in.Body.ID
 	if id == "" {
 		id = account.NewID("sess_")
@@ -181,6 +184,9 @@ func (s *Server) renameSession(c caller, in *renameSessionInput) (*sessionOutput
 	}
 	if fixed {
 		return nil, errFixed
+	}
+	if err := checkText("name", in.Body.Name, 100); err != nil {
+		return nil, err
 	}
 	n.Rename(strings.TrimSpace(in.Body.Name))
 	return s.sessionAnswer(c, n.Record())

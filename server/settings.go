@@ -42,10 +42,10 @@ func (nullableText) Schema(huma.Registry) *huma.Schema {
 type changeSettingsInput struct {
 	ModeParam
 	Body struct {
-		CooldownSeconds      *int              `json:"cooldown_seconds,omitempty" minimum:"0" maximum:"86400"`
+		CooldownSeconds      *whole            `json:"cooldown_seconds,omitempty" minimum:"0" maximum:"86400"`
 		NoPhoneReply         nullableText      `json:"no_phone_reply,omitempty"`
 		GroupReply           *pingr.GroupReply `json:"group_reply,omitempty" enum:"private,group,off"`
-		MaxMessageAgeSeconds *int              `json:"max_message_age_seconds,omitempty" minimum:"1" maximum:"1209600"`
+		MaxMessageAgeSeconds *whole            `json:"max_message_age_seconds,omitempty" minimum:"1" maximum:"1209600"`
 		Overage              *string           `json:"overage,omitempty" enum:"block,allow"`
 		TimeZone             *string           `json:"time_zone,omitempty" minLength:"1" maxLength:"64"`
 	}
@@ -66,9 +66,9 @@ func (s *Server) changeSettings(c caller, in *changeSettingsInput) (*settingsOut
 	}
 	a, err := s.store.UpdateAccount(c.ctx, c.account.ID, func(a *account.Account) error {
 		a.Change(c.mode(), func(own *account.TestMode) {
-			setIf(&own.Settings.CooldownSeconds, b.CooldownSeconds)
+			setIf(&own.Settings.CooldownSeconds, (*int)(b.CooldownSeconds))
 			setIf(&own.Settings.GroupReply, b.GroupReply)
-			setIf(&own.Settings.MaxMessageAgeSeconds, b.MaxMessageAgeSeconds)
+			setIf(&own.Settings.MaxMessageAgeSeconds, (*int)(b.MaxMessageAgeSeconds))
 			setIf(&own.Settings.Overage, b.Overage)
 			setIf(&own.Settings.TimeZone, b.TimeZone)
 			if b.NoPhoneReply.given {

@@ -87,7 +87,7 @@ func (s *Server) setWebhook(c caller, in *setWebhookInput) (*webhookOutput, erro
 type rotateInput struct {
 	ModeParam
 	Body *struct {
-		Overlap *int `json:"overlap_seconds,omitempty" minimum:"0" maximum:"604800" default:"86400" doc:"How long the old secret goes on signing x-pingr-signature, in seconds. 0 is for a secret that has leaked: the new one signs at once." example:"86400"`
+		Overlap *whole `json:"overlap_seconds,omitempty" minimum:"0" maximum:"604800" default:"86400" doc:"How long the old secret goes on signing x-pingr-signature, in seconds. 0 is for a secret that has leaked: the new one signs at once." example:"86400"`
 	}
 }
 

@@ -1,0 +1,95 @@
+package server
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+)
+
+// A jsonObject is one of JSON.
+type jsonObject = map[string]any
+
+// rules are what the handlers check by themselves, in better words than a schema
+// validator's: they are in the OpenAPI document, and nowhere else.
+var rules = map[string]jsonObject{
+	"SendBody.to":                            {"pattern": phonePattern},
+	"SendBody.message":                       {"pattern": textPattern, "minLength": 1, "maxLength": 4096},
+	"PairCodeInputBody.phone":                {"pattern": phonePattern},
+	"SimulateInputBody.phone":                {"pattern": phonePattern},
+	"SimulateInputBody.message":              {"pattern": textPattern, "minLength": 1},
+	"AddSessionInputBody.id":                 {"pattern": `^([a-z0-9_-]{3,64})?$`},
+	"AddSessionInputBody.name":               {"pattern": textPattern},
+	"RenameSessionInputBody.name":            {"pattern": textPattern},
+	"AddTriggerInputBody.trigger_phrase":     {"pattern": textPattern, "minLength": 1, "maxLength": 200},
+	"AddTriggerInputBody.reply_message":      {"pattern": textPattern, "minLength": 1, "maxLength": 1000},
+	"TriggerChange.trigger_phrase":           {"pattern": textPattern, "minLength": 1, "maxLength": 200},
+	"TriggerChange.reply_message":            {"pattern": textPattern, "minLength": 1, "maxLength": 1000},
+	"ChangeSettingsInputBody.no_phone_reply": {"pattern": textPattern, "minLength": 1},
+	"AddKeyInputBody.name":                   {"pattern": "^[^\\u0000]*$"},
+	"SetUpInputBody.password":                {"minLength": 8, "maxLength": 200},
+}
+
+const (
+	// phonePattern is what pingr.ParsePhone takes.
+	phonePattern = `^[ +()-]*[1-9]([ +()-]*[0-9]){6,14}[ +()-]*$`
+	// timePattern is RFC 3339, or nothing.
+	timePattern = `^$|^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?(Z|[+-](0[0-9]|1[0-3]):[0-5][0-9])$`
+	// textPattern is a text that shows something, without NUL.
+	textPattern = "^[^\\u0000]*[^\\s\\u0000][^\\u0000]*$"
+)
+
+// document is the OpenAPI document as it is served: with the rules, and with
+// null allowed wherever a field of a request may be left out.
+func (s *Server) document() ([]byte, error) {
+	text, err := json.Marshal(s.api.OpenAPI())
+	if err != nil {
+		return nil, err
+	}
+	var doc jsonObject
+	if err := json.Unmarshal(text, &doc); err != nil {
+		return nil, err
+	}
+	schemas := doc["components"].(jsonObject)["schemas"].(jsonObject) //nolint:forcetypeassert // our own document
+	for name, rule := range rules {
+		schema, field, _ := strings.Cut(name, ".")
+		properties := schemas[schema].(jsonObject)["properties"].(jsonObject) //nolint:forcetypeassert // as above
+		for key, value := range rule {
+			properties[field].(jsonObject)[key] = value //nolint:forcetypeassert // as above
+		}
+	}
+	params := doc["paths"].(jsonObject)["/v1/webhooks/deliveries"].(jsonObject)["get"].(jsonObject)["parameters"].([]any) //nolint:forcetypeassert // as above
+	for _, p := range params {
+		if p := p.(jsonObject); p["name"] == "before" { //nolint:forcetypeassert // as above
+			p["schema"].(jsonObject)["pattern"] = timePattern //nolint:forcetypeassert // as above
+		}
+	}
+	for name := range schemas {
+		if isRequest(name) {
+			allowNull(schemas[name].(jsonObject)) //nolint:forcetypeassert // as above
+		}
+	}
+	return json.Marshal(doc)
+}
+
+// isRequest says whether a schema is that of a request's body.
+func isRequest(name string) bool {
+	return strings.HasSuffix(name, "InputBody") || name == "SendBody" || name == "TriggerChange"
+}
+
+// allowNull lets null stand for a field that is left out, as clients in many
+// languages send it.
+func allowNull(schema jsonObject) {
+	required, _ := schema["required"].([]any)
+	properties, _ := schema["properties"].(jsonObject)
+	for field, property := range properties {
+		p, _ := property.(jsonObject)
+		kind, ok := p["type"].(string)
+		if !ok || slices.Contains(required, any(field)) {
+			continue
+		}
+		p["type"] = []any{kind, "null"}
+		if values, ok := p["enum"].([]any); ok {
+			p["enum"] = append(values, nil)
+		}
+	}
+}
