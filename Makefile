@@ -38,6 +38,10 @@ lint: tools ## format, vet, golangci-lint, a tidy go.mod
 	$(GOLANGCI_LINT) run
 	go mod tidy -diff
 
+.PHONY: generate
+generate: ## write the generated code anew: pages from their templates
+	go generate ./...
+
 .PHONY: fmt
 fmt: $(GOFUMPT) ## format the Go code
 	$(GOFUMPT) -w $$(git ls-files -co --exclude-standard '*.go')
@@ -48,11 +52,11 @@ fmt: $(GOFUMPT) ## format the Go code
 # whatsmeow clients therefore carry `//go:build !race` and run in `make e2e`;
 # every other test, and with it our own code, runs under the race detector.
 .PHONY: race
-race: tools ## all tests but those with real whatsmeow clients, with the race detector
+race: tools postgres ## all tests but those with real whatsmeow clients, with the race detector
 	go test -race -shuffle=on -timeout 15m ./...
 
 .PHONY: e2e
-e2e: ## the tests with real whatsmeow clients, against the loopback WhatsApp
+e2e: postgres ## the tests with real whatsmeow clients, against the loopback WhatsApp
 	go test -shuffle=on -timeout 20m ./whatsapptest/... ./session/... ./internal/... ./cmd/... ./examples/...
 
 # Both suites replay testdata/vectors.json, as internal/vectors does in Go. What
@@ -90,6 +94,13 @@ $(SCHEMATHESIS)/installed:
 	python3 -m venv --clear $(SCHEMATHESIS)
 	$(SCHEMATHESIS)/bin/python -m pip install --quiet --disable-pip-version-check schemathesis==4.32.5
 	@touch $@
+
+# Tests of store/postgres start a server of their own; without one they are
+# skipped, but not under make.
+export PINGR_TEST_POSTGRES := require
+.PHONY: postgres
+postgres:
+	@./.ci/need 'ls /usr/lib/postgresql/*/bin/postgres:postgresql'
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME (5s)

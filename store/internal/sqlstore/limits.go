@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"time"
 
@@ -57,6 +58,19 @@ func (s *Store) Peek(ctx context.Context, at time.Time, limits ...pingr.Limit) e
 	return err
 }
 
+// longestKey is what every engine can index.
+const longestKey = 512
+
+// limitKey is the column of a key: itself, or, for one that a stranger's very
+// long name is in, a hash.
+func limitKey(key string) []byte {
+	if len(key) <= longestKey {
+		return []byte(key)
+	}
+	sum := sha256.Sum256([]byte(key))
+	return append([]byte("sha256/"), sum[:]...)
+}
+
 // count is how many are taken in the period that ends at until.
 type count struct {
 	taken int64
@@ -71,7 +85,7 @@ func running(tx Tx, at time.Time, l pingr.Limit) (count, error) {
 		err := row.Scan(&c.taken, &until)
 		c.until = toTime(until)
 		return err
-	}, []byte(l.Key), at.UnixMilli())
+	}, limitKey(l.Key), at.UnixMilli())
 	return c, err
 }
 
@@ -95,7 +109,7 @@ func take(tx Tx, at time.Time, limits []pingr.Limit) ([]pingr.Limit, error) {
 				err := row.Scan(&until)
 				l.Until = toTime(until)
 				return err
-			}, []byte(l.Key), l.Until.UnixMilli(), at.UnixMilli(), max(l.Max, 0))
+			}, limitKey(l.Key), l.Until.UnixMilli(), at.UnixMilli(), max(l.Max, 0))
 		if err != nil {
 			return nil, err
 		}
@@ -124,7 +138,7 @@ func refusal(tx Tx, at time.Time, l pingr.Limit, taken []pingr.Limit) error {
 // one to take has a whole one.
 func giveBack(tx Tx, limits []pingr.Limit) error {
 	for _, l := range limits {
-		key, until := []byte(l.Key), l.Until.UnixMilli()
+		key, until := limitKey(l.Key), l.Until.UnixMilli()
 		n, err := tx.Exec(`UPDATE limits SET taken = taken - 1 WHERE key = $1 AND until <= $2 AND taken > 1`, key, until)
 		if err == nil && n == 0 {
 			_, err = tx.Exec(`DELETE FROM limits WHERE key = $1 AND until <= $2`, key, until)

@@ -18,7 +18,7 @@ func (s *Store) Purge(ctx context.Context, now, keys, deliveries time.Time) (int
 		func() (int, error) { return s.purgeFirings(ctx, keys) },
 		func() (int, error) { return s.purgeKeys(ctx, keys) },
 		func() (int, error) {
-			return purgeByKey(ctx, s.db, `SELECT max(key) FROM (SELECT key FROM limits WHERE key > $1 ORDER BY key LIMIT $2) AS chunk`,
+			return purgeByKey(ctx, s.db, `SELECT key FROM (SELECT key FROM limits WHERE key > $1 ORDER BY key LIMIT $2) AS chunk ORDER BY key DESC LIMIT 1`,
 				`DELETE FROM limits WHERE key > $1 AND key <= $2 AND until < $3`, now)
 		},
 		func() (int, error) { return s.purgeDeliveries(ctx, deliveries) },
@@ -62,7 +62,7 @@ func (s *Store) purgeKeys(ctx context.Context, before time.Time) (int, error) {
 	if unfinished := toTime(oldest); unfinished.Before(before) {
 		before = unfinished
 	}
-	return purgeByKey(ctx, s.db, `SELECT max(key) FROM (SELECT key FROM message_keys WHERE key > $1 ORDER BY key LIMIT $2) AS chunk`,
+	return purgeByKey(ctx, s.db, `SELECT key FROM (SELECT key FROM message_keys WHERE key > $1 ORDER BY key LIMIT $2) AS chunk ORDER BY key DESC LIMIT 1`,
 		`DELETE FROM message_keys WHERE key > $1 AND key <= $2 AND accepted_at < $3`, before)
 }
 

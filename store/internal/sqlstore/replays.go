@@ -67,7 +67,7 @@ func (s *Store) EndReplay(ctx context.Context, r account.Replay) error {
 
 // PurgeReplays deletes those from before a time.
 func (s *Store) PurgeReplays(ctx context.Context, before time.Time) (int, error) {
-	return purgeByKey(ctx, s.db, `SELECT max(name) FROM (SELECT name FROM replays WHERE name > $1 ORDER BY name LIMIT $2) AS chunk`,
+	return purgeByKey(ctx, s.db, `SELECT name FROM (SELECT name FROM replays WHERE name > $1 ORDER BY name LIMIT $2) AS chunk ORDER BY name DESC LIMIT 1`,
 		`DELETE FROM replays WHERE name > $1 AND name <= $2 AND at < $3`, before)
 }
 
@@ -76,7 +76,7 @@ func (s *Store) PurgeReplays(ctx context.Context, before time.Time) (int, error)
 func (s *Store) Taken(ctx context.Context, at time.Time, key string) (n int64, err error) {
 	err = s.db.Read(ctx, func(tx Tx) error {
 		return tx.Query(`SELECT taken FROM limits WHERE key = $1 AND until > $2`, func(row Row) error { return row.Scan(&n) },
-			[]byte(key), at.UnixMilli())
+			limitKey(key), at.UnixMilli())
 	})
 	return n, err
 }

@@ -1,0 +1,99 @@
+// Package postgres is the [pingr.Store] for several processes that share one
+// PostgreSQL database (14 or newer): what one process was told is known to all,
+// and firings that a process left behind are taken over when its leases end.
+//
+// Times are the callers', never the server's. Every statement sees what was
+// committed before it (READ COMMITTED); what is read first and written then is
+// guarded by row locks or by advisory locks of the transaction.
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/store/internal/sqlstore"
+)
+
+// Config says where the database is.
+type Config struct {
+	// URL is "postgres://user:password@host/database?…" or libpq's keywords.
+	// What it leaves out is taken from the environment, as psql does (PGHOST,
+	// PGPASSWORD, PGPASSFILE, …). search_path=NAME in it keeps the tables in a
+	// schema of their own. Required.
+	URL string
+	// MaxConns is how many connections the process has at most; 0 means 16.
+	MaxConns int
+}
+
+// A Store is a [pingr.Store] in a PostgreSQL database, with the management of
+// accounts, triggers, sessions and the delivery log. Make it with [Open]; it is
+// safe for concurrent use.
+type Store struct {
+	*sqlstore.Store
+	db *sql.DB
+}
+
+var _ pingr.Store = (*Store)(nil)
+
+// connectTimeout bounds the wait for a host that does not answer, where the URL
+// has no connect_timeout of its own.
+const connectTimeout = 10 * time.Second
+
+// Open connects to the database and brings its tables up to date; processes
+// that start at the same time take turns. Its errors never hold a password.
+func Open(ctx context.Context, c Config) (*Store, error) {
+	s, err := open(ctx, c)
+	if err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	return s, nil
+}
+
+func open(ctx context.Context, c Config) (*Store, error) {
+	config, err := parse(c)
+	if err != nil {
+		return nil, err
+	}
+	if c.MaxConns == 0 {
+		c.MaxConns = 16
+	}
+	db := stdlib.OpenDB(*config)
+	db.SetMaxOpenConns(c.MaxConns)
+	db.SetMaxIdleConns(c.MaxConns)
+	db.SetConnMaxIdleTime(5 * time.Minute)
+	if err := migrate(ctx, db); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	dialect := sqlstore.Dialect{Lock: "FOR UPDATE SKIP LOCKED", Alone: "SELECT pg_advisory_xact_lock($1)"}
+	return &Store{sqlstore.New(database{db: db}, database{db: db, soft: true}, dialect), db}, nil
+}
+
+// parse reads the URL. What is wrong with it is not said: the error may be
+// logged, and any part of the text may be the password.
+func parse(c Config) (*pgx.ConnConfig, error) {
+	if c.URL == "" {
+		return nil, errors.New("postgres.Config.URL is required")
+	}
+	config, err := pgx.ParseConfig(c.URL)
+	if err != nil {
+		return nil, errors.New("the database URL is not of the form postgres://USER:PASSWORD@HOST:PORT/DATABASE (write %2F for a slash in the password, and so on)")
+	}
+	if config.ConnectTimeout == 0 {
+		config.ConnectTimeout = connectTimeout
+	}
+	if config.RuntimeParams["application_name"] == "" {
+		config.RuntimeParams["application_name"] = "pingr"
+	}
+	return config, nil
+}
+
+// Close writes what the delivery log still holds back, and disconnects. Later
+// calls fail; closing twice does no harm.
+func (s *Store) Close() error { return errors.Join(s.Store.Close(), s.db.Close()) }

@@ -1,0 +1,33 @@
+package postgres_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/heypingr/pingr/internal/pgtest"
+	"github.com/heypingr/pingr/store/postgres"
+	"github.com/heypingr/pingr/store/storetest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// fast is for tests in which nothing but the server's process dies.
+var fast = []string{"-c", "fsync=off"}
+
+func TestStore(t *testing.T) {
+	server := pgtest.New(t, fast...)
+	storetest.Run(t, func(t *testing.T) storetest.Store {
+		t.Helper()
+		return open(t, server.URL(t))
+	})
+}
+
+func open(tb testing.TB, url string) *postgres.Store {
+	tb.Helper()
+	s, err := postgres.Open(tb.Context(), postgres.Config{URL: url})
+	require.NoError(tb, err)
+	tb.Cleanup(func() { require.NoError(tb, s.Close()) })
+	return s
+}
