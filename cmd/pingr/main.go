@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -77,6 +78,8 @@ type app struct {
 	config config
 	// began is set when the arguments were understood.
 	began bool
+	// now is the clock of serve; nil is time.Now.
+	now func() time.Time
 }
 
 // globals are the flags that every command has.

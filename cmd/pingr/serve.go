@@ -80,7 +80,7 @@ func (a *app) serve(ctx context.Context, listen, metricsListen string) (err erro
 		}
 	}()
 	s, err := server.New(ctx, server.Config{
-		Store: store, Guard: guard, Log: a.logger(), MetricsApart: metricsListen != "",
+		Store: store, Guard: guard, Now: a.now, Log: a.logger(), MetricsApart: metricsListen != "",
 		FreeSpace:     func() (uint64, bool) { return freeSpace(a.config.dataDir()) },
 		SecureCookies: strings.HasPrefix(a.config.PublicURL, "https:"),
 		Numbers: func(n server.Notify) (_ server.Numbers, err error) {

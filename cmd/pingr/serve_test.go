@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"regexp"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -27,7 +28,47 @@ type service struct {
 	*testing.T
 	url  string
 	key  string
+	talk *talk // on stderr
 	stop func() (code int, talk string)
+	kill func()
+}
+
+// talk is what a program said so far.
+type talk struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (k *talk) Write(b []byte) (int, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.text.Write(b)
+}
+
+func (k *talk) String() string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.text.String()
+}
+
+// waitFor waits until it has said something, and returns the part in brackets.
+func (s *service) waitFor(pattern string) (part string) {
+	s.Helper()
+	require.Eventually(s, func() bool {
+		if found := regexp.MustCompile(pattern).FindStringSubmatch(s.talk.String()); found != nil {
+			part = found[1]
+		}
+		return part != ""
+	}, 20*time.Second, 10*time.Millisecond)
+	return part
+}
+
+// again serves anew with the key of before.
+func (p *place) again(s *service) *service {
+	s.Helper()
+	next := p.serve(s.T)
+	next.key = s.key
+	return next
 }
 
 func (p *place) serve(t *testing.T) *service {
@@ -35,25 +76,27 @@ func (p *place) serve(t *testing.T) *service {
 	ctx, cancel := context.WithTimeout(context.Background(), 90*time.Second)
 	t.Cleanup(cancel)
 	cmd := call{args: []string{"serve", "--listen", "127.0.0.1:0", "--data", p.data, "--log", "debug"}, env: p.env}.command(ctx, t)
-	var talk bytes.Buffer
-	cmd.Stderr = &talk
+	said := &talk{}
+	cmd.Stderr = said
 	out, err := cmd.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())
 	ended := false
-	s := &service{T: t}
+	s := &service{T: t, talk: said}
 	s.stop = func() (int, string) {
 		ended = true
 		_ = cmd.Process.Signal(syscall.SIGTERM)
 		_ = cmd.Wait()
-		return cmd.ProcessState.ExitCode(), talk.String()
+		return cmd.ProcessState.ExitCode(), said.String()
 	}
-	t.Cleanup(func() {
+	s.kill = func() {
 		if !ended {
+			ended = true
 			_ = cmd.Process.Kill()
 			_ = cmd.Wait()
 		}
-	})
+	}
+	t.Cleanup(s.kill)
 	line, err := bufio.NewReader(out).ReadString('\n')
 	require.NoError(t, err, "it said nothing")
 	s.url = strings.TrimSpace(strings.TrimPrefix(line, "listening on "))
