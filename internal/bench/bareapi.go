@@ -48,17 +48,17 @@ func (b *bareAPI) send(r *http.Request, owner string) (any, error) {
 		return nil, err
 	}
 	ctx, now := r.Context(), time.Now()
-	a, err := b.store.Account(ctx, owner) // its settings
-	if err != nil {
+	if _, err := b.store.Account(ctx, owner); err != nil { // for its settings
 		return nil, err
 	}
 	quota := pingr.QuotaLimit(owner+":test", 0, now)
-	err = b.store.Reserve(ctx, now, quota,
+	err := b.store.Reserve(ctx, now, quota,
 		pingr.Limit{Kind: pingr.Cooldown, Key: "bare/" + in.To, Max: 1, Until: now.Add(time.Minute)})
 	if err != nil {
 		return nil, err
 	}
-	if a, err = b.store.Account(ctx, owner); err != nil { // its time zone
+	a, err := b.store.Account(ctx, owner) // for its time zone
+	if err != nil {
 		return nil, err
 	}
 	today := pingr.Limit{Kind: pingr.Quota, Key: "bare/" + owner, Until: a.Settings.Midnight(now)}
