@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/server/reference"
 )
 
 type requestIDKey struct{}
@@ -123,6 +124,12 @@ func (s *Server) plainRoutes(mux *http.ServeMux) {
 	if err != nil {
 		panic("OpenAPI document: " + err.Error()) // made from the code alone
 	}
+	pages, err := reference.New(document)
+	if err != nil {
+		panic("API reference: " + err.Error()) // likewise
+	}
+	mux.Handle("GET /docs", pages)
+	mux.Handle("GET /docs/reference.css", pages)
 	mux.HandleFunc("GET /openapi.json", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write(document)

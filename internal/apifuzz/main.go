@@ -19,6 +19,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -31,8 +32,9 @@ func main() {
 	flag.IntVar(&f.seed, "seed", 20261123, "what the test cases are made from")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := f.run(ctx); err != nil {
+	err := f.run(ctx)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "apifuzz:", err)
 		os.Exit(1)
 	}
@@ -165,7 +167,7 @@ func (f *fuzz) call(ctx context.Context, method, path, token, body string, answe
 // schemathesis runs it once; it says itself what it found.
 func (f *fuzz) schemathesis(ctx context.Context, header string, more ...string) error {
 	args := append([]string{
-		"--config-file", f.config, "run", f.url + "/openapi.json", "--header", header, "--seed", fmt.Sprint(f.seed), "--max-examples", fmt.Sprint(f.examples),
+		"--config-file", f.config, "run", f.url + "/openapi.json", "--header", header, "--seed", strconv.Itoa(f.seed), "--max-examples", strconv.Itoa(f.examples),
 		"--generation-database", "none", "--suppress-health-check", "all", "--continue-on-failure", "--warnings", "off",
 		"--request-timeout", "20", "--no-color",
 	}, more...)
