@@ -17,18 +17,7 @@ import (
 	"github.com/heypingr/pingr"
 	"github.com/heypingr/pingr/account"
 	"github.com/heypingr/pingr/server"
-	"github.com/heypingr/pingr/store/sqlite"
 )
-
-// withStore opens the store beside a server that may be running on it.
-func (a *app) withStore(ctx context.Context, use func(*sqlite.Store) error) (err error) {
-	store, err := sqlite.Open(ctx, sqlite.Config{Dir: a.config.dataDir(), Admin: true})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, store.Close()) }()
-	return use(store)
-}
 
 // group is a command that only holds others.
 func group(use, short, example string, commands ...*cobra.Command) *cobra.Command {
@@ -44,7 +33,7 @@ func (a *app) accountCommand() *cobra.Command {
 	create := a.command(cobra.Command{
 		Use:   "create --email ADDRESS",
 		Short: "Make an account; its id goes to stdout",
-		Long: "Makes an account in the data directory, also while pingr serve runs on it. The\n" +
+		Long: "Makes an account in the database, also while pingr serve runs on it. The\n" +
 			"password is asked for, or read from stdin: never from a flag, where others\n" +
 			"could read it.",
 		Example: "  pingr account create --email anna@example.com\n  pingr account create --email anna@example.com --plan growth < password.txt",
@@ -77,7 +66,7 @@ func (a *app) createAccount(ctx context.Context, email, plan string) error {
 	if made.PasswordHash, err = server.HashPassword(password); err != nil {
 		return err
 	}
-	return a.withStore(ctx, func(store *sqlite.Store) error {
+	return a.withStore(ctx, func(store database) error {
 		err := store.CreateAccount(ctx, made)
 		if errors.Is(err, pingr.ErrConflict) {
 			return errors.New("there is an account of that e-mail already")
@@ -111,7 +100,7 @@ func (a *app) keyCommand() *cobra.Command {
 		Use: "create --account EMAIL --mode live|test", Short: "Make an API key; it is printed this once",
 		Example: "  pingr key create --account anna@example.com --mode live",
 	}, func(cmd *cobra.Command, _ []string) error {
-		return a.withAccount(cmd.Context(), email, func(store *sqlite.Store, owner account.Account) error {
+		return a.withAccount(cmd.Context(), email, func(store database, owner account.Account) error {
 			if mode != string(account.Live) && mode != string(account.Test) {
 				return usagef("--mode %q is neither live nor test", mode)
 			}
@@ -129,7 +118,7 @@ func (a *app) keyCommand() *cobra.Command {
 		Use: "list --account EMAIL", Short: "List an account's API keys",
 		Example: "  pingr key list --account anna@example.com",
 	}, func(cmd *cobra.Command, _ []string) error {
-		return a.withAccount(cmd.Context(), email, func(store *sqlite.Store, owner account.Account) error {
+		return a.withAccount(cmd.Context(), email, func(store database, owner account.Account) error {
 			return a.listKeys(cmd.Context(), store, owner, asJSON)
 		})
 	})
@@ -139,7 +128,7 @@ func (a *app) keyCommand() *cobra.Command {
 		Example: "  pingr key revoke --account anna@example.com key_0199c0de",
 		Args:    cobra.ExactArgs(1),
 	}, func(cmd *cobra.Command, args []string) error {
-		return a.withAccount(cmd.Context(), email, func(store *sqlite.Store, owner account.Account) error {
+		return a.withAccount(cmd.Context(), email, func(store database, owner account.Account) error {
 			err := store.RevokeKey(cmd.Context(), owner.ID, args[0], time.Now())
 			if errors.Is(err, account.ErrNotFound) {
 				return errors.New("the account has no such key; pingr key list shows their ids")
@@ -154,14 +143,14 @@ func (a *app) keyCommand() *cobra.Command {
 }
 
 // withAccount finds the account of an e-mail address, or of an id.
-func (a *app) withAccount(ctx context.Context, email string, use func(*sqlite.Store, account.Account) error) error {
+func (a *app) withAccount(ctx context.Context, email string, use func(database, account.Account) error) error {
 	if email == "" {
 		return usageError{"--account is missing: give its e-mail address"}
 	}
-	if _, err := a.config.existingData(); err != nil {
+	if err := a.config.existingDatabase(); err != nil {
 		return err
 	}
-	return a.withStore(ctx, func(store *sqlite.Store) error {
+	return a.withStore(ctx, func(store database) error {
 		owner, err := store.AccountByEmail(ctx, account.CleanEmail(email))
 		if errors.Is(err, account.ErrNotFound) {
 			owner, err = store.Account(ctx, email)
@@ -186,7 +175,7 @@ type keyLine struct {
 	Revoked bool         `json:"revoked"`
 }
 
-func (a *app) listKeys(ctx context.Context, store *sqlite.Store, owner account.Account, asJSON bool) error {
+func (a *app) listKeys(ctx context.Context, store database, owner account.Account, asJSON bool) error {
 	keys, err := store.Keys(ctx, owner.ID)
 	if err != nil {
 		return err

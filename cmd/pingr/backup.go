@@ -24,6 +24,9 @@ func (a *app) backupCommand() *cobra.Command {
 		Example: "  pingr backup /var/backups/pingr-$(date +%F).db",
 		Args:    cobra.ExactArgs(1),
 	}, func(cmd *cobra.Command, args []string) (err error) {
+		if a.config.Database != "" {
+			return errors.New("the database is PostgreSQL: copy it with pg_dump")
+		}
 		dir, err := a.config.existingData()
 		if err != nil {
 			return err

@@ -21,7 +21,9 @@ const defaultData = "./pingr-data"
 type config struct {
 	// Data is empty when nobody named a directory; see dataDir.
 	Data string `env:"PINGR_DATA"`
-	Log  string `env:"PINGR_LOG" envDefault:"warn"`
+	// Database is a PostgreSQL URL; empty is SQLite in the data directory.
+	Database string `env:"PINGR_DATABASE"`
+	Log      string `env:"PINGR_LOG" envDefault:"warn"`
 
 	// Listen is the address of serve; PublicURL is how others reach it.
 	Listen    string `env:"PINGR_LISTEN"`
@@ -68,6 +70,9 @@ func readConfig(flags globals, environ []string) (config, error) {
 	c.File = file
 	if flags.data != "" {
 		c.Data = flags.data
+	}
+	if flags.database != "" {
+		c.Database = flags.database
 	}
 	if flags.log != "" {
 		c.Log = flags.log

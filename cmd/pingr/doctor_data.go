@@ -80,6 +80,9 @@ func (a *app) checkDisk() finding {
 // beside the engine when one does.
 func (a *app) checkStore(ctx context.Context) []finding {
 	const check = "database"
+	if a.config.Database != "" {
+		return a.checkPostgres(ctx)
+	}
 	dir := a.config.dataDir()
 	if _, err := os.Stat(filepath.Join(dir, "pingr.db")); errors.Is(err, os.ErrNotExist) {
 		return []finding{warn(check, "Link a number with pingr link.", "there is none yet")}
@@ -98,8 +101,32 @@ func (a *app) checkStore(ctx context.Context) []finding {
 		return []finding{fail(check, "Look at the file's owner and mode; if it is damaged, put a backup back.", "%v", err)}
 	}
 	defer store.Close()
-	findings := []finding{ok(check, "%s", state)}
-	records, err := store.Sessions(ctx)
+	return append([]finding{ok(check, "%s", state)}, checkRows(ctx, store, store.Sessions, locked != nil)...)
+}
+
+// checkPostgres does so with a database that several processes may share.
+func (a *app) checkPostgres(ctx context.Context) []finding {
+	const check = "database"
+	store, err := a.openBeside(ctx)
+	if err != nil {
+		return []finding{fail(check, "Look at the address, the user and the password (PINGR_DATABASE), and whether the server runs.", "%v", err)}
+	}
+	defer store.Close()
+	state, running := "PostgreSQL answers; no engine is running on this data directory", false
+	if unlock, err := sqlite.LockDir(a.config.dataDir()); err != nil {
+		state, running = "PostgreSQL answers; an engine is running on this data directory", true
+	} else {
+		unlock()
+	}
+	return append([]finding{ok(check, "%s", state)}, checkRows(ctx, store, a.registry(store).Sessions, running)...)
+}
+
+// checkRows looks at what the database tells of sessions and clock.
+func checkRows(
+	ctx context.Context, store database, sessions func(context.Context) ([]pingr.SessionRecord, error), running bool,
+) []finding {
+	var findings []finding
+	records, err := sessions(ctx)
 	if err != nil {
 		return append(findings, fail("sessions", "If the database is damaged, put a backup back.", "%v", err))
 	}
@@ -108,7 +135,7 @@ func (a *app) checkStore(ctx context.Context) []finding {
 		return append(findings, fail("clock", "If the database is damaged, put a backup back.", "%v", err))
 	}
 	findings = append(findings, checkClock(latest, time.Now()))
-	return append(findings, checkSessions(records, locked != nil)...)
+	return append(findings, checkSessions(records, running)...)
 }
 
 // checkClock compares the clock with what the database has seen: it can only

@@ -72,7 +72,7 @@ func (a *app) link(ctx context.Context, l linking) (err error) {
 	if err != nil {
 		return err
 	}
-	store, err := sqlite.Open(ctx, sqlite.Config{Dir: a.config.dataDir()})
+	store, err := a.openDatabase(ctx)
 	var locked *sqlite.LockedError
 	if errors.As(err, &locked) {
 		return fmt.Errorf("%w: numbers are linked while it is stopped", locked)
@@ -82,7 +82,7 @@ func (a *app) link(ctx context.Context, l linking) (err error) {
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
 	pool, err := whatsapp.Open(ctx, whatsapp.Config{
-		Dir: a.config.dataDir(), Registry: onlySession{store, l.session}, Log: a.logger(), Endpoint: endpoint,
+		Dir: a.config.dataDir(), Registry: onlySession{a.registry(store), l.session}, Log: a.logger(), Endpoint: endpoint,
 	})
 	if err != nil {
 		return err
@@ -193,13 +193,13 @@ func (a *app) step(ctx context.Context, show *linkScreen, now whatsapp.Snapshot,
 // onlySession shows a pool one session of the store, so that linking one does
 // not bring all others up.
 type onlySession struct {
-	*sqlite.Store
+	whatsapp.Registry
 	id string
 }
 
 // Sessions implements whatsapp.Registry.
 func (r onlySession) Sessions(ctx context.Context) ([]pingr.SessionRecord, error) {
-	all, err := r.Store.Sessions(ctx)
+	all, err := r.Registry.Sessions(ctx)
 	for _, record := range all {
 		if record.ID == r.id {
 			return []pingr.SessionRecord{record}, err

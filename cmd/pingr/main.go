@@ -84,7 +84,7 @@ type app struct {
 
 // globals are the flags that every command has.
 type globals struct {
-	config, data, log string
+	config, data, database, log string
 }
 
 func (a *app) root() *cobra.Command {
@@ -105,6 +105,7 @@ func (a *app) root() *cobra.Command {
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.flags.config, "config", "", "file of PINGR_… settings (PINGR_CONFIG)")
 	flags.StringVar(&a.flags.data, "data", "", "data directory (PINGR_DATA; default "+defaultData+")")
+	flags.StringVar(&a.flags.database, "database", "", "PostgreSQL database, postgres://… (PINGR_DATABASE; default SQLite in the data directory)")
 	flags.StringVar(&a.flags.log, "log", "", "log level on stderr: debug, info, warn, error, off (PINGR_LOG; default warn)")
 	root.AddCommand(
 		a.demoCommand(), a.linkCommand(), a.verifyCommand(),

@@ -13,7 +13,6 @@ import (
 	"github.com/heypingr/pingr"
 	"github.com/heypingr/pingr/server"
 	"github.com/heypingr/pingr/session/whatsapp"
-	"github.com/heypingr/pingr/store/sqlite"
 )
 
 const defaultListen = "127.0.0.1:8080"
@@ -29,8 +28,10 @@ func (a *app) serveCommand() *cobra.Command {
 			"flight when it is told to stop.\n\n" +
 			"Behind a proxy that speaks https, set PINGR_PUBLIC_URL to the address there, so\n" +
 			"that logins travel over https alone. While --listen is on loopback, webhook\n" +
-			"endpoints may be too; other special addresses are for PINGR_WEBHOOK_ALLOW.",
-		Example: "  pingr serve\n  pingr serve --listen 0.0.0.0:8080 --data /var/lib/pingr",
+			"endpoints may be too; other special addresses are for PINGR_WEBHOOK_ALLOW.\n\n" +
+			"With --database, everything is in PostgreSQL but the keys of linked numbers,\n" +
+			"which stay in the data directory; docs/serve.md tells of several processes.",
+		Example: "  pingr serve\n  pingr serve --listen 0.0.0.0:8080 --data /var/lib/pingr\n  pingr serve --database postgres://pingr@db.example.com/pingr",
 	}, func(cmd *cobra.Command, _ []string) error {
 		if listen == "" {
 			listen = a.config.Listen
@@ -65,7 +66,7 @@ func (a *app) serve(ctx context.Context, listen, metricsListen string) (err erro
 	if at, ok := l.Addr().(*net.TCPAddr); ok && at.IP.IsLoopback() {
 		guard.Allow = append(guard.Allow, netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128"))
 	}
-	store, err := sqlite.Open(ctx, sqlite.Config{Dir: a.config.dataDir()})
+	store, err := a.openDatabase(ctx)
 	if err != nil {
 		return err
 	}
@@ -85,7 +86,7 @@ func (a *app) serve(ctx context.Context, listen, metricsListen string) (err erro
 		SecureCookies: strings.HasPrefix(a.config.PublicURL, "https:"),
 		Numbers: func(n server.Notify) (_ server.Numbers, err error) {
 			pool, err = whatsapp.Open(ctx, whatsapp.Config{
-				Dir: a.config.dataDir(), Registry: store, Notify: n.Event, OnChange: n.Changed, Log: a.logger(), Endpoint: endpoint,
+				Dir: a.config.dataDir(), Registry: a.registry(store), Notify: n.Event, OnChange: n.Changed, Log: a.logger(), Endpoint: endpoint,
 			})
 			return numbers{pool}, err
 		},
@@ -112,7 +113,7 @@ func (a *app) serve(ctx context.Context, listen, metricsListen string) (err erro
 
 // adopt gives numbers that pingr link linked to the account, if there is only
 // one.
-func (a *app) adopt(ctx context.Context, store *sqlite.Store) error {
+func (a *app) adopt(ctx context.Context, store database) error {
 	accounts, err := store.Accounts(ctx)
 	if err != nil || len(accounts) != 1 {
 		return err

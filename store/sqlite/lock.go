@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -29,6 +30,20 @@ func (e *LockedError) Error() string {
 // A lock is a locked file. The system unlocks it when the process ends,
 // however it ends; the file stays.
 type lock struct{ file *os.File }
+
+// LockDir locks a directory as [Open] does, without a store in it: for a process
+// that keeps only the keys of its numbers there. It makes the directory if need
+// be, and returns a *[LockedError] while another engine uses it.
+func LockDir(dir string) (unlock func(), err error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make data directory: %w", err)
+	}
+	l, err := tryLock(filepath.Join(dir, "lock"))
+	if err != nil {
+		return nil, err
+	}
+	return l.release, nil
+}
 
 // tryLock locks the file or returns a *LockedError.
 func tryLock(name string) (*lock, error) {
