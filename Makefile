@@ -102,6 +102,10 @@ export PINGR_TEST_POSTGRES := require
 postgres:
 	@./.ci/need 'ls /usr/lib/postgresql/*/bin/postgres:postgresql'
 
+.PHONY: bounds
+bounds: ## a million phones, bad keys and paths in under 400 MiB (some minutes)
+	PINGR_TEST_STRANGERS=1000000 go test -count=1 -timeout 15m -v -run TestNothingThatStrangersChoosePilesUp ./server
+
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME (5s)
 	@go list ./... | while read -r pkg; do \

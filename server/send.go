@@ -120,7 +120,7 @@ func (s *Server) sendIdempotent(c caller, in *sendInput) ([]byte, error) {
 func (s *Server) sendOnce(c caller, in sendBody, session, id string, again bool) (body []byte, unknown bool, err error) {
 	r := pingr.SendRequest{ID: id, Account: c.scope(), Session: session, To: in.To, Text: in.Message, Again: again}
 	if c.test {
-		r.Via = counted{testNumber{}, s, c.account.ID, testSession + ":" + c.account.ID}
+		r.Via = counted{testNumber{}, s, c.account.ID, session}
 	}
 	_, err = s.engine.Send(c.ctx, r)
 	s.metrics.sent(c.mode(), err)
@@ -131,20 +131,15 @@ func (s *Server) sendOnce(c caller, in sendBody, session, id string, again bool)
 	if err != nil {
 		s.log.Warn("what remains is not known", "error", err) // the message is sent all the same
 	}
-	if c.test {
-		session = testSession
-	}
-	body, err = json.Marshal(sentJSON{Success: true, MessageID: id, To: in.To, Session: session, Remaining: remaining})
+	body, err = json.Marshal(sentJSON{Success: true, MessageID: id, To: in.To, Session: shownID(session), Remaining: remaining})
 	return body, false, err
 }
 
-// sendingSession is the one asked for, or any that is connected.
+// sendingSession is the stored name of the one asked for, or of any that is
+// connected.
 func (s *Server) sendingSession(c caller, id string) (string, error) {
-	if c.test {
-		if id != "" && id != testSession {
-			return "", fail(notFound, "There is no such session.")
-		}
-		return testSession, nil
+	if id == "" && c.test {
+		id = testSession
 	}
 	if id == "" {
 		for _, n := range s.ownNumbers(c) {

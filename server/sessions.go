@@ -26,24 +26,20 @@ type sessionJSON struct {
 }
 
 func (s *Server) sessionOf(c caller, r pingr.SessionRecord) (sessionJSON, error) {
-	out := sessionJSON{ID: r.ID, Name: r.Name, Status: r.State, ConnectedAt: maybeStamp(r.ConnectedAt), Detail: r.Detail}
+	out := sessionJSON{ID: shownID(r.ID), Name: r.Name, Status: r.State, ConnectedAt: maybeStamp(r.ConnectedAt), Detail: r.Detail}
 	if r.Phone != "" {
 		number := "+" + r.Phone
 		out.Number = &number
 	}
-	key := r.ID
-	if c.test {
-		key = testSession + ":" + c.account.ID
-	}
 	var err error
-	out.MessagesToday, err = s.store.Taken(c.ctx, s.now(), dayKey(key))
+	out.MessagesToday, err = s.store.Taken(c.ctx, s.now(), dayKey(r.ID))
 	return out, err
 }
 
 // testRecord is the session of the account's test mode.
 func testRecord(a account.Account) pingr.SessionRecord {
 	return pingr.SessionRecord{
-		ID: testSession, Account: a.ID, Name: "Test session", Phone: "15550100000",
+		ID: storedID(testSession, a.ID), Account: a.ID, Name: "Test session", Phone: "15550100000",
 		State: pingr.SessionConnected, ConnectedAt: a.CreatedAt, CreatedAt: a.CreatedAt,
 	}
 }
@@ -94,13 +90,14 @@ func (s *Server) sessionAnswer(c caller, r pingr.SessionRecord) (*sessionOutput,
 // number finds a session of the caller. In test mode there is one, which is no
 // Number: fixed is true then.
 func (s *Server) number(c caller, id string) (n Number, fixed bool, err error) {
-	if _, err := s.storedSession(c, id); err != nil {
+	stored, err := s.storedSession(c, id)
+	if err != nil {
 		return nil, false, err
 	}
 	if c.test {
 		return nil, true, nil
 	}
-	n, ok := s.numbers.Get(id)
+	n, ok := s.numbers.Get(stored)
 	if !ok {
 		return nil, false, fail(notFound, "There is no such session.")
 	}

@@ -24,9 +24,8 @@ type triggerJSON struct {
 }
 
 func triggerOf(t pingr.Trigger) triggerJSON {
-	session, _, _ := strings.Cut(t.Session, ":") // of a test session: see storedSession
 	return triggerJSON{
-		ID: t.ID, Session: session, Phrase: t.Phrase, Reply: t.Reply, Active: t.Active,
+		ID: t.ID, Session: shownID(t.Session), Phrase: t.Phrase, Reply: t.Reply, Active: t.Active,
 		CreatedAt: stamp(t.CreatedAt), UpdatedAt: stamp(t.UpdatedAt),
 	}
 }
@@ -206,51 +205,6 @@ func triggerProblem(err error) error {
 		pingr.ErrConflict: fail(conflict, "The session has a trigger of that phrase already."),
 		account.ErrLimit:  fail(planLimit, "The plan holds no more triggers."),
 	})
-}
-
-// owns says whether the stored name of a session is one that the caller acts on.
-func (s *Server) owns(c caller, stored string) bool {
-	if c.test {
-		return stored == testSession+":"+c.account.ID
-	}
-	n, ok := s.numbers.Get(stored)
-	return ok && n.Record().Account == c.account.ID
-}
-
-// storedSession is the name under which the store knows a session: its id, or
-// for test mode, where all accounts' have the same, one of the account's own.
-// No other session's id has a colon.
-func (s *Server) storedSession(c caller, id string) (string, error) {
-	stored := id
-	if c.test && id == testSession {
-		stored = testSession + ":" + c.account.ID
-	}
-	if !s.owns(c, stored) || c.test && id != testSession {
-		return "", fail(notFound, "There is no such session.")
-	}
-	return stored, nil
-}
-
-// sessionsOf are the stored names of all.
-func (s *Server) sessionsOf(c caller) []string {
-	if c.test {
-		return []string{testSession + ":" + c.account.ID}
-	}
-	var ids []string
-	for _, n := range s.ownNumbers(c) {
-		ids = append(ids, n.ID())
-	}
-	return ids
-}
-
-func (s *Server) ownNumbers(c caller) []Number {
-	var own []Number
-	for _, n := range s.numbers.List() {
-		if n.Record().Account == c.account.ID {
-			own = append(own, n)
-		}
-	}
-	return own
 }
 
 // forgetTriggers deletes all of a session, so that whoever has its id next does

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 )
@@ -164,7 +165,7 @@ func (r reader) curl(to route, body object) string {
 	}
 	var b strings.Builder
 	b.WriteString("curl")
-	if to.Method != "GET" {
+	if to.Method != http.MethodGet {
 		b.WriteString(" -X " + to.Method)
 	}
 	b.WriteString(` "$PINGR_URL` + path + `"`)

@@ -1,0 +1,59 @@
+package server
+
+import (
+	"strings"
+)
+
+// An account names its sessions itself, so that two may both have a
+// "main-login-bot". In the store, the engine and among the Numbers a session is
+// therefore called by that name, a colon and its account's id. One that pingr
+// link made has no colon, and belongs to whom its record says.
+
+func storedID(id, owner string) string { return id + ":" + owner }
+
+// shownID is the name of a session as its account knows it.
+func shownID(stored string) string {
+	id, _, _ := strings.Cut(stored, ":")
+	return id
+}
+
+// storedSession is the stored name of a session of the caller.
+func (s *Server) storedSession(c caller, id string) (string, error) {
+	for _, stored := range []string{storedID(id, c.account.ID), id} {
+		if s.owns(c, stored) && shownID(stored) == id {
+			return stored, nil
+		}
+	}
+	return "", fail(notFound, "There is no such session.")
+}
+
+// owns says whether the stored name of a session is one that the caller acts on.
+func (s *Server) owns(c caller, stored string) bool {
+	if c.test {
+		return stored == storedID(testSession, c.account.ID)
+	}
+	n, ok := s.numbers.Get(stored)
+	return ok && n.Record().Account == c.account.ID
+}
+
+// sessionsOf are the stored names of all.
+func (s *Server) sessionsOf(c caller) []string {
+	if c.test {
+		return []string{storedID(testSession, c.account.ID)}
+	}
+	var ids []string
+	for _, n := range s.ownNumbers(c) {
+		ids = append(ids, n.ID())
+	}
+	return ids
+}
+
+func (s *Server) ownNumbers(c caller) []Number {
+	var own []Number
+	for _, n := range s.numbers.List() {
+		if n.Record().Account == c.account.ID {
+			own = append(own, n)
+		}
+	}
+	return own
+}
