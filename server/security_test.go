@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/session/sim"
 )
 
 // codeOf is what an answer refuses with; empty when it does not.
@@ -168,15 +169,114 @@ func TestAnotherAccountsIDs(t *testing.T) {
 		}
 	}
 	assert.Greater(t, tried, 40)
-	for _, refused := range [][3]string{
-		{"GET", "/v1/triggers?session_id=anna-bot", ""},
-		{"POST", "/v1/triggers", `{"session_id":"anna-bot","trigger_phrase":"x","reply_message":"x"}`},
-		{"POST", "/v1/send", `{"to":"919876543210","message":"x","session_id":"anna-bot"}`},
-	} {
-		got := w.call("ben's live key", refused[0], refused[1], refused[2])
-		assert.Equal(t, notFound, codeOf(t, got), refused)
+	assert.Equal(t, anna, w.furnished("anna"))
+}
+
+// Every route that takes a session's id beside its path, with Anna's, as Ben:
+// the OpenAPI document knows which these are, and how to ask.
+func TestAnotherAccountsSession(t *testing.T) {
+	w := newWorld(t)
+	require.Equal(t, 200, w.call("anna's test key", "GET", "/v1/settings", "").Code) // its last use is seen below
+	anna := w.furnish("anna")
+	require.Equal(t, 200, w.call("ben", "PUT", "/v1/webhooks", `{"url":"`+w.hook.URL+`"}`).Code)
+	told, _ := w.hook.got()
+	var tried []string
+	for _, r := range table() {
+		op := operationOf(w.server.api.OpenAPI(), r)
+		path, body := r.path, ""
+		for _, p := range op.Parameters {
+			if p.Name == "session_id" {
+				path += "?session_id=anna-bot"
+			}
+		}
+		if op.RequestBody != nil {
+			schema := op.RequestBody.Content["application/json"].Schema
+			if schema.Ref != "" {
+				schema = w.server.api.OpenAPI().Components.Schemas.SchemaFromRef(schema.Ref)
+			}
+			if schema.Properties["session_id"] != nil {
+				asked := object{}
+				for name, s := range schema.Properties {
+					require.NotEmpty(t, s.Examples, r.name()+" "+name)
+					asked[name] = s.Examples[0]
+				}
+				asked["session_id"] = "anna-bot"
+				text, err := json.Marshal(asked)
+				require.NoError(t, err)
+				body = string(text)
+			}
+		}
+		if path == r.path && body == "" {
+			continue
+		}
+		tried = append(tried, r.name())
+		for _, who := range []string{"ben", "ben's live key", "ben's test key", "anna's test key"} {
+			if r.auth == byJWT && who != "ben" || r.auth == byKey && who == "ben" {
+				continue
+			}
+			assert.Equal(t, notFound, codeOf(t, w.call(who, r.method, path, body)), "%s as %s", r.name(), who)
+		}
+	}
+	for _, name := range []string{"POST /v1/send", "GET /v1/triggers", "POST /v1/triggers", "POST /v1/webhooks/simulate"} {
+		assert.Contains(t, tried, name)
 	}
 	assert.Equal(t, anna, w.furnished("anna"))
+	after, _ := w.hook.got()
+	assert.Len(t, after, len(told), "nothing was told")
+	assert.Empty(t, w.lines.find("anna-bot").NewPhone(sim.PhoneConfig{Number: "919876543210"}).Received(), "nothing was sent")
+}
+
+// Everything that changes something, asked for by another site in the browser of
+// somebody who is logged in: refused, and nothing changed. What only shows is
+// not shown to scripts of other sites.
+func TestAcrossOrigins(t *testing.T) {
+	w := newWorld(t)
+	anna := w.furnish("anna")
+	settings := w.call("anna", "GET", "/v1/settings", "").Body.String() + w.call("anna", "GET", "/v1/webhooks", "").Body.String()
+	ids := map[string]string{"sessions": "anna-bot", "triggers": anna.trigger, "webhooks": anna.delivery, "keys": anna.key}
+	cookie := w.who["anna's browser"].Get("Cookie")
+	sites := map[string]http.Header{
+		"as new browsers say it":       {"Sec-Fetch-Site": {"cross-site"}},
+		"a sister of our domain":       {"Sec-Fetch-Site": {"same-site"}},
+		"as old browsers say it":       {"Origin": {"https://evil.example"}},
+		"from a file, or a frame":      {"Origin": {"null"}},
+		"a host that begins like ours": {"Origin": {"http://api.example.com.evil.example"}},
+		"another port of ours":         {"Origin": {"http://api.example.com:8081"}},
+	}
+	refused := 0
+	for name, head := range sites {
+		head.Set("Cookie", cookie)
+		w.who[name] = head
+		for _, r := range table() {
+			path := strings.ReplaceAll(r.path, "{id}", ids[strings.Split(r.path, "/")[2]])
+			switch {
+			case r.path == "/v1/events":
+				continue // a stream; see TestEvents
+			case r.method == http.MethodGet:
+				got := w.call(name, r.method, path, "")
+				assert.Empty(t, got.Header().Get("Access-Control-Allow-Origin"), r.name())
+				assert.Equal(t, "DENY", got.Header().Get("X-Frame-Options"), r.name())
+			case r.auth == byKey:
+				assert.Equal(t, invalidKey, codeOf(t, w.call(name, r.method, path, "{}")), "a cookie is no key")
+			case r.auth == public:
+				body := `{"email":"anna@example.com","password":"` + password + `","token":"x"}`
+				if r.path == "/v1/auth/login" {
+					body = `{"email":"anna@example.com","password":"` + password + `"}`
+				}
+				assert.Equal(t, forbidden, codeOf(t, w.call(name, r.method, path, body)), "%s: %s", r.name(), name)
+				refused++
+			default:
+				assert.Equal(t, forbidden, codeOf(t, w.call(name, r.method, path, "{}")), "%s: %s", r.name(), name)
+				refused++
+			}
+			got := w.call(name, http.MethodOptions, path, "", "Access-Control-Request-Method", r.method)
+			assert.Equal(t, methodNotAllowed, codeOf(t, got), "a browser asks first, and is told no")
+		}
+	}
+	assert.GreaterOrEqual(t, refused, 40)
+	assert.Equal(t, anna, w.furnished("anna"))
+	assert.Equal(t, settings, w.call("anna", "GET", "/v1/settings", "").Body.String()+w.call("anna", "GET", "/v1/webhooks", "").Body.String())
+	assert.Equal(t, 200, w.call("anna's browser", "PATCH", "/v1/sessions/anna-bot", `{"name":"Shop"}`).Code, "her own page may")
 }
 
 // furniture is something of everything that has an id, and what is seen of all.

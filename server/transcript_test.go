@@ -159,11 +159,11 @@ func (n *names) shown(text string) string {
 	})
 }
 
-var shownID = regexp.MustCompile(`\b[a-z0-9A-Z]+_[0-9]+\b`)
+var shownName = regexp.MustCompile(`\b[a-z0-9A-Z]+_[0-9]+\b`)
 
 func (n *names) real(text string) string {
 	text = strings.ReplaceAll(text, "http://hook", n.hook)
-	return shownID.ReplaceAllStringFunc(text, func(name string) string {
+	return shownName.ReplaceAllStringFunc(text, func(name string) string {
 		if id, ok := n.ids[name]; ok {
 			return id
 		}
