@@ -54,7 +54,7 @@ const (
 // WhatsApp's own library deletes its keys: a session keeps its id, and with it
 // its triggers, through every logout.
 type SessionRecord struct {
-	ID      string // [a-z0-9_-]{3,64}
+	ID      string // [a-z0-9_-]{3,64}, perhaps a colon and [a-z0-9_-]{1,64}
 	Account string
 	Name    string
 	// Device is the JID with device part of the linked device, empty before

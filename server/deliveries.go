@@ -28,7 +28,7 @@ type deliveryJSON struct {
 
 func deliveryOf(d pingr.Delivery, logged time.Time) deliveryJSON {
 	out := deliveryJSON{
-		ID: d.ID, Status: d.Status, URL: d.URL, DynamicReply: d.DynamicReply, Session: d.Session,
+		ID: d.ID, Status: d.Status, URL: d.URL, DynamicReply: d.DynamicReply, Session: shownID(d.Session),
 		CreatedAt: stamp(logged), EventID: d.EventID, Event: d.Event, Attempt: d.Attempt, DurationMs: d.Duration.Milliseconds(),
 	}
 	if d.HTTPStatus != 0 {

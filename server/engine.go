@@ -46,6 +46,7 @@ func (d dispatcher) Dispatch(ctx context.Context, e pingr.Event) (pingr.Reply, e
 	if err != nil || !a.Webhook.Wants(e.Type) {
 		return pingr.Reply{}, err
 	}
+	e.Session = shownID(e.Session)
 	began := time.Now()
 	reply, err := d.endpoint(a.Webhook).Dispatch(ctx, e)
 	d.metrics.told(time.Since(began), reply, err)
@@ -88,7 +89,7 @@ type firingNote struct {
 
 func (o *observed) note(f pingr.Firing) {
 	n := firingNote{
-		ID: f.ID, Session: f.Session, Trigger: f.Trigger.ID, State: f.State, Outcome: f.Outcome, Reason: f.Reason,
+		ID: f.ID, Session: shownID(f.Session), Trigger: f.Trigger.ID, State: f.State, Outcome: f.Outcome, Reason: f.Reason,
 		account: f.Account, source: f.Source, accepted: f.AcceptedAt,
 	}
 	o.mu.Lock()

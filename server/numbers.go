@@ -36,7 +36,7 @@ type Number interface {
 	Reconnect() error
 }
 
-// testSession is the id of the session of every account's test mode.
+// testSession is what every account calls the session of its test mode.
 const testSession = "sess_test"
 
 // testNumber takes what test mode sends, and keeps it from leaving.

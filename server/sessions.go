@@ -148,17 +148,19 @@ func (s *Server) addSession(c caller, in *addSessionInput) (*sessionOutput, erro
 	if most := s.plan(c.account).Sessions; most > 0 && len(s.ownNumbers(c)) >= most {
 		return nil, fail(planLimit, "The plan holds no more sessions.")
 	}
-	if _, taken := s.numbers.Get(id); taken || id == testSession {
-		return nil, fail(conflict, "The id is taken.")
+	taken := fail(conflict, "The id is taken.")
+	if _, err := s.storedSession(c, id); err == nil || id == testSession {
+		return nil, taken
 	}
-	if err := s.forgetTriggers(c.ctx, id); err != nil {
+	stored := storedID(id, c.account.ID)
+	if err := s.forgetTriggers(c.ctx, stored); err != nil {
 		return nil, err
 	}
 	n, err := s.numbers.Add(c.ctx, pingr.SessionRecord{
-		ID: id, Account: c.account.ID, Name: strings.TrimSpace(in.Body.Name), CreatedAt: s.now().Truncate(time.Millisecond),
+		ID: stored, Account: c.account.ID, Name: strings.TrimSpace(in.Body.Name), CreatedAt: s.now().Truncate(time.Millisecond),
 	})
 	if err != nil {
-		return nil, words(err, map[error]*problem{pingr.ErrConflict: fail(conflict, "The id is taken.")})
+		return nil, words(err, map[error]*problem{pingr.ErrConflict: taken})
 	}
 	if s.serve != nil {
 		s.serve(n)
@@ -191,25 +193,26 @@ func (s *Server) renameSession(c caller, in *renameSessionInput) (*sessionOutput
 
 // removeSession is DELETE /v1/sessions/{id}.
 func (s *Server) removeSession(c caller, in *SessionInput) (*struct{}, error) {
-	_, fixed, err := s.number(c, in.ID)
+	n, fixed, err := s.number(c, in.ID)
 	if err != nil {
 		return nil, err
 	}
 	if fixed {
 		return nil, errFixed
 	}
-	if err := s.forgetTriggers(c.ctx, in.ID); err != nil {
+	stored := n.ID()
+	if err := s.forgetTriggers(c.ctx, stored); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
-	if cancel := s.unlink[in.ID]; cancel != nil {
+	if cancel := s.unlink[stored]; cancel != nil {
 		cancel()
-		delete(s.unlink, in.ID)
+		delete(s.unlink, stored)
 	}
 	s.mu.Unlock()
-	s.engine.Forget(in.ID)
+	s.engine.Forget(stored)
 	// WhatsApp may take its time; a client that leaves must not stop it midway.
-	return nil, s.numbers.Remove(context.WithoutCancel(c.ctx), in.ID)
+	return nil, s.numbers.Remove(context.WithoutCancel(c.ctx), stored)
 }
 
 type qrInput struct {

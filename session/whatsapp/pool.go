@@ -148,14 +148,14 @@ func (silence) Warning(string, string) {}
 func (silence) Error(string, string)   {}
 func (silence) Configure(string)       {}
 
-var validID = regexp.MustCompile(`^[a-z0-9_-]{3,64}$`)
+var validID = regexp.MustCompile(`^[a-z0-9_-]{3,64}(:[a-z0-9_-]{1,64})?$`)
 
 // Add adds a session and begins to link it. The record needs an ID; State and
 // what only a link can tell are overwritten. It returns [ErrExists] if the id
 // is taken.
 func (p *Pool) Add(ctx context.Context, record pingr.SessionRecord) (*Session, error) {
 	if !validID.MatchString(record.ID) {
-		return nil, fmt.Errorf("add session: id %q is not 3 to 64 of a-z, 0-9, _ and -", record.ID)
+		return nil, fmt.Errorf("add session: id %q is not 3 to 64 of a-z, 0-9, _ and -, and perhaps a colon and a scope of 1 to 64 more", record.ID)
 	}
 	record.State, record.Reason, record.Detail = pingr.SessionPairing, 0, ""
 	record.Device, record.Phone, record.Reported = "", "", false
