@@ -176,3 +176,44 @@ func invalid(t *testing.T, registry huma.Registry, schema *huma.Schema, text []b
 	huma.Validate(registry, schema, huma.NewPathBuffer(nil, 0), huma.ModeReadFromServer, value, result)
 	return result.Errors
 }
+
+// The refusals that come before a handler are listed where they can happen, and
+// happen where they are listed. Those of the handlers are in the transcripts.
+func TestListedRefusalsHappen(t *testing.T) {
+	w := newWorld(t)
+	for _, r := range table() {
+		who := map[auth]string{public: "nobody", byKey: "anna's live key", byJWT: "anna", byBoth: "anna"}[r.auth]
+		listed := operationOf(w.server.api.OpenAPI(), r).Responses
+		path := strings.ReplaceAll(r.path, "{id}", "x")
+		malformed := path + "?mode=neither"
+		if strings.Contains(r.path, "{id}") {
+			malformed = strings.ReplaceAll(r.path, "{id}", strings.Repeat("x", 65))
+		}
+		body := ""
+		if listed["413"] != nil {
+			malformed, body = path, "[]"
+			assert.Equal(t, 413, w.call(who, r.method, path, strings.Repeat(" ", maxBody+1)).Code, r.name())
+			assert.Equal(t, 415, w.call(who, r.method, path, "x", "Content-Type", "text/plain").Code, r.name())
+		}
+		if listed["422"] != nil {
+			assert.Equal(t, 422, w.call(who, r.method, malformed, body).Code, r.name())
+		}
+		if listed["401"] != nil && r.auth != public {
+			assert.Equal(t, 401, w.call("nobody", r.method, path, "{}").Code, r.name())
+		}
+		if r.auth != public {
+			assert.Equal(t, r.auth == byJWT || r.auth == byBoth && r.method != "GET", listed["403"] != nil, r.name())
+		}
+		if listed["403"] != nil && r.auth == byJWT {
+			assert.Equal(t, 403, w.call("anna's live key", r.method, path, "{}").Code, r.name())
+		}
+		if listed["403"] != nil && r.auth == byBoth {
+			assert.Equal(t, 403, w.call("another site in anna's browser", r.method, path, "{}").Code, r.name())
+		}
+	}
+	for range maxStreams {
+		_, ok := w.server.hub.open("acc_anna", "x")
+		require.True(t, ok)
+	}
+	assert.Equal(t, rateLimit, codeOf(t, w.call("anna", "GET", "/v1/events", "")))
+}
