@@ -68,25 +68,33 @@ func (e *Engine) lookAhead(ctx context.Context, f Firing, s Settings, now time.T
 func (e *Engine) retry(ctx context.Context, p PendingEvent) {
 	defer e.leave(p.Account)
 	_, err := e.dispatch(ctx, p)
-	attempt, next := p.Attempt, time.Time{}
-	if err != nil {
-		if ctx.Err() != nil {
-			return // stopped: the lease ends, and it is tried again
-		}
-		if again := e.again(p, err); again != nil {
-			attempt, next = again.Attempt, again.Next
-		}
+	if err != nil && ctx.Err() != nil {
+		return // stopped: the lease ends, and it is tried again
 	}
-	if err := e.cfg.Store.Attempted(context.WithoutCancel(ctx), p.Event.ID, attempt, next); err != nil {
-		e.cfg.Log.Error("event attempt not recorded", "event_id", p.Event.ID, "error", err)
+	again := e.again(p, err)
+	if failed := e.attempted(context.WithoutCancel(ctx), p, again, err != nil); failed != nil {
+		e.cfg.Log.Error("event attempt not recorded", "event_id", p.Event.ID, "error", failed)
 	}
 	e.cfg.Log.Info("event", "event_id", p.Event.ID, "event", p.Event.Type, "account", p.Account,
-		"attempt", p.Attempt, "delivered", err == nil, "given_up", err != nil && next.IsZero())
+		"attempt", p.Attempt, "delivered", err == nil, "given_up", err != nil && again == nil)
 }
 
-// again is the next attempt after a failed one, or nil when there is none.
+// attempted records what becomes of an event that was tried.
+func (e *Engine) attempted(ctx context.Context, p PendingEvent, again *PendingEvent, failed bool) error {
+	switch {
+	case again != nil:
+		return e.cfg.Store.Attempted(ctx, p.Event.ID, again.Attempt, again.Next)
+	case failed:
+		return e.cfg.Store.GiveUp(ctx, p.Event.ID, p.Attempt+1, e.cfg.Now())
+	default:
+		return e.cfg.Store.Attempted(ctx, p.Event.ID, p.Attempt, time.Time{})
+	}
+}
+
+// again is the next attempt after one with that error, or nil when there is
+// none.
 func (e *Engine) again(p PendingEvent, cause error) *PendingEvent {
-	if errors.Is(cause, ErrGone) || p.Attempt > len(e.cfg.RetrySchedule) {
+	if cause == nil || errors.Is(cause, ErrGone) || p.Attempt > len(e.cfg.RetrySchedule) {
 		return nil
 	}
 	wait := e.cfg.RetrySchedule[p.Attempt-1]

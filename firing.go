@@ -121,6 +121,9 @@ type PendingEvent struct {
 	Attempt int
 	// Next is when that attempt is due.
 	Next time.Time
+	// GivenUp, if not zero, is when the last attempt failed; there is no next
+	// one, unless somebody asks for it within [KeepGivenUp].
+	GivenUp time.Time
 }
 
 // A Delivery is one attempt to POST an event: a row of the delivery log.

@@ -88,7 +88,7 @@ func TestWhoImportsWhom(t *testing.T) {
 		{module + "/examples", nil, "examples are to be copied"},
 		{
 			"github.com/stretchr",
-			[]string{module + "/session/sessiontest", module + "/store/storetest"},
+			[]string{module + "/session/sessiontest", module + "/store/storetest", module + "/internal/pgtest"},
 			"test code does not belong into programs",
 		},
 	}

@@ -87,7 +87,8 @@ func (e *Engine) answer(ctx context.Context, f *Firing, line *wideLine) error {
 	return nil // a limit refused, or another engine was first
 }
 
-// ask tells the backend. It returns the answer, or the event to deliver again.
+// ask tells the backend. It returns the answer, or the event to deliver again or
+// to keep for somebody who asks for that.
 func (e *Engine) ask(ctx context.Context, f Firing, settings Settings, line *wideLine) (Reply, *PendingEvent) {
 	if e.cfg.Dispatcher == nil {
 		return Reply{}, nil
@@ -101,7 +102,11 @@ func (e *Engine) ask(ctx context.Context, f Firing, settings Settings, line *wid
 	if err == nil {
 		return reply, nil
 	}
-	return Reply{}, e.again(pending, err)
+	if again := e.again(pending, err); again != nil {
+		return Reply{}, again
+	}
+	pending.Attempt, pending.GivenUp = pending.Attempt+1, e.cfg.Now()
+	return Reply{}, &pending
 }
 
 // decide fixes the text and takes the limits, or records which one refused.

@@ -65,10 +65,15 @@ type Triggers interface {
 	FindTrigger(ctx context.Context, session string, phrases []string) (t Trigger, ok bool, err error)
 }
 
+// KeepGivenUp is how long an event is kept, with its text, that no attempt could
+// deliver.
+const KeepGivenUp = 7 * 24 * time.Hour
+
 // Events is the queue of events that a webhook has still to be told, and the
 // log of the attempts.
 type Events interface {
-	// Enqueue stores an event for delivery at p.Next. An event id that is queued
+	// Enqueue stores an event for delivery at p.Next, or as one that GiveUp was
+	// called for. An event id that is queued
 	// already is left as it is.
 	Enqueue(ctx context.Context, p PendingEvent) error
 	// Due takes up to max events that are due at now and not leased, oldest
@@ -77,11 +82,15 @@ type Events interface {
 	// Attempted moves an event to attempt and next, or, when next is zero,
 	// removes it and its text for good.
 	Attempted(ctx context.Context, id string, attempt int, next time.Time) error
+	// GiveUp takes an event out of the queue, with the number that a next attempt
+	// would have, and keeps it whole until Purge erases it [KeepGivenUp] after
+	// at: till then somebody may ask for it to be delivered all the same.
+	GiveUp(ctx context.Context, id string, attempt int, at time.Time) error
 	// LogDelivery adds a row to the delivery log. It is the one write that a
 	// crash may take back.
 	LogDelivery(ctx context.Context, d Delivery) error
 	// Purge deletes finished firings and their keys from before keys, and
-	// deliveries from before deliveries, and limits that ended before now. It
-	// reports how many rows went.
+	// deliveries from before deliveries, limits that ended before now, and events
+	// that were given up too long before it. It reports how many rows went.
 	Purge(ctx context.Context, now, keys, deliveries time.Time) (int, error)
 }

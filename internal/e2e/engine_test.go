@@ -255,6 +255,14 @@ func TestEventsAreRetried(t *testing.T) {
 			assert.Equal(t, heard[i+1].at.UnixMilli(), heard[i+1].Timestamp, "stamped anew")
 			assert.Equal(t, heard[0].Message, heard[i+1].Message)
 		}
+		require.NoError(t, hasten(t, w, heard[0].ID))
+		pass(24 * time.Hour)
+		heard = w.heard()
+		require.Len(t, heard, 2+len(waits), "it is told once more when somebody asks for that")
+		assert.Equal(t, heard[0].Message, heard[len(heard)-1].Message)
+		assert.Equal(t, len(heard), heard[len(heard)-1].Attempt)
+		pass(8 * 24 * time.Hour)
+		require.Error(t, hasten(t, w, heard[0].ID), "its text is gone after a week")
 	})
 }
 
@@ -266,8 +274,22 @@ func TestGoneEndsRetries(t *testing.T) {
 		w.start()
 		w.person(asha).Send("login")
 		pass(48 * time.Hour)
-		assert.Len(t, w.heard(), 1)
+		require.Len(t, w.heard(), 1)
+		require.NoError(t, hasten(t, w, w.heard()[0].ID))
+		pass(time.Hour)
+		require.Len(t, w.heard(), 2, "once more, when somebody asks for that")
+		assert.Equal(t, 2, w.heard()[1].Attempt)
 	})
+}
+
+// hasten asks for an event to be delivered now, as redeliver does.
+func hasten(t *testing.T, w *world, id string) error {
+	t.Helper()
+	store, ok := w.store.(interface {
+		Hasten(ctx context.Context, owner, event string, now time.Time) error
+	})
+	require.True(t, ok)
+	return store.Hasten(t.Context(), account, id, time.Now())
 }
 
 func TestEveryEventArrivesAfterAnOutage(t *testing.T) {

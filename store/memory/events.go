@@ -43,7 +43,7 @@ func (s *Store) Due(ctx context.Context, l pingr.Lease, now time.Time, skip []st
 	defer s.mu.Unlock()
 	var due []*event
 	for _, row := range s.events {
-		if !row.Next.After(now) && !row.leased.After(now) && !slices.Contains(skip, row.Account) {
+		if row.GivenUp.IsZero() && !row.Next.After(now) && !row.leased.After(now) && !slices.Contains(skip, row.Account) {
 			due = append(due, row)
 		}
 	}
@@ -72,6 +72,18 @@ func (s *Store) Attempted(ctx context.Context, id string, attempt int, next time
 		delete(s.events, id)
 	default:
 		row.Attempt, row.Next, row.leased = attempt, next, time.Time{}
+	}
+	return nil
+}
+
+// GiveUp implements [pingr.Events].
+func (s *Store) GiveUp(ctx context.Context, id string, attempt int, at time.Time) error {
+	if err := s.lock(ctx); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	if row := s.events[id]; row != nil {
+		row.Attempt, row.GivenUp, row.leased = attempt, at, time.Time{}
 	}
 	return nil
 }
@@ -131,6 +143,11 @@ func (s *Store) Purge(ctx context.Context, now, keys, deliveries time.Time) (int
 		}
 	}
 	s.deliveries = slices.DeleteFunc(s.deliveries, func(d account.DeliveryRow) bool { return d.At.Before(deliveries) })
+	for id, row := range s.events {
+		if !row.GivenUp.IsZero() && row.GivenUp.Before(now.Add(-pingr.KeepGivenUp)) {
+			delete(s.events, id)
+		}
+	}
 	s.purgeStats(deliveries)
 	return before - s.size(), nil
 }
@@ -140,5 +157,5 @@ func (f *firing) past(t time.Time) bool {
 }
 
 func (s *Store) size() int {
-	return len(s.keys) + len(s.firings) + len(s.limits) + len(s.deliveries)
+	return len(s.keys) + len(s.firings) + len(s.limits) + len(s.deliveries) + len(s.events)
 }

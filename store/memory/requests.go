@@ -125,9 +125,9 @@ func (s *Store) Delivery(ctx context.Context, owner, id string) (pingr.Delivery,
 	return pingr.Delivery{}, account.ErrNotFound
 }
 
-// Hasten makes a queued event of an account due at now, unless it is being
-// delivered at this moment. It returns [account.ErrNotFound] when the event is
-// not queued: delivered, or given up.
+// Hasten makes an event of an account due at now that waits or was given up,
+// unless it is being delivered at this moment. It returns [account.ErrNotFound]
+// when the event is gone: delivered, or given up too long ago.
 func (s *Store) Hasten(ctx context.Context, owner, event string, now time.Time) error {
 	if err := s.lock(ctx); err != nil {
 		return err
@@ -137,8 +137,8 @@ func (s *Store) Hasten(ctx context.Context, owner, event string, now time.Time) 
 	if row == nil || row.Account != owner {
 		return account.ErrNotFound
 	}
-	if row.Next.After(now) {
-		row.Next = now
+	if row.Next.After(now) || !row.GivenUp.IsZero() {
+		row.Next, row.GivenUp = now, time.Time{}
 	}
 	return nil
 }

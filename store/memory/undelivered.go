@@ -3,11 +3,17 @@ package memory
 import "context"
 
 // Undelivered is how many events of all accounts wait for an endpoint to take
-// them.
+// them; those that were given up do not.
 func (s *Store) Undelivered(ctx context.Context) (int64, error) {
 	if err := s.lock(ctx); err != nil {
 		return 0, err
 	}
 	defer s.mu.Unlock()
-	return int64(len(s.events)), nil
+	n := int64(0)
+	for _, row := range s.events {
+		if row.GivenUp.IsZero() {
+			n++
+		}
+	}
+	return n, nil
 }

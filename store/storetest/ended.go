@@ -48,6 +48,7 @@ var calls = []struct {
 		return err
 	}},
 	{"Attempted", func(ctx context.Context, s Store) error { return s.Attempted(ctx, "e", 1, time.Time{}) }},
+	{"GiveUp", func(ctx context.Context, s Store) error { return s.GiveUp(ctx, "e", 1, t0) }},
 	{"LogDelivery", func(ctx context.Context, s Store) error { return s.LogDelivery(ctx, delivery("new", t0)) }},
 	{"Deliveries", func(ctx context.Context, s Store) error {
 		_, err := s.Deliveries(ctx, owner, time.Time{}, 1)

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/account"
 )
 
 var eventTests = []test{
@@ -111,6 +112,38 @@ var eventTests = []test{
 		require.NoError(t, s.Attempted(t.Context(), "a", 2, time.Time{}))
 		require.NoError(t, s.Attempted(t.Context(), "a", 2, after(1)))
 		assert.Empty(t, due(t, s, me, after(1000)))
+	}},
+	{"a given-up event is kept for a week, for whoever hastens it", func(t *testing.T, s Store) {
+		week := after(7 * 86400)
+		for _, id := range []string{"revived", "forgotten"} {
+			enqueue(t, s, pending(id))
+		}
+		refusedAtOnce := pending("at once")
+		refusedAtOnce.GivenUp = t0
+		enqueue(t, s, refusedAtOnce)
+		require.Len(t, due(t, s, me, after(5)), 2)
+		for _, id := range []string{"revived", "forgotten"} {
+			require.NoError(t, s.GiveUp(t.Context(), id, 9, t0))
+		}
+		assert.Empty(t, due(t, s, me, after(9999999)), "nobody tries it again by himself")
+		n, err := s.Undelivered(t.Context())
+		require.NoError(t, err)
+		assert.Zero(t, n)
+
+		assert.Equal(t, 0, purge(t, s, week, t0, t0), "not yet")
+		for _, id := range []string{"revived", "at once"} {
+			require.NoError(t, s.Hasten(t.Context(), owner, id, after(6)))
+		}
+		whole := pending("revived")
+		whole.Attempt, whole.Next = 9, after(6)
+		refusedAtOnce.Next, refusedAtOnce.GivenUp = after(6), time.Time{}
+		assert.ElementsMatch(t, []pingr.PendingEvent{whole, refusedAtOnce}, due(t, s, me, after(6)))
+
+		assert.Equal(t, 1, purge(t, s, week.Add(time.Millisecond), t0, t0))
+		require.ErrorIs(t, s.Hasten(t.Context(), owner, "forgotten", week), account.ErrNotFound)
+	}},
+	{"giving up what is gone is no error", func(t *testing.T, s Store) {
+		require.NoError(t, s.GiveUp(t.Context(), "a", 2, t0))
 	}},
 	{"an event that is gone may be queued again", func(t *testing.T, s Store) {
 		enqueue(t, s, pending("a"))

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -20,10 +21,14 @@ func enqueue(tx Tx, p *pingr.PendingEvent) error {
 	if p == nil {
 		return nil
 	}
+	next := p.Next.UnixMilli()
+	if !p.GivenUp.IsZero() {
+		next = never
+	}
 	_, err := tx.Exec(`
-		INSERT INTO events (id, account, attempt, next_at, event) VALUES ($1, $2, $3, $4, $5)
+		INSERT INTO events (id, account, attempt, next_at, given_up_at, event) VALUES ($1, $2, $3, $4, $5, $6)
 		ON CONFLICT (id) DO NOTHING`,
-		p.Event.ID, p.Account, int64(p.Attempt), p.Next.UnixMilli(), eventRecord(p.Event))
+		p.Event.ID, p.Account, int64(p.Attempt), next, maybeInt(p.GivenUp), eventRecord(p.Event))
 	return err
 }
 
@@ -85,6 +90,18 @@ func (s *Store) Attempted(ctx context.Context, id string, attempt int, next time
 			_, err = tx.Exec(`UPDATE events SET attempt = $2, next_at = $3, lease_until = 0 WHERE id = $1`,
 				id, int64(attempt), next.UnixMilli())
 		}
+		return err
+	})
+}
+
+// never is when an event is due that was given up.
+const never = math.MaxInt64
+
+// GiveUp implements [pingr.Events].
+func (s *Store) GiveUp(ctx context.Context, id string, attempt int, at time.Time) error {
+	return s.db.WriteSoon(ctx, func(tx Tx) error {
+		_, err := tx.Exec(`UPDATE events SET attempt = $2, next_at = $3, lease_until = 0, given_up_at = $4 WHERE id = $1`,
+			id, int64(attempt), int64(never), at.UnixMilli())
 		return err
 	})
 }

@@ -89,9 +89,9 @@ func (s *Store) Delivery(ctx context.Context, owner, id string) (d pingr.Deliver
 	return d, err
 }
 
-// Hasten makes a queued event of an account due at now, unless it is being
-// delivered at this moment. It returns [account.ErrNotFound] when the event is
-// not queued: delivered, or given up.
+// Hasten makes an event of an account due at now that waits or was given up,
+// unless it is being delivered at this moment. It returns [account.ErrNotFound]
+// when the event is gone: delivered, or given up too long ago.
 func (s *Store) Hasten(ctx context.Context, owner, event string, now time.Time) error {
 	queued := false
 	err := s.db.Write(ctx, func(tx Tx) error {
@@ -100,7 +100,7 @@ func (s *Store) Hasten(ctx context.Context, owner, event string, now time.Time) 
 		if err != nil || !queued {
 			return err
 		}
-		_, err = tx.Exec(`UPDATE events SET next_at = $2 WHERE id = $1 AND next_at > $2`, event, now.UnixMilli())
+		_, err = tx.Exec(`UPDATE events SET next_at = $2, given_up_at = 0 WHERE id = $1 AND next_at > $2`, event, now.UnixMilli())
 		return err
 	})
 	if err == nil && !queued {

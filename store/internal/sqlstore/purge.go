@@ -4,6 +4,8 @@ import (
 	"context"
 	"math"
 	"time"
+
+	"github.com/heypingr/pingr"
 )
 
 // purgeChunk is how many rows one transaction of Purge looks at, so that it
@@ -22,6 +24,7 @@ func (s *Store) Purge(ctx context.Context, now, keys, deliveries time.Time) (int
 				`DELETE FROM limits WHERE key > $1 AND key <= $2 AND until < $3`, now)
 		},
 		func() (int, error) { return s.purgeDeliveries(ctx, deliveries) },
+		func() (int, error) { return s.purgeGivenUp(ctx, now.Add(-pingr.KeepGivenUp)) },
 		func() (int, error) { return 0, s.purgeStats(ctx, deliveries) },
 	} {
 		n, err := purge()
@@ -48,6 +51,19 @@ func (s *Store) purgeDeliveries(ctx context.Context, before time.Time) (int, err
 	return purgeBySeq(ctx, s.log.db,
 		`SELECT max(seq), min(at) FROM (SELECT seq, at FROM deliveries WHERE seq > $1 ORDER BY seq LIMIT $2) AS chunk`,
 		`DELETE FROM deliveries WHERE seq > $1 AND seq <= $2 AND at < $3`, before)
+}
+
+// purgeGivenUp needs no chunks: there is an index, and such events are few.
+func (s *Store) purgeGivenUp(ctx context.Context, before time.Time) (int, error) {
+	var n int64
+	err := s.db.Write(ctx, func(tx Tx) (err error) {
+		n, err = tx.Exec(`DELETE FROM events WHERE given_up_at > 0 AND given_up_at < $1`, before.UnixMilli())
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	return int(n), nil
 }
 
 func (s *Store) purgeKeys(ctx context.Context, before time.Time) (int, error) {

@@ -40,9 +40,11 @@ CREATE TABLE events (
 	attempt     BIGINT NOT NULL,
 	next_at     BIGINT NOT NULL,
 	lease_until BIGINT NOT NULL DEFAULT 0,
-	event       BYTEA  NOT NULL
+	event       BYTEA  NOT NULL,
+	given_up_at BIGINT NOT NULL DEFAULT 0
 );
 CREATE INDEX events_next ON events (next_at, seq);
+CREATE INDEX events_given_up ON events (given_up_at) WHERE given_up_at > 0;
 
 CREATE TABLE triggers (
 	id         TEXT   COLLATE "C" PRIMARY KEY,
