@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 
@@ -151,5 +152,5 @@ func (r ownSessions) DeleteSession(ctx context.Context, id string) error {
 	return nil
 }
 
-// file is a session's: ids are of a-z, 0-9, _ and -.
-func (r ownSessions) file(id string) string { return filepath.Join(r.dir, filepath.Base(id)) }
+// file is a session's, with a name that every system takes.
+func (r ownSessions) file(id string) string { return filepath.Join(r.dir, url.QueryEscape(id)) }

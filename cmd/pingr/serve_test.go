@@ -151,8 +151,10 @@ func (s *service) link(p *place, id string) {
 // a number linked over the API, a person's message told to the account's
 // endpoint and answered with its link, a message sent, and the same after a
 // restart.
-func TestServe(t *testing.T) {
-	p := newPlace(t)
+func TestServe(t *testing.T) { serveAll(t, newPlace(t)) }
+
+func serveAll(t *testing.T, p *place) {
+	t.Helper()
 	asha, err := p.server.AddPhone(whatsapptest.PhoneConfig{Number: "919876543210", Name: "Asha"})
 	require.NoError(t, err)
 	hook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -162,10 +164,10 @@ func TestServe(t *testing.T) {
 	defer hook.Close()
 
 	s := p.serve(t)
-	made := call{args: []string{"account", "create", "--email", "anna@example.com", "--data", p.data}, stdin: "correct horse\n"}.run(t)
+	made := call{args: []string{"account", "create", "--email", "anna@example.com", "--data", p.data}, stdin: "correct horse\n", env: p.env}.run(t)
 	require.Equal(t, exitDone, made.code, made.err)
 	assert.Regexp(t, `^acc_[0-9a-f]{32}\n$`, made.out)
-	key := call{args: []string{"key", "create", "--account", "anna@example.com", "--mode", "live", "--data", p.data}}.run(t)
+	key := call{args: []string{"key", "create", "--account", "anna@example.com", "--mode", "live", "--data", p.data}, env: p.env}.run(t)
 	require.Equal(t, exitDone, key.code, key.err)
 	require.Regexp(t, `^pk_live_[0-9A-Za-z]{30}\n$`, key.out)
 	s.key = strings.TrimSpace(key.out)
@@ -238,7 +240,7 @@ func TestServeAdoptsWhatIsLinked(t *testing.T) {
 	code, _ := r.wait(t)
 	require.Equal(t, exitDone, code)
 	require.Equal(t, exitDone, call{args: []string{"account", "create", "--email", "anna@example.com", "--data", p.data}, stdin: "correct horse"}.run(t).code)
-	key := call{args: []string{"key", "create", "--account", "anna@example.com", "--mode", "live", "--data", p.data}}.run(t)
+	key := call{args: []string{"key", "create", "--account", "anna@example.com", "--mode", "live", "--data", p.data}, env: p.env}.run(t)
 	s := p.serve(t)
 	s.key = strings.TrimSpace(key.out)
 	s.connected()
