@@ -28,12 +28,8 @@ func (w Webhook) Wants(e pingr.EventType) bool {
 	return w.URL != "" && (len(w.Events) == 0 || slices.Contains(w.Events, e))
 }
 
-const (
-	// MaxOverlap is the longest time that a rotated secret may go on signing.
-	MaxOverlap = 7 * 24 * time.Hour
-	// maxBetween bounds how often a secret is rotated while an older one signs.
-	maxBetween = 8
-)
+// maxBetween bounds how often a secret is rotated while an older one signs.
+const maxBetween = 8
 
 // ErrRotations: the secret was rotated too often while an older one still signs.
 var ErrRotations = errors.New("rotated too often while an older secret signs")
