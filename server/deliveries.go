@@ -130,8 +130,8 @@ type redeliverOutput struct {
 }
 
 // redeliver is POST /v1/webhooks/deliveries/{id}/redeliver. The texts of an
-// event that was taken, or given up, are erased: only one that waits for its
-// next attempt can be sent again.
+// event that was taken, or given up [pingr.KeepGivenUp] ago, are erased: it
+// cannot be sent again.
 func (s *Server) redeliver(c caller, in *deliveryInput) (*redeliverOutput, error) {
 	d, err := s.store.Delivery(c.ctx, c.scope(), in.ID)
 	if err != nil {
@@ -139,7 +139,7 @@ func (s *Server) redeliver(c caller, in *deliveryInput) (*redeliverOutput, error
 	}
 	err = s.store.Hasten(c.ctx, d.Account, d.EventID, s.now())
 	if errors.Is(err, account.ErrNotFound) {
-		return nil, fail(conflict, "The event is not waiting any more: it was delivered or given up, and its text is erased.")
+		return nil, fail(conflict, "The event was delivered, or given up a week ago, and its text is erased.")
 	}
 	if err != nil {
 		return nil, err
