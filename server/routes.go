@@ -80,6 +80,7 @@ func table() []route {
 
 		{"POST", "/v1/auth/login", public, ok, "Log in to the dashboard", to((*Server).logIn)},
 		{"POST", "/v1/auth/setup", public, created, "Make the first account, with the link of the first start", to((*Server).setUp)},
+		{"POST", "/v1/auth/signup", public, created, "Sign up, where the deployment lets people", to((*Server).signUp)},
 		{"POST", "/v1/auth/logout", byJWT, none, "End the login", to((*Server).logOut)},
 		{"GET", "/v1/auth/me", byJWT, ok, "Show who is logged in", to((*Server).me)},
 

@@ -28,8 +28,12 @@ type Config struct {
 	Store Store
 	// Numbers are the sessions. Nil: none, and none can be added.
 	Numbers func(notify Notify) (Numbers, error)
-	// Plans that accounts may have. Nil: account.DefaultPlans.
+	// Plans that accounts may have. Nil: account.DefaultPlans. The first account
+	// gets the last of them.
 	Plans []account.Plan
+	// SignUpPlan is the plan of those who sign up by themselves; empty lets
+	// nobody.
+	SignUpPlan string
 	// Guard says which addresses webhook endpoints may have. Nil is the zero
 	// Guard: https to the public internet only.
 	Guard *pingr.Guard
@@ -89,6 +93,9 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	}
 	if c.Plans == nil {
 		c.Plans = account.DefaultPlans()
+	}
+	if c.SignUpPlan != "" && !slices.ContainsFunc(c.Plans, func(p account.Plan) bool { return p.Name == c.SignUpPlan }) {
+		return nil, fmt.Errorf("server.New: Config.SignUpPlan %q is none of the plans", c.SignUpPlan)
 	}
 	if c.Guard == nil {
 		c.Guard = &pingr.Guard{}

@@ -159,6 +159,7 @@ var fieldWords = map[string]word{
 	"AddKeyInputBody.name": {"A name for people, up to 100 characters.", "Shop backend"},
 
 	"LoginInputBody.password":    {"The password.", "correct horse battery"},
+	"SignUpInputBody.password":   {"A new password: 8 to 200 characters.", "correct horse battery"},
 	"SetUpInputBody.password":    {"A new password: 8 to 200 characters.", "correct horse battery"},
 	"SetUpInputBody.token":       {"Of the link that the server printed at its first start.", "4J7XK2QZP5ANRWB3TEYM6VHDLC"},
 	"LoginOutputBody.token":      {"For the header Authorization: Bearer.", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhY2MifQ.c2ln"},

@@ -1,0 +1,64 @@
+package server
+
+import (
+	"errors"
+	"time"
+
+	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/account"
+)
+
+const (
+	maxSignUps   = 5
+	signUpWindow = time.Hour
+)
+
+type signUpInput struct {
+	Origin
+	Body struct {
+		Email    string `json:"email" minLength:"3" maxLength:"254"`
+		Password string `json:"password" maxLength:"800" doc:"8 to 200 characters."`
+	}
+}
+
+// signUp is POST /v1/auth/signup: anybody makes an account, where the
+// deployment says so. That an address has one already is no secret here: who
+// signs up has to be told.
+func (s *Server) signUp(c caller, in *signUpInput) (*loginOutput, error) {
+	if in.foreign {
+		return nil, fail(forbidden, "The request comes from another site.")
+	}
+	if s.config.SignUpPlan == "" {
+		return nil, fail(forbidden, "This server lets nobody sign up. Ask who runs it for an account.")
+	}
+	now := s.now()
+	a, err := account.New(in.Body.Email, "", s.config.SignUpPlan, now)
+	if err != nil {
+		return nil, badParam("email", err.Error())
+	}
+	// Counted however it ends: each try costs a password hash.
+	try := badLogins("sign up", in.address, now)
+	try.Max, try.Until = maxSignUps, now.Add(signUpWindow)
+	var limit *pingr.LimitError
+	if err := s.store.Reserve(c.ctx, now, try); errors.As(err, &limit) {
+		return nil, tooMany(rateLimit, limit.RetryAfter(now), "Too many accounts from this address. Try again in %ds.", limit.RetryAfter(now))
+	} else if err != nil {
+		return nil, err
+	}
+	select {
+	case s.passwords <- struct{}{}:
+		a.PasswordHash, err = HashPassword(in.Body.Password)
+		<-s.passwords
+	case <-c.ctx.Done():
+		return nil, c.ctx.Err()
+	}
+	if err != nil {
+		return nil, badParam("password", err.Error())
+	}
+	if err := s.store.CreateAccount(c.ctx, a); errors.Is(err, pingr.ErrConflict) {
+		return nil, fail(conflict, "There is an account of that e-mail already.")
+	} else if err != nil {
+		return nil, err
+	}
+	return s.loggedIn(a)
+}
