@@ -1,7 +1,9 @@
 package server
 
 import (
+	"compress/gzip"
 	"html"
+	"io"
 	"net/http"
 	"regexp"
 	"strings"
@@ -32,6 +34,14 @@ func TestReference(t *testing.T) {
 	}
 	assert.NotRegexp(t, `<script|<style| style=| on[a-z]+=|src=|https?://[^ "]*"[ />]`, got.Body.String(), "it loads from itself alone")
 	assert.Equal(t, []string{`href="/docs/reference.css"`}, regexp.MustCompile(`href="/docs[^"]*"`).FindAllString(page, -1))
+
+	small := w.call("nobody", "GET", "/docs", "", "Accept-Encoding", "gzip")
+	assert.Less(t, small.Body.Len(), 40<<10)
+	plain, err := gzip.NewReader(small.Body)
+	require.NoError(t, err)
+	whole, err := io.ReadAll(plain)
+	require.NoError(t, err)
+	assert.Equal(t, got.Body.String(), string(whole))
 
 	css := w.call("nobody", "GET", "/docs/reference.css", "")
 	assert.Equal(t, "text/css; charset=utf-8", css.Header().Get("Content-Type"))

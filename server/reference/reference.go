@@ -5,10 +5,13 @@ package reference
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 )
 
 //go:generate go run github.com/a-h/templ/cmd/templ@v0.3.1020 generate
@@ -35,11 +38,29 @@ func New(document []byte) (http.Handler, error) {
 		"GET /docs":               {"text/html; charset=utf-8", html.Bytes()},
 		"GET /docs/reference.css": {"text/css; charset=utf-8", style},
 	} {
-		mux.HandleFunc(path, func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Type", file.kind)
-			w.Header().Set("Cache-Control", "max-age=300")
-			_, _ = w.Write(file.body) // who left does not read it
+		small, err := compressed(file.body)
+		if err != nil {
+			return nil, fmt.Errorf("compress reference: %w", err)
+		}
+		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
+			h, body := w.Header(), file.body
+			h.Set("Content-Type", file.kind)
+			h.Set("Cache-Control", "max-age=300")
+			h.Set("Vary", "Accept-Encoding")
+			if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+				h.Set("Content-Encoding", "gzip")
+				body = small
+			}
+			_, _ = w.Write(body) // who left does not read it
 		})
 	}
 	return mux, nil
+}
+
+func compressed(body []byte) ([]byte, error) {
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	_, err := z.Write(body)
+	err = errors.Join(err, z.Close())
+	return b.Bytes(), err
 }
