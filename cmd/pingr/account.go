@@ -39,21 +39,21 @@ func (a *app) accountCommand() *cobra.Command {
 		Example: "  pingr account create --email anna@example.com\n  pingr account create --email anna@example.com --plan growth < password.txt",
 	}, func(cmd *cobra.Command, _ []string) error { return a.createAccount(cmd.Context(), email, plan) })
 	create.Flags().StringVar(&email, "email", "", "e-mail address to log in with (required)")
-	create.Flags().StringVar(&plan, "plan", account.Unlimited, "plan: "+strings.Join(planNames(), ", "))
+	create.Flags().StringVar(&plan, "plan", "", "plan: "+strings.Join(planNames(account.DefaultPlans()), ", ")+" or one of PINGR_PLANS (default: the last)")
+	create.Flags().StringVar(&a.flags.plans, "plans", "", plansUsage)
 	return group("account", "Make accounts", "  pingr account create --email anna@example.com", create)
 }
 
-func planNames() []string {
-	var names []string
-	for _, p := range account.DefaultPlans() {
-		names = append(names, p.Name)
-	}
-	return names
-}
-
 func (a *app) createAccount(ctx context.Context, email, plan string) error {
-	if !slices.Contains(planNames(), plan) {
-		return usagef("--plan %q is none of %s", plan, strings.Join(planNames(), ", "))
+	plans, err := a.config.plans()
+	if err != nil {
+		return err
+	}
+	if plan == "" {
+		plan = plans[len(plans)-1].Name
+	}
+	if names := planNames(plans); !slices.Contains(names, plan) {
+		return usagef("--plan %q is none of %s", plan, strings.Join(names, ", "))
 	}
 	made, err := account.New(email, "", plan, time.Now())
 	if err != nil {

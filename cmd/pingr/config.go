@@ -31,6 +31,12 @@ type config struct {
 	// MetricsListen is where /metrics is served, if not where all is.
 	MetricsListen string `env:"PINGR_METRICS_LISTEN"`
 
+	// Plans is a file of plans; empty is the documented ones. SignUp is "on" or
+	// "off": whether people make accounts by themselves, of SignUpPlan.
+	Plans      string `env:"PINGR_PLANS"`
+	SignUp     string `env:"PINGR_SIGNUP" envDefault:"off"`
+	SignUpPlan string `env:"PINGR_SIGNUP_PLAN"`
+
 	WebhookURL    string `env:"PINGR_WEBHOOK_URL"`
 	WebhookSecret string `env:"PINGR_WEBHOOK_SECRET"`
 	// WebhookAllow are networks (CIDR) whose special addresses a webhook may have.
@@ -73,6 +79,9 @@ func readConfig(flags globals, environ []string) (config, error) {
 	}
 	if flags.database != "" {
 		c.Database = flags.database
+	}
+	if flags.plans != "" {
+		c.Plans = flags.plans
 	}
 	if flags.log != "" {
 		c.Log = flags.log

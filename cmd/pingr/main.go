@@ -84,7 +84,7 @@ type app struct {
 
 // globals are the flags that every command has.
 type globals struct {
-	config, data, database, log string
+	config, data, database, log, plans string
 }
 
 func (a *app) root() *cobra.Command {

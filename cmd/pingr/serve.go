@@ -45,12 +45,21 @@ func (a *app) serveCommand() *cobra.Command {
 		return a.serve(cmd.Context(), listen, metricsListen)
 	})
 	c.Flags().StringVar(&listen, "listen", "", "address to listen at (PINGR_LISTEN; default "+defaultListen+")")
+	c.Flags().StringVar(&a.flags.plans, "plans", "", plansUsage)
 	c.Flags().StringVar(&metricsListen, "metrics-listen", "", "address to serve /metrics at, and there alone (PINGR_METRICS_LISTEN; default: where all is served)")
 	return c
 }
 
 func (a *app) serve(ctx context.Context, listen, metricsListen string) (err error) {
 	guard, err := a.webhookGuard()
+	if err != nil {
+		return err
+	}
+	plans, err := a.config.plans()
+	if err != nil {
+		return err
+	}
+	signUpPlan, err := a.config.signUpPlan(plans)
 	if err != nil {
 		return err
 	}
@@ -81,6 +90,7 @@ func (a *app) serve(ctx context.Context, listen, metricsListen string) (err erro
 		}
 	}()
 	s, err := server.New(ctx, server.Config{
+		Plans: plans, SignUpPlan: signUpPlan,
 		Store: store, Guard: guard, Now: a.now, Log: a.logger(), MetricsApart: metricsListen != "",
 		FreeSpace:     func() (uint64, bool) { return freeSpace(a.config.dataDir()) },
 		SecureCookies: strings.HasPrefix(a.config.PublicURL, "https:"),

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/heypingr/pingr/account"
+)
+
+const plansUsage = "JSON file of plans (PINGR_PLANS; default: the documented ones)"
+
+// plans are the deployment's.
+func (c config) plans() ([]account.Plan, error) {
+	if c.Plans == "" {
+		return account.DefaultPlans(), nil
+	}
+	text, err := os.ReadFile(c.Plans)
+	if err != nil {
+		return nil, usagef("plans: %v", err)
+	}
+	plans, err := account.ReadPlans(bytes.NewReader(text))
+	if err != nil {
+		return nil, usagef("plans %s: %v", c.Plans, err)
+	}
+	return plans, nil
+}
+
+// signUpPlan is the plan of those who sign up; empty is nobody.
+func (c config) signUpPlan(plans []account.Plan) (string, error) {
+	switch c.SignUp {
+	case "off":
+		return "", nil
+	case "on":
+	default:
+		return "", usagef("PINGR_SIGNUP is %q, neither on nor off", c.SignUp)
+	}
+	names := planNames(plans)
+	if c.SignUpPlan == "" {
+		return "", usagef("PINGR_SIGNUP is on: name the plan of those who sign up in PINGR_SIGNUP_PLAN (%s)", strings.Join(names, ", "))
+	}
+	if !slices.Contains(names, c.SignUpPlan) {
+		return "", usagef("PINGR_SIGNUP_PLAN %q is none of %s", c.SignUpPlan, strings.Join(names, ", "))
+	}
+	return c.SignUpPlan, nil
+}
+
+func planNames(plans []account.Plan) []string {
+	var names []string
+	for _, p := range plans {
+		names = append(names, p.Name)
+	}
+	return names
+}
