@@ -31,6 +31,12 @@ type config struct {
 	// MetricsListen is where /metrics is served, if not where all is.
 	MetricsListen string `env:"PINGR_METRICS_LISTEN"`
 
+	// Server is where session, trigger and the like ask, with a key or, if Token
+	// is set, as who has logged in.
+	Server string `env:"PINGR_SERVER"`
+	APIKey string `env:"PINGR_API_KEY"`
+	Token  string `env:"PINGR_TOKEN"`
+
 	// Plans is a file of plans; empty is the documented ones. SignUp is "on" or
 	// "off": whether people make accounts by themselves, of SignUpPlan.
 	Plans      string `env:"PINGR_PLANS"`

@@ -110,6 +110,8 @@ func (a *app) root() *cobra.Command {
 	root.AddCommand(
 		a.demoCommand(), a.linkCommand(), a.verifyCommand(),
 		a.serveCommand(), a.accountCommand(), a.keyCommand(),
+		a.sessionCommand(), a.triggerCommand(), a.deliveriesCommand(), a.usageCommand(),
+		a.loginCommand(), a.logoutCommand(), a.simulateCommand(),
 		a.backupCommand(), a.doctorCommand(), a.versionCommand(),
 	)
 	explain(root)

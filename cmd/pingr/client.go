@@ -1,0 +1,227 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/heypingr/pingr"
+)
+
+const (
+	defaultServer = "http://" + defaultListen
+	// maxAnswer is the largest answer that is read: 200 deliveries are some 100 KiB.
+	maxAnswer = 8 << 20
+	// serverPatience is longer than any route takes: simulate waits 8 s for the
+	// endpoint, removing a session for WhatsApp.
+	serverPatience = 60 * time.Second
+)
+
+// A client asks a server's API for a command, by an API key, or by a login if
+// there is one.
+type client struct {
+	*app
+	base       string // without a slash at the end
+	key, token string
+	http       *http.Client
+	json       bool
+}
+
+// remote makes a command that asks a server.
+func (a *app) remote(c cobra.Command, run func(ctx context.Context, c *client, args []string) error) *cobra.Command {
+	var server string
+	var asJSON bool
+	made := a.command(c, func(cmd *cobra.Command, args []string) error {
+		c, err := a.client(server)
+		if err != nil {
+			return err
+		}
+		defer c.http.CloseIdleConnections()
+		c.json = asJSON
+		return run(cmd.Context(), c, args)
+	})
+	made.Flags().StringVar(&server, "server", "", "address of the server (PINGR_SERVER; default "+defaultServer+")")
+	made.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return made
+}
+
+func (a *app) client(server string) (*client, error) {
+	if server == "" {
+		server = a.config.Server
+	}
+	if server == "" {
+		server = defaultServer
+	}
+	at, err := url.Parse(server)
+	if err != nil || (at.Scheme != "http" && at.Scheme != "https") || at.Host == "" || at.User != nil || at.RawQuery != "" {
+		return nil, usagef("--server must be an address as in %s or https://pingr.example.com", defaultServer)
+	}
+	if at.Scheme == "http" && !isLoopback(at.Hostname()) {
+		fmt.Fprintln(a.err, "Warning: keys and passwords travel in clear text to "+at.Host+". Use https.")
+	}
+	return &client{
+		app: a, base: strings.TrimRight(at.String(), "/"),
+		key: strings.TrimSpace(a.config.APIKey), token: strings.TrimSpace(a.config.Token),
+		http: &http.Client{
+			Timeout: serverPatience,
+			// A redirect would carry the key along to whoever is named.
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+	}, nil
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// ask makes a request as whoever calls: body is sent as JSON unless it is nil,
+// and the answer read into out unless that is nil.
+func (c *client) ask(ctx context.Context, method, path string, body, out any) error {
+	switch {
+	case c.token == "" && c.key == "":
+		return usagef("set PINGR_API_KEY: pingr key create makes a key")
+	case c.token != "":
+		return c.send(ctx, method, path, body, out, http.Header{"Authorization": {"Bearer " + c.token}})
+	}
+	return c.send(ctx, method, path, body, out, http.Header{"X-Api-Key": {c.key}})
+}
+
+func (c *client) send(ctx context.Context, method, path string, body, out any, header http.Header) error {
+	var content io.Reader
+	if body != nil {
+		b, err := json.Marshal(body)
+		if err != nil {
+			return fmt.Errorf("write request: %w", err)
+		}
+		content = bytes.NewReader(b)
+		header.Set("Content-Type", "application/json")
+	}
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, content)
+	if err != nil {
+		return fmt.Errorf("make request: %w", err)
+	}
+	header.Set("Accept", "application/json")
+	header.Set("User-Agent", "pingr/"+pingr.Version)
+	req.Header = header
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return c.unreachable(err)
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return c.unreachable(err)
+	}
+	if resp.StatusCode >= http.StatusMultipleChoices {
+		return c.refused(resp, answer)
+	}
+	if out == nil {
+		return nil
+	}
+	if err := json.Unmarshal(answer, out); err != nil {
+		return c.stranger(resp)
+	}
+	return nil
+}
+
+// unreachable says what to do when there was no answer.
+func (c *client) unreachable(err error) error {
+	var dial *net.OpError
+	var noTLS tls.RecordHeaderError
+	var timeout net.Error
+	var wrapped *url.Error
+	switch {
+	case errors.Is(err, context.Canceled):
+		return errors.New("stopped")
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return fmt.Errorf("%s did not answer in time", c.base)
+	case errors.As(err, &dial) && dial.Op == "dial":
+		return fmt.Errorf("no server answers at %s: start it with pingr serve, or name another with --server or PINGR_SERVER", c.base)
+	case errors.As(err, &noTLS), strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
+		return fmt.Errorf("%s does not speak https: if it is on this machine, try http:// there", c.base)
+	case errors.As(err, &wrapped):
+		err = wrapped.Err // the path in it says nothing to people
+	}
+	return fmt.Errorf("ask %s: %w", c.base, err)
+}
+
+// stranger is for answers that no Pingr gives.
+func (c *client) stranger(resp *http.Response) error {
+	if to := resp.Header.Get("Location"); to != "" {
+		return fmt.Errorf("%s sends to %s: give the address there with --server", c.base, plain(to))
+	}
+	return fmt.Errorf("what answers at %s (%s) is not Pingr: check --server or PINGR_SERVER", c.base, plain(resp.Status))
+}
+
+// An apiError is an error as the API answers it.
+type apiError struct {
+	Code    string `json:"error"`
+	Message string `json:"message"`
+	hint    string // what to do
+}
+
+func (e *apiError) Error() string {
+	return plain(strings.TrimSuffix(e.Message, ".")) + e.hint
+}
+
+func (c *client) refused(resp *http.Response, answer []byte) error {
+	var problem struct {
+		Detail apiError `json:"detail"`
+	}
+	if err := json.Unmarshal(answer, &problem); err != nil || problem.Detail.Code == "" {
+		return c.stranger(resp)
+	}
+	e, header := &problem.Detail, resp.Request.Header
+	switch {
+	case e.Code == "invalid_key" && header.Get("X-Api-Key") != "":
+		e.Message, e.hint = "the server knows no such key", ": check PINGR_API_KEY and --server; pingr key create makes a key"
+	case e.Code == "invalid_key" && header.Get("Authorization") != "":
+		e.Message, e.hint = "the login has ended, or is another server's", ": "+howToLogIn
+	case e.Code == "internal":
+		e.hint = fmt.Sprintf(" (request %s: the server's log says more)", plain(resp.Header.Get("X-Request-Id")))
+	}
+	return e
+}
+
+// is says whether an error is an answer with the code.
+func is(err error, code string) bool {
+	var e *apiError
+	return errors.As(err, &e) && e.Code == code
+}
+
+// An item is a thing of the API; as JSON it is printed just as it came.
+type item[T any] struct {
+	value T
+	raw   json.RawMessage
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (i *item[T]) UnmarshalJSON(b []byte) error {
+	i.raw = bytes.Clone(b)
+	return json.Unmarshal(b, &i.value)
+}
+
+// MarshalJSON implements json.Marshaler.
+func (i item[T]) MarshalJSON() ([]byte, error) { return i.raw, nil }
+
+// printEach prints each thing as a line of JSON.
+func printEach[T any](a *app, items []item[T]) error {
+	for _, i := range items {
+		if err := a.writeJSON(i); err != nil {
+			return err
+		}
+	}
+	return nil
+}

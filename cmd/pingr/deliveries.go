@@ -1,0 +1,204 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+const (
+	deliveriesPage = 200 // the most that a page holds
+	followPace     = time.Second
+)
+
+// A deliveriesQuery is what deliveries was asked.
+type deliveriesQuery struct {
+	limit          int // 0 is all
+	before, status string
+	follow         bool
+}
+
+func (a *app) deliveriesCommand() *cobra.Command {
+	var q deliveriesQuery
+	c := a.remote(cobra.Command{
+		Use:   "deliveries",
+		Short: "Show the attempts to tell the endpoint, newest first",
+		Long: "Shows each attempt to tell the webhook endpoint, newest first, from as many pages as\n" +
+			"it takes. With --follow, those to come are printed as they are made, newest last.",
+		Example: "  pingr deliveries --limit 20\n  pingr deliveries --status failed --follow\n  pingr deliveries --limit 0 --json > deliveries.jsonl",
+	}, func(ctx context.Context, c *client, _ []string) error {
+		switch {
+		case q.limit < 0:
+			return usageError{"--limit must be 1 or more, or 0 for all"}
+		case q.status != "" && !slices.Contains([]string{"delivered", "failed", "simulated"}, q.status):
+			return usagef("--status %q is none of delivered, failed, simulated", q.status)
+		case q.follow && q.before != "":
+			return usageError{"--follow shows what is to come: leave out --before"}
+		case q.follow:
+			return c.followDeliveries(ctx, q)
+		}
+		return c.deliveries(ctx, q)
+	})
+	c.Flags().IntVar(&q.limit, "limit", 50, "how many; 0 for all")
+	c.Flags().StringVar(&q.before, "before", "", "only those before a time (RFC 3339), or what the last page said")
+	c.Flags().StringVar(&q.status, "status", "", "only delivered, failed or simulated")
+	c.Flags().BoolVar(&q.follow, "follow", false, "go on with those to come, until it is stopped")
+	return c
+}
+
+// deliveryLine is an attempt as the API shows it.
+type deliveryLine struct {
+	ID         string    `json:"id"`
+	Status     string    `json:"status"`
+	URL        string    `json:"url"`
+	HTTPStatus *int      `json:"http_status"`
+	Reply      bool      `json:"dynamic_reply"`
+	Session    string    `json:"session_id"`
+	CreatedAt  time.Time `json:"created_at"`
+	EventID    string    `json:"event_id"`
+	Event      string    `json:"event"`
+	Attempt    int       `json:"attempt"`
+	DurationMs int64     `json:"duration_ms"`
+	Error      *string   `json:"error"`
+}
+
+type deliveriesAnswer struct {
+	Deliveries []item[deliveryLine] `json:"deliveries"`
+	Next       *string              `json:"next_cursor"`
+}
+
+// page is at most so many attempts before a cursor.
+func (c *client) page(ctx context.Context, q deliveriesQuery, most int) (deliveriesAnswer, error) {
+	values := url.Values{"limit": {strconv.Itoa(most)}}
+	if q.before != "" {
+		values.Set("before", q.before)
+	}
+	if q.status != "" {
+		values.Set("event_type", "webhook."+q.status)
+	}
+	var got deliveriesAnswer
+	err := c.ask(ctx, http.MethodGet, "/v1/webhooks/deliveries?"+values.Encode(), nil, &got)
+	return got, err
+}
+
+// deliveries prints page after page.
+func (c *client) deliveries(ctx context.Context, q deliveriesQuery) error {
+	for left, first := q.limit, true; ; first = false {
+		most := deliveriesPage
+		if q.limit > 0 {
+			most = min(most, left)
+		}
+		got, err := c.page(ctx, q, most)
+		if err != nil {
+			return err
+		}
+		if first && len(got.Deliveries) == 0 {
+			fmt.Fprintln(c.err, "There are none yet: pingr simulate makes one.")
+			return nil
+		}
+		if err := c.printDeliveries(got.Deliveries, first); err != nil {
+			return err
+		}
+		if got.Next == nil {
+			return nil
+		}
+		q.before = *got.Next
+		if left -= len(got.Deliveries); q.limit > 0 && left <= 0 {
+			fmt.Fprintln(c.err, "There are more: --before "+q.before)
+			return nil
+		}
+	}
+}
+
+// followDeliveries prints the newest, oldest first, and then what comes.
+func (c *client) followDeliveries(ctx context.Context, q deliveriesQuery) error {
+	most := deliveriesPage
+	if q.limit > 0 {
+		most = min(most, q.limit)
+	}
+	newest, err := c.page(ctx, q, most)
+	if err != nil {
+		return err
+	}
+	fresh, last := newest.Deliveries, ""
+	for first := true; ; first = false {
+		slices.Reverse(fresh)
+		if err := c.printDeliveries(fresh, first); err != nil {
+			return err
+		}
+		if len(fresh) > 0 {
+			last = fresh[len(fresh)-1].value.ID
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(followPace):
+		}
+		if fresh, err = c.since(ctx, q, last); err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+// since are the attempts after one, newest first: rows are logged in the order
+// in which they are listed, so none appears behind one that was seen.
+func (c *client) since(ctx context.Context, q deliveriesQuery, last string) (fresh []item[deliveryLine], err error) {
+	for {
+		got, err := c.page(ctx, q, deliveriesPage)
+		if err != nil {
+			return nil, err
+		}
+		for i, d := range got.Deliveries {
+			if d.value.ID == last {
+				return append(fresh, got.Deliveries[:i]...), nil
+			}
+		}
+		fresh = append(fresh, got.Deliveries...)
+		if got.Next == nil {
+			return fresh, nil
+		}
+		q.before = *got.Next
+	}
+}
+
+func (c *client) printDeliveries(deliveries []item[deliveryLine], heading bool) error {
+	if c.json {
+		return printEach(c.app, deliveries)
+	}
+	if heading {
+		fmt.Fprintln(c.out, styleOf(c.out).faint("TIME                 STATUS     HTTP  TRY      MS  REPLY    EVENT"))
+	}
+	for _, d := range deliveries {
+		fmt.Fprintln(c.out, d.value.text())
+	}
+	return nil
+}
+
+// text is an attempt on one line: its columns have fixed widths, for page after
+// page is printed.
+func (d deliveryLine) text() string {
+	code, reply, why := "-", "static", ""
+	if d.HTTPStatus != nil {
+		code = strconv.Itoa(*d.HTTPStatus)
+	}
+	if d.Reply {
+		reply = "dynamic"
+	}
+	if d.Event != "message.received" {
+		reply = "-"
+	}
+	if d.Error != nil {
+		why = "  " + *d.Error
+	}
+	return plain(fmt.Sprintf("%s  %-9s  %4s  %3d  %6d  %-7s  %s %s%s",
+		local(d.CreatedAt), d.Status, code, d.Attempt, d.DurationMs, reply, d.Event, d.EventID, why))
+}

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+const howToLogIn = "export PINGR_TOKEN=$(pingr login --email you@example.com)"
+
+func (a *app) loginCommand() *cobra.Command {
+	var email string
+	c := a.remote(cobra.Command{
+		Use:   "login --email ADDRESS",
+		Short: "Log in to a server; the token goes to stdout",
+		Long: "Logs in as the dashboard does. The token that is printed is for PINGR_TOKEN, and\n" +
+			"lasts 12 hours, or until pingr logout. It is stored nowhere. While it is set,\n" +
+			"commands act by it, and not by PINGR_API_KEY.\n\n" +
+			"The password is asked for, or read from stdin.",
+		Example: "  " + howToLogIn + "\n  pingr simulate --phone +919876543210 \"login X4K9MQ\"\n  pingr logout",
+	}, func(ctx context.Context, c *client, _ []string) error { return c.logIn(ctx, email) })
+	c.Flags().StringVar(&email, "email", "", "e-mail address of the account (required)")
+	return c
+}
+
+func (c *client) logIn(ctx context.Context, email string) error {
+	if email == "" {
+		return usageError{"--email is missing"}
+	}
+	password, err := c.readPassword()
+	if err != nil {
+		return fmt.Errorf("read password: %w", err)
+	}
+	var in item[struct {
+		Token     string    `json:"token"`
+		ExpiresAt time.Time `json:"expires_at"`
+	}]
+	err = c.send(ctx, http.MethodPost, "/v1/auth/login", map[string]string{"email": email, "password": password}, &in, http.Header{})
+	if err != nil {
+		return err
+	}
+	if c.json {
+		return c.writeJSON(in)
+	}
+	fmt.Fprintln(c.out, in.value.Token)
+	fmt.Fprintln(c.err, "Logged in until "+local(in.value.ExpiresAt)+".")
+	return nil
+}
+
+func (a *app) logoutCommand() *cobra.Command {
+	return a.remote(cobra.Command{
+		Use: "logout", Short: "End the login of PINGR_TOKEN, at once",
+		Example: "  pingr logout && unset PINGR_TOKEN",
+	}, func(ctx context.Context, c *client, _ []string) error {
+		if err := c.wantLogin(); err != nil {
+			return err
+		}
+		return c.ask(ctx, http.MethodPost, "/v1/auth/logout", nil, nil)
+	})
+}
+
+// wantLogin is an error that says how to log in, if nobody has.
+func (c *client) wantLogin() error {
+	if c.token == "" {
+		return usageError{"this needs a login, not a key: " + howToLogIn}
+	}
+	return nil
+}

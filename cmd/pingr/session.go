@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/heypingr/pingr"
+)
+
+func (a *app) sessionCommand() *cobra.Command {
+	list := a.remote(cobra.Command{
+		Use: "list", Short: "List the sessions and how they are",
+		Example: "  pingr session list\n  pingr session list --json",
+	}, func(ctx context.Context, c *client, _ []string) error { return c.listSessions(ctx) })
+
+	var id, name string
+	add := a.remote(cobra.Command{
+		Use: "add --name NAME", Short: "Add a session; its id goes to stdout",
+		Example: "  pingr session add --name \"Main login bot\" --id shop\n  pingr session link shop",
+	}, func(ctx context.Context, c *client, _ []string) error { return c.addSession(ctx, id, name) })
+	add.Flags().StringVar(&name, "name", "", "name, for people (required)")
+	add.Flags().StringVar(&id, "id", "", "id: 3 to 64 of a-z, 0-9, _ and - (default: made)")
+
+	remove := a.remote(cobra.Command{
+		Use: "rm ID", Short: "Unlink a session at WhatsApp and forget it, with its triggers",
+		Example: "  pingr session rm shop", Args: cobra.ExactArgs(1),
+	}, func(ctx context.Context, c *client, args []string) error {
+		return c.ask(ctx, http.MethodDelete, sessionPath(args[0]), nil, nil)
+	})
+	return group("session", "List, add, link and remove sessions of a server", "  pingr session list",
+		list, add, a.sessionLinkCommand(), remove)
+}
+
+func sessionPath(id string) string { return "/v1/sessions/" + url.PathEscape(id) }
+
+// sessionLine is a session as the API shows it.
+type sessionLine struct {
+	ID          string             `json:"id"`
+	Name        string             `json:"name"`
+	Number      *string            `json:"number"` // with a plus
+	Status      pingr.SessionState `json:"status"`
+	ConnectedAt *time.Time         `json:"connectedAt"`
+	Today       int64              `json:"messagesToday"`
+	Detail      string             `json:"detail"`
+}
+
+func (c *client) sessions(ctx context.Context) ([]item[sessionLine], error) {
+	var got struct {
+		Sessions []item[sessionLine] `json:"sessions"`
+	}
+	err := c.ask(ctx, http.MethodGet, "/v1/sessions", nil, &got)
+	return got.Sessions, err
+}
+
+func (c *client) listSessions(ctx context.Context) error {
+	sessions, err := c.sessions(ctx)
+	if err != nil {
+		return err
+	}
+	if c.json {
+		return printEach(c.app, sessions)
+	}
+	if len(sessions) == 0 {
+		fmt.Fprintln(c.err, "There is no session yet: pingr session add makes one.")
+		return nil
+	}
+	t := newTable("ID", "NAME", "NUMBER", "STATUS", "SINCE", "TODAY", "WHAT TO DO")
+	for _, s := range sessions {
+		number, since := "", ""
+		if s.value.Number != nil {
+			number = *s.value.Number
+		}
+		if s.value.ConnectedAt != nil {
+			since = local(*s.value.ConnectedAt)
+		}
+		t.add(s.value.ID, s.value.Name, number, string(s.value.Status), since, strconv.FormatInt(s.value.Today, 10), s.value.Detail)
+	}
+	t.print(c.out)
+	return nil
+}
+
+func (c *client) addSession(ctx context.Context, id, name string) error {
+	if name == "" {
+		return usageError{"--name is missing"}
+	}
+	body := map[string]string{"name": name}
+	if id != "" {
+		body["id"] = id
+	}
+	var got item[sessionLine]
+	if err := c.ask(ctx, http.MethodPost, "/v1/sessions", body, &got); err != nil {
+		return err
+	}
+	if c.json {
+		return c.writeJSON(got)
+	}
+	fmt.Fprintln(c.out, got.value.ID)
+	fmt.Fprintln(c.err, "Link its number now: pingr session link "+got.value.ID)
+	return nil
+}
+
+// theSession is the session that was named, or else the only one.
+func (c *client) theSession(ctx context.Context, named string) (string, error) {
+	if named != "" {
+		return named, nil
+	}
+	sessions, err := c.sessions(ctx)
+	if err != nil {
+		return "", err
+	}
+	if len(sessions) != 1 {
+		return "", usagef("there are %d sessions: say which with --session; pingr session list shows their ids", len(sessions))
+	}
+	return sessions[0].value.ID, nil
+}

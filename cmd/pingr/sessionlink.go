@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/session/whatsapp"
+)
+
+// linkPace is how often the server is asked how linking goes.
+const linkPace = time.Second
+
+func (a *app) sessionLinkCommand() *cobra.Command {
+	var phone string
+	c := a.remote(cobra.Command{
+		Use: "link ID", Short: "Link a session's number, by QR code or pairing code",
+		Long: "Draws the QR code of a session in the terminal until it is scanned; with --phone a\n" +
+			"code to type on that phone is asked for instead.\n\n" +
+			"Exits with 0 when the number is linked, and with 1 when it is not.",
+		Example: "  pingr session link shop\n  pingr session link shop --phone +15550100001",
+		Args:    cobra.ExactArgs(1),
+	}, func(ctx context.Context, c *client, args []string) error {
+		l := linking{session: args[0], phone: phone, json: c.json}
+		if err := l.check(); err != nil {
+			return err
+		}
+		return c.linkSession(ctx, l)
+	})
+	c.Flags().StringVar(&phone, "phone", "", "number to link by a pairing code instead of a QR code")
+	return c
+}
+
+// linkSession shows every change until the session is connected or will not be.
+func (c *client) linkSession(ctx context.Context, l linking) error {
+	show := newLinkScreen(c.app, l)
+	defer show.end()
+	tick := time.NewTicker(linkPace)
+	defer tick.Stop()
+	began := false // a code was shown
+	for {
+		now, err := c.snapshot(ctx, l.session)
+		if err != nil {
+			return err
+		}
+		show.change(now)
+		switch now.Record.State {
+		case pingr.SessionConnected:
+			if !began {
+				show.say("It was linked already.")
+			}
+			return nil
+		case pingr.SessionLinkExpired, pingr.SessionLoggedOut, pingr.SessionRestricted:
+			if began || now.Record.State == pingr.SessionRestricted {
+				show.say("Not linked.")
+				return errSaid
+			}
+			// The request for a code began a new round.
+		}
+		if now.QR.Code != "" && !began {
+			began = true
+			if err := c.pairCode(ctx, l, show); err != nil {
+				return err
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return errors.New("stopped before the number was linked")
+		case <-tick.C:
+			show.tick(time.Now())
+		}
+	}
+}
+
+// snapshot is how linking goes, with the code to scan if there is one.
+func (c *client) snapshot(ctx context.Context, id string) (now whatsapp.Snapshot, err error) {
+	var s sessionLine
+	if err := c.ask(ctx, http.MethodGet, sessionPath(id), nil, &s); err != nil {
+		return now, err
+	}
+	now.Record = pingr.SessionRecord{ID: s.ID, State: s.Status, Detail: s.Detail}
+	if s.Number != nil {
+		now.Record.Phone = strings.TrimPrefix(*s.Number, "+")
+	}
+	if s.Status != pingr.SessionPairing && s.Status != pingr.SessionLinkExpired && s.Status != pingr.SessionLoggedOut {
+		return now, nil
+	}
+	var code struct {
+		QR        string    `json:"qr"`
+		ExpiresAt time.Time `json:"expires_at"`
+	}
+	err = c.ask(ctx, http.MethodGet, sessionPath(id)+"/qr", nil, &code)
+	if is(err, "session_unavailable") || is(err, "conflict") { // not yet, or not any more
+		return now, nil
+	}
+	now.QR = whatsapp.QR{Code: code.QR, ExpiresAt: code.ExpiresAt}
+	return now, err
+}
+
+// pairCode asks for the code to type, if that is how it is to be linked.
+func (c *client) pairCode(ctx context.Context, l linking, show *linkScreen) error {
+	if l.phone == "" {
+		return nil
+	}
+	var got struct {
+		Code string `json:"code"`
+	}
+	if err := c.ask(ctx, http.MethodPost, sessionPath(l.session)+"/pair-code", map[string]string{"phone": l.phone}, &got); err != nil {
+		return err
+	}
+	show.code(got.Code)
+	return nil
+}

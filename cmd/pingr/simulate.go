@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/heypingr/pingr"
+)
+
+func (a *app) simulateCommand() *cobra.Command {
+	var phone, session string
+	c := a.remote(cobra.Command{
+		Use:   "simulate --phone NUMBER MESSAGE",
+		Short: "Tell the endpoint of a message that nobody wrote",
+		Long: "Sends the webhook endpoint a signed event, as if the number had written the\n" +
+			"message, and shows what it answered. Nothing is sent to WhatsApp. The event is\n" +
+			"marked _simulated. It needs a login: see pingr login --help.\n\n" +
+			"Exits with 0 when the endpoint took the event, and with 1 when it did not.",
+		Example: "  pingr simulate --phone +919876543210 \"login X4K9MQ\"\n  pingr simulate --session sess_test --phone +919876543210 login",
+		Args:    cobra.MinimumNArgs(1),
+	}, func(ctx context.Context, c *client, args []string) error {
+		return c.simulate(ctx, phone, session, strings.Join(args, " "))
+	})
+	c.Flags().StringVar(&phone, "phone", "", "number of who writes, with country code (required)")
+	c.Flags().StringVar(&session, "session", "", "id of the session (default: the only one; sess_test for test mode)")
+	return c
+}
+
+type simulation struct {
+	Delivered    bool    `json:"delivered"`
+	StatusCode   *int    `json:"status_code"`
+	DynamicReply *string `json:"dynamic_reply"`
+}
+
+func (c *client) simulate(ctx context.Context, phone, session, message string) (err error) {
+	if err := c.wantLogin(); err != nil {
+		return err
+	}
+	if phone, err = pingr.ParsePhone(phone); err != nil {
+		return usageError{"--phone: " + err.Error()}
+	}
+	if session, err = c.theSession(ctx, session); err != nil {
+		return err
+	}
+	var got item[simulation]
+	began := time.Now()
+	err = c.ask(ctx, http.MethodPost, "/v1/webhooks/simulate", map[string]string{"phone": phone, "message": message, "session_id": session}, &got)
+	if err != nil {
+		return err
+	}
+	if c.json {
+		err = c.writeJSON(got)
+	} else {
+		c.saySimulation(got.value, time.Since(began))
+	}
+	if err == nil && !got.value.Delivered {
+		return errSaid
+	}
+	return err
+}
+
+func (c *client) saySimulation(s simulation, took time.Duration) {
+	look, answer := styleOf(c.out), "no answer"
+	if s.StatusCode != nil {
+		answer = strings.TrimSpace(fmt.Sprintf("%d %s", *s.StatusCode, http.StatusText(*s.StatusCode)))
+	}
+	verdict := look.green("delivered")
+	if !s.Delivered {
+		verdict = look.red("failed")
+	}
+	fmt.Fprintf(c.out, "%s: %s in %d ms\n", verdict, answer, took.Milliseconds())
+	switch {
+	case s.DynamicReply != nil:
+		fmt.Fprintln(c.out, "reply: "+plain(*s.DynamicReply))
+	case s.Delivered:
+		fmt.Fprintln(c.out, "no reply in it: the trigger's static reply would go out")
+	default:
+		fmt.Fprintln(c.err, "pingr deliveries --status simulated says why.")
+	}
+}

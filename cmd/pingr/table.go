@@ -1,0 +1,79 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/rivo/uniseg"
+)
+
+// A table is printed with its columns aligned by what a terminal shows, so that
+// names in any script fit. Its first row is the heading. A column whose cells
+// are all empty is left out.
+type table struct {
+	rows   [][]string
+	widths []int
+}
+
+func newTable(heading ...string) *table {
+	t := &table{widths: make([]int, len(heading))}
+	t.rows = append(t.rows, heading)
+	return t
+}
+
+// add adds a row; what could move a terminal's cursor is made visible.
+func (t *table) add(cells ...string) {
+	for i := range cells {
+		cells[i] = plain(cells[i])
+	}
+	t.rows = append(t.rows, cells)
+}
+
+// print writes all rows.
+func (t *table) print(w io.Writer) {
+	filled := make([]bool, len(t.widths))
+	for n, row := range t.rows {
+		for i, cell := range row {
+			t.widths[i] = max(t.widths[i], uniseg.StringWidth(cell))
+			filled[i] = filled[i] || n > 0 && cell != ""
+		}
+	}
+	look := styleOf(w)
+	for n, row := range t.rows {
+		var line strings.Builder
+		for i, cell := range row {
+			if filled[i] {
+				line.WriteString(cell + strings.Repeat(" ", t.widths[i]-uniseg.StringWidth(cell)+2))
+			}
+		}
+		text := strings.TrimRight(line.String(), " ")
+		if n == 0 {
+			text = look.faint(text)
+		}
+		fmt.Fprintln(w, text)
+	}
+}
+
+// plain shows a text of others on one line, without what a terminal would obey.
+func plain(text string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case !unicode.IsPrint(r) && r != '\u200d': // the joiner of emoji
+			return unicode.ReplacementChar
+		}
+		return r
+	}, text)
+}
+
+// local is a time for people: in their zone, to the second.
+func local(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.Local().Format("2006-01-02 15:04:05")
+}

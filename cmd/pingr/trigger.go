@@ -1,0 +1,144 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+func (a *app) triggerCommand() *cobra.Command {
+	var session string
+	list := a.remote(cobra.Command{
+		Use: "list", Short: "List the triggers",
+		Example: "  pingr trigger list\n  pingr trigger list --session shop --json",
+	}, func(ctx context.Context, c *client, _ []string) error { return c.listTriggers(ctx, session) })
+	list.Flags().StringVar(&session, "session", "", "id of a session (default: all)")
+
+	var into, phrase, reply string
+	add := a.remote(cobra.Command{
+		Use: "add --phrase PHRASE --reply TEXT", Short: "Add a trigger; its id goes to stdout",
+		Long: "Adds a trigger: who texts the phrase, alone or with more behind it, is answered. The\n" +
+			"reply is what goes out when the endpoint gives none; {{phone}} in it stands for\n" +
+			"the number of who wrote.",
+		Example: "  pingr trigger add --phrase login --reply \"One moment.\"",
+	}, func(ctx context.Context, c *client, _ []string) error { return c.addTrigger(ctx, into, phrase, reply) })
+	add.Flags().StringVar(&into, "session", "", "id of the session (default: the only one)")
+	add.Flags().StringVar(&phrase, "phrase", "", "phrase, 1 to 200 characters (required)")
+	add.Flags().StringVar(&reply, "reply", "", "reply, 1 to 1000 characters (required)")
+
+	remove := a.remote(cobra.Command{
+		Use: "rm ID", Short: "Delete a trigger",
+		Example: "  pingr trigger rm trg_0199c0de", Args: cobra.ExactArgs(1),
+	}, func(ctx context.Context, c *client, args []string) error {
+		return c.ask(ctx, http.MethodDelete, triggerPath(args[0]), nil, nil)
+	})
+	return group("trigger", "List, add, change and delete triggers of a server", "  pingr trigger list", list, add, a.triggerSetCommand(), remove)
+}
+
+func (a *app) triggerSetCommand() *cobra.Command {
+	var phrase, reply string
+	var active bool
+	var c *cobra.Command
+	c = a.remote(cobra.Command{
+		Use: "set ID", Short: "Change what is given of a trigger",
+		Example: "  pingr trigger set trg_0199c0de --reply \"Here you are.\"\n  pingr trigger set trg_0199c0de --active=false",
+		Args:    cobra.ExactArgs(1),
+	}, func(ctx context.Context, asks *client, args []string) error {
+		change := map[string]any{}
+		for flag, field := range map[string]struct {
+			name  string
+			value any
+		}{"phrase": {"trigger_phrase", phrase}, "reply": {"reply_message", reply}, "active": {"is_active", active}} {
+			if c.Flags().Changed(flag) {
+				change[field.name] = field.value
+			}
+		}
+		if len(change) == 0 {
+			return usageError{"say what to change: --phrase, --reply or --active"}
+		}
+		return asks.changeTrigger(ctx, args[0], change)
+	})
+	c.Flags().StringVar(&phrase, "phrase", "", "phrase")
+	c.Flags().StringVar(&reply, "reply", "", "reply")
+	c.Flags().BoolVar(&active, "active", true, "whether it fires")
+	return c
+}
+
+func triggerPath(id string) string { return "/v1/triggers/" + url.PathEscape(id) }
+
+// triggerLine is a trigger as the API shows it.
+type triggerLine struct {
+	ID        string    `json:"id"`
+	Session   string    `json:"session_id"`
+	Phrase    string    `json:"trigger_phrase"`
+	Reply     string    `json:"reply_message"`
+	Active    bool      `json:"is_active"`
+	UpdatedAt time.Time `json:"updated_at"`
+}
+
+func (c *client) listTriggers(ctx context.Context, session string) error {
+	var got struct {
+		Triggers []item[triggerLine] `json:"triggers"`
+	}
+	path := "/v1/triggers"
+	if session != "" {
+		path += "?session_id=" + url.QueryEscape(session)
+	}
+	if err := c.ask(ctx, http.MethodGet, path, nil, &got); err != nil {
+		return err
+	}
+	if c.json {
+		return printEach(c.app, got.Triggers)
+	}
+	if len(got.Triggers) == 0 {
+		fmt.Fprintln(c.err, "There is no trigger yet: pingr trigger add makes one.")
+		return nil
+	}
+	t := newTable("ID", "SESSION", "PHRASE", "ACTIVE", "CHANGED", "REPLY")
+	for _, i := range got.Triggers {
+		active := "yes"
+		if !i.value.Active {
+			active = "no"
+		}
+		t.add(i.value.ID, i.value.Session, i.value.Phrase, active, local(i.value.UpdatedAt), i.value.Reply)
+	}
+	t.print(c.out)
+	return nil
+}
+
+func (c *client) addTrigger(ctx context.Context, session, phrase, reply string) (err error) {
+	switch {
+	case phrase == "":
+		return usageError{"--phrase is missing"}
+	case reply == "":
+		return usageError{"--reply is missing"}
+	}
+	if session, err = c.theSession(ctx, session); err != nil {
+		return err
+	}
+	var got item[triggerLine]
+	err = c.ask(ctx, http.MethodPost, "/v1/triggers", map[string]string{"session_id": session, "trigger_phrase": phrase, "reply_message": reply}, &got)
+	if err != nil {
+		return err
+	}
+	if c.json {
+		return c.writeJSON(got)
+	}
+	fmt.Fprintln(c.out, got.value.ID)
+	return nil
+}
+
+func (c *client) changeTrigger(ctx context.Context, id string, change map[string]any) error {
+	var got item[triggerLine]
+	if err := c.ask(ctx, http.MethodPatch, triggerPath(id), change, &got); err != nil {
+		return err
+	}
+	if c.json {
+		return c.writeJSON(got)
+	}
+	return nil
+}
