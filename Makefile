@@ -31,9 +31,12 @@ $(GOFUMPT):
 	mv $(BIN)/tmp/gofumpt $@
 
 .PHONY: lint
-lint: tools ## format, vet, golangci-lint, a tidy go.mod
+lint: tools ## format, generated code, vet, golangci-lint, a tidy go.mod
 	@unformatted=$$($(GOFUMPT) -l $$(git ls-files -co --exclude-standard '*.go')); \
 	  if [ -n "$$unformatted" ]; then echo "not formatted (run make fmt):"; echo "$$unformatted"; exit 1; fi
+	@sum() { git ls-files -co --exclude-standard '*_templ.go' | xargs cat | sha256sum; }; \
+	  before=$$(sum); go generate ./...; \
+	  [ "$$before" = "$$(sum)" ] || { echo "generated code was stale; it is written anew"; exit 1; }
 	go vet ./...
 	$(GOLANGCI_LINT) run
 	go mod tidy -diff

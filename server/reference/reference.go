@@ -14,7 +14,7 @@ import (
 	"strings"
 )
 
-//go:generate go run github.com/a-h/templ/cmd/templ@v0.3.1020 generate
+//go:generate go run github.com/a-h/templ/cmd/templ@v0.3.1020 generate -log-level error
 
 //go:embed reference.css
 var style []byte
