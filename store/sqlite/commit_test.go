@@ -201,3 +201,31 @@ func TestLeisurelyOperationsShareACommit(t *testing.T) {
 	}
 	assert.True(t, shared)
 }
+
+// Another process that writes for too long costs everybody who waits one
+// timeout together, not one after the other.
+func TestWhatCannotBeginFailsTogether(t *testing.T) {
+	dir := t.TempDir()
+	s, other := open(t, dir), openAdmin(t, dir)
+	require.NoError(t, s.Exec(t.Context(), "PRAGMA busy_timeout = 300")) // until the store is at rest
+	release := hold(t, other)
+	defer release()
+	began := time.Now()
+	var mu sync.Mutex
+	var first time.Duration
+	var wg sync.WaitGroup
+	for range 20 {
+		wg.Go(func() {
+			err := s.Write(t.Context(), func(sqlstore.Tx) error { return nil })
+			assert.ErrorContains(t, err, "begin")
+			mu.Lock()
+			defer mu.Unlock()
+			if first == 0 {
+				first = time.Since(began)
+			}
+		})
+	}
+	wg.Wait()
+	// Two batches at most: the first to come, and all others.
+	assert.Less(t, time.Since(began), 5*first)
+}

@@ -27,7 +27,10 @@ const (
 	patience = 5 * time.Millisecond
 )
 
-var errClosed = errors.New("store is closed")
+var (
+	errClosed   = errors.New("store is closed")
+	errNotBegun = errors.New("begin")
+)
 
 // A size is how much memory and how many files a database may take.
 type size struct {
@@ -275,14 +278,16 @@ func leisurely(batch []*operation) bool {
 // A writer is the connection that writes.
 type writer struct{ *conn }
 
-// commit does a batch: all in one transaction, or else one by one.
+// commit does a batch: all in one transaction, or else one by one. Where another
+// process did not let the transaction begin, it would not let the next one
+// either, and each would wait as long again.
 func (w writer) commit(batch []*operation) {
 	batch = takeOver(batch)
 	if len(batch) == 0 {
 		return
 	}
 	err := w.transact(batch)
-	if err == nil || len(batch) == 1 {
+	if err == nil || len(batch) == 1 || errors.Is(err, errNotBegun) {
 		answer(batch, err)
 		return
 	}
@@ -313,7 +318,7 @@ func answer(batch []*operation, err error) {
 // is left.
 func (w writer) transact(batch []*operation) (err error) {
 	if _, err := w.Exec("BEGIN IMMEDIATE"); err != nil {
-		return fmt.Errorf("begin: %w", err)
+		return fmt.Errorf("%w: %w", errNotBegun, err)
 	}
 	defer func() {
 		if err != nil {
