@@ -125,7 +125,8 @@ func TestEndlessRotations(t *testing.T) {
 func (w *world) rotate(body string) (answer struct {
 	Secret    string `json:"secret"`
 	SignsFrom string `json:"signs_from"`
-}) {
+},
+) {
 	w.Helper()
 	got := w.call("anna", "POST", "/v1/webhooks/rotate-secret", body)
 	require.Equal(w, http.StatusOK, got.Code, got.Body.String())
