@@ -16,6 +16,8 @@ func TestPlansOfTheDeployment(t *testing.T) {
 		require.NoError(t, os.WriteFile(name, []byte(text), 0o600))
 		return name
 	}
+	example, err := filepath.Abs("../../docs/plans.json")
+	require.NoError(t, err)
 	plans := file("plans.json", `[{"name":"trial","messages":100},{"name":"pro"}]`)
 	for _, tt := range []struct {
 		name string
@@ -26,6 +28,7 @@ func TestPlansOfTheDeployment(t *testing.T) {
 	}{
 		{"one of them", []string{"account", "create", "--email", "a@example.com", "--plan", "trial", "--plans", plans}, nil, exitDone, ""},
 		{"the last, when none is named", []string{"account", "create", "--email", "b@example.com"}, []string{"PINGR_PLANS=" + plans}, exitDone, ""},
+		{"the example", []string{"account", "create", "--email", "d@example.com", "--plan", "shop", "--plans", example}, nil, exitDone, ""},
 		{"none of them", []string{"account", "create", "--email", "c@example.com", "--plan", "growth", "--plans", plans}, nil, exitUsage, "none of trial, pro"},
 		{"no file", []string{"serve", "--plans", plans + "x"}, nil, exitUsage, "no such file"},
 		{"a slip", []string{"serve", "--plans", file("slip.json", `[{"name":"pro","mesages":7}]`)}, nil, exitUsage, "mesages"},
