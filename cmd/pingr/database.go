@@ -31,7 +31,7 @@ func (a *app) openDatabase(ctx context.Context) (database, error) {
 	if err != nil {
 		return nil, err
 	}
-	store, err := postgres.Open(ctx, postgres.Config{URL: a.config.Database})
+	store, err := postgres.Open(ctx, postgres.Config{URL: a.config.Database, Sessions: a.ownSessions().ids})
 	if err != nil {
 		unlock()
 		return nil, err
@@ -84,7 +84,13 @@ func (a *app) registry(store database) whatsapp.Registry {
 	if a.config.Database == "" {
 		return store
 	}
-	return ownSessions{store, filepath.Join(a.config.dataDir(), "sessions")}
+	own := a.ownSessions()
+	own.database = store
+	return own
+}
+
+func (a *app) ownSessions() ownSessions {
+	return ownSessions{dir: filepath.Join(a.config.dataDir(), "sessions")}
 }
 
 // ownSessions are the sessions that were added by the processes of one data
@@ -150,6 +156,18 @@ func (r ownSessions) DeleteSession(ctx context.Context, id string) error {
 		return err
 	}
 	return nil
+}
+
+// ids are of the sessions that have a file.
+func (r ownSessions) ids() []string {
+	files, _ := os.ReadDir(r.dir) // none before the first session
+	var ids []string
+	for _, f := range files {
+		if id, err := url.QueryUnescape(f.Name()); err == nil {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 // file is a session's, with a name that every system takes.

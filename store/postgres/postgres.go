@@ -30,6 +30,10 @@ type Config struct {
 	URL string
 	// MaxConns is how many connections the process has at most; 0 means 16.
 	MaxConns int
+	// Sessions are the ids of the sessions that this process serves, where
+	// other processes serve others on the same database: it then claims no
+	// firings of theirs. Nil claims all. It is called for every claim.
+	Sessions func() []string
 }
 
 // A Store is a [pingr.Store] in a PostgreSQL database, with the management of
@@ -71,7 +75,9 @@ func open(ctx context.Context, c Config) (*Store, error) {
 	if err := migrate(ctx, db); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	dialect := sqlstore.Dialect{Lock: "FOR UPDATE SKIP LOCKED", Alone: "SELECT pg_advisory_xact_lock($1)"}
+	dialect := sqlstore.Dialect{
+		Lock: "FOR UPDATE SKIP LOCKED", Alone: "SELECT pg_advisory_xact_lock($1)", Sessions: c.Sessions,
+	}
 	return &Store{sqlstore.New(database{db: db}, database{db: db, soft: true}, dialect), db}, nil
 }
 

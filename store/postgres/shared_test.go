@@ -112,6 +112,36 @@ func accept(t *testing.T, s *postgres.Store, id string, l pingr.Lease) error {
 	return err
 }
 
+// Where each process has numbers of its own, it claims what those received, and
+// what numbers received that are removed.
+func TestFiringsAreClaimedByTheProcessOfTheirSession(t *testing.T) {
+	url := pgtest.New(t, fast...).URL(t)
+	opened := func(sessions ...string) *postgres.Store {
+		s, err := postgres.Open(t.Context(), postgres.Config{URL: url, Sessions: func() []string { return sessions }})
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, s.Close()) })
+		return s
+	}
+	first := open(t, url)
+	require.NoError(t, first.SaveSession(t.Context(), pingr.SessionRecord{ID: "main"}))
+	require.NoError(t, accept(t, first, "a", pingr.Lease{Until: now})) // of session main
+	mine := pingr.Lease{Holder: "me", Until: now.Add(time.Hour)}
+	for _, s := range []*postgres.Store{opened(), opened("shop", "office")} {
+		firings, err := s.Claim(t.Context(), mine, now, []string{"full"}, 10)
+		require.NoError(t, err)
+		assert.Empty(t, firings)
+	}
+	firings, err := opened("shop", "main").Claim(t.Context(), mine, now, []string{"full"}, 10)
+	require.NoError(t, err)
+	assert.Len(t, firings, 1)
+
+	require.NoError(t, accept(t, first, "b", pingr.Lease{Until: now}))
+	require.NoError(t, first.DeleteSession(t.Context(), "main"))
+	firings, err = opened("shop").Claim(t.Context(), mine, now, []string{"full"}, 10)
+	require.NoError(t, err)
+	assert.Len(t, firings, 1)
+}
+
 // What a process held when it died is another's when the lease ends.
 func TestFiringsOfAProcessThatDiedAreTakenOver(t *testing.T) {
 	server := pgtest.New(t, fast...)

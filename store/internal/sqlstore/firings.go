@@ -26,9 +26,9 @@ func (s *Store) Accept(ctx context.Context, f pingr.Firing, l pingr.Lease) (bool
 			return err
 		}
 		n, err := tx.Exec(`
-			INSERT INTO firings (id, account, holder, lease_until, accepted_at, body, text)
-			VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO NOTHING`,
-			f.ID, f.Account, l.Holder, l.Until.UnixMilli(), accepted, row, []byte(f.Message.Text))
+			INSERT INTO firings (id, account, session, holder, lease_until, accepted_at, body, text)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO NOTHING`,
+			f.ID, f.Account, f.Session, l.Holder, l.Until.UnixMilli(), accepted, row, []byte(f.Message.Text))
 		if err != nil {
 			return err
 		}
@@ -85,20 +85,25 @@ func (s *Store) Claim(ctx context.Context, l pingr.Lease, now time.Time, skip []
 	if limit <= 0 {
 		return nil, ctx.Err()
 	}
-	claimable := ` FROM firings WHERE done_at IS NULL AND lease_until <= $1` + notIn(2, skip)
-	if ok, err := s.exists(ctx, claimable, append([]any{now.UnixMilli()}, anys(skip)...)); err != nil || !ok {
+	var own []string
+	if s.dialect.Sessions != nil {
+		own = s.dialect.Sessions()
+	}
+	names := anys(slices.Concat(skip, own))
+	claimable := ` FROM firings WHERE done_at IS NULL AND lease_until <= $1` + notIn(2, skip) + s.ours(2+len(skip), own)
+	if ok, err := s.exists(ctx, claimable, append([]any{now.UnixMilli()}, names...)); err != nil || !ok {
 		return nil, err
 	}
 	// The row is updated from what it was: all right sides see the old values.
 	query := `
-		WITH claimed AS (SELECT seq FROM firings WHERE done_at IS NULL AND lease_until <= $3` + notIn(5, skip) + `
+		WITH claimed AS (SELECT seq FROM firings WHERE done_at IS NULL AND lease_until <= $3` + notIn(5, skip) + s.ours(5+len(skip), own) + `
 			ORDER BY seq LIMIT $4 ` + s.dialect.Lock + `)
 		UPDATE firings SET holder = $1, lease_until = $2,
 			attempt = attempt + CASE WHEN holder <> '' AND state = 'accepted' THEN 1 ELSE 0 END,
 			state = CASE WHEN holder <> '' AND state = 'decided' THEN 'unknown' ELSE state END
 		WHERE seq IN (SELECT seq FROM claimed)
 		RETURNING seq, ` + firingColumns
-	args := append([]any{l.Holder, l.Until.UnixMilli(), now.UnixMilli(), int64(limit)}, anys(skip)...)
+	args := append([]any{l.Holder, l.Until.UnixMilli(), now.UnixMilli(), int64(limit)}, names...)
 	var rows []seqFiring
 	err := s.db.Write(ctx, func(tx Tx) error {
 		rows = rows[:0]
@@ -152,11 +157,28 @@ func notIn(first int, skip []string) string {
 	if len(skip) == 0 {
 		return ""
 	}
-	places := make([]string, len(skip))
-	for i := range skip {
-		places[i] = "$" + strconv.Itoa(first+i)
+	return ` AND account NOT IN (` + places(first, len(skip)) + `)`
+}
+
+// ours is the condition that no other process serves the session: this one does,
+// or none any more.
+func (s *Store) ours(first int, own []string) string {
+	if s.dialect.Sessions == nil {
+		return ""
 	}
-	return ` AND account NOT IN (` + strings.Join(places, ", ") + `)`
+	gone := `NOT EXISTS (SELECT 1 FROM sessions WHERE sessions.id = firings.session)`
+	if len(own) == 0 {
+		return ` AND ` + gone
+	}
+	return ` AND (session IN (` + places(first, len(own)) + `) OR ` + gone + `)`
+}
+
+func places(first, n int) string {
+	all := make([]string, n)
+	for i := range all {
+		all[i] = "$" + strconv.Itoa(first+i)
+	}
+	return strings.Join(all, ", ")
 }
 
 func anys(texts []string) []any {

@@ -57,6 +57,9 @@ type Dialect struct {
 	// only one that asked for its number, $1, such as
 	// "SELECT pg_advisory_xact_lock($1)".
 	Alone string
+	// Sessions, if not nil, are the ids of those that this process serves: it
+	// claims no firings of sessions that others serve.
+	Sessions func() []string
 }
 
 // alone waits until no other transaction works under that name.

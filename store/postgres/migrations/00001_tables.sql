@@ -6,6 +6,7 @@ CREATE TABLE firings (
 	seq         BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 	id          TEXT   COLLATE "C" NOT NULL UNIQUE,
 	account     TEXT   COLLATE "C" NOT NULL,
+	session     TEXT   COLLATE "C" NOT NULL,
 	state       TEXT   NOT NULL DEFAULT 'accepted',
 	attempt     BIGINT NOT NULL DEFAULT 0,
 	holder      TEXT   NOT NULL,
