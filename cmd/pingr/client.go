@@ -71,7 +71,7 @@ func (a *app) client(server string) (*client, error) {
 		fmt.Fprintln(a.err, "Warning: keys and passwords travel in clear text to "+at.Host+". Use https.")
 	}
 	return &client{
-		app: a, base: strings.TrimRight(at.String(), "/"),
+		app: a, base: strings.TrimSuffix(strings.TrimRight(at.String(), "/"), "/v1"), // some write the version, too
 		key: strings.TrimSpace(a.config.APIKey), token: strings.TrimSpace(a.config.Token),
 		http: &http.Client{
 			Timeout: serverPatience,

@@ -110,7 +110,7 @@ func (a *app) root() *cobra.Command {
 	root.AddCommand(
 		a.demoCommand(), a.linkCommand(), a.verifyCommand(),
 		a.serveCommand(), a.accountCommand(), a.keyCommand(),
-		a.sessionCommand(), a.triggerCommand(), a.deliveriesCommand(), a.usageCommand(),
+		a.sessionCommand(), a.triggerCommand(), a.webhookCommand(), a.deliveriesCommand(), a.usageCommand(),
 		a.loginCommand(), a.logoutCommand(), a.simulateCommand(),
 		a.backupCommand(), a.doctorCommand(), a.versionCommand(),
 	)

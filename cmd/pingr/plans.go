@@ -30,7 +30,7 @@ func (c config) plans() ([]account.Plan, error) {
 // signUpPlan is the plan of those who sign up; empty is nobody.
 func (c config) signUpPlan(plans []account.Plan) (string, error) {
 	switch c.SignUp {
-	case "off":
+	case "", "off":
 		return "", nil
 	case "on":
 	default:

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -50,6 +51,9 @@ func (c *client) simulate(ctx context.Context, phone, session, message string) (
 	var got item[simulation]
 	began := time.Now()
 	err = c.ask(ctx, http.MethodPost, "/v1/webhooks/simulate", map[string]string{"phone": phone, "message": message, "session_id": session}, &got)
+	if is(err, "conflict") {
+		return errors.New("there is no webhook endpoint yet: pingr webhook set makes it known")
+	}
 	if err != nil {
 		return err
 	}
