@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/heypingr/pingr"
@@ -63,7 +62,9 @@ func newMetrics(s *Server) *metrics {
 	build.WithLabelValues(pingr.Version).Set(1)
 	m.registry.MustRegister(
 		m.firings, m.replies, m.sends, m.webhooks, m.webhookFails, m.requests, m.requestTime, build, state{s},
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		// Those of package collectors would link database/sql.
+		prometheus.NewGoCollector(),                                       //nolint:staticcheck // as said
+		prometheus.NewProcessCollector(prometheus.ProcessCollectorOpts{}), //nolint:staticcheck // as said
 	)
 	return m
 }
