@@ -141,12 +141,17 @@ func (c *client) followDeliveries(ctx context.Context, q deliveriesQuery) error 
 		case <-time.After(followPace):
 		}
 		if fresh, err = c.since(ctx, q, last); err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
-			return err
+			return unlessStopped(ctx, err)
 		}
 	}
+}
+
+// unlessStopped is the error, if it is not that whoever follows has seen enough.
+func unlessStopped(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil //nolint:nilerr // as said
+	}
+	return err
 }
 
 // since are the attempts after one, newest first: rows are logged in the order

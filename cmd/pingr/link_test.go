@@ -63,9 +63,14 @@ type running struct {
 // start runs pingr link --json.
 func (p *place) start(t *testing.T, args ...string) *running {
 	t.Helper()
+	return call{args: append([]string{"link", "--json", "--data", p.data, "--log", "debug"}, args...), env: p.env}.start(t)
+}
+
+// start runs a program that prints link's lines.
+func (c call) start(t *testing.T) *running {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
 	t.Cleanup(cancel)
-	c := call{args: append([]string{"link", "--json", "--data", p.data, "--log", "debug"}, args...), env: p.env}
 	r := &running{Cmd: c.command(ctx, t), lines: make(chan linkLine, 100)}
 	out, err := r.StdoutPipe()
 	require.NoError(t, err)

@@ -84,12 +84,11 @@ func TestReadThenWriteAcrossProcesses(t *testing.T) {
 				replays.Add(1)
 			}
 			trigger := pingr.Trigger{ID: fmt.Sprint("trg_", i), Session: "main", Phrase: fmt.Sprint("phrase ", i), Active: true, CreatedAt: now, UpdatedAt: now}
-			switch err := s.CreateTrigger(t.Context(), trigger, []string{"main"}, 5); {
-			case err == nil:
-				triggers.Add(1)
-			default:
+			if err := s.CreateTrigger(t.Context(), trigger, []string{"main"}, 5); err != nil {
 				assert.ErrorIs(t, err, account.ErrLimit)
+				return
 			}
+			triggers.Add(1)
 		})
 	}
 	wg.Wait()
