@@ -78,6 +78,11 @@ func (s *Session) perform(e effect) error {
 		s.mu.Unlock()
 		return s.pool.config.Notify(ctx, account, *e.event)
 	}
+	s.saving.Lock()
+	defer s.saving.Unlock()
+	if s.removed {
+		return nil
+	}
 	if err := s.pool.registry.SaveSession(ctx, *e.record); err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 
 	"github.com/heypingr/pingr"
 	"github.com/heypingr/pingr/session/sessiontest"
+	"github.com/heypingr/pingr/store/memory"
 	"github.com/heypingr/pingr/whatsapptest"
 )
 
@@ -298,4 +300,42 @@ func (p *phone) Shown() []sessiontest.Reply {
 
 func reply(m whatsapptest.Message) sessiontest.Reply {
 	return sessiontest.Reply{ID: m.ID, Text: m.Text, Timer: m.Expiration}
+}
+
+// A slowRegistry holds back what it is to save, once it is told to.
+type slowRegistry struct {
+	Registry
+	slow    atomic.Bool
+	waits   chan struct{} // one for each that waits
+	release chan struct{}
+}
+
+func (r *slowRegistry) SaveSession(ctx context.Context, record pingr.SessionRecord) error {
+	if r.slow.Load() {
+		r.waits <- struct{}{}
+		<-r.release
+	}
+	return r.Registry.SaveSession(ctx, record)
+}
+
+// What was still to be saved of a session does not bring it back.
+func TestRemovedWhileItIsSaved(t *testing.T) {
+	w := newWorld(t)
+	registry := &slowRegistry{Registry: memory.New(), waits: make(chan struct{}, 10), release: make(chan struct{})}
+	require.NoError(t, w.pool.Close())
+	w.config.Registry = registry
+	w.open()
+	s, device := w.link("sess_gone")
+	registry.slow.Store(true)
+	device.Drop() // a change
+	<-registry.waits
+	done := make(chan error)
+	go func() { done <- w.pool.Remove(t.Context(), s.ID()) }()
+	require.Eventually(t, func() bool { _, there := w.pool.Get(s.ID()); return !there }, patience, time.Millisecond)
+	close(registry.release)
+	require.NoError(t, <-done)
+	require.NoError(t, w.pool.Close())
+	records, err := registry.Sessions(t.Context())
+	require.NoError(t, err)
+	assert.Empty(t, records)
 }

@@ -44,6 +44,8 @@ type Session struct {
 
 	effects  []effect
 	draining bool
+	saving   sync.Mutex // held while the registry learns of the session
+	removed  bool       // guarded by saving
 	watchers map[chan Snapshot]struct{}
 }
 
@@ -279,6 +281,15 @@ func stop(t *time.Timer) {
 	if t != nil {
 		t.Stop()
 	}
+}
+
+// forget deletes the record of a session that is closed, for good: what is
+// still to be saved of it is not.
+func (s *Session) forget(ctx context.Context) error {
+	s.saving.Lock()
+	defer s.saving.Unlock()
+	s.removed = true
+	return s.pool.registry.DeleteSession(ctx, s.id)
 }
 
 // eraseKeys deletes the keys of a session that is closed.
