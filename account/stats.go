@@ -112,12 +112,12 @@ type Latencies map[int64]int64
 // LatencyClass is the class of a duration: whole milliseconds below 8, then
 // eight classes for every doubling.
 func LatencyClass(d time.Duration) int64 {
-	ms := uint64(max(d.Milliseconds(), 0)) //nolint:gosec // not negative
+	ms := uint64(max(d.Milliseconds(), 0)) // not negative
 	if ms < 8 {
 		return int64(ms)
 	}
 	shift := bits.Len64(ms) - 4
-	return int64(shift)*8 + int64(ms>>shift) //nolint:gosec // less than 16
+	return int64(shift)*8 + int64(ms>>shift) // less than 16
 }
 
 // classMiddle is the middle of a class in milliseconds.

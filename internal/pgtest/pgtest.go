@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -84,10 +85,9 @@ func freePort(tb testing.TB) int {
 // Start starts a server that was stopped, and waits until it answers.
 func (s *Server) Start(tb testing.TB) {
 	tb.Helper()
-	options := "-p " + strconv.Itoa(s.port) + " -c listen_addresses=127.0.0.1 -c unix_socket_directories="
-	for _, arg := range s.args {
-		options += " " + arg
-	}
+	options := strings.Join(append([]string{
+		"-p", strconv.Itoa(s.port), "-c listen_addresses=127.0.0.1 -c unix_socket_directories=",
+	}, s.args...), " ")
 	log := filepath.Join(filepath.Dir(s.dir), "log")
 	out, err := s.command(context.Background(), "pg_ctl", "-D", s.dir, "-l", log, "-w", "-o", options, "start").CombinedOutput()
 	if err != nil {
@@ -138,7 +138,7 @@ func (s *Server) url(schema string) string {
 // whom they refuse. Its output is a file's or a buffer's, never a pipe that a
 // server would hold open.
 func (s *Server) command(ctx context.Context, name string, args ...string) *command {
-	c := exec.CommandContext(ctx, filepath.Join(s.bin, name), args...)
+	c := exec.CommandContext(ctx, filepath.Join(s.bin, name), args...) //nolint:gosec // PostgreSQL's own
 	c.Dir = filepath.Dir(s.dir)
 	c.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C"}
 	c.WaitDelay = time.Second
