@@ -22,6 +22,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -199,6 +200,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	listening, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	var listener sync.WaitGroup
+	listener.Go(func() { e.purge(listening) })
 	if e.cfg.Session != nil {
 		listener.Go(func() {
 			if err := e.Serve(listening, "", e.cfg.SessionID, e.cfg.Session); err != nil {
@@ -252,8 +254,23 @@ func (e *Engine) spawn(f func(context.Context)) bool {
 	if work == nil {
 		return false
 	}
-	e.inflight.Go(func() { f(work) })
+	e.inflight.Go(func() {
+		var panicked error // is logged; what f had is taken up when its lease ends
+		defer e.survive(&panicked)
+		f(work)
+	})
 	return true
+}
+
+// survive makes an error of a panic in what is plugged in, be it the Store,
+// Accounts or a Session: one firing must not end all others. It is deferred. The
+// panic's value is left out, for it may hold what must not be logged.
+func (e *Engine) survive(err *error) {
+	if recover() == nil {
+		return
+	}
+	*err = errors.New("panicked")
+	e.cfg.Log.Error("panic", "stack", string(debug.Stack()))
 }
 
 // Notify queues an event that no firing causes, such as session.disconnected,
@@ -278,7 +295,8 @@ func (e *Engine) Notify(ctx context.Context, account string, event Event) error 
 	return nil
 }
 
-func (e *Engine) settings(ctx context.Context, account string) (Settings, error) {
+func (e *Engine) settings(ctx context.Context, account string) (_ Settings, err error) {
+	defer e.survive(&err)
 	if e.cfg.Accounts == nil {
 		return e.cfg.Settings, nil
 	}

@@ -14,7 +14,8 @@ const maxText = 65536
 
 // receive takes one message from a session. When it returns nil the message is
 // durable, or known already, or no trigger's; it never waits for a webhook.
-func (e *Engine) receive(ctx context.Context, account, session string, m Message) error {
+func (e *Engine) receive(ctx context.Context, account, session string, m Message) (err error) {
+	defer e.survive(&err)
 	trigger, ok, err := e.cfg.Store.FindTrigger(ctx, session, Phrases(m.Text))
 	if err != nil {
 		return fmt.Errorf("find trigger: %w", err)
@@ -39,26 +40,32 @@ func (e *Engine) receive(ctx context.Context, account, session string, m Message
 	if room {
 		lease = e.lease(now)
 	}
+	defer func() {
+		if room {
+			e.gate.leave(account)
+		}
+	}()
 	first, err := e.cfg.Store.Accept(ctx, f, lease)
-	switch {
-	case err != nil:
-		err = fmt.Errorf("accept message: %w", err)
-	case first && room && e.spawn(func(work context.Context) { e.finish(work, f) }):
-		return nil
-	case first:
+	if err != nil {
+		return fmt.Errorf("accept message: %w", err)
+	}
+	if first && room && e.spawn(func(work context.Context) { e.finish(work, f) }) {
+		room = false // it is the goroutine's now
+	} else if first {
 		e.poke()
 	}
-	if room {
-		e.gate.leave(account)
-	}
-	return err
+	return nil
 }
 
 // answer takes a firing from wherever it stands to its outcome. An error leaves
 // it where it is, to be claimed again.
-func (e *Engine) answer(ctx context.Context, f *Firing, line *wideLine) error {
+func (e *Engine) answer(ctx context.Context, f *Firing, line *wideLine) (err error) {
+	defer e.survive(&err)
 	settings, err := e.settings(ctx, f.Account)
 	if err != nil {
+		if e.cfg.Now().Sub(f.AcceptedAt) > e.cfg.ReplyDeadline {
+			return e.conclude(ctx, f, Outcome{Kind: Failed, Reason: "settings unavailable", Release: f.State == StateDecided})
+		}
 		return err
 	}
 	if f.State == StateAccepted {
@@ -166,14 +173,18 @@ func (e *Engine) sendLater(ctx context.Context, f *Firing, cause error) error {
 		f.State = StateUnknown
 	}
 	now := e.cfg.Now()
-	wait := min(max(now.Sub(f.DecidedAt)/2, time.Second), 30*time.Second)
 	// Without a holder: this engine says all that is known of the send. A stop
 	// must not keep it from saying so.
-	_, err := e.cfg.Store.Keep(context.WithoutCancel(ctx), f.ID, e.holder, f.State, Lease{Until: now.Add(wait)})
+	_, err := e.cfg.Store.Keep(context.WithoutCancel(ctx), f.ID, e.holder, f.State, Lease{Until: now.Add(pause(now.Sub(f.DecidedAt)))})
 	if err != nil {
 		return fmt.Errorf("keep firing: %w", err)
 	}
 	return nil
+}
+
+// pause is how long nothing is tried again that has failed for so long.
+func pause(failing time.Duration) time.Duration {
+	return min(max(failing/2, time.Second), 30*time.Second)
 }
 
 // conclude records the outcome. The context's end must not keep a sent reply
@@ -202,8 +213,10 @@ func (e *Engine) finish(ctx context.Context, f Firing) {
 		"send_ms", line.send.Milliseconds(), "total_ms", e.cfg.Now().Sub(began).Milliseconds(),
 	}
 	if err != nil {
-		// The row stays as it is; a second from now somebody may take it up.
-		_, keepErr := e.cfg.Store.Keep(context.WithoutCancel(ctx), f.ID, e.holder, "", Lease{Holder: e.holder, Until: e.cfg.Now().Add(time.Second)})
+		// The row stays as it is, for somebody to take up after a while.
+		now := e.cfg.Now()
+		again := now.Add(pause(now.Sub(f.AcceptedAt)))
+		_, keepErr := e.cfg.Store.Keep(context.WithoutCancel(ctx), f.ID, e.holder, "", Lease{Holder: e.holder, Until: again})
 		e.cfg.Log.Log(ctx, slog.LevelError, "firing not finished", append(attrs, "error", errors.Join(err, keepErr))...)
 		return
 	}

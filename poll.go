@@ -21,14 +21,9 @@ const (
 func (e *Engine) poll(ctx context.Context) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	var purged time.Time
 	for {
 		if err := e.takeUp(ctx); err != nil && ctx.Err() == nil {
 			e.cfg.Log.Error("cannot read the queue; trying again in a second", "error", err)
-		}
-		if now := e.cfg.Now(); now.Sub(purged) >= time.Hour && ctx.Err() == nil {
-			purged = now
-			e.purge(ctx, now)
 		}
 		select {
 		case <-ctx.Done():
@@ -46,7 +41,8 @@ func (e *Engine) poll(ctx context.Context) {
 	}
 }
 
-func (e *Engine) takeUp(ctx context.Context) error {
+func (e *Engine) takeUp(ctx context.Context) (err error) {
+	defer e.survive(&err)
 	for ctx.Err() == nil {
 		now := e.cfg.Now()
 		firings, err := e.cfg.Store.Claim(ctx, e.lease(now), now, e.full(), claimMax)
@@ -85,10 +81,26 @@ func (e *Engine) takeUp(ctx context.Context) error {
 	return nil
 }
 
-func (e *Engine) purge(ctx context.Context, now time.Time) {
-	if _, err := e.cfg.Store.Purge(ctx, now, now.Add(-keepKeys), now.Add(-keepDeliveries)); err != nil {
-		e.cfg.Log.Warn("old rows not purged", "error", err)
+// purge forgets what is old, each hour until ctx ends.
+func (e *Engine) purge(ctx context.Context) {
+	tick := time.NewTicker(time.Hour)
+	defer tick.Stop()
+	for {
+		if err := e.purgeOnce(ctx, e.cfg.Now()); err != nil && ctx.Err() == nil {
+			e.cfg.Log.Warn("old rows not purged", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
 	}
+}
+
+func (e *Engine) purgeOnce(ctx context.Context, now time.Time) (err error) {
+	defer e.survive(&err)
+	_, err = e.cfg.Store.Purge(ctx, now, now.Add(-keepKeys), now.Add(-keepDeliveries))
+	return err
 }
 
 // lease is longer than asking and sending take together; a step that may

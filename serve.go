@@ -2,7 +2,6 @@ package pingr
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -67,11 +66,7 @@ func (e *Engine) send(ctx context.Context, account, session string, m Outgoing) 
 	}
 	ctx, cancel := context.WithTimeout(ctx, sendTime)
 	defer cancel()
-	defer func() {
-		if p := recover(); p != nil {
-			err = errors.New("session panicked")
-		}
-	}()
+	defer e.survive(&err)
 	return s.session.Send(ctx, m)
 }
 

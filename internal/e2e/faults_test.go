@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -228,11 +229,12 @@ func TestMessageThatCannotBeStoredComesAgain(t *testing.T) {
 func TestStoreFailsAtEveryKthCall(t *testing.T) {
 	// Not 2: a message needs two calls to be accepted, so every second would
 	// refuse it for good.
-	for k := int64(3); k <= 9; k++ {
-		t.Run(fmt.Sprintf("k=%d", k), func(t *testing.T) {
+	for k := int64(6); k < 20; k++ {
+		panics := k%2 == 1
+		t.Run(fmt.Sprintf("k=%d, panics=%t", k/2, panics), func(t *testing.T) {
 			inWorld(t, func(w *world) {
-				broken := &flaky{Store: w.memory}
-				broken.every.Store(k)
+				broken := &flaky{Store: w.memory, panics: panics}
+				broken.every.Store(k / 2)
 				w.store = broken
 				w.start()
 				var people []*sim.Phone
@@ -251,16 +253,26 @@ func TestStoreFailsAtEveryKthCall(t *testing.T) {
 	}
 }
 
-// flaky fails every so many calls, before it does anything.
+// flaky fails every so many calls, before it does anything; with panics it
+// panics at one of eight times so many, for a message whose first call always panicked
+// would rightly expire.
 type flaky struct {
 	pingr.Store
 	every, calls atomic.Int64
+	panics       bool
 }
 
 var errFlaky = errors.New("disk full")
 
 func (f *flaky) fail() error {
-	if k := f.every.Load(); k > 0 && f.calls.Add(1)%k == 0 {
+	k := f.every.Load()
+	switch {
+	case k == 0:
+	case f.panics:
+		if rand.Int64N(8*k) == 0 {
+			panic(errFlaky)
+		}
+	case f.calls.Add(1)%k == 0:
 		return errFlaky
 	}
 	return nil
@@ -320,6 +332,72 @@ func (f *flaky) LogDelivery(ctx context.Context, d pingr.Delivery) error {
 		return err
 	}
 	return f.Store.LogDelivery(ctx, d)
+}
+
+// A person's settings that cannot be read for a while delay the reply; for good,
+// they end in a reason, and are not asked for each second until then.
+func TestSettingsThatCannotBeRead(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		back   time.Duration
+		panics bool
+		want   []string
+	}{
+		{"for a while", time.Minute, false, []string{"static for 919876543210"}},
+		{"for a while, with a panic", time.Minute, true, []string{"static for 919876543210"}},
+		{"for good", time.Hour, false, nil},
+		{"for good, with a panic", time.Hour, true, nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				began, asked := time.Now(), 0
+				w.config.Accounts = func(context.Context, string) (pingr.Settings, error) {
+					asked++
+					switch {
+					case time.Since(began) > tt.back:
+						return pingr.Settings{}, nil
+					case tt.panics:
+						panic("no settings")
+					}
+					return pingr.Settings{}, errors.New("no settings")
+				}
+				w.start()
+				p := w.person(asha)
+				p.Send("login")
+				pass(20 * time.Minute)
+				assert.Equal(t, tt.want, texts(p))
+				assert.Less(t, asked, 40)
+				open, err := w.store.Claim(t.Context(), pingr.Lease{Until: time.Now()}, time.Now(), nil, 1)
+				require.NoError(t, err)
+				assert.Empty(t, open, "it has ended")
+			})
+		})
+	}
+}
+
+// slowPurge is a store with much to forget.
+type slowPurge struct{ pingr.Store }
+
+func (s slowPurge) Purge(ctx context.Context, _, _, _ time.Time) (int, error) {
+	<-ctx.Done()
+	return 0, ctx.Err()
+}
+
+func TestPurgeDelaysNobody(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.store = slowPurge{w.memory}
+		w.backend = func(context.Context, pingr.Event) (pingr.Reply, error) {
+			w.number.SetFault(sim.Away)
+			return pingr.Reply{}, nil
+		}
+		w.start()
+		p := w.person(asha)
+		p.Send("login")
+		pass(time.Second)
+		w.number.SetFault(sim.None)
+		pass(10 * time.Second) // only poll takes up what was not sent
+		assert.Len(t, texts(p), 1)
+	})
 }
 
 func TestOneAccountsSlowEndpointDelaysNoOther(t *testing.T) {
