@@ -59,8 +59,19 @@ race: tools postgres ## all tests but those with real whatsmeow clients, with th
 	go test -race -shuffle=on -timeout 15m ./...
 
 .PHONY: e2e
-e2e: postgres ## the tests with real whatsmeow clients, against the loopback WhatsApp
+e2e: postgres clients ## the tests with real whatsmeow clients, against the loopback WhatsApp
 	go test -shuffle=on -timeout 20m ./whatsapptest/... ./session/... ./internal/... ./cmd/... ./examples/...
+
+# The published clients, which a test points at pingr serve.
+CLIENTS := $(BIN)/clients
+export PINGR_TEST_CLIENTS := $(CLIENTS)
+.PHONY: clients
+clients: $(CLIENTS)/installed
+$(CLIENTS)/installed:
+	@./.ci/need python3 'python3 -m ensurepip --version:python3-venv'
+	python3 -m venv --clear $(CLIENTS)/venv
+	for v in 0.1.1 0.2.0; do $(CLIENTS)/venv/bin/python -m pip install --quiet --disable-pip-version-check --target $(CLIENTS)/$$v hey-pingr[async]==$$v; done
+	@touch $@
 
 # Both suites replay testdata/vectors.json, as internal/vectors does in Go. What
 # they need is installed into sdk/node/node_modules and sdk/python/.venv.

@@ -149,7 +149,15 @@ type shopBackend struct {
 	mu      sync.Mutex
 	secrets []string
 	told    []pingr.Event
+	hooks   []hook // those that were told
 	refused []error
+}
+
+// A hook is a request as it came.
+type hook struct {
+	Body      string `json:"body"`
+	Signature string `json:"signature"`
+	Secret    string `json:"secret"`
 }
 
 func newShopBackend(t *testing.T, now func() time.Time) *shopBackend {
@@ -169,6 +177,7 @@ func newShopBackend(t *testing.T, now func() time.Time) *shopBackend {
 			return
 		}
 		b.told = append(b.told, *event)
+		b.hooks = append(b.hooks, hook{Body: string(body), Signature: r.Header.Get("X-Pingr-Signature")})
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(map[string]string{"reply": "https://shop.example/login/" + event.ID})
 	}))
@@ -187,6 +196,13 @@ func (b *shopBackend) heard() ([]pingr.Event, []error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return append([]pingr.Event(nil), b.told...), append([]error(nil), b.refused...)
+}
+
+// lastHook is the request of the last event.
+func (b *shopBackend) lastHook() hook {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.hooks[len(b.hooks)-1]
 }
 
 // last waits until it was told of n events, and returns the last.
