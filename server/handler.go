@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/server/dashboard"
 	"github.com/heypingr/pingr/server/reference"
 )
 
@@ -142,4 +143,15 @@ func (s *Server) plainRoutes(mux *http.ServeMux) {
 		_, _ = w.Write([]byte(`{"status":"ok"}` + "\n"))
 	})
 	mux.HandleFunc("GET /readyz", (&readiness{server: s, every: readyTime}).ready)
+}
+
+// dashboard mounts the pages; they ask the API through all that a request passes.
+func (s *Server) dashboard(mux *http.ServeMux) {
+	pages, err := dashboard.New(dashboard.Config{API: http.HandlerFunc(s.ServeHTTP), SignUp: s.config.SignUpPlan != "", Log: s.log})
+	if err != nil {
+		panic("dashboard: " + err.Error()) // made of embedded files alone
+	}
+	for _, pattern := range pages.Patterns() {
+		mux.Handle(pattern, pages)
+	}
 }

@@ -108,7 +108,7 @@ func (s *Server) routes() http.Handler {
 	}
 	s.describe(s.api.OpenAPI())
 	s.plainRoutes(mux)
-	setupRoutes(mux)
+	s.dashboard(mux)
 	return s.around(mux)
 }
 

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"crypto/subtle"
 	"errors"
-	"net/http"
 
 	"github.com/heypingr/pingr"
 	"github.com/heypingr/pingr/account"
@@ -65,48 +64,4 @@ func (s *Server) setUp(c caller, in *setUpInput) (*loginOutput, error) {
 		return nil, err
 	}
 	return s.loggedIn(a)
-}
-
-const setupPage = `<!doctype html>
-<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>Pingr: the first account</title>
-<h1>The first account</h1>
-<form>
-<p><label>E-mail <input name="email" type="email" autocomplete="username" required autofocus></label>
-<p><label>Password, at least 8 characters <input name="password" type="password" autocomplete="new-password" minlength="8" required></label>
-<p><button>Make the account</button> <output></output>
-</form>
-<script src="/setup.js"></script>
-</html>
-`
-
-const setupScript = `"use strict";
-const form = document.querySelector("form");
-form.addEventListener("submit", async (event) => {
-  event.preventDefault();
-  const answer = await fetch("/v1/auth/setup", {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({
-      token: new URLSearchParams(location.search).get("token") ?? "",
-      email: form.elements.email.value,
-      password: form.elements.password.value,
-    }),
-  });
-  const body = await answer.json();
-  document.querySelector("output").textContent = answer.ok ? "Done: you are logged in." : body.detail.message;
-  if (answer.ok) history.replaceState(null, "", "/setup");
-});
-`
-
-func setupRoutes(mux *http.ServeMux) {
-	for path, file := range map[string][2]string{
-		"GET /setup":    {"text/html; charset=utf-8", setupPage},
-		"GET /setup.js": {"text/javascript; charset=utf-8", setupScript},
-	} {
-		mux.HandleFunc(path, func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Type", file[0])
-			_, _ = w.Write([]byte(file[1]))
-		})
-	}
 }

@@ -1,0 +1,118 @@
+package dashboard
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+)
+
+// A client asks the API in process as the reader of a page.
+type client struct {
+	api http.Handler
+	r   *http.Request
+}
+
+// A Problem is what the API answers to what it does not do. Message is for
+// people (SPEC section 3).
+type Problem struct {
+	Status     int
+	Code       string
+	Message    string
+	RetryAfter int // seconds; 0 where waiting does not help
+}
+
+// Error implements error.
+func (p *Problem) Error() string { return fmt.Sprintf("%d %s", p.Status, p.Code) }
+
+// An answer is what the API wrote.
+type answer struct {
+	status int
+	header http.Header
+	body   bytes.Buffer
+}
+
+func (a *answer) Header() http.Header         { return a.header }
+func (a *answer) Write(b []byte) (int, error) { return a.body.Write(b) }
+func (a *answer) WriteHeader(status int)      { a.status = status }
+
+// told are the headers by which the API judges who asks and from where.
+var told = []string{"Cookie", "Origin", "Sec-Fetch-Site", "X-Forwarded-For"}
+
+// ask sends a request; in and out may be nil. A refusal is a *Problem.
+func (c client) ask(method, path string, in, out any) (http.Header, error) {
+	var body bytes.Buffer
+	if in != nil {
+		if err := json.NewEncoder(&body).Encode(in); err != nil {
+			return nil, fmt.Errorf("encode request: %w", err)
+		}
+	}
+	r, err := http.NewRequestWithContext(c.r.Context(), method, path, &body)
+	if err != nil {
+		return nil, fmt.Errorf("make request: %w", err)
+	}
+	r.Host, r.RemoteAddr = c.r.Host, c.r.RemoteAddr
+	r.RequestURI = path
+	for _, name := range told {
+		if values := c.r.Header.Values(name); len(values) > 0 {
+			r.Header[name] = values
+		}
+	}
+	if in != nil {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	a := &answer{status: http.StatusOK, header: http.Header{}}
+	c.api.ServeHTTP(a, r)
+	if a.status >= http.StatusBadRequest {
+		return nil, problemOf(a)
+	}
+	if out == nil || a.status == http.StatusNoContent {
+		return a.header, nil
+	}
+	if err := json.Unmarshal(a.body.Bytes(), out); err != nil {
+		return nil, fmt.Errorf("decode answer: %w", err)
+	}
+	return a.header, nil
+}
+
+func problemOf(a *answer) *Problem {
+	var body struct {
+		Detail struct {
+			Error      string `json:"error"`
+			Message    string `json:"message"`
+			RetryAfter int    `json:"retry_after"`
+		} `json:"detail"`
+	}
+	_ = json.Unmarshal(a.body.Bytes(), &body)
+	return &Problem{a.status, body.Detail.Error, body.Detail.Message, body.Detail.RetryAfter}
+}
+
+func (c client) get(path string, out any) error {
+	_, err := c.ask(http.MethodGet, path, nil, out)
+	return err
+}
+
+func (c client) post(path string, in, out any) error {
+	_, err := c.ask(http.MethodPost, path, in, out)
+	return err
+}
+
+func (c client) put(path string, in, out any) error {
+	_, err := c.ask(http.MethodPut, path, in, out)
+	return err
+}
+
+func (c client) patch(path string, in, out any) error {
+	_, err := c.ask(http.MethodPatch, path, in, out)
+	return err
+}
+
+func (c client) remove(path string) error {
+	_, err := c.ask(http.MethodDelete, path, nil, nil)
+	return err
+}
+
+// escapeQuery and escapePath make a text that others chose part of an address.
+func escapeQuery(text string) string { return url.QueryEscape(text) }
+func escapePath(text string) string  { return url.PathEscape(text) }

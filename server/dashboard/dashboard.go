@@ -1,0 +1,133 @@
+// Package dashboard is what people see of Pingr: pages made on the server, over
+// the REST API and with the reader's own login, so that a page can do nothing
+// that the API would refuse. It imports nothing of the server; README.md says
+// how a page is made.
+package dashboard
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+)
+
+//go:generate go run github.com/a-h/templ/cmd/templ@v0.3.1020 generate -log-level error
+
+// Config is what a Dashboard is made of. API is required.
+type Config struct {
+	// API answers the requests that the pages make, in process. It gets the
+	// reader's cookie, address and origin, and refuses for itself.
+	API http.Handler
+	// SignUp shows the sign-up page.
+	SignUp bool
+	// Log hears of pages that fail. Nil discards.
+	Log *slog.Logger
+}
+
+// A Dashboard is an http.Handler of the pages. Make it with [New]. It is safe
+// for concurrent use.
+type Dashboard struct {
+	config Config
+	files  *files
+	pages  []page
+	mux    *http.ServeMux
+	// patterns are what mux holds.
+	patterns []string
+}
+
+// A page is an entry of the navigation with its routes. Routes are those of
+// http.ServeMux; all of them need a login.
+type page struct {
+	path, icon string
+	// name is the prefix of its strings; NAME.title is its title.
+	name   string
+	routes map[string]action
+}
+
+// An action answers a request of somebody who is logged in. An error that it
+// returns before it wrote anything is shown in words.
+type action func(*visit) error
+
+// allPages is the navigation, in its order.
+func allPages() []page {
+	return []page{
+		sessionsPage(),
+	}
+}
+
+// New makes the dashboard.
+func New(c Config) (*Dashboard, error) {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	files, err := readFiles()
+	if err != nil {
+		return nil, err
+	}
+	d := &Dashboard{config: c, files: files, pages: allPages(), mux: http.NewServeMux()}
+	d.handle("GET /static/{file}", files.serve)
+	d.handle("GET /{$}", d.home)
+	d.handle("GET /login", d.showLogin)
+	d.handle("POST /login", d.logIn)
+	d.handle("POST /logout", d.logOut)
+	d.handle("GET /setup", d.showSetup)
+	d.handle("POST /setup", d.setUp)
+	d.handle("GET /signup", d.showSignUp)
+	d.handle("POST /signup", d.signUp)
+	for _, p := range d.pages {
+		for pattern, do := range p.routes {
+			d.handle(pattern, func(w http.ResponseWriter, r *http.Request) {
+				d.visit(w, r, p, do)
+			})
+		}
+	}
+	return d, nil
+}
+
+func (d *Dashboard) handle(pattern string, f http.HandlerFunc) {
+	d.mux.HandleFunc(pattern, f)
+	d.patterns = append(d.patterns, pattern)
+}
+
+// Patterns are what to mount the dashboard at, in the syntax of http.ServeMux.
+func (d *Dashboard) Patterns() []string { return d.patterns }
+
+// ServeHTTP implements http.Handler.
+func (d *Dashboard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if err := new(http.CrossOriginProtection).Check(r); err != nil {
+		http.Error(w, english["error.foreign"], http.StatusForbidden)
+		return
+	}
+	d.mux.ServeHTTP(w, r)
+}
+
+// visit answers for a page: with a login, or by the way to the login page.
+func (d *Dashboard) visit(w http.ResponseWriter, r *http.Request, p page, do action) {
+	v := d.newVisit(w, r)
+	v.page = p
+	err := v.api.get("/v1/auth/me", &v.account)
+	if err == nil {
+		err = do(v)
+	}
+	var problem *Problem
+	switch {
+	case err == nil:
+	case errors.As(err, &problem) && problem.Status == http.StatusUnauthorized:
+		v.redirect("/login?next=" + escapeQuery(v.where()))
+	default:
+		v.fail(err)
+	}
+}
+
+// home is GET /.
+func (d *Dashboard) home(w http.ResponseWriter, r *http.Request) {
+	http.Redirect(w, r, d.pages[0].path, http.StatusSeeOther)
+}
+
+// safeNext is where to go after the login: a page of ours, or the first.
+func safeNext(next string) string {
+	if strings.HasPrefix(next, "/") && !strings.HasPrefix(next, "//") && !strings.ContainsAny(next, "\\\r\n\t") {
+		return next
+	}
+	return "/"
+}

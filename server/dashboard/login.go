@@ -1,0 +1,94 @@
+package dashboard
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/a-h/templ"
+)
+
+// credentials are what the doors ask for; the API takes what it knows.
+type credentials struct {
+	Token    string `json:"token,omitempty"`
+	Email    string `json:"email"`
+	Password string `json:"password"`
+}
+
+func (d *Dashboard) showLogin(w http.ResponseWriter, r *http.Request) {
+	d.showDoor(w, r, door{kind: "login", next: r.URL.Query().Get("next")})
+}
+
+func (d *Dashboard) logIn(w http.ResponseWriter, r *http.Request) {
+	d.enter(w, r, "/v1/auth/login", door{kind: "login", next: r.PostFormValue("next")})
+}
+
+// showSetup is where the one-time link of the first start leads.
+func (d *Dashboard) showSetup(w http.ResponseWriter, r *http.Request) {
+	token := r.URL.Query().Get("token")
+	if token == "" {
+		v := d.newVisit(w, r)
+		v.must(http.StatusOK, deadLink(v))
+		return
+	}
+	d.showDoor(w, r, door{kind: "setup", token: token})
+}
+
+func (d *Dashboard) setUp(w http.ResponseWriter, r *http.Request) {
+	d.enter(w, r, "/v1/auth/setup", door{kind: "setup", token: r.PostFormValue("token")})
+}
+
+func (d *Dashboard) showSignUp(w http.ResponseWriter, r *http.Request) {
+	if !d.config.SignUp {
+		http.Redirect(w, r, "/login", http.StatusSeeOther)
+		return
+	}
+	d.showDoor(w, r, door{kind: "signup"})
+}
+
+func (d *Dashboard) signUp(w http.ResponseWriter, r *http.Request) {
+	d.enter(w, r, "/v1/auth/signup", door{kind: "signup"})
+}
+
+func (d *Dashboard) showDoor(w http.ResponseWriter, r *http.Request, at door) {
+	v := d.newVisit(w, r)
+	v.must(http.StatusOK, doorPage(v, at))
+}
+
+// enter gives what was typed to the API; its cookie is the login.
+func (d *Dashboard) enter(w http.ResponseWriter, r *http.Request, path string, at door) {
+	v := d.newVisit(w, r)
+	at.email = v.field("email")
+	header, err := v.api.ask(http.MethodPost, path, credentials{at.token, at.email, v.field("password")}, nil)
+	if err == nil {
+		w.Header()["Set-Cookie"] = header.Values("Set-Cookie")
+		http.Redirect(w, r, safeNext(at.next), http.StatusSeeOther)
+		return
+	}
+	var problem *Problem
+	if !errors.As(err, &problem) || problem.Status >= http.StatusInternalServerError {
+		text, status := v.words(err)
+		problem = &Problem{Status: status, Message: text}
+	}
+	if at.kind == "setup" && problem.Status == http.StatusUnauthorized {
+		v.must(http.StatusUnauthorized, deadLink(v))
+		return
+	}
+	at.problem = problem
+	v.must(problem.Status, doorPage(v, at))
+}
+
+func (d *Dashboard) logOut(w http.ResponseWriter, r *http.Request) {
+	v := d.newVisit(w, r)
+	header, err := v.api.ask(http.MethodPost, "/v1/auth/logout", nil, nil)
+	if err == nil {
+		w.Header()["Set-Cookie"] = header.Values("Set-Cookie")
+	}
+	http.Redirect(w, r, "/login", http.StatusSeeOther) // who is not logged in is where they want to be
+}
+
+// must writes a page of which nothing depends on the API.
+func (v *visit) must(status int, c templ.Component) {
+	if err := v.write(status, c); err != nil {
+		http.Error(v.w, v.T("error.internal"), http.StatusInternalServerError)
+	}
+}

@@ -1,0 +1,137 @@
+// What pages do beyond HTML: live events, times in the reader's zone, dialogs,
+// copying, toasts. Pages mark what they want by data- attributes; README.md has
+// the list. A page's own script is a file beside this one.
+"use strict";
+
+// Live: one stream of /v1/events for a visible page. Each event becomes
+// "pingr:NAME" on the body, for hx-trigger="pingr:session from:body". After a
+// break, "pingr:back" says that whatever is shown may be old.
+const live = {
+  source: null,
+  wait: 0,
+  lost: false,
+  open() {
+    const url = document.body.dataset.events;
+    if (!url || this.source || document.hidden) return;
+    clearTimeout(this.wait);
+    this.source = new EventSource(url);
+    this.source.addEventListener("open", () => this.mark(false));
+    this.source.addEventListener("error", () => this.again());
+    for (const name of ["session", "firing", "delivery"]) {
+      this.source.addEventListener(name, (event) => {
+        let detail = null;
+        try { detail = JSON.parse(event.data); } catch { return; }
+        document.body.dispatchEvent(new CustomEvent(`pingr:${name}`, { detail }));
+      });
+    }
+  },
+  close() {
+    clearTimeout(this.wait);
+    this.source?.close();
+    this.source = null;
+  },
+  // The browser's own retry gives up for good on an error status; this never does.
+  async again() {
+    this.close();
+    let delay = 1500;
+    try {
+      const answer = await fetch("/v1/auth/me", { headers: { Accept: "application/json" }, signal: AbortSignal.timeout(3000) });
+      if (answer.status === 401) { location.assign(`/login?next=${encodeURIComponent(location.pathname)}`); return; }
+      if (answer.ok) { this.mark(false); delay = 3000; } else { this.mark(true); }
+    } catch { this.mark(true); }
+    this.wait = setTimeout(() => this.open(), delay);
+  },
+  mark(lost) {
+    const banner = document.getElementById("offline");
+    if (banner) banner.hidden = !lost;
+    if (this.lost && !lost) document.body.dispatchEvent(new CustomEvent("pingr:back"));
+    this.lost = lost;
+  },
+};
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) { live.close(); return; }
+  live.open();
+  document.body.dispatchEvent(new CustomEvent("pingr:back"));
+});
+addEventListener("pagehide", () => live.close());
+addEventListener("pageshow", () => live.open());
+
+// Times: <time datetime data-style> is written in the reader's zone.
+const styles = {
+  time: { timeStyle: "medium" },
+  date: { dateStyle: "medium" },
+  full: { dateStyle: "medium", timeStyle: "short" },
+};
+function ago(at) {
+  const seconds = Math.round((at - Date.now()) / 1000);
+  const relative = new Intl.RelativeTimeFormat(document.documentElement.lang, { numeric: "auto" });
+  for (const [unit, size] of [["day", 86400], ["hour", 3600], ["minute", 60]]) {
+    if (Math.abs(seconds) >= size) return relative.format(Math.trunc(seconds / size), unit);
+  }
+  return relative.format(Math.min(seconds, 0), "second");
+}
+function tellTime(element) {
+  const at = new Date(element.dateTime);
+  if (Number.isNaN(at.getTime())) return;
+  const style = element.dataset.style;
+  element.textContent = style === "ago" ? ago(at) : at.toLocaleString(document.documentElement.lang, styles[style] ?? styles.full);
+  element.title = at.toLocaleString(document.documentElement.lang, { dateStyle: "full", timeStyle: "long" });
+}
+setInterval(() => document.querySelectorAll("time[data-style=ago]").forEach(tellTime), 15000);
+
+// toast says something for some seconds.
+function toast(text) {
+  const line = document.createElement("div");
+  line.className = "toast";
+  line.textContent = text;
+  document.getElementById("toasts")?.append(line);
+  setTimeout(() => line.remove(), 6000);
+}
+
+// A piece of HTML that has just come to the page.
+function arrived(root) {
+  root.querySelectorAll("time[datetime]").forEach(tellTime);
+  root.querySelectorAll("dialog[data-modal]:not([open])").forEach((dialog) => {
+    dialog.showModal();
+    dialog.addEventListener("close", () => dialog.remove());
+  });
+  document.body.dispatchEvent(new CustomEvent("pingr:arrived", { detail: { root } }));
+}
+
+document.addEventListener("click", (event) => {
+  const of = (selector) => event.target.closest?.(selector);
+  let button;
+  if ((button = of("[data-copy]"))) {
+    navigator.clipboard?.writeText(button.dataset.copy).then(() => toast(button.dataset.copied), () => {});
+  } else if ((button = of("[data-close]"))) {
+    button.closest("dialog")?.close();
+  } else if ((button = of("[data-theme-toggle]"))) {
+    const root = document.documentElement;
+    const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+    root.dataset.theme = dark ? "light" : "dark";
+    document.cookie = `pingr_theme=${root.dataset.theme};path=/;max-age=31536000;samesite=lax`;
+    document.body.dispatchEvent(new CustomEvent("pingr:theme"));
+  } else if ((button = of("[data-toggle]"))) {
+    const open = document.getElementById(button.dataset.toggle)?.classList.toggle("open");
+    button.setAttribute("aria-expanded", String(Boolean(open)));
+  }
+});
+
+// htmx: refusals keep the page and are said in a toast; HX-Reswap: none does the
+// keeping. Parts that a server adds may carry data-close-dialog.
+document.addEventListener("htmx:after:request", (event) => {
+  const text = event.detail?.ctx?.response?.headers?.get?.("Pingr-Toast");
+  if (text) toast(decodeURIComponent(text));
+});
+document.addEventListener("htmx:error", () => toast(document.body.dataset.failed));
+document.addEventListener("htmx:after:settle", () => arrived(document.body));
+document.addEventListener("htmx:after:swap", () => {
+  if (document.querySelector("[data-close-dialog]")) {
+    document.querySelectorAll("dialog[open]").forEach((dialog) => dialog.close());
+    document.querySelectorAll("[data-close-dialog]").forEach((mark) => mark.remove());
+  }
+  arrived(document.body);
+});
+
+arrived(document.body);
+live.open();

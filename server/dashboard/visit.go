@@ -1,0 +1,138 @@
+package dashboard
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/a-h/templ"
+)
+
+// A visit is one request, and what its page is made of.
+type visit struct {
+	*Dashboard
+	w       http.ResponseWriter
+	r       *http.Request
+	api     client
+	page    page
+	account account
+	theme   string // "light", "dark" or "", which is the system's
+}
+
+// An account is who is logged in, as GET /v1/auth/me tells.
+type account struct {
+	ID    string `json:"id"`
+	Email string `json:"email"`
+	Plan  string `json:"plan"`
+}
+
+func (d *Dashboard) newVisit(w http.ResponseWriter, r *http.Request) *visit {
+	v := &visit{Dashboard: d, w: w, r: r, api: client{d.config.API, r}}
+	if c, err := r.Cookie("pingr_theme"); err == nil && (c.Value == "light" || c.Value == "dark") {
+		v.theme = c.Value
+	}
+	return v
+}
+
+// T is a string of the interface, with its arguments.
+func (v *visit) T(key string, args ...any) string { return say(key, args...) }
+
+func say(key string, args ...any) string {
+	text, ok := english[key]
+	if !ok {
+		return key
+	}
+	if len(args) > 0 {
+		return fmt.Sprintf(text, args...)
+	}
+	return text
+}
+
+// partial says whether htmx asks for a part of the page that it shows.
+func (v *visit) partial() bool { return v.r.Header.Get("HX-Request") == "true" }
+
+// where is the page that the reader sees, without the server's address.
+func (v *visit) where() string {
+	if v.partial() {
+		return v.page.path
+	}
+	return v.r.URL.RequestURI()
+}
+
+// show writes a whole page: body in the frame of the navigation.
+func (v *visit) show(body templ.Component) error {
+	return v.write(http.StatusOK, v.frame(body))
+}
+
+// part writes a piece of HTML for htmx to put in its place.
+func (v *visit) part(body templ.Component) error { return v.write(http.StatusOK, body) }
+
+func (v *visit) write(status int, c templ.Component) error {
+	var html bytes.Buffer
+	if err := c.Render(v.r.Context(), &html); err != nil {
+		return fmt.Errorf("render: %w", err)
+	}
+	h := v.w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Cache-Control", "no-store")
+	v.w.WriteHeader(status)
+	_, _ = v.w.Write(html.Bytes()) // the reader left
+	return nil
+}
+
+// redirect sends the reader to a page of ours, also out of a part.
+func (v *visit) redirect(to string) {
+	if v.partial() {
+		v.w.Header().Set("HX-Redirect", to)
+		v.w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	http.Redirect(v.w, v.r, to, http.StatusSeeOther)
+}
+
+// toast has the page say something for some seconds, beside what it shows.
+func (v *visit) toast(text string) { v.w.Header().Set("Pingr-Toast", escapePath(text)) }
+
+// fail shows an error in words: as a page, or as a toast while the page stays.
+func (v *visit) fail(err error) {
+	text, status := v.words(err)
+	if v.partial() {
+		v.toast(text)
+		v.w.Header().Set("Pingr-Failed", "1")
+		v.w.Header().Set("HX-Reswap", "none")
+		v.w.WriteHeader(status)
+		return
+	}
+	_ = v.write(status, v.frame(errorState(v, text)))
+}
+
+// words are an error for people; what is not meant for them is logged.
+func (v *visit) words(err error) (text string, status int) {
+	var problem *Problem
+	if errors.As(err, &problem) && problem.Status < http.StatusInternalServerError {
+		return problem.Message, problem.Status
+	}
+	v.config.Log.Error("page failed", "page", v.page.name, "error", err)
+	return v.T("error.internal"), http.StatusInternalServerError
+}
+
+// asProblem is the refusal in an error, if it is one that the reader can mend;
+// forms show it beside their fields.
+func asProblem(err error) *Problem {
+	var problem *Problem
+	if errors.As(err, &problem) && problem.Status != http.StatusUnauthorized && problem.Status < http.StatusInternalServerError {
+		return problem
+	}
+	return nil
+}
+
+// field is a value of a posted form.
+func (v *visit) field(name string) string { return v.r.PostFormValue(name) }
+
+// parseTime reads a time of the API; the zero time is none.
+func parseTime(text string) time.Time {
+	t, _ := time.Parse(time.RFC3339, text)
+	return t
+}
