@@ -58,6 +58,7 @@ func table() []route {
 
 		{"GET", "/v1/triggers", byBoth, ok, "List the triggers", to((*Server).listTriggers)},
 		{"POST", "/v1/triggers", byBoth, created, "Add a trigger", to((*Server).addTrigger)},
+		{"POST", "/v1/triggers/match", byBoth, ok, "Which trigger a text would fire, and why", to((*Server).match)},
 		{"GET", "/v1/triggers/{id}", byBoth, ok, "Show a trigger", to((*Server).showTrigger)},
 		{"PATCH", "/v1/triggers/{id}", byBoth, ok, "Change what is given of a trigger", to((*Server).changeTrigger)},
 		{"PUT", "/v1/triggers/{id}", byBoth, ok, "Change what is given of a trigger, as PATCH does", to((*Server).changeTrigger)},
@@ -73,6 +74,7 @@ func table() []route {
 		{"GET", "/v1/settings", byBoth, ok, "Show the settings", to((*Server).showSettings)},
 		{"PATCH", "/v1/settings", byBoth, ok, "Change what is given of the settings", to((*Server).changeSettings)},
 		{"GET", "/v1/usage", byBoth, ok, "Messages of this month", to((*Server).usage)},
+		{"GET", "/v1/stats", byBoth, ok, "Firings and webhook times, for charts", to((*Server).stats)},
 
 		{"GET", "/v1/keys", byJWT, ok, "List the API keys", to((*Server).listKeys)},
 		{"POST", "/v1/keys", byJWT, created, "Make an API key; it is shown this once", to((*Server).addKey)},

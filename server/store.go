@@ -18,6 +18,7 @@ type Store interface {
 	deliveryStore
 	triggerStore
 	limitStore
+	statsStore
 }
 
 type accountStore interface {
@@ -62,4 +63,8 @@ type triggerStore interface {
 
 type limitStore interface {
 	Taken(ctx context.Context, at time.Time, key string) (int64, error)
+}
+
+type statsStore interface {
+	Stats(ctx context.Context, owner string, borders []time.Time) (account.Stats, error)
 }

@@ -1,0 +1,68 @@
+package server
+
+import (
+	"cmp"
+	"slices"
+	"unicode/utf8"
+
+	"github.com/heypingr/pingr"
+)
+
+type matchInput struct {
+	ModeParam
+	Body struct {
+		Session string `json:"session_id" minLength:"1" maxLength:"64"`
+		Text    string `json:"text" maxLength:"65536"`
+	}
+}
+
+type matchOutput struct {
+	Body struct {
+		Compared string       `json:"compared"`
+		Fires    *triggerJSON `json:"fires"`
+		Others   []otherMatch `json:"others" nullable:"false"`
+	}
+}
+
+// An otherMatch is a trigger whose phrase the text begins with, and that does
+// not fire all the same.
+type otherMatch struct {
+	Trigger triggerJSON `json:"trigger"`
+	Because string      `json:"because" enum:"shorter,inactive"`
+}
+
+// match is POST /v1/triggers/match: which trigger a text would fire, and why
+// others would not.
+func (s *Server) match(c caller, in *matchInput) (*matchOutput, error) {
+	session, err := s.storedSession(c, in.Body.Session)
+	if err != nil {
+		return nil, err
+	}
+	triggers, err := s.store.Triggers(c.ctx, session)
+	if err != nil {
+		return nil, err
+	}
+	out := &matchOutput{}
+	out.Body.Compared = pingr.Normalize(pingr.Cut(in.Body.Text, pingr.MaxReply))
+	out.Body.Others = []otherMatch{}
+	fires, ok := pingr.Match(triggers, in.Body.Text)
+	if ok {
+		shown := triggerOf(fires)
+		out.Body.Fires = &shown
+	}
+	phrases := pingr.Phrases(in.Body.Text)
+	for _, t := range triggers {
+		if t.ID == fires.ID || !slices.Contains(phrases, pingr.Normalize(t.Phrase)) {
+			continue
+		}
+		because := "shorter"
+		if !t.Active {
+			because = "inactive"
+		}
+		out.Body.Others = append(out.Body.Others, otherMatch{triggerOf(t), because})
+	}
+	slices.SortStableFunc(out.Body.Others, func(a, b otherMatch) int {
+		return cmp.Compare(utf8.RuneCountInString(b.Trigger.Phrase), utf8.RuneCountInString(a.Trigger.Phrase))
+	})
+	return out, nil
+}

@@ -1,0 +1,63 @@
+package server
+
+import (
+	"time"
+
+	"github.com/heypingr/pingr/account"
+)
+
+type statsInput struct {
+	ModeParam
+	Range string `query:"range" enum:"24h,7d,30d,90d" default:"7d"`
+	Zone  string `query:"time_zone" maxLength:"64"`
+}
+
+type statsOutput struct {
+	Body struct {
+		Range string      `json:"range"`
+		Zone  string      `json:"time_zone"`
+		Steps []statsJSON `json:"steps" nullable:"false"`
+		Total statsJSON   `json:"total"`
+	}
+}
+
+// statsJSON is an account.StatsStep as the API shows it.
+type statsJSON struct {
+	From     string         `json:"from" format:"date-time"`
+	Until    string         `json:"until" format:"date-time"`
+	Firings  account.Counts `json:"firings"`
+	Webhooks int64          `json:"webhooks"`
+	P50MS    *int64         `json:"p50_ms"`
+	P95MS    *int64         `json:"p95_ms"`
+}
+
+func statsOf(s account.StatsStep) statsJSON {
+	return statsJSON{stamp(s.From), stamp(s.Until), s.Counts, s.Webhooks, s.P50MS, s.P95MS}
+}
+
+// stats is GET /v1/stats: hours of the last day, days of a longer time. A
+// reader's zone says where days begin; without one it is the account's.
+func (s *Server) stats(c caller, in *statsInput) (*statsOutput, error) {
+	name := in.Zone
+	if name == "" {
+		name = c.own().Settings.TimeZone
+	}
+	zone, err := time.LoadLocation(name)
+	if err != nil || name == "Local" {
+		return nil, badParam("time_zone", "is not a name of the IANA time zone database")
+	}
+	borders := account.StatsHours(s.now(), 24, zone)
+	if days := map[string]int{"7d": 7, "30d": 30, "90d": 90}[in.Range]; days > 0 {
+		borders = account.StatsDays(s.now(), days, zone)
+	}
+	stats, err := s.store.Stats(c.ctx, c.scope(), borders)
+	if err != nil {
+		return nil, err
+	}
+	out := &statsOutput{}
+	out.Body.Range, out.Body.Zone, out.Body.Total = in.Range, name, statsOf(stats.Total)
+	for _, step := range stats.Steps {
+		out.Body.Steps = append(out.Body.Steps, statsOf(step))
+	}
+	return out, nil
+}
