@@ -116,6 +116,11 @@ func TestTable(t *testing.T) {
 		"b     Zoë\ufffd[2J x  10\n", out.String(), "aligned, an empty column left out, nothing for a terminal to obey")
 }
 
+func TestLocalTime(t *testing.T) {
+	assert.Regexp(t, `^2026-11-2[234] \d\d:\d5:03$`, local(time.Date(2026, 11, 23, 7, 35, 3, 965e6, time.UTC)))
+	assert.Empty(t, local(time.Time{}))
+}
+
 func TestDollars(t *testing.T) {
 	for micros, want := range map[int64]string{
 		0: "$0.00", 2000: "$0.002", 800: "$0.0008", 4_000: "$0.004", 10_000: "$0.01", 1_500_000: "$1.50",
@@ -127,9 +132,6 @@ func TestDollars(t *testing.T) {
 
 // An attempt's line keeps its columns, whatever is in it.
 func TestDeliveryLine(t *testing.T) {
-	zone := time.Local
-	time.Local = time.FixedZone("IST", 5*3600+1800)
-	defer func() { time.Local = zone }()
 	at, code, refused := time.Date(2026, 11, 23, 7, 35, 3, 965e6, time.UTC), 200, "dial tcp: refused"
 	for _, tt := range []struct {
 		line deliveryLine
@@ -137,11 +139,11 @@ func TestDeliveryLine(t *testing.T) {
 	}{
 		{
 			deliveryLine{Status: "delivered", HTTPStatus: &code, Reply: true, CreatedAt: at, EventID: "evt_1", Event: "message.received", Attempt: 1, DurationMs: 12},
-			"2026-11-23 13:05:03  delivered   200    1      12  dynamic  message.received evt_1",
+			local(at) + "  delivered   200    1      12  dynamic  message.received evt_1",
 		},
 		{
 			deliveryLine{Status: "failed", CreatedAt: at, EventID: "evt_2", Event: "session.disconnected", Attempt: 10, DurationMs: 8000, Error: &refused},
-			"2026-11-23 13:05:03  failed        -   10    8000  -        session.disconnected evt_2  dial tcp: refused",
+			local(at) + "  failed        -   10    8000  -        session.disconnected evt_2  dial tcp: refused",
 		},
 	} {
 		assert.Equal(t, tt.want, tt.line.text())
