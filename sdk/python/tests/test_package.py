@@ -14,9 +14,31 @@ HERE = Path(__file__).parents[1]
 USE = """
 import importlib.metadata, importlib.resources, pingr
 assert importlib.metadata.version("hey-pingr") == pingr.__version__ == "0.3.0"
-assert not importlib.metadata.requires("hey-pingr")
+assert importlib.metadata.requires("hey-pingr") == ["httpx>=0.25; extra == 'async'"]
 assert importlib.resources.files("pingr").joinpath("py.typed").is_file()
 print(",".join(pingr.__all__), pingr.extract_challenge_code("login x4", "login"), len(pingr.create_challenge_code()))
+try:
+    pingr.Pingr("pk_test_x", base_url="http://127.0.0.1:1").usage.get()
+except pingr.PingrError as err:
+    print(err.code)
+
+async def without_httpx():
+    client = pingr.AsyncPingr("pk_test_x")
+    try:
+        client.verify_webhook(b"", None, "")
+    except pingr.PingrWebhookError:
+        pass  # verifying needs no httpx
+    try:
+        await client.usage.get()
+    except ImportError as err:
+        print(err)
+
+import asyncio
+asyncio.run(without_httpx())
+"""
+USED = f"""{",".join(pingr.__all__)} X4 6
+network_error
+AsyncPingr needs httpx: pip install 'hey-pingr[async]'
 """
 
 
@@ -44,4 +66,4 @@ def test_wheel_and_sdist_build_and_install_into_an_empty_environment(tmp_path: P
     python = empty / ("Scripts" if sys.platform == "win32" else "bin") / "python"
     for package in (wheel, again):
         pip("--python", python, "install", "-q", "--no-index", "--force-reinstall", package)
-        assert run(python, "-I", "-c", USE) == f"{','.join(pingr.__all__)} X4 6\n"
+        assert run(python, "-I", "-c", USE) == USED

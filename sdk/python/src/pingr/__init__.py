@@ -1,7 +1,16 @@
-"""Verify Pingr's webhooks, make and read the challenge codes of WhatsApp logins."""
+"""Pingr in Python: its REST API, its webhooks, and the challenge codes of WhatsApp logins."""
 
+from . import types
+from ._version import __version__
 from .challenge import CHALLENGE_CHARSET, create_challenge_code, extract_challenge_code, login_link
-from .errors import PingrError, PingrWebhookError
+from .client import AsyncPingr, Messages, Pingr
+from .errors import (
+    PingrAuthError,
+    PingrError,
+    PingrRateLimitError,
+    PingrValidationError,
+    PingrWebhookError,
+)
 from .events import (
     AutoReply,
     Event,
@@ -14,21 +23,28 @@ from .events import (
 )
 from .webhook import verify_webhook
 
-__version__ = "0.3.0"
 __all__ = [
     "CHALLENGE_CHARSET",
+    "AsyncPingr",
     "AutoReply",
     "Event",
     "From",
     "Message",
     "MessageReceived",
+    "Messages",
+    "Pingr",
+    "PingrAuthError",
     "PingrError",
+    "PingrRateLimitError",
+    "PingrValidationError",
     "PingrWebhookError",
     "SessionConnected",
     "SessionDisconnected",
     "Trigger",
+    "__version__",
     "create_challenge_code",
     "extract_challenge_code",
     "login_link",
+    "types",
     "verify_webhook",
 ]

@@ -1,16 +1,65 @@
 """The errors that this package raises on purpose."""
 
+from __future__ import annotations
+
 
 class PingrError(Exception):
     """The base of every error of this package.
 
-    ``message`` is for people, ``code`` (such as ``webhook_error``) for programs.
+    ``message`` is for people. ``code`` is for programs: the ``error`` of the API's answer, such as ``plan_limit``, or
+    one of ours, such as ``network_error``. ``status`` is the HTTP status and ``request_id`` the ``X-Request-Id`` of
+    the answer; both are ``None`` when none came. ``retry_after`` is in seconds. No API key, token or secret stands in
+    any of them.
     """
 
-    def __init__(self, message: str, code: str = "unknown_error") -> None:
+    def __init__(
+        self,
+        message: str,
+        code: str = "unknown_error",
+        status: int | None = None,
+        retry_after: int | None = None,
+        request_id: str | None = None,
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.code = code
+        self.status = status
+        self.retry_after = retry_after
+        self.request_id = request_id
+
+    def __repr__(self) -> str:
+        """Show what it says and its code."""
+        return f"{type(self).__name__}(message={self.message!r}, code={self.code!r})"
+
+
+class PingrAuthError(PingrError):
+    """The API key or login is missing, unknown, revoked or has ended (401). ``code`` is ``auth_error``."""
+
+    def __init__(self, message: str = "Invalid or inactive API key", request_id: str | None = None) -> None:
+        super().__init__(message, "auth_error", 401, request_id=request_id)
+
+
+class PingrRateLimitError(PingrError):
+    """A cooldown, the month's quota or another limit is reached (429).
+
+    ``code`` is ``rate_limit`` or ``quota_exceeded``; ``retry_after`` says for how many seconds.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        code: str = "rate_limit",
+        retry_after: int | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(message, code, 429, retry_after, request_id)
+
+
+class PingrValidationError(PingrError):
+    """A parameter is missing or malformed; the message names it (422). ``code`` is ``validation_error``."""
+
+    def __init__(self, message: str, request_id: str | None = None) -> None:
+        super().__init__(message, "validation_error", 422, request_id=request_id)
 
 
 class PingrWebhookError(PingrError):

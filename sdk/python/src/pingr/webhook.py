@@ -9,12 +9,16 @@ import re
 import time
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
+from .challenge import create_challenge_code, extract_challenge_code
 from .errors import PingrWebhookError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .events import Event
+
+# The helpers for codes stood here in 0.2.
+__all__ = ["create_challenge_code", "extract_challenge_code", "verify_webhook"]
 
 _TOLERANCE_MS = 5 * 60 * 1000
 _SIGNATURE = re.compile(r"sha256=([0-9a-f]{64})")

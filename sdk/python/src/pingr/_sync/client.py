@@ -1,0 +1,149 @@
+# Made by scripts/sync.py of pingr/_async/client.py; change that one.
+"""The client itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from pingr._wire import DEFAULT_BASE_URL, Request, caller_of, decode, nobody
+from pingr.webhook import verify_webhook
+
+from .resources import (
+    AccountSettings,
+    AccountUsage,
+    Auth,
+    Events,
+    Keys,
+    Messages,
+    Sessions,
+    Triggers,
+    Webhooks,
+)
+from .transport import Transport
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from types import TracebackType
+
+    from pingr import types as t
+    from pingr.events import Event
+
+
+class Pingr:
+    """A client of Pingr's REST API.
+
+    Use it as a context manager, or call ``close``. Threads may share it, and processes after a fork.
+
+    With a key it does all but what needs a dashboard login: keys, simulation, rotation of the secret. ``login`` gives
+    a client that does these too. All calls raise ``PingrError``, or one of its kinds.
+
+    Args:
+        api_key: ``pk_live_…``, or ``pk_test_…`` for test mode, which sends nothing.
+        base_url: where the API is, such as ``http://127.0.0.1:8080``.
+        timeout: how many seconds to wait for a connection, and for each part of an answer.
+        token: a dashboard login, with or without a key.
+        mode: ``live`` or ``test``, for a client without key; live by default. With a key, the key says it.
+        retries: how often to try again what was refused by 429 with a time to wait; by default never.
+        max_retry_wait: a longer wait, in seconds, is not taken: the error is raised at once.
+
+    """
+
+    def __init__(  # noqa: PLR0913 - each may be left out
+        self,
+        api_key: str | None = None,
+        *,
+        base_url: str = DEFAULT_BASE_URL,
+        timeout: float = 15.0,
+        token: str | None = None,
+        mode: t.Mode | None = None,
+        retries: int = 0,
+        max_retry_wait: float = 60.0,
+    ) -> None:
+        self._caller = caller_of(api_key, token, mode, base_url, timeout, retries, max_retry_wait)
+        self._transport = transport = Transport(self._caller)
+        self.messages = Messages(transport)
+        self.sessions = Sessions(transport)
+        self.triggers = Triggers(transport)
+        self.webhooks = Webhooks(transport)
+        self.settings = AccountSettings(transport)
+        self.usage = AccountUsage(transport)
+        self.keys = Keys(transport)
+        self.auth = Auth(transport)
+        self.events = Events(transport)
+
+    @classmethod
+    def login(
+        cls,
+        *,
+        email: str,
+        password: str,
+        base_url: str = DEFAULT_BASE_URL,
+        timeout: float = 15.0,
+        mode: t.Mode | None = None,
+    ) -> Pingr:
+        """Return a client with a dashboard login, which lasts twelve hours."""
+        return cls._enter("/v1/auth/login", {"email": email, "password": password}, base_url, timeout, mode)
+
+    @classmethod
+    def sign_up(cls, *, email: str, password: str, base_url: str = DEFAULT_BASE_URL, timeout: float = 15.0) -> Pingr:
+        """Make an account, where the server lets people, and return a client with a login."""
+        return cls._enter("/v1/auth/signup", {"email": email, "password": password}, base_url, timeout, None)
+
+    @classmethod
+    def set_up(
+        cls,
+        *,
+        setup_token: str,
+        email: str,
+        password: str,
+        base_url: str = DEFAULT_BASE_URL,
+        timeout: float = 15.0,
+    ) -> Pingr:
+        """Make a server's first account, by the token of the link that it printed, and return a client with a login."""
+        body = {"token": setup_token, "email": email, "password": password}
+        return cls._enter("/v1/auth/setup", body, base_url, timeout, None)
+
+    @classmethod
+    def _enter(cls, path: str, body: Mapping[str, object], base_url: str, timeout: float, mode: t.Mode | None) -> Pingr:
+        transport = Transport(nobody(base_url, timeout))
+        try:
+            answer = decode(transport.send(Request("POST", path, body=body, auth="none")))
+        finally:
+            transport.close()
+        login = cast("t.Login", answer)
+        return cls(base_url=base_url, timeout=timeout, token=login["token"], mode=mode)
+
+    @property
+    def token(self) -> str | None:
+        """The dashboard login, to keep for another client; as good as the password until it ends."""
+        return self._caller.token
+
+    def verify_webhook(
+        self,
+        raw_body: bytes | bytearray | memoryview | str,
+        signature: str | None,
+        secret: str | Sequence[str],
+        *,
+        check_timestamp: bool = True,
+    ) -> Event:
+        """Check the signature of a webhook and return its event: ``pingr.verify_webhook``."""
+        return verify_webhook(raw_body, signature, secret, check_timestamp=check_timestamp)
+
+    def close(self) -> None:
+        """Close the connections. The client may be used again after that."""
+        self._transport.close()
+
+    def __enter__(self) -> Pingr:  # noqa: PYI034 - typing has Self from Python 3.11 on
+        """Return the client."""
+        self._transport.open()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the connections."""
+        self.close()
+
+    def __repr__(self) -> str:
+        """Show where it asks, and no key."""
+        return f"{type(self).__name__}(base_url={self._caller.base_url!r}, mode={self._caller.mode!r})"

@@ -1,0 +1,327 @@
+# Made by scripts/sync.py of pingr/_async/resources.py; change that one.
+"""The routes of the API, by what they are about."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any, List, cast
+
+from pingr._wire import PAIRING_SECONDS, STREAM_SECONDS, UNSET, Request, Unset, decode, image, segment
+from pingr.errors import PingrValidationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pingr import types as t
+
+    from .transport import Transport
+
+
+class Resource:
+    """Routes that go over one transport."""
+
+    def __init__(self, transport: Transport) -> None:
+        """Take the transport of a client."""
+        self._transport = transport
+
+    def _ask(self, request: Request) -> Any:  # noqa: ANN401 - each method says which it is
+        return decode(self._transport.send(request))
+
+
+class Messages(Resource):
+    """Messages that your program sends by itself."""
+
+    def send(
+        self, *, to: str, message: str, session_id: str | None = None, idempotency_key: str | None = None
+    ) -> t.Sent:
+        """Send a text to a phone.
+
+        Args:
+            to: the phone with country code; all that is neither letter nor digit is dropped.
+            message: 1 to 4096 characters.
+            session_id: which session sends; by default any that is connected.
+            idempotency_key: the same key within 24 hours is answered as the first time, and nothing more is sent.
+
+        """
+        to = re.sub(r"[^0-9A-Za-z]", "", str(to or ""))
+        if not to:
+            raise PingrValidationError("to: must hold a phone with country code")
+        if not message:
+            raise PingrValidationError("message: must not be empty")
+        body = {"to": to, "message": message, **({"session_id": session_id} if session_id else {})}
+        request = Request("POST", "/v1/send", body=body, idempotency_key=idempotency_key, auth="key")
+        return cast("t.Sent", self._ask(request))
+
+
+class Sessions(Resource):
+    """Linked WhatsApp numbers."""
+
+    def list(self) -> List[t.Session]:
+        """Return all of the account."""
+        return cast("List[t.Session]", (self._ask(Request("GET", "/v1/sessions")))["sessions"])
+
+    def create(self, *, name: str, id: str | None = None) -> t.Session:  # noqa: A002 - the API's word
+        """Add one and begin to link it.
+
+        Args:
+            name: for people, 1 to 100 characters.
+            id: 3 to 64 of ``a-z``, ``0-9``, ``_`` and ``-``; made when it is not given.
+
+        """
+        body = {"name": name, **({"id": id} if id is not None else {})}
+        return cast("t.Session", self._ask(Request("POST", "/v1/sessions", body=body)))
+
+    def get(self, session_id: str) -> t.Session:
+        """Return one."""
+        return cast("t.Session", self._ask(Request("GET", _session(session_id))))
+
+    def rename(self, session_id: str, *, name: str) -> t.Session:
+        """Change the name."""
+        return cast("t.Session", self._ask(Request("PATCH", _session(session_id), body={"name": name})))
+
+    def delete(self, session_id: str) -> None:
+        """Unlink it at WhatsApp and forget it, and its triggers with it."""
+        self._ask(Request("DELETE", _session(session_id)))
+
+    def qr(self, session_id: str) -> t.QRCode:
+        """Return the text of the QR code to scan now. PingrError ``conflict`` when it is linked already."""
+        return cast("t.QRCode", self._ask(Request("GET", _session(session_id) + "/qr")))
+
+    def qr_png(self, session_id: str) -> bytes:
+        """Return the QR code to scan now as a PNG image."""
+        request = Request("GET", _session(session_id) + "/qr", accept="image/png")
+        return image(self._transport.send(request))
+
+    def pair_code(self, session_id: str, *, phone: str) -> str:
+        """Return the code, like ``ABCD-EFGH``, to type on the phone instead of scanning. It may take 45 seconds."""
+        path = _session(session_id) + "/pair-code"
+        request = Request("POST", path, body={"phone": phone}, timeout=PAIRING_SECONDS)
+        return cast("str", (self._ask(request))["code"])
+
+    def reconnect(self, session_id: str) -> t.Session:
+        """Connect it now."""
+        return cast("t.Session", self._ask(Request("POST", _session(session_id) + "/reconnect")))
+
+
+class Triggers(Resource):
+    """Phrases that are answered."""
+
+    def list(self, *, session_id: str | None = None) -> List[t.Trigger]:
+        """Return all, or those of a session."""
+        request = Request("GET", "/v1/triggers", query={"session_id": session_id})
+        return cast("List[t.Trigger]", (self._ask(request))["triggers"])
+
+    def create(self, *, session_id: str, trigger_phrase: str, reply_message: str, is_active: bool = True) -> t.Trigger:
+        """Add one.
+
+        Args:
+            session_id: the session that it is for.
+            trigger_phrase: what people write, 1 to 200 characters; stored in lower case.
+            reply_message: the static reply, 1 to 1000 characters; ``{{phone}}`` stands for the sender's number.
+            is_active: whether it fires.
+
+        """
+        body = {
+            "session_id": session_id,
+            "trigger_phrase": trigger_phrase,
+            "reply_message": reply_message,
+            "is_active": is_active,
+        }
+        return cast("t.Trigger", self._ask(Request("POST", "/v1/triggers", body=body)))
+
+    def get(self, trigger_id: str) -> t.Trigger:
+        """Return one."""
+        return cast("t.Trigger", self._ask(Request("GET", _trigger(trigger_id))))
+
+    def update(
+        self,
+        trigger_id: str,
+        *,
+        trigger_phrase: str | None = None,
+        reply_message: str | None = None,
+        is_active: bool | None = None,
+    ) -> t.Trigger:
+        """Change what is given, and nothing else."""
+        given = {"trigger_phrase": trigger_phrase, "reply_message": reply_message, "is_active": is_active}
+        body = {name: value for name, value in given.items() if value is not None}
+        return cast("t.Trigger", self._ask(Request("PATCH", _trigger(trigger_id), body=body)))
+
+    def delete(self, trigger_id: str) -> None:
+        """Delete it."""
+        self._ask(Request("DELETE", _trigger(trigger_id)))
+
+
+class Webhooks(Resource):
+    """The endpoint that events are posted to, and what became of them."""
+
+    def get(self) -> t.Webhook:
+        """Return the endpoint. The secret is whole for a login, cut for a key."""
+        return cast("t.Webhook", self._ask(Request("GET", "/v1/webhooks")))
+
+    def set(self, url: str, *, events: Sequence[t.EventName] | None = None) -> t.Webhook:
+        """Set the endpoint; an empty URL removes it. By default it is told all events."""
+        body = {"url": url, **({"events": list(events)} if events is not None else {})}
+        return cast("t.Webhook", self._ask(Request("PUT", "/v1/webhooks", body=body)))
+
+    def rotate_secret(self, *, overlap_seconds: int | None = None) -> t.RotatedSecret:
+        """Make a new secret. Needs a login.
+
+        Args:
+            overlap_seconds: how long the old one goes on signing; by default a day. 0 is for one that has leaked.
+
+        """
+        body = {} if overlap_seconds is None else {"overlap_seconds": overlap_seconds}
+        request = Request("POST", "/v1/webhooks/rotate-secret", body=body, auth="login")
+        return cast("t.RotatedSecret", self._ask(request))
+
+    def simulate(self, *, phone: str, message: str, session_id: str) -> t.Simulation:
+        """Post a signed event to the endpoint as if somebody had written. Needs a login; 20 a minute."""
+        body = {"phone": phone, "message": message, "session_id": session_id}
+        request = Request("POST", "/v1/webhooks/simulate", body=body, auth="login")
+        return cast("t.Simulation", self._ask(request))
+
+    def deliveries(
+        self,
+        *,
+        limit: int | None = None,
+        before: str | datetime | None = None,
+        event_type: t.DeliveryFilter | None = None,
+    ) -> t.DeliveryPage:
+        """Return one page of the log, newest first.
+
+        Args:
+            limit: rows a page, 1 to 200; 50 by default.
+            before: the ``next_cursor`` of the page before, or a time; one without time zone is UTC.
+            event_type: only those that ended so.
+
+        """
+        if isinstance(before, datetime):
+            before = before.replace(tzinfo=before.tzinfo or timezone.utc).isoformat()
+        query = {"limit": limit, "before": before, "event_type": event_type}
+        return cast("t.DeliveryPage", self._ask(Request("GET", "/v1/webhooks/deliveries", query=query)))
+
+    def iter_deliveries(
+        self,
+        *,
+        limit: int | None = None,
+        before: str | datetime | None = None,
+        event_type: t.DeliveryFilter | None = None,
+    ) -> Iterator[t.Delivery]:
+        """Go through the log, newest first, page by page; ``limit`` is of a page, not of the whole."""
+        while True:
+            page = self.deliveries(limit=limit, before=before, event_type=event_type)
+            for delivery in page["deliveries"]:
+                yield delivery
+            before = page["next_cursor"]
+            if before is None:
+                return
+
+    def redeliver(self, delivery_id: str) -> t.Redelivery:
+        """Send the event of a failed delivery again, now."""
+        path = f"/v1/webhooks/deliveries/{segment('delivery_id', delivery_id)}/redeliver"
+        return cast("t.Redelivery", self._ask(Request("POST", path)))
+
+
+class AccountSettings(Resource):
+    """How the account answers."""
+
+    def get(self) -> t.Settings:
+        """Return all settings."""
+        return cast("t.Settings", self._ask(Request("GET", "/v1/settings")))
+
+    def update(  # noqa: PLR0913 - there are so many settings
+        self,
+        *,
+        cooldown_seconds: int | None = None,
+        no_phone_reply: str | Unset | None = UNSET,
+        group_reply: t.GroupReply | None = None,
+        max_message_age_seconds: int | None = None,
+        overage: t.Overage | None = None,
+        time_zone: str | None = None,
+    ) -> t.Settings:
+        """Change what is given, and nothing else.
+
+        Args:
+            cooldown_seconds: how long a number gets no second message, 0 to 86400.
+            no_phone_reply: the answer to people whose number WhatsApp hides; ``None`` is no answer.
+            group_reply: where a message in a group is answered.
+            max_message_age_seconds: messages that arrive older are not answered.
+            overage: whether messages beyond the plan's are blocked, or sent and charged.
+            time_zone: a name such as ``Europe/Berlin``.
+
+        """
+        given: dict[str, object] = {
+            "cooldown_seconds": cooldown_seconds,
+            "group_reply": group_reply,
+            "max_message_age_seconds": max_message_age_seconds,
+            "overage": overage,
+            "time_zone": time_zone,
+        }
+        body = {name: value for name, value in given.items() if value is not None}
+        if not isinstance(no_phone_reply, Unset):
+            body["no_phone_reply"] = no_phone_reply
+        return cast("t.Settings", self._ask(Request("PATCH", "/v1/settings", body=body)))
+
+
+class AccountUsage(Resource):
+    """What the month has used of the plan."""
+
+    def get(self) -> t.Usage:
+        """Return it."""
+        return cast("t.Usage", self._ask(Request("GET", "/v1/usage")))
+
+
+class Keys(Resource):
+    """API keys. All of this needs a login."""
+
+    def list(self) -> List[t.Key]:
+        """Return all, oldest first, none of them whole."""
+        return cast("List[t.Key]", (self._ask(Request("GET", "/v1/keys", auth="login")))["keys"])
+
+    def create(self, *, mode: t.Mode, name: str | None = None) -> t.Key:
+        """Make one. This is the only time that ``key`` is whole."""
+        body = {"mode": mode, **({"name": name} if name is not None else {})}
+        return cast("t.Key", self._ask(Request("POST", "/v1/keys", body=body, auth="login")))
+
+    def revoke(self, key_id: str) -> None:
+        """Make it invalid, at once and for good."""
+        self._ask(Request("DELETE", f"/v1/keys/{segment('key_id', key_id)}", auth="login"))
+
+
+class Auth(Resource):
+    """The login of the client."""
+
+    def me(self) -> t.Account:
+        """Return who is logged in."""
+        return cast("t.Account", self._ask(Request("GET", "/v1/auth/me", auth="login")))
+
+    def logout(self) -> None:
+        """End the login. The token is of no use any more."""
+        self._ask(Request("POST", "/v1/auth/logout", auth="login"))
+
+
+class Events(Resource):
+    """What happens, while it happens."""
+
+    def listen(self) -> Iterator[t.StreamEvent]:
+        """Yield events until the server or you end it; nothing is told of the time when nobody listened."""
+        request = Request("GET", "/v1/events", accept="text/event-stream", timeout=STREAM_SECONDS)
+        name, data = "message", ""
+        for line in self._transport.lines(request):
+            if line.startswith("event:"):
+                name = line[6:].strip()
+            elif line.startswith("data:"):
+                data += line[5:].strip()
+            elif not line and data:
+                yield {"event": name, "data": json.loads(data)}
+                name, data = "message", ""
+
+
+def _session(session_id: str) -> str:
+    return "/v1/sessions/" + segment("session_id", session_id)
+
+
+def _trigger(trigger_id: str) -> str:
+    return "/v1/triggers/" + segment("trigger_id", trigger_id)

@@ -1,0 +1,180 @@
+"""What the API answers, as types.
+
+They are dicts, as JSON gives them. Times are RFC 3339 in UTC with milliseconds; phones are digits with country code.
+Fields are added over time.
+"""
+
+from typing import Any, Literal, Optional, TypedDict
+
+Mode = Literal["live", "test"]
+EventName = Literal["message.received", "session.disconnected", "session.connected"]
+DeliveryFilter = Literal["webhook.delivered", "webhook.failed", "webhook.simulated"]
+GroupReply = Literal["private", "group", "off"]
+Overage = Literal["block", "allow"]
+
+
+class Sent(TypedDict):
+    """A message that was sent."""
+
+    success: bool
+    message_id: str
+    to: str
+    session_id: str
+    # Messages of the plan left this month; None: without limit.
+    rate_limit_remaining: Optional[int]
+
+
+class _SessionRequired(TypedDict):
+    id: str
+    name: str
+    # With a plus; None before it is linked.
+    number: Optional[str]
+    status: Literal["connected", "connecting", "pairing", "link_expired", "disconnected", "restricted", "logged_out"]
+    connectedAt: Optional[str]
+    # Replies and sends since midnight in the account's time zone.
+    messagesToday: int
+
+
+class Session(_SessionRequired, total=False):
+    """A linked WhatsApp number. ``detail`` says in words what a person should do."""
+
+    detail: str
+
+
+class QRCode(TypedDict):
+    """What to draw as a QR code for the phone to scan, and until when."""
+
+    qr: str
+    expires_at: str
+
+
+class Trigger(TypedDict):
+    """A phrase on a session, with its static reply."""
+
+    id: str
+    session_id: str
+    trigger_phrase: str
+    reply_message: str
+    is_active: bool
+    created_at: str
+    updated_at: str
+
+
+class _WebhookRequired(TypedDict):
+    url: Optional[str]
+    events: list[EventName]
+    secret: str
+
+
+class Webhook(_WebhookRequired, total=False):
+    """The endpoint. ``secret`` is whole for logins, cut for keys; the old one signs until it expires."""
+
+    old_secret: str
+    old_secret_expires_at: str
+
+
+class RotatedSecret(TypedDict):
+    """A new secret, and when it begins to sign ``x-pingr-signature``."""
+
+    secret: str
+    signs_from: str
+
+
+class Simulation(TypedDict):
+    """What became of a simulated event. ``status_code`` and ``dynamic_reply`` are None when there is none."""
+
+    delivered: bool
+    status_code: Optional[int]
+    dynamic_reply: Optional[str]
+    payload_sent: dict[str, Any]
+
+
+class Delivery(TypedDict):
+    """One attempt to post an event to the endpoint."""
+
+    id: str
+    status: Literal["delivered", "failed", "simulated"]
+    url: str
+    http_status: Optional[int]
+    dynamic_reply: bool
+    session_id: str
+    created_at: str
+    event_id: str
+    event: EventName
+    attempt: int
+    duration_ms: int
+    error: Optional[str]
+
+
+class DeliveryPage(TypedDict):
+    """Deliveries, newest first. ``next_cursor`` is the ``before`` of the next page; None: this is the last."""
+
+    deliveries: list[Delivery]
+    count: int
+    next_cursor: Optional[str]
+
+
+class Redelivery(TypedDict):
+    """The event that is sent again."""
+
+    event_id: str
+
+
+class Settings(TypedDict):
+    """How the account answers."""
+
+    cooldown_seconds: int
+    no_phone_reply: Optional[str]
+    group_reply: GroupReply
+    max_message_age_seconds: int
+    overage: Overage
+    time_zone: str
+
+
+class Usage(TypedDict):
+    """What the month has used of the plan. ``included`` and ``remaining`` are None where there is no limit."""
+
+    plan: str
+    month: str
+    used: int
+    included: Optional[int]
+    remaining: Optional[int]
+    overage_messages: int
+    # In millionths of a dollar.
+    overage_cost_micros: int
+
+
+class Key(TypedDict):
+    """An API key. ``key`` is whole when it is made and never again, else its beginning and end."""
+
+    id: str
+    name: str
+    mode: Mode
+    key: str
+    created_at: str
+    last_used_at: Optional[str]
+    revoked_at: Optional[str]
+
+
+class Account(TypedDict):
+    """Who is logged in."""
+
+    id: str
+    email: str
+    plan: str
+    created_at: str
+
+
+class Login(TypedDict):
+    """A dashboard login. ``token`` is as good as the password until it expires."""
+
+    token: str
+    expires_at: str
+    account: Account
+
+
+class StreamEvent(TypedDict):
+    """What the stream of events tells: ``session``, ``firing`` or ``delivery``. None holds a phone or a text."""
+
+    event: str
+    data: dict[str, Any]
