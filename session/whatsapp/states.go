@@ -143,7 +143,8 @@ func (s status) next(in input) (_ status, _ outcome, ok bool) {
 
 	case inputLost:
 		if linking {
-			return linkExpired(words(in, "The connection to WhatsApp was lost while linking. Ask for a new QR code.")), outcome{hangUp: true}, true
+			// Not in.detail: it says that the link is tried again.
+			return linkExpired("WhatsApp could not be reached while linking. Ask for a new QR code."), outcome{hangUp: true}, true
 		}
 		if s.terminal() {
 			return s, outcome{}, false
