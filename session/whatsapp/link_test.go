@@ -72,7 +72,7 @@ func TestLinkingThatDoesNotWork(t *testing.T) {
 		do     func(t *testing.T, w *world, code string)
 		detail string
 	}{
-		{"WhatsApp closes the connection", func(_ *testing.T, w *world, _ string) { w.server.EndPairing() }, "lost while linking"},
+		{"WhatsApp closes the connection", func(_ *testing.T, w *world, _ string) { w.server.EndPairing() }, "could not be reached while linking"},
 		{"WhatsApp asks for a passkey", func(t *testing.T, w *world, code string) {
 			w.server.SetPairing(whatsapptest.PairWithPasskey)
 			_, err := w.shop.Scan(t.Context(), code)
