@@ -22,7 +22,11 @@ func TestStats(t *testing.T) {
 	stats := func(who, query string) (got struct {
 		Steps []statsJSON
 		Total statsJSON
-	}) { require.NoError(t, json.Unmarshal(w.call(who, "GET", "/v1/stats"+query, "").Body.Bytes(), &got)); return got }
+	},
+	) {
+		require.NoError(t, json.Unmarshal(w.call(who, "GET", "/v1/stats"+query, "").Body.Bytes(), &got))
+		return got
+	}
 	counted := func(n int64) {
 		require.Eventually(t, func() bool {
 			got := stats("anna", "").Total.Firings

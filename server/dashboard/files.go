@@ -46,7 +46,7 @@ func readFiles() (*files, error) {
 		hashed := strings.TrimSuffix(base, ext) + "." + hex.EncodeToString(sum[:6]) + ext
 		var zipped bytes.Buffer
 		z, _ := gzip.NewWriterLevel(&zipped, gzip.BestCompression) // the level exists
-		_, _ = z.Write(body)                                      // into memory
+		_, _ = z.Write(body)                                       // into memory
 		_ = z.Close()
 		kind := mime.TypeByExtension(ext)
 		if ext == ".js" || ext == ".css" || ext == ".svg" {
