@@ -10,8 +10,15 @@ import (
 
 // A client asks the API in process as the reader of a page.
 type client struct {
-	api http.Handler
-	r   *http.Request
+	api    http.Handler
+	r      *http.Request
+	accept string
+}
+
+// asking is the client that prefers a content type where the API has several.
+func (c client) asking(kind string) client {
+	c.accept = kind
+	return c
 }
 
 // A Problem is what the API answers to what it does not do. Message is for
@@ -61,6 +68,9 @@ func (c client) ask(method, path string, in, out any) (http.Header, error) {
 	}
 	if in != nil {
 		r.Header.Set("Content-Type", "application/json")
+	}
+	if c.accept != "" {
+		r.Header.Set("Accept", c.accept)
 	}
 	a := &answer{status: http.StatusOK, header: http.Header{}}
 	c.api.ServeHTTP(a, r)

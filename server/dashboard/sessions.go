@@ -1,5 +1,12 @@
 package dashboard
 
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
 // A session is one of GET /v1/sessions.
 type session struct {
 	ID            string  `json:"id"`
@@ -15,8 +22,19 @@ func sessionsPage() page {
 	return page{
 		path: "/sessions", icon: "phone", name: "sessions",
 		routes: map[string]action{
-			"GET /sessions":      showSessions,
-			"GET /sessions/list": listSessions,
+			"GET /sessions":                 showSessions,
+			"GET /sessions/list":            listSessions,
+			"GET /sessions/new":             func(v *visit) error { return v.part(newSession(v, "", nil)) },
+			"POST /sessions":                addSession,
+			"GET /sessions/{id}/name":       askName,
+			"POST /sessions/{id}/name":      renameSession,
+			"GET /sessions/{id}/unlink":     askUnlink,
+			"POST /sessions/{id}/unlink":    unlinkSession,
+			"POST /sessions/{id}/reconnect": reconnectSession,
+			"GET /sessions/{id}/link":       showLink,
+			"GET /sessions/{id}/link/code":  showCode,
+			"POST /sessions/{id}/link/code": newCode,
+			"POST /sessions/{id}/link/pair": pairByCode,
 		},
 	}
 }
@@ -28,6 +46,13 @@ func (v *visit) sessions() ([]session, error) {
 	err := v.api.get("/v1/sessions", &out)
 	return out.Sessions, err
 }
+
+// session is the one of the path.
+func (v *visit) session() (s session, err error) {
+	return s, v.api.get(v.sessionPath(), &s)
+}
+
+func (v *visit) sessionPath() string { return "/v1/sessions/" + escapePath(v.r.PathValue("id")) }
 
 // showSessions is the page; listSessions the part of it that events renew.
 func showSessions(v *visit) error {
@@ -46,6 +71,153 @@ func listSessions(v *visit) error {
 	return v.part(sessionList(v, all))
 }
 
+func addSession(v *visit) error {
+	var made session
+	name := v.field("name")
+	err := v.api.post("/v1/sessions", map[string]string{"name": name}, &made)
+	if p := asProblem(err); p != nil {
+		return v.part(newSession(v, name, p))
+	}
+	if err != nil {
+		return err
+	}
+	v.redirect(made.linkPath())
+	return nil
+}
+
+func askName(v *visit) error {
+	s, err := v.session()
+	if err != nil {
+		return err
+	}
+	return v.part(renameDialog(v, s, nil))
+}
+
+func renameSession(v *visit) error {
+	s := session{ID: v.r.PathValue("id"), Name: v.field("name")}
+	err := v.api.patch(v.sessionPath(), map[string]string{"name": s.Name}, nil)
+	if p := asProblem(err); p != nil {
+		return v.part(renameDialog(v, s, p))
+	}
+	if err != nil {
+		return err
+	}
+	return v.changed(v.T("sessions.renamed"))
+}
+
+func askUnlink(v *visit) error {
+	s, err := v.session()
+	if err != nil {
+		return err
+	}
+	return v.part(unlinkDialog(v, s))
+}
+
+func unlinkSession(v *visit) error {
+	if err := v.api.remove(v.sessionPath()); err != nil {
+		return err
+	}
+	return v.changed(v.T("sessions.unlinked"))
+}
+
+// changed closes the dialog that asked and has the list fetched anew.
+func (v *visit) changed(toast string) error {
+	v.toast(toast)
+	v.w.Header().Set("Pingr-Changed", "1")
+	return v.part(done())
+}
+
+func reconnectSession(v *visit) error {
+	if err := v.api.post(v.sessionPath()+"/reconnect", nil, nil); err != nil {
+		return err
+	}
+	return listSessions(v)
+}
+
+// A qrCode is GET /v1/sessions/{id}/qr in JSON.
+type qrCode struct {
+	QR        string `json:"qr"`
+	ExpiresAt string `json:"expires_at"`
+}
+
+// showLink is the page where a number is linked. Coming to it begins a round of
+// codes where none is under way.
+func showLink(v *visit) error {
+	s, err := v.session()
+	if err != nil {
+		return err
+	}
+	if s.Status == "link_expired" || s.Status == "logged_out" {
+		return v.beginLink(func(s session, code qrCode) error { return v.show(linkBody(v, s, code)) })
+	}
+	code, err := v.code(s)
+	if err != nil {
+		return err
+	}
+	return v.show(linkBody(v, s, code))
+}
+
+// showCode is the part that shows how far the linking is.
+func showCode(v *visit) error {
+	s, err := v.session()
+	if err != nil {
+		return err
+	}
+	code, err := v.code(s)
+	if err != nil {
+		return err
+	}
+	return v.part(linkState(v, s, code))
+}
+
+// newCode begins a new round after one that nobody scanned.
+func newCode(v *visit) error {
+	return v.beginLink(func(s session, code qrCode) error { return v.part(linkState(v, s, code)) })
+}
+
+func (v *visit) beginLink(show func(session, qrCode) error) error {
+	err := v.api.get(v.sessionPath()+"/qr", nil) // begins a round
+	if err != nil && asProblem(err) == nil {
+		return err
+	}
+	s, err := v.session()
+	if err != nil {
+		return err
+	}
+	code, err := v.code(s)
+	if err != nil {
+		return err
+	}
+	return show(s, code)
+}
+
+// code is what to scan now; empty while there is none.
+func (v *visit) code(s session) (code qrCode, err error) {
+	if s.Status != "pairing" {
+		return code, nil
+	}
+	_, err = v.api.asking("application/json").ask(http.MethodGet, v.sessionPath()+"/qr", nil, &code)
+	if asProblem(err) != nil {
+		return qrCode{}, nil // not yet, or linked meanwhile
+	}
+	return code, err
+}
+
+func pairByCode(v *visit) error {
+	var out struct {
+		Code string `json:"code"`
+	}
+	phone := strings.TrimSpace(v.field("phone"))
+	err := v.api.post(v.sessionPath()+"/pair-code", map[string]string{"phone": phone}, &out)
+	if p := asProblem(err); p != nil {
+		return v.part(pairForm(v, v.r.PathValue("id"), phone, p))
+	}
+	if err != nil {
+		return err
+	}
+	return v.part(pairCode(v, out.Code))
+}
+
 // light is the colour of a status: good, warn or bad.
 func (s session) light() string {
 	switch s.Status {
@@ -55,4 +227,40 @@ func (s session) light() string {
 		return "warn"
 	}
 	return "bad"
+}
+
+func (s session) path(rest string) string { return "/sessions/" + escapePath(s.ID) + rest }
+
+func (s session) linkPath() string { return s.path("/link") }
+
+// unlinked says whether the number has to be linked (again).
+func (s session) unlinked() bool {
+	return s.Status == "pairing" || s.Status == "link_expired" || s.Status == "logged_out"
+}
+
+func (s session) number() string {
+	if s.Number == nil {
+		return ""
+	}
+	return *s.Number
+}
+
+func (s session) since() time.Time {
+	if s.ConnectedAt == nil {
+		return time.Time{}
+	}
+	return parseTime(*s.ConnectedAt)
+}
+
+// again is when to look for the next code, for hx-trigger.
+func (c qrCode) again() string {
+	const soon = "load delay:1500ms"
+	if c.QR == "" {
+		return soon
+	}
+	left := min(time.Until(parseTime(c.ExpiresAt))+300*time.Millisecond, 20*time.Second)
+	if left < time.Second {
+		return soon
+	}
+	return "load delay:" + strconv.FormatInt(left.Milliseconds(), 10) + "ms"
 }

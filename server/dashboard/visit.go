@@ -29,7 +29,7 @@ type account struct {
 }
 
 func (d *Dashboard) newVisit(w http.ResponseWriter, r *http.Request) *visit {
-	v := &visit{Dashboard: d, w: w, r: r, api: client{d.config.API, r}}
+	v := &visit{Dashboard: d, w: w, r: r, api: client{api: d.config.API, r: r}}
 	if c, err := r.Cookie("pingr_theme"); err == nil && (c.Value == "light" || c.Value == "dark") {
 		v.theme = c.Value
 	}
@@ -135,4 +135,12 @@ func (v *visit) field(name string) string { return v.r.PostFormValue(name) }
 func parseTime(text string) time.Time {
 	t, _ := time.Parse(time.RFC3339, text)
 	return t
+}
+
+// orElse is text, or what to say where there is none.
+func orElse(text, other string) string {
+	if text == "" {
+		return other
+	}
+	return text
 }

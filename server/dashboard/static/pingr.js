@@ -79,6 +79,13 @@ function tellTime(element) {
 }
 setInterval(() => document.querySelectorAll("time[data-style=ago]").forEach(tellTime), 15000);
 
+// Countdowns: data-until is their end, data-say holds %s for the seconds.
+function tellLeft(element) {
+  const left = Math.round((new Date(element.dataset.until) - Date.now()) / 1000);
+  if (left > 0) element.textContent = element.dataset.say.replace("%s", left);
+}
+setInterval(() => document.querySelectorAll("[data-until]").forEach(tellLeft), 1000);
+
 // toast says something for some seconds.
 function toast(text) {
   const line = document.createElement("div");
@@ -91,6 +98,7 @@ function toast(text) {
 // A piece of HTML that has just come to the page.
 function arrived(root) {
   root.querySelectorAll("time[datetime]").forEach(tellTime);
+  root.querySelectorAll("[data-until]").forEach(tellLeft);
   root.querySelectorAll("dialog[data-modal]:not([open])").forEach((dialog) => {
     dialog.showModal();
     dialog.addEventListener("close", () => dialog.remove());
@@ -120,8 +128,10 @@ document.addEventListener("click", (event) => {
 // htmx: refusals keep the page and are said in a toast; HX-Reswap: none does the
 // keeping. Parts that a server adds may carry data-close-dialog.
 document.addEventListener("htmx:after:request", (event) => {
-  const text = event.detail?.ctx?.response?.headers?.get?.("Pingr-Toast");
+  const headers = event.detail?.ctx?.response?.headers;
+  const text = headers?.get("Pingr-Toast");
   if (text) toast(decodeURIComponent(text));
+  if (headers?.get("Pingr-Changed")) document.body.dispatchEvent(new CustomEvent("pingr:back"));
 });
 document.addEventListener("htmx:error", () => toast(document.body.dataset.failed));
 document.addEventListener("htmx:after:settle", () => arrived(document.body));
