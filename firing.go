@@ -173,7 +173,7 @@ func (f Firing) event(reply AutoReply) Event {
 	return Event{
 		Type: EventMessageReceived, Session: f.Session, ID: f.ID, Account: f.Account,
 		From:      &from,
-		Message:   &EventMessage{Text: m.Text, Type: kind, ID: m.ID, Timestamp: m.Time.UnixMilli()},
+		Message:   &EventMessage{Text: m.Text, Type: kind, ID: m.ID, Timestamp: m.Time.UnixMilli(), Forwarded: m.Forwarded},
 		Trigger:   &EventTrigger{ID: f.Trigger.ID, Phrase: f.Trigger.Phrase},
 		AutoReply: &reply,
 	}

@@ -29,6 +29,8 @@ type Message struct {
 	Type string
 	// Text is what the person wrote. It may be any length and hold any bytes.
 	Text string
+	// Forwarded is whether the sender's phone says that it was forwarded.
+	Forwarded bool
 	// Time is when the message was sent, by the network's clock.
 	Time time.Time
 	// Arrived is when it arrived, by the network's clock too, so that its age

@@ -57,6 +57,9 @@ type EventMessage struct {
 	ID   string `json:"id,omitempty"`
 	// Timestamp is when WhatsApp says it was sent, in Unix milliseconds.
 	Timestamp int64 `json:"timestamp,omitempty"`
+	// Forwarded is whether the sender's WhatsApp says that it was forwarded from
+	// another chat: a challenge code that was comes from somebody else's screen.
+	Forwarded bool `json:"forwarded,omitempty"`
 }
 
 // EventTrigger is the trigger that fired.

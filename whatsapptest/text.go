@@ -47,6 +47,13 @@ func Disappearing(text string, timer time.Duration) *waE2E.Message {
 	return m
 }
 
+// Forwarded is a text that was forwarded from another chat, as phones mark it.
+func Forwarded(text string) *waE2E.Message {
+	m := ExtendedText(text)
+	m.ExtendedTextMessage.ContextInfo = &waE2E.ContextInfo{IsForwarded: proto.Bool(true), ForwardingScore: proto.Uint32(1)}
+	return m
+}
+
 // Edit replaces the text of the sender's own message with that id.
 func Edit(id, text string) *waE2E.Message {
 	return &waE2E.Message{EditedMessage: &waE2E.FutureProofMessage{Message: &waE2E.Message{

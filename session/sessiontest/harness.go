@@ -83,6 +83,7 @@ const (
 	Ephemeral       Form = "ephemeral"
 	ImageCaption    Form = "image"
 	VideoCaption    Form = "video"
+	Forwarded       Form = "forwarded"
 	DocumentCaption Form = "document"
 
 	Reaction   Form = "reaction"

@@ -77,6 +77,7 @@ func forms(t *testing.T, h Harness) {
 		Plain:           "text",
 		Extended:        "text",
 		Ephemeral:       "text",
+		Forwarded:       "text",
 		ImageCaption:    "image",
 		VideoCaption:    "video",
 		DocumentCaption: "document",
@@ -94,6 +95,7 @@ func forms(t *testing.T, h Harness) {
 				m.Type = "text"
 			}
 			assert.Equal(t, kind, m.Type)
+			assert.Equal(t, form == Forwarded, m.Forwarded)
 		})
 	}
 }

@@ -55,6 +55,8 @@ type Message struct {
 	At time.Time
 	// Timer is the chat's disappearing-message timer; 0 leaves it as it was.
 	Timer time.Duration
+	// Forwarded marks what was forwarded from another chat.
+	Forwarded bool
 	// Noise marks what is not a text that a person wrote now (a reaction, an
 	// edit, a status update): the session must not hand it on.
 	Noise bool
@@ -121,6 +123,8 @@ func (p *Phone) SendMessage(m Message) string {
 		Type:   m.Type,
 		Text:   m.Text,
 		Time:   m.At,
+
+		Forwarded: m.Forwarded,
 	}
 	if !p.config.Hidden {
 		out.Phone = p.config.Number

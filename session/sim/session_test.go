@@ -71,6 +71,8 @@ func (p *phone) Send(_ *testing.T, m sessiontest.Message) string {
 	out := sim.Message{ID: m.ID, Text: m.Text, Group: m.Group, At: m.At, Timer: m.Timer}
 	switch m.Form {
 	case sessiontest.Plain, sessiontest.Extended, sessiontest.Ephemeral:
+	case sessiontest.Forwarded:
+		out.Forwarded = true
 	case sessiontest.ImageCaption, sessiontest.VideoCaption, sessiontest.DocumentCaption:
 		out.Type = string(m.Form)
 	default:

@@ -255,6 +255,8 @@ func (p *phone) Send(t *testing.T, m sessiontest.Message) string {
 	case sessiontest.Plain:
 	case sessiontest.Extended:
 		out.Message = whatsapptest.ExtendedText(m.Text)
+	case sessiontest.Forwarded:
+		out.Message = whatsapptest.Forwarded(m.Text)
 	case sessiontest.Ephemeral:
 		out.Message = whatsapptest.Ephemeral(whatsapptest.TextMessage(m.Text))
 	case sessiontest.ImageCaption:

@@ -101,6 +101,8 @@ func (s *Session) message(ctx context.Context, l *line, e *events.Message, text 
 		Text:    text.text,
 		Time:    e.Info.Timestamp,
 		Arrived: time.Now().Add(l.clockOffset()),
+
+		Forwarded: text.info.GetIsForwarded(),
 	}
 	if !lid.IsEmpty() {
 		m.LID = lid.String()

@@ -10,7 +10,8 @@ import (
 type written struct {
 	text string
 	kind string // "text", "image", "video" or "document"
-	// info carries the chat's disappearing timer; nil when there is none.
+	// info carries the chat's disappearing timer, and whether it was forwarded;
+	// nil when there is none.
 	info *waE2E.ContextInfo
 }
 

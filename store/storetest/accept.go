@@ -23,7 +23,7 @@ var acceptTests = []test{
 	}},
 	{"everything comes back as it was", func(t *testing.T, s Store) {
 		f := firing("a")
-		f.Message.LID, f.Message.Type = lid, "image"
+		f.Message.LID, f.Message.Type, f.Message.Forwarded = lid, "image", true
 		accept(t, s, f, free)
 		assert.Equal(t, []pingr.Firing{f}, claim(t, s, me, t0))
 	}},

@@ -38,6 +38,7 @@ func eventRecord(e pingr.Event) []byte {
 		inner.string(2, m.Type)
 		inner.string(3, m.ID)
 		inner.int(4, m.Timestamp)
+		inner.bool(5, m.Forwarded)
 		r.record(12, inner)
 	}
 	if t := e.Trigger; t != nil {
@@ -120,6 +121,8 @@ func readEventPart(e *pingr.Event, part protowire.Number, b record) error {
 				m.ID = v.string()
 			case 4:
 				m.Timestamp = v.number
+			case 5:
+				m.Forwarded = v.bool()
 			}
 		})
 	case 13:

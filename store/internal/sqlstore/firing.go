@@ -51,6 +51,7 @@ func body(f pingr.Firing) []byte {
 	r.bool(14, t.Active)
 	r.time(15, t.CreatedAt)
 	r.time(16, t.UpdatedAt)
+	r.bool(17, m.Forwarded)
 	return r
 }
 
@@ -90,6 +91,8 @@ func readBody(b []byte, f *pingr.Firing) error {
 			t.CreatedAt = v.time()
 		case 16:
 			t.UpdatedAt = v.time()
+		case 17:
+			m.Forwarded = v.bool()
 		}
 	})
 }
