@@ -1,0 +1,191 @@
+// Command desktop logs a browser in by a phone beside it: the page shows a code
+// as QR, the phone sends it and is answered by six digits, which are typed on
+// the page.
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"embed"
+	"encoding/json"
+	"fmt"
+	"math/big"
+	"net/http"
+
+	"rsc.io/qr"
+
+	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/examples/go/login"
+)
+
+//go:embed page.html page.js
+var pages embed.FS
+
+func main() {
+	login.Main(pages, func(site *login.Site) {
+		f := flow{site}
+		site.Handle("POST /start", func(w http.ResponseWriter, r *http.Request) error {
+			return f.Start(w, r, login.Code{Device: login.Device(r.UserAgent())})
+		})
+		site.Handle("GET /qr.png", f.qr)
+		site.HandlePoll()
+		site.Handle("POST /digits", f.digits)
+		site.OnMessage(f.answer)
+	})
+}
+
+type flow struct{ *login.Site }
+
+// qr draws the link that opens WhatsApp with this browser's code filled in.
+func (f flow) qr(w http.ResponseWriter, r *http.Request) error {
+	code, ok, err := f.PollCode(r)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		http.NotFound(w, r)
+		return nil
+	}
+	drawn, err := qr.Encode(pingr.LoginLink(f.Number, "login "+code), qr.M)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "image/png")
+	_, _ = w.Write(drawn.PNG()) // the reader may be gone
+	return nil
+}
+
+const maxTries = 3
+
+// digits logs the waiting browser in: what only the phone was told was typed in
+// it.
+func (f flow) digits(w http.ResponseWriter, r *http.Request) error {
+	var typed struct{ Digits string }
+	_ = json.NewDecoder(r.Body).Decode(&typed) // then they are wrong
+	pending, ok, err := f.PollCode(r)
+	if err != nil {
+		return err
+	}
+	var code login.Code
+	if ok {
+		code, ok, err = f.Change(r.Context(), pending, func(c *login.Code) bool {
+			if c.Status != login.Asked {
+				return false
+			}
+			if subtle.ConstantTimeCompare([]byte(typed.Digits), []byte(c.Digits)) == 1 {
+				c.Status = login.Done
+				return true
+			}
+			if c.Tries++; c.Tries >= maxTries {
+				c.Status = login.Void
+			}
+			return true
+		})
+	}
+	switch {
+	case err != nil:
+		return err
+	case ok && code.Status == login.Done:
+		if err := f.Begin(w, r, code.Phone); err != nil {
+			return err
+		}
+		return login.WriteJSON(w, http.StatusOK, map[string]any{"status": login.Done})
+	case ok && code.Status == login.Asked:
+		return login.WriteJSON(w, http.StatusForbidden, map[string]any{"status": login.Asked, "tries_left": maxTries - code.Tries})
+	case code.Status == login.None:
+		code.Status = "none"
+	}
+	return login.WriteJSON(w, http.StatusGone, map[string]any{"status": code.Status})
+}
+
+// answer tells the phone that sent a code the digits, and what they are for.
+func (f flow) answer(ctx context.Context, m login.Message) (string, error) {
+	if m.No {
+		return f.refuse(ctx, m)
+	}
+	if m.Code == "" {
+		return f.Where(), nil
+	}
+	if blocked, err := f.Blocked(ctx, m.Phone); err != nil || blocked {
+		return "", err
+	}
+	code, _, err := f.Code(ctx, m.Code)
+	switch {
+	case err != nil:
+		return "", err
+	case !code.Status.Pending():
+		return f.Wrong(ctx, m.Phone)
+	case m.Forwarded:
+		_, err := f.End(ctx, m.Code, login.Void)
+		return f.ForwardedText(), err
+	case code.Status == login.Asked && code.Phone != m.Phone:
+		_, err := f.End(ctx, m.Code, login.Void)
+		return f.NotValid(), err
+	case code.Status == login.Asked:
+		return code.Reply, nil
+	case m.Suppressed:
+		return "", nil
+	}
+	return f.ask(ctx, m)
+}
+
+// ask makes the digits.
+func (f flow) ask(ctx context.Context, m login.Message) (string, error) {
+	n, err := rand.Int(rand.Reader, big.NewInt(1_000_000))
+	if err != nil {
+		return "", err
+	}
+	if err := f.onlyOne(ctx, m); err != nil {
+		return "", err
+	}
+	digits := fmt.Sprintf("%06d", n)
+	code, changed, err := f.Change(ctx, m.Code, func(c *login.Code) bool {
+		if c.Status != login.Waiting {
+			return false
+		}
+		c.Status, c.Phone, c.Event, c.Digits = login.Asked, m.Phone, m.Event, digits
+		c.Reply = fmt.Sprintf("Log in to %s on %s? Then type these digits on that page:\n%s\n"+
+			"They log that browser in as you: pass them on to nobody, whoever asks. Not you? Answer NO.",
+			f.Name, c.Device, digits)
+		return true
+	})
+	if err == nil && !changed {
+		return f.answer(ctx, m) // meanwhile it was ended, or sent by another phone
+	}
+	return code.Reply, err
+}
+
+// onlyOne ends the code that the phone was asked about before, so that NO has
+// one meaning.
+func (f flow) onlyOne(ctx context.Context, m login.Message) error {
+	for {
+		if err := f.endAsked(ctx, m.Phone, m.Code, login.Void); err != nil {
+			return err
+		}
+		added, err := f.State.Add(ctx, "login:asks:"+m.Phone, m.Code, f.CodeLife)
+		if err != nil || added {
+			return err
+		}
+	}
+}
+
+// refuse ends what the phone is asked about.
+func (f flow) refuse(ctx context.Context, m login.Message) (string, error) {
+	return "Nobody was logged in.", f.endAsked(ctx, m.Phone, "", login.Refused)
+}
+
+// endAsked ends the code that a phone is asked about, if there is one other than
+// except.
+func (f flow) endAsked(ctx context.Context, phone, except string, with login.Status) error {
+	code, ok, err := f.State.Take(ctx, "login:asks:"+phone)
+	if err != nil || !ok || code == except {
+		return err
+	}
+	_, _, err = f.Change(ctx, code, func(c *login.Code) bool {
+		mine := c.Status == login.Asked && c.Phone == phone
+		c.Status = with
+		return mine
+	})
+	return err
+}

@@ -1,0 +1,204 @@
+package login
+
+import (
+	"context"
+	"encoding/json"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/heypingr/pingr"
+)
+
+// A Status is how far a code is.
+type Status string
+
+// The statuses of a code. Waiting, Sent and Asked are pending ones.
+const (
+	// None is no status: there is no such code.
+	None Status = ""
+	// Waiting codes were sent by nobody yet.
+	Waiting Status = "waiting"
+	// Sent codes are answered by a link that is not used (preentry).
+	Sent Status = "sent"
+	// Asked codes are answered by digits that are not typed (desktop).
+	Asked Status = "asked"
+	// Done codes logged somebody in.
+	Done Status = "done"
+	// Void codes log nobody in.
+	Void Status = "void"
+	// Refused codes were answered by NO.
+	Refused Status = "refused"
+)
+
+// Pending is whether something may still come of a code.
+func (s Status) Pending() bool { return s == Waiting || s == Sent || s == Asked }
+
+// A Code is what a browser shows and a phone sends.
+type Code struct {
+	Status Status `json:"status"`
+	// Phone was typed in (preentry) or sent the code (desktop).
+	Phone string `json:"phone"`
+	// Device is the browser that asks, in words.
+	Device string `json:"device"`
+	// Digits are to be typed on the page, and Tries were (desktop).
+	Digits string `json:"digits"`
+	Tries  int    `json:"tries"`
+	// Event is the event that was answered by Reply.
+	Event string `json:"event"`
+	Reply string `json:"reply"`
+	// Link is the token of the link in Reply (preentry).
+	Link string `json:"link"`
+}
+
+const (
+	// maxStarts is how many codes an address gets in a minute.
+	maxStarts = 120
+	// maxWrong wrong codes are a phone's last for some time.
+	maxWrong = 5
+)
+
+// Start gives a browser a code to show, and a cookie to poll with: who knows
+// the code or the phone still cannot. It answers the request itself when it
+// refuses.
+func (s *Site) Start(w http.ResponseWriter, r *http.Request, c Code) error {
+	ctx := r.Context()
+	address, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return err
+	}
+	n, err := s.State.Count(ctx, "login:starts:"+address, time.Minute)
+	if err != nil {
+		return err
+	}
+	if n > maxStarts {
+		return WriteJSON(w, http.StatusTooManyRequests, map[string]string{"error": "too many logins; try again in a minute"})
+	}
+	if _, err := s.endPoll(r, Void); err != nil {
+		return err
+	}
+	code, err := s.newCode(ctx, c)
+	if err != nil {
+		return err
+	}
+	token := newToken()
+	if err := s.State.Set(ctx, "login:poll:"+token, code, s.CodeLife); err != nil {
+		return err
+	}
+	s.setCookie(w, pollCookie, token, s.CodeLife)
+	text := "login " + code
+	return WriteJSON(w, http.StatusOK, map[string]any{
+		"code": code, "text": text, "link": pingr.LoginLink(s.Number, text), "expires_in": int(s.CodeLife / time.Second),
+	})
+}
+
+// newCode stores a code that no other browser has.
+func (s *Site) newCode(ctx context.Context, c Code) (string, error) {
+	c.Status = Waiting
+	value, err := json.Marshal(c)
+	if err != nil {
+		return "", err
+	}
+	for {
+		code := pingr.NewChallengeCode(pingr.ChallengeOptions{Length: 8})
+		added, err := s.State.Add(ctx, "login:code:"+code, string(value), s.CodeLife)
+		if err != nil || added {
+			return code, err
+		}
+	}
+}
+
+// endPoll ends the pending code of a browser.
+func (s *Site) endPoll(r *http.Request, with Status) (ended bool, err error) {
+	code, ok, err := s.PollCode(r)
+	if err != nil || !ok {
+		return false, err
+	}
+	return s.End(r.Context(), code, with)
+}
+
+// PollCode is the code that a browser polls for, by its cookie and nothing else.
+func (s *Site) PollCode(r *http.Request) (code string, ok bool, err error) {
+	token := cookie(r, pollCookie)
+	if token == "" {
+		return "", false, nil
+	}
+	return s.State.Get(r.Context(), "login:poll:"+token)
+}
+
+// Code looks a code up. Its Status is None when there is none.
+func (s *Site) Code(ctx context.Context, code string) (c Code, value string, err error) {
+	value, ok, err := s.State.Get(ctx, "login:code:"+code)
+	if err != nil || !ok {
+		return Code{}, "", err
+	}
+	return c, value, json.Unmarshal([]byte(value), &c)
+}
+
+// Change changes a code in one atomic step. change is called again when somebody
+// else was faster, and refuses by false; then the code is returned as it stands.
+func (s *Site) Change(ctx context.Context, code string, change func(*Code) bool) (_ Code, changed bool, err error) {
+	for {
+		was, old, err := s.Code(ctx, code)
+		if err != nil || was.Status == None {
+			return was, false, err
+		}
+		c := was
+		if !change(&c) {
+			return was, false, nil
+		}
+		value, err := json.Marshal(c)
+		if err != nil {
+			return was, false, err
+		}
+		swapped, err := s.State.Swap(ctx, "login:code:"+code, old, string(value))
+		if err != nil || swapped {
+			return c, swapped, err
+		}
+	}
+}
+
+// End makes a pending code Void or Refused, and its link with it.
+func (s *Site) End(ctx context.Context, code string, with Status) (ended bool, err error) {
+	c, ended, err := s.Change(ctx, code, func(c *Code) bool {
+		was := c.Status
+		c.Status = with
+		return was.Pending()
+	})
+	if err == nil && ended && c.Link != "" {
+		_, _, err = s.State.Take(ctx, "login:link:"+c.Link)
+	}
+	return ended, err
+}
+
+// Blocked is whether a phone sent too many wrong codes.
+func (s *Site) Blocked(ctx context.Context, phone string) (bool, error) {
+	value, ok, err := s.State.Get(ctx, "login:wrong:"+phone)
+	if err != nil || !ok {
+		return false, err
+	}
+	n, err := strconv.Atoi(value)
+	return n >= maxWrong, err
+}
+
+// Wrong counts a wrong code and answers it.
+func (s *Site) Wrong(ctx context.Context, phone string) (string, error) {
+	_, err := s.State.Count(ctx, "login:wrong:"+phone, s.BlockLife)
+	return s.NotValid(), err
+}
+
+// NotValid answers a code that logs nobody in.
+func (s *Site) NotValid() string {
+	return "That code is not valid. Get a new one on the login page: " + s.Origin + "/"
+}
+
+// Where answers who sent no code.
+func (s *Site) Where() string {
+	return "To log in to " + s.Name + ", get a code here: " + s.Origin + "/"
+}
+
+// ForwardedText answers a forwarded code.
+func (s *Site) ForwardedText() string {
+	return "Forwarded codes are not accepted: whoever sent it to you would be logged in. Get your own here: " + s.Origin + "/"
+}

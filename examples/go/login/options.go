@@ -1,0 +1,83 @@
+// Package login is what the three login examples share: the state, cookies,
+// links and sessions of examples/README.md. Each example adds its own flow.
+package login
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Options are those of every example (examples/README.md, Options).
+type Options struct {
+	// Secret is the webhook's.
+	Secret string
+	// Listen is HOST:PORT; port 0 is any free one.
+	Listen string
+	// Origin is scheme, host and port by which browsers know the site.
+	Origin string
+	// Number is the linked number, digits only.
+	Number string
+	// Name is the site's.
+	Name string
+	// Redis is a URL; empty keeps everything in memory.
+	Redis string
+	// CodeLife, LinkLife and BlockLife are how long a code, a link and the
+	// wrong codes of a phone are remembered.
+	CodeLife, LinkLife, BlockLife time.Duration
+}
+
+// ParseOptions reads the command line and PINGR_WEBHOOK_SECRET. What is wrong
+// with them is written to talk.
+func ParseOptions(args []string, getenv func(string) string, talk io.Writer) (Options, error) {
+	var o Options
+	var code, link, block int
+	flags := flag.NewFlagSet("", flag.ContinueOnError)
+	flags.SetOutput(talk)
+	flags.StringVar(&o.Listen, "listen", "127.0.0.1:8090", "`HOST:PORT` to listen on; port 0 is any free one")
+	flags.StringVar(&o.Origin, "origin", "", "`URL` by which browsers know the site (default: http:// and where it listens)")
+	flags.StringVar(&o.Number, "number", "15550100", "the linked number, `DIGITS` only")
+	flags.StringVar(&o.Name, "site", "Example Shop", "the `NAME` of the site")
+	flags.StringVar(&o.Redis, "redis", "", "keep the state at this `URL`, such as redis://127.0.0.1:6379/0 (default: in memory)")
+	flags.IntVar(&code, "code-ttl", 300, "life of a code, in `SECONDS`")
+	flags.IntVar(&link, "link-ttl", 300, "life of a link, in `SECONDS`")
+	flags.IntVar(&block, "block-ttl", 3600, "how long wrong codes of a phone are remembered, in `SECONDS`")
+	if err := flags.Parse(args); err != nil {
+		return o, err
+	}
+	o.CodeLife, o.LinkLife, o.BlockLife = seconds(code), seconds(link), seconds(block)
+	o.Secret = getenv("PINGR_WEBHOOK_SECRET")
+	err := o.check(flags.Args(), min(code, link, block))
+	if err != nil {
+		fmt.Fprintln(talk, err)
+	}
+	return o, err
+}
+
+func (o *Options) check(rest []string, shortest int) error {
+	o.Origin = strings.TrimSuffix(o.Origin, "/")
+	origin, err := url.Parse(o.Origin)
+	_, _, listenErr := net.SplitHostPort(o.Listen)
+	switch {
+	case len(rest) > 0:
+		return fmt.Errorf("%q is no option", rest[0])
+	case o.Secret == "":
+		return errors.New("set PINGR_WEBHOOK_SECRET to the secret of the webhook (whsec_…)")
+	case o.Number == "" || strings.Trim(o.Number, "0123456789") != "":
+		return errors.New("--number is digits only, with country code")
+	case shortest <= 0:
+		return errors.New("lives are 1 second or more")
+	case listenErr != nil:
+		return errors.New("--listen is HOST:PORT")
+	case o.Origin != "" && (err != nil || origin.Host == "" || origin.Path != "" || (origin.Scheme != "http" && origin.Scheme != "https")):
+		return errors.New("--origin is scheme, host and port, such as https://shop.example")
+	}
+	return nil
+}
+
+func seconds(n int) time.Duration { return time.Duration(n) * time.Second }

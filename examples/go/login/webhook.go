@@ -1,0 +1,86 @@
+package login
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/heypingr/pingr"
+)
+
+// eventLife is longer than Pingr repeats an event.
+const eventLife = 48 * time.Hour
+
+// A Message is what somebody wrote, as a flow needs it.
+type Message struct {
+	// Event is the event's id, the same if it comes again.
+	Event string
+	// Phone wrote it, digits only.
+	Phone string
+	// Code follows the word login, in capitals; empty when nothing does.
+	Code string
+	// No is whether it says NO.
+	No bool
+	// Forwarded is whether it was forwarded from another chat.
+	Forwarded bool
+	// Suppressed is whether nobody will see the answer.
+	Suppressed bool
+}
+
+// OnMessage sets what answers messages. An empty answer is none.
+func (s *Site) OnMessage(answer func(ctx context.Context, m Message) (string, error)) {
+	s.answer = answer
+}
+
+// dispatch answers a verified event, the same one always alike.
+func (s *Site) dispatch(ctx context.Context, e pingr.Event) (pingr.Reply, error) {
+	if e.Type != pingr.EventMessageReceived || e.From == nil || e.Message == nil {
+		return pingr.Reply{}, nil
+	}
+	key := "login:event:" + e.ID
+	if body, ok, err := s.State.Get(ctx, key); err != nil || ok {
+		return readAnswer(body), err
+	}
+	text, err := s.decide(ctx, e)
+	if err != nil {
+		return pingr.Reply{}, err
+	}
+	body, err := json.Marshal(answered{text})
+	if err != nil {
+		return pingr.Reply{}, err
+	}
+	added, err := s.State.Add(ctx, key, string(body), eventLife)
+	if err != nil || added {
+		return pingr.Reply{Text: text}, err
+	}
+	first, _, err := s.State.Get(ctx, key) // the same event came twice at once
+	return readAnswer(first), err
+}
+
+// answered is the body that answered an event.
+type answered struct {
+	Reply string `json:"reply,omitempty"`
+}
+
+func readAnswer(body string) pingr.Reply {
+	var a answered
+	_ = json.Unmarshal([]byte(body), &a) // our own
+	return pingr.Reply{Text: a.Reply}
+}
+
+// decide refuses what no flow takes.
+func (s *Site) decide(ctx context.Context, e pingr.Event) (string, error) {
+	switch {
+	case e.Simulated:
+		return "Simulated: nobody is logged in.", nil
+	case e.From.Group:
+		return "Please write to me directly, not in a group: a login is nobody else's.", nil
+	}
+	m := Message{
+		Event: e.ID, Phone: e.From.Phone, Forwarded: e.Message.Forwarded,
+		Suppressed: e.AutoReply != nil && e.AutoReply.Status == "suppressed",
+	}
+	m.Code, _ = pingr.ExtractChallengeCode(e.Message.Text, "login")
+	m.No = m.Code == "NO" || pingr.Normalize(e.Message.Text) == "no" || (e.Trigger != nil && e.Trigger.Phrase == "no")
+	return s.answer(ctx, m)
+}
