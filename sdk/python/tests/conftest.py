@@ -5,7 +5,13 @@ from __future__ import annotations
 import base64
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from world import Customer, Endpoint, World, start
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 VECTORS: dict[str, Any] = json.loads(
     (Path(__file__).parents[3] / "testdata" / "vectors.json").read_text(encoding="utf-8")
@@ -37,3 +43,23 @@ def pytest_generate_tests(metafunc: Any) -> None:
 def pytest_configure(config: Any) -> None:
     """Name the mark."""
     config.addinivalue_line("markers", "vectors(list): one test for every case of that list")
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Give the real server with a loopback WhatsApp."""
+    yield from start(tmp_path_factory.mktemp("world"))
+
+
+@pytest.fixture(params=["sync", "async"])
+def customer(world: World, request: pytest.FixtureRequest) -> Iterator[Customer]:
+    """Give a new customer of the server's, once with each kind of client."""
+    customer = world.customer(request.param)
+    yield customer
+    customer.close()
+
+
+@pytest.fixture
+def endpoint() -> Iterator[Endpoint]:
+    """Give somewhere for webhooks to go."""
+    yield from Endpoint().run()

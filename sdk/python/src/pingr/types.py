@@ -10,6 +10,7 @@ Mode = Literal["live", "test"]
 EventName = Literal["message.received", "session.disconnected", "session.connected"]
 DeliveryFilter = Literal["webhook.delivered", "webhook.failed", "webhook.simulated"]
 GroupReply = Literal["private", "group", "off"]
+StatsRange = Literal["24h", "7d", "30d", "90d"]
 Overage = Literal["block", "allow"]
 
 
@@ -58,6 +59,21 @@ class Trigger(TypedDict):
     is_active: bool
     created_at: str
     updated_at: str
+
+
+class OtherMatch(TypedDict):
+    """A trigger that a text is for too, and why it does not fire."""
+
+    trigger: Trigger
+    because: Literal["shorter", "inactive"]
+
+
+class Match(TypedDict):
+    """What a text would fire: ``fires`` is None when it is nothing. ``compared`` is how the text is compared."""
+
+    compared: str
+    fires: Optional[Trigger]
+    others: list[OtherMatch]
 
 
 class _WebhookRequired(TypedDict):
@@ -142,6 +158,29 @@ class Usage(TypedDict):
     overage_messages: int
     # In millionths of a dollar.
     overage_cost_micros: int
+
+
+# "from" is a keyword, so this one is written as a call.
+_Beginning = TypedDict("_Beginning", {"from": str})
+
+
+class Stats(_Beginning):
+    """What happened in a time: firings by how they ended, and milliseconds that webhooks took."""
+
+    until: str
+    firings: dict[str, int]
+    webhooks: int
+    p50_ms: Optional[int]
+    p95_ms: Optional[int]
+
+
+class Statistics(TypedDict):
+    """What happened in each hour or day, oldest first, and in all together. The last is not over."""
+
+    range: StatsRange
+    time_zone: str
+    steps: list[Stats]
+    total: Stats
 
 
 class Key(TypedDict):

@@ -9,6 +9,7 @@ from pingr.webhook import verify_webhook
 
 from .resources import (
     AsyncAccountSettings,
+    AsyncAccountStats,
     AsyncAccountUsage,
     AsyncAuth,
     AsyncEvents,
@@ -67,6 +68,7 @@ class AsyncPingr:
         self.webhooks = AsyncWebhooks(transport)
         self.settings = AsyncAccountSettings(transport)
         self.usage = AsyncAccountUsage(transport)
+        self.stats = AsyncAccountStats(transport)
         self.keys = AsyncKeys(transport)
         self.auth = AsyncAuth(transport)
         self.events = AsyncEvents(transport)

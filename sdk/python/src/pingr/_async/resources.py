@@ -153,6 +153,11 @@ class AsyncTriggers(AsyncResource):
         """Delete it."""
         await self._ask(Request("DELETE", _trigger(trigger_id)))
 
+    async def match(self, *, session_id: str, text: str) -> t.Match:
+        """Say which trigger a text would fire, and fire none."""
+        request = Request("POST", "/v1/triggers/match", body={"session_id": session_id, "text": text})
+        return cast("t.Match", await self._ask(request))
+
 
 class AsyncWebhooks(AsyncResource):
     """The endpoint that events are posted to, and what became of them."""
@@ -272,6 +277,15 @@ class AsyncAccountUsage(AsyncResource):
     async def get(self) -> t.Usage:
         """Return it."""
         return cast("t.Usage", await self._ask(Request("GET", "/v1/usage")))
+
+
+class AsyncAccountStats(AsyncResource):
+    """How many messages were answered, and how fast."""
+
+    async def get(self, *, range: t.StatsRange = "7d", time_zone: str | None = None) -> t.Statistics:  # noqa: A002
+        """Return it by hour (``24h``) or day; midnight is where the time zone, such as ``Europe/Berlin``, has it."""
+        request = Request("GET", "/v1/stats", query={"range": range, "time_zone": time_zone})
+        return cast("t.Statistics", await self._ask(request))
 
 
 class AsyncKeys(AsyncResource):

@@ -10,6 +10,7 @@ from pingr.webhook import verify_webhook
 
 from .resources import (
     AccountSettings,
+    AccountStats,
     AccountUsage,
     Auth,
     Events,
@@ -67,6 +68,7 @@ class Pingr:
         self.webhooks = Webhooks(transport)
         self.settings = AccountSettings(transport)
         self.usage = AccountUsage(transport)
+        self.stats = AccountStats(transport)
         self.keys = Keys(transport)
         self.auth = Auth(transport)
         self.events = Events(transport)

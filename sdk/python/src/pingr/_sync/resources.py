@@ -152,6 +152,11 @@ class Triggers(Resource):
         """Delete it."""
         self._ask(Request("DELETE", _trigger(trigger_id)))
 
+    def match(self, *, session_id: str, text: str) -> t.Match:
+        """Say which trigger a text would fire, and fire none."""
+        request = Request("POST", "/v1/triggers/match", body={"session_id": session_id, "text": text})
+        return cast("t.Match", self._ask(request))
+
 
 class Webhooks(Resource):
     """The endpoint that events are posted to, and what became of them."""
@@ -271,6 +276,15 @@ class AccountUsage(Resource):
     def get(self) -> t.Usage:
         """Return it."""
         return cast("t.Usage", self._ask(Request("GET", "/v1/usage")))
+
+
+class AccountStats(Resource):
+    """How many messages were answered, and how fast."""
+
+    def get(self, *, range: t.StatsRange = "7d", time_zone: str | None = None) -> t.Statistics:  # noqa: A002
+        """Return it by hour (``24h``) or day; midnight is where the time zone, such as ``Europe/Berlin``, has it."""
+        request = Request("GET", "/v1/stats", query={"range": range, "time_zone": time_zone})
+        return cast("t.Statistics", self._ask(request))
 
 
 class Keys(Resource):
