@@ -51,6 +51,7 @@ type action func(*visit) error
 // allPages is the navigation, in its order.
 func allPages() []page {
 	return []page{
+		overviewPage(),
 		sessionsPage(),
 	}
 }

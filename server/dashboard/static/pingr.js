@@ -131,6 +131,7 @@ document.addEventListener("htmx:after:request", (event) => {
   const headers = event.detail?.ctx?.response?.headers;
   const text = headers?.get("Pingr-Toast");
   if (text) toast(decodeURIComponent(text));
+  if (headers?.get("Pingr-Tried")) document.body.dispatchEvent(new CustomEvent("pingr:tried"));
   if (headers?.get("Pingr-Changed")) document.body.dispatchEvent(new CustomEvent("pingr:back"));
 });
 document.addEventListener("htmx:error", () => toast(document.body.dataset.failed));
@@ -143,5 +144,6 @@ document.addEventListener("htmx:after:swap", () => {
   arrived(document.body);
 });
 
+document.cookie = `pingr_zone=${Intl.DateTimeFormat().resolvedOptions().timeZone};path=/;max-age=31536000;samesite=lax`;
 arrived(document.body);
 live.open();

@@ -1,0 +1,283 @@
+package dashboard
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/a-h/templ"
+)
+
+func overviewPage() page {
+	return page{
+		path: "/overview", icon: "home", name: "overview",
+		routes: map[string]action{
+			"GET /overview":           showOverview,
+			"GET /overview/checklist": showChecklist,
+			"GET /overview/charts":    showCharts,
+			"POST /overview/try":      tryIt,
+		},
+	}
+}
+
+// An overview is what the page shows.
+type overview struct {
+	setup setup
+	trial trial
+	stats stats
+	usage usage
+}
+
+func showOverview(v *visit) error {
+	setup, err := v.setup()
+	if err != nil {
+		return err
+	}
+	stats, err := v.stats()
+	if err != nil {
+		return err
+	}
+	o := overview{setup: setup, trial: newTrial(setup), stats: stats}
+	if err := v.api.get("/v1/usage", &o.usage); err != nil {
+		return err
+	}
+	return v.show(overviewBody(v, o))
+}
+
+// A setup is how far somebody has come: each is one of the first steps.
+type setup struct {
+	sessions []session
+	linked   *session // the first that is linked, nil before
+	phrases  []phrase
+	hook     string // the endpoint's URL
+	tried    bool
+}
+
+// A phrase is what fires a trigger.
+type phrase struct {
+	Session string `json:"session_id"`
+	Phrase  string `json:"trigger_phrase"`
+	Active  bool   `json:"is_active"`
+}
+
+// A step is one of the checklist.
+type step struct {
+	name, href string
+	done       bool
+}
+
+func (s setup) steps() []step {
+	number := "/sessions"
+	if s.linked == nil && len(s.sessions) > 0 {
+		number = s.sessions[0].linkPath()
+	}
+	return []step{
+		{"number", number, s.linked != nil},
+		{"trigger", "/auto-reply", len(s.phrases) > 0},
+		{"webhook", "/webhooks", s.hook != ""},
+		{"try", "#try", s.tried},
+	}
+}
+
+// left is how many steps are to be done.
+func (s setup) left() (n int) {
+	for _, one := range s.steps() {
+		if !one.done {
+			n++
+		}
+	}
+	return n
+}
+
+func (v *visit) setup() (s setup, err error) {
+	if s.sessions, err = v.sessions(); err != nil {
+		return s, err
+	}
+	if i := slices.IndexFunc(s.sessions, func(one session) bool { return one.Number != nil && !one.unlinked() }); i >= 0 {
+		s.linked = &s.sessions[i]
+	}
+	var triggers struct {
+		Triggers []phrase `json:"triggers"`
+	}
+	if err := v.api.get("/v1/triggers", &triggers); err != nil {
+		return s, err
+	}
+	s.phrases = triggers.Triggers
+	var hook struct {
+		URL *string `json:"url"`
+	}
+	if err := v.api.get("/v1/webhooks", &hook); err != nil {
+		return s, err
+	}
+	if hook.URL != nil {
+		s.hook = *hook.URL
+	}
+	var log struct {
+		Count int `json:"count"`
+	}
+	err = v.api.get("/v1/webhooks/deliveries?limit=1", &log)
+	if s.tried = log.Count > 0; !s.tried {
+		_, cookie := v.r.Cookie(triedCookie) // without an endpoint nothing is logged
+		s.tried = cookie == nil
+	}
+	return s, err
+}
+
+const triedCookie = "pingr_tried"
+
+func showChecklist(v *visit) error {
+	s, err := v.setup()
+	if err != nil {
+		return err
+	}
+	return v.part(checklist(v, s))
+}
+
+// stats are GET /v1/stats.
+type stats struct {
+	Range string     `json:"range"`
+	Zone  string     `json:"time_zone"`
+	Steps []statStep `json:"steps"`
+	Total statStep   `json:"total"`
+}
+
+type statStep struct {
+	From    string `json:"from"`
+	Firings counts `json:"firings"`
+	P50     *int64 `json:"p50_ms"`
+	P95     *int64 `json:"p95_ms"`
+}
+
+type counts struct {
+	Dynamic  int64 `json:"dynamic"`
+	Static   int64 `json:"static"`
+	Cooldown int64 `json:"cooldown"`
+	Quota    int64 `json:"quota"`
+	Expired  int64 `json:"expired"`
+	NoPhone  int64 `json:"no_phone"`
+	Failed   int64 `json:"failed"`
+}
+
+func (c counts) replied() int64 { return c.Dynamic + c.Static }
+func (c counts) none() int64    { return c.Cooldown + c.Quota + c.Expired + c.NoPhone + c.Failed }
+func (c counts) all() int64     { return c.replied() + c.none() }
+
+// A share is a part of all firings.
+type share struct {
+	name  string
+	count int64
+}
+
+// shares are the outcomes that happened, in a fixed order.
+func (c counts) shares() []share {
+	all := []share{
+		{"dynamic", c.Dynamic},
+		{"static", c.Static},
+		{"cooldown", c.Cooldown},
+		{"quota", c.Quota},
+		{"expired", c.Expired},
+		{"no_phone", c.NoPhone},
+		{"failed", c.Failed},
+	}
+	return slices.DeleteFunc(all, func(s share) bool { return s.count == 0 })
+}
+
+var ranges = []string{"24h", "7d", "30d", "90d"}
+
+func (v *visit) stats() (s stats, err error) {
+	want := v.r.URL.Query().Get("range")
+	if !slices.Contains(ranges, want) {
+		want = "7d"
+	}
+	path := "/v1/stats?range=" + want
+	if zone, err := v.r.Cookie("pingr_zone"); err == nil {
+		if _, err := time.LoadLocation(zone.Value); err == nil {
+			path += "&time_zone=" + escapeQuery(zone.Value)
+		}
+	}
+	return s, v.api.get(path, &s)
+}
+
+func showCharts(v *visit) error {
+	s, err := v.stats()
+	if err != nil {
+		return err
+	}
+	return v.part(charts(v, s))
+}
+
+// A plot is what the script draws: columns of numbers over times in seconds.
+type plot struct {
+	Zone    string     `json:"zone"`
+	Hours   bool       `json:"hours"`
+	At      []int64    `json:"at"`
+	Columns [][]*int64 `json:"columns"`
+}
+
+func (s stats) plot(columns ...func(statStep) *int64) string {
+	p := plot{Zone: s.Zone, Hours: s.Range == "24h", Columns: make([][]*int64, len(columns))}
+	for _, step := range s.Steps {
+		p.At = append(p.At, parseTime(step.From).Unix())
+		for i, of := range columns {
+			p.Columns[i] = append(p.Columns[i], of(step))
+		}
+	}
+	text, _ := json.Marshal(p) // numbers
+	return string(text)
+}
+
+func (s stats) replies() string {
+	return s.plot(
+		func(t statStep) *int64 { return &t.Firings.Dynamic },
+		func(t statStep) *int64 { return &t.Firings.Static },
+		func(t statStep) *int64 { n := t.Firings.none(); return &n },
+	)
+}
+
+func (s stats) latency() string {
+	return s.plot(func(t statStep) *int64 { return t.P50 }, func(t statStep) *int64 { return t.P95 })
+}
+
+// usage is GET /v1/usage.
+type usage struct {
+	Month    string `json:"month"`
+	Used     int64  `json:"used"`
+	Included *int64 `json:"included"`
+	Overage  int64  `json:"overage_messages"`
+	Cost     int64  `json:"overage_cost_micros"`
+}
+
+// forecast is what the month ends with if it goes on as it did so far; a month's
+// first hours say nothing.
+func (u usage) forecast(now time.Time) (n int64, ok bool) {
+	begin, err := time.Parse("2006-01", u.Month)
+	if err != nil {
+		return 0, false
+	}
+	gone, whole := now.Sub(begin), begin.AddDate(0, 1, 0).Sub(begin)
+	if gone < 6*time.Hour || gone > whole {
+		return 0, false
+	}
+	return int64(float64(u.Used) * float64(whole) / float64(gone)), true
+}
+
+// noteTried remembers that somebody tried it, where nothing else does.
+func (v *visit) noteTried() {
+	http.SetCookie(v.w, &http.Cookie{ //nolint:gosec // says nothing
+		Name: triedCookie, Value: "1", Path: "/overview", MaxAge: 365 * 24 * 3600, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+	})
+}
+
+// feedWords are what the feed's script says of a firing: data-STATE and
+// data-OUTCOME.
+func (v *visit) feedWords() templ.Attributes {
+	words := templ.Attributes{}
+	for _, state := range []string{"accepted", "decided", "unknown", "replied"} {
+		words["data-"+state] = v.T("feed." + state)
+	}
+	for _, outcome := range []string{"cooldown", "quota", "expired", "no_phone", "failed"} {
+		words["data-"+outcome] = v.T("outcome." + outcome)
+	}
+	return words
+}

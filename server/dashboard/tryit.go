@@ -1,0 +1,142 @@
+package dashboard
+
+import (
+	"strings"
+	"time"
+)
+
+// A trial is the box in which somebody texts without a phone: what was typed,
+// and what came of it.
+type trial struct {
+	sessions             []session
+	session, phone, text string
+	tried                bool
+	problem              *Problem
+
+	trigger *firedTrigger
+	match   time.Duration
+	hook    *hookTrial // nil: there is no endpoint
+	reply   string
+}
+
+type firedTrigger struct {
+	Phrase string `json:"trigger_phrase"`
+	Reply  string `json:"reply_message"`
+}
+
+// A hookTrial is how the endpoint was asked.
+type hookTrial struct {
+	Delivered bool    `json:"delivered"`
+	Status    *int    `json:"status_code"`
+	Reply     *string `json:"dynamic_reply"`
+
+	url   string
+	took  time.Duration
+	error string
+}
+
+const (
+	trialPhone = "+91 98765 43210"
+	trialCode  = "X4K9MQ"
+)
+
+// newTrial proposes what fires.
+func newTrial(s setup) trial {
+	t := trial{sessions: s.sessions, phone: trialPhone, text: "login " + trialCode}
+	if len(s.sessions) > 0 {
+		t.session = s.sessions[0].ID
+	}
+	for _, p := range s.phrases {
+		if p.Active {
+			t.session, t.text = p.Session, p.Phrase+" "+trialCode
+			break
+		}
+	}
+	return t
+}
+
+// tryIt answers as the engine would, and sends nothing.
+func tryIt(v *visit) error {
+	sessions, err := v.sessions()
+	if err != nil {
+		return err
+	}
+	t := trial{
+		sessions: sessions, session: v.field("session"), phone: v.field("phone"), text: v.field("text"), tried: true,
+	}
+	err = t.run(v)
+	if t.problem = asProblem(err); err != nil && t.problem == nil {
+		return err
+	}
+	if t.problem == nil {
+		v.noteTried()
+		v.w.Header().Set("Pingr-Tried", "1")
+	}
+	return v.part(tryBox(v, t))
+}
+
+func (t *trial) run(v *visit) error {
+	began := time.Now()
+	var match struct {
+		Fires *firedTrigger `json:"fires"`
+	}
+	if err := v.api.post("/v1/triggers/match", map[string]string{"session_id": t.session, "text": t.text}, &match); err != nil {
+		return err
+	}
+	t.trigger, t.match = match.Fires, time.Since(began)
+	if t.trigger == nil {
+		return nil
+	}
+	t.reply = strings.ReplaceAll(t.trigger.Reply, "{{phone}}", digits(t.phone))
+	began = time.Now()
+	var hook hookTrial
+	err := v.api.post("/v1/webhooks/simulate", map[string]string{"session_id": t.session, "phone": t.phone, "message": t.text}, &hook)
+	if p := asProblem(err); p != nil && p.Code == "conflict" {
+		return nil // no endpoint: the trigger answers by itself
+	}
+	if err != nil {
+		return err
+	}
+	hook.took = time.Since(began)
+	t.hook = &hook
+	if hook.Reply != nil {
+		t.reply = *hook.Reply
+	}
+	return hook.explain(v)
+}
+
+// explain takes from the delivery log what the simulation does not tell.
+func (h *hookTrial) explain(v *visit) error {
+	var log struct {
+		Deliveries []struct {
+			URL      string  `json:"url"`
+			Duration int64   `json:"duration_ms"`
+			Error    *string `json:"error"`
+		} `json:"deliveries"`
+	}
+	if err := v.api.get("/v1/webhooks/deliveries?limit=1&event_type=webhook.simulated", &log); err != nil || len(log.Deliveries) == 0 {
+		return err
+	}
+	last := log.Deliveries[0]
+	h.url, h.took = last.URL, time.Duration(last.Duration)*time.Millisecond
+	if last.Error != nil {
+		h.error = *last.Error
+	}
+	return nil
+}
+
+func (t trial) total() time.Duration {
+	if t.hook == nil {
+		return t.match
+	}
+	return t.match + t.hook.took
+}
+
+func digits(phone string) string {
+	return strings.Map(func(r rune) rune {
+		if r < '0' || r > '9' {
+			return -1
+		}
+		return r
+	}, phone)
+}
