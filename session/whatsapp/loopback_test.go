@@ -29,7 +29,10 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m,
 		// whatsmeow fetches app state with a context of its own after linking;
 		// cut off at the wrong moment it waits out its 75 s.
-		goleak.IgnoreAnyFunction("go.mau.fi/whatsmeow.(*Client).handleAppStateSyncKeyShare"))
+		goleak.IgnoreAnyFunction("go.mau.fi/whatsmeow.(*Client).handleAppStateSyncKeyShare"),
+		// Its frame socket's reader waits for good when a frame comes just as the
+		// noise handshake or the socket is given up.
+		goleak.IgnoreAnyFunction("go.mau.fi/whatsmeow/socket.(*FrameSocket).frameComplete"))
 }
 
 // patience is how long a test waits for what must happen.
