@@ -98,6 +98,13 @@ sdk/python/.venv/installed: sdk/python/requirements-dev.txt
 	sdk/python/.venv/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
+.PHONY: sec-login
+sec-login: sdk/node/node_modules/.package-lock.json sdk/python/.venv/installed ## attackers against the login examples of all languages
+	@./.ci/need redis-server
+	cd sdk/node && npm run --silent build
+	go run ./internal/seclab
+	go run ./internal/seclab -redis
+
 # Requests made from /openapi.json, the same ones each time.
 .PHONY: api-fuzz
 api-fuzz: $(SCHEMATHESIS)/installed build ## schemathesis against pingr serve

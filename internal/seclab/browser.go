@@ -1,0 +1,139 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"maps"
+	"net/http"
+	"strings"
+	"time"
+)
+
+const (
+	pollCookie    = "pingr_poll"
+	sessionCookie = "pingr_session"
+	firefox       = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+)
+
+// A browser keeps cookies as browsers do, and shows what a script in the page,
+// or somebody who stole something, would see of them.
+type browser struct {
+	origin string // of the site
+	agent  string
+	client *http.Client
+	// cookies are by name; the site is the only one that it visits.
+	cookies map[string]*http.Cookie
+}
+
+func newBrowser(origin string) *browser {
+	return &browser{
+		origin: origin, agent: firefox, cookies: map[string]*http.Cookie{},
+		client: &http.Client{
+			Timeout:       10 * time.Second,
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+	}
+}
+
+// A page is an answer.
+type page struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// field is a field of a JSON answer, as text.
+func (p page) field(name string) string {
+	var all map[string]any
+	_ = json.Unmarshal([]byte(p.body), &all) // then it has none
+	text, _ := all[name].(string)
+	return text
+}
+
+// framable is whether another site may show the page inside its own.
+func (p page) framable() bool {
+	return !strings.Contains(p.header.Get("Content-Security-Policy"), "frame-ancestors 'none'") && !strings.EqualFold(p.header.Get("X-Frame-Options"), "DENY")
+}
+
+// leaks is whether the page's address goes to other sites.
+func (p page) leaks() bool {
+	switch p.header.Get("Referrer-Policy") {
+	case "same-origin", "no-referrer":
+		return false
+	}
+	return true
+}
+
+// from are the headers by which a browser says where a request comes from.
+type from map[string]string
+
+// ask makes a request. A path is the site's; an address is taken as it is.
+func (b *browser) ask(method, address, body string, says from) (page, error) {
+	if strings.HasPrefix(address, "/") {
+		address = b.origin + address
+	}
+	r, err := http.NewRequest(method, address, bytes.NewReader([]byte(body))) //nolint:noctx // the client has a timeout
+	if err != nil {
+		return page{}, err
+	}
+	r.Header.Set("User-Agent", b.agent)
+	if strings.HasPrefix(body, "{") {
+		r.Header.Set("Content-Type", "application/json")
+	} else if method == http.MethodPost {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	for name, value := range says {
+		r.Header.Set(name, value)
+	}
+	for _, c := range b.cookies {
+		r.AddCookie(&http.Cookie{Name: c.Name, Value: c.Value})
+	}
+	answer, err := b.client.Do(r)
+	if err != nil {
+		return page{}, err
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(answer.Body, 1<<20))
+	for _, c := range answer.Cookies() {
+		if c.MaxAge < 0 || c.Value == "" {
+			delete(b.cookies, c.Name)
+			continue
+		}
+		b.cookies[c.Name] = c
+	}
+	return page{answer.StatusCode, answer.Header, string(text)}, err
+}
+
+func (b *browser) get(address string) (page, error) { return b.ask(http.MethodGet, address, "", nil) }
+
+// post is a POST of the site's own page.
+func (b *browser) post(address, body string) (page, error) {
+	return b.ask(http.MethodPost, address, body, from{"Origin": b.origin, "Sec-Fetch-Site": "same-origin"})
+}
+
+// plant puts a cookie into the browser, as another host of the same domain can.
+func (b *browser) plant(name, value string) {
+	b.cookies[name] = &http.Cookie{Name: name, Value: value}
+}
+
+// steal gives a browser the other's cookies: all that which holds of.
+func (b *browser) steal(of *browser, which func(*http.Cookie) bool) {
+	stolen := maps.Clone(of.cookies)
+	maps.DeleteFunc(stolen, func(_ string, c *http.Cookie) bool { return !which(c) })
+	maps.Copy(b.cookies, stolen)
+}
+
+func everyCookie(*http.Cookie) bool { return true }
+
+// forScripts is what a script in the page can read.
+func forScripts(c *http.Cookie) bool { return !c.HttpOnly }
+
+// me is whom the browser is logged in as; empty is nobody.
+func (b *browser) me() (phone string, err error) {
+	p, err := b.get("/me")
+	if err != nil || p.status != http.StatusOK {
+		return "", err
+	}
+	return p.field("phone"), nil
+}

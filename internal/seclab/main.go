@@ -1,0 +1,189 @@
+// Command seclab attacks the login examples: it runs each as its own process,
+// with a real engine and simulated phones behind it, plays the scenarios of
+// docs/security.md against it, and asks both browsers who they are. It exits
+// with 0 when nobody was logged in who should not be. make sec-login runs it.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"text/tabwriter"
+	"time"
+
+	"github.com/heypingr/pingr"
+)
+
+func main() {
+	var l lab
+	var languages, only string
+	flag.StringVar(&languages, "languages", "go,node,python", "whose examples to attack")
+	flag.StringVar(&only, "flows", strings.Join(flows, ","), "which examples to attack")
+	flag.StringVar(&l.scenario, "scenario", "", "only scenarios whose name contains this")
+	flag.BoolVar(&l.redis, "redis", false, "keep their state in a redis-server")
+	flag.IntVar(&l.atOnce, "at-once", 4, "scenarios to play at once")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	bad, err := l.attack(ctx, strings.Split(languages, ","), strings.Split(only, ","), os.Stdout)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "seclab:", err)
+		os.Exit(1)
+	}
+	if bad > 0 {
+		fmt.Fprintln(os.Stderr, "seclab:", bad, "findings")
+		os.Exit(1)
+	}
+}
+
+// A lab plays scenarios.
+type lab struct {
+	scenario string
+	redis    bool
+	atOnce   int
+}
+
+// A result is one scenario against one program.
+type result struct {
+	program  program
+	scenario scenario
+	finding  string // empty is none
+}
+
+// attack plays everything, writes a table a flow, and counts the findings.
+func (l lab) attack(ctx context.Context, languages, flows []string, out io.Writer) (bad int, err error) {
+	began := time.Now()
+	root, err := root(ctx)
+	if err != nil {
+		return 0, err
+	}
+	scratch, err := os.MkdirTemp("", "seclab-")
+	if err != nil {
+		return 0, err
+	}
+	defer os.RemoveAll(scratch)
+	var programs []program
+	for _, language := range languages {
+		found, err := findPrograms(ctx, root, scratch, language)
+		if err != nil {
+			return 0, err
+		}
+		programs = append(programs, slices.DeleteFunc(found, func(p program) bool { return !slices.Contains(flows, p.flow) })...)
+	}
+	results, err := l.playAll(ctx, programs)
+	if err != nil {
+		return 0, err
+	}
+	for _, flow := range flows {
+		bad += writeTable(out, flow, languages, results)
+	}
+	fmt.Fprintf(out, "\n%d scenarios in %.0f s, %d findings\n", len(results), time.Since(began).Seconds(), bad)
+	return bad, nil
+}
+
+// playAll plays every scenario of every program, some at once, each with a
+// program of its own.
+func (l lab) playAll(ctx context.Context, programs []program) ([]result, error) {
+	var mu sync.Mutex
+	var results []result
+	var failed error
+	var all sync.WaitGroup
+	places := make(chan struct{}, l.atOnce)
+	for _, p := range programs {
+		for _, s := range of(p.flow) {
+			if !strings.Contains(s.name, l.scenario) {
+				continue
+			}
+			places <- struct{}{}
+			all.Go(func() {
+				defer func() { <-places }()
+				finding, err := l.against(ctx, p, s)
+				mu.Lock()
+				defer mu.Unlock()
+				if err != nil {
+					finding = "not played: " + err.Error()
+				}
+				results = append(results, result{p, s, finding})
+			})
+		}
+	}
+	all.Wait()
+	return results, failed
+}
+
+// against runs a program for one scenario.
+func (l lab) against(ctx context.Context, p program, s scenario) (finding string, err error) {
+	secret := pingr.NewSecret()
+	command := append(slices.Clone(p.command), "--listen", "127.0.0.1:0", "--number", ownNumber)
+	command = append(command, s.options...)
+	if l.redis {
+		redis, url, err := startRedis(ctx)
+		if err != nil {
+			return "", err
+		}
+		defer redis.stop()
+		command = append(command, "--redis", url)
+	}
+	c, origin, err := run(ctx, []string{"PINGR_WEBHOOK_SECRET=" + secret}, "listening on ", command...)
+	if err != nil {
+		return "", fmt.Errorf("start %s: %w", filepath.Base(p.command[len(p.command)-1]), err)
+	}
+	defer c.stop()
+	return play(ctx, s, p.flow, origin, secret)
+}
+
+// verdict is a cell of the table, and whether it is a finding.
+func (r result) verdict() (cell string, bad bool) {
+	broken := "the attacker's browser is logged in as the victim"
+	switch {
+	case r.scenario.succeeds && r.finding == broken:
+		return "ATTACKER IN, as no program can prevent", false
+	case r.scenario.succeeds && r.finding == "":
+		return "FOUND: the attacker is not in, so that this lab shows nothing", true
+	case r.finding != "":
+		return "FOUND: " + r.finding, true
+	case r.scenario.inAfter:
+		return "held, victim in", false
+	}
+	return "held", false
+}
+
+func writeTable(out io.Writer, flow string, languages []string, results []result) (bad int) {
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(table, "\n%s\t%s\n", strings.ToUpper(flow), strings.Join(languages, "\t"))
+	for _, s := range of(flow) {
+		row, played := s.name, false
+		for _, language := range languages {
+			cell := "-"
+			for _, r := range results {
+				if r.program.flow == flow && r.program.language == language && r.scenario.name == s.name {
+					var found bool
+					if cell, found = r.verdict(); found {
+						bad++
+					}
+					played = true
+				}
+			}
+			row += "\t" + cell
+		}
+		if played {
+			fmt.Fprintln(table, row)
+		}
+	}
+	_ = table.Flush()
+	return bad
+}
+
+// root is the directory of the repository.
+func root(ctx context.Context) (string, error) {
+	mod, err := exec.CommandContext(ctx, "go", "env", "GOMOD").Output()
+	return filepath.Dir(strings.TrimSpace(string(mod))), err
+}

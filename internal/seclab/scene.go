@@ -1,0 +1,288 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"regexp"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/session/sim"
+	"github.com/heypingr/pingr/store/memory"
+)
+
+const (
+	victimNumber   = "919876543210"
+	attackerNumber = "14155550123"
+	ownNumber      = "15550100"
+	// noLink is what the trigger answers when the program gives no reply.
+	noLink = "Nothing to say."
+)
+
+// A scene is one scenario at work: a site under attack, with a real engine and
+// a simulated WhatsApp behind it.
+type scene struct {
+	flow   string
+	origin string // of the site
+	secret string
+	group  string // a WhatsApp group of victim and attacker
+
+	victim, attacker *person
+	// engine's webhooks, as somebody who reads the site's logs has them.
+	recorded recorder
+	session  *sim.Session
+}
+
+// A person has a browser and a phone.
+type person struct {
+	*browser
+	phone *sim.Phone
+}
+
+// A blunder ends a scenario that could not be played.
+type blunder struct{ error }
+
+func check(err error) {
+	if err != nil {
+		panic(blunder{err})
+	}
+}
+
+func must[T any](v T, err error) T {
+	check(err)
+	return v
+}
+
+// play plays one scenario against a site and says what was wrong; empty is
+// nothing.
+func play(ctx context.Context, s scenario, flow, origin, secret string) (finding string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	sc := &scene{flow: flow, origin: origin, secret: secret, session: sim.New(sim.Config{Number: ownNumber})}
+	sc.victim = &person{newBrowser(origin), sc.session.NewPhone(sim.PhoneConfig{Number: victimNumber})}
+	sc.attacker = &person{newBrowser(origin), sc.session.NewPhone(sim.PhoneConfig{Number: attackerNumber})}
+	sc.attacker.agent = "curl/8.5.0"
+	sc.group = sc.session.NewGroup(sc.victim.phone, sc.attacker.phone)
+	stop, err := sc.engine(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer stop()
+	defer func() {
+		var b blunder
+		if v := recover(); v != nil {
+			var ok bool
+			if b, ok = v.(blunder); !ok {
+				panic(v)
+			}
+			err = fmt.Errorf("%s: %w", s.name, b.error)
+		}
+	}()
+	said := s.play(sc)
+	return sc.judge(s, said), nil
+}
+
+// engine begins to answer what phones send.
+func (s *scene) engine(ctx context.Context) (stop func(), err error) {
+	store := memory.New()
+	for _, phrase := range []string{"login", "no"} {
+		err := store.SaveTrigger(ctx, pingr.Trigger{ID: "trg_" + phrase, Session: pingr.DefaultSession, Phrase: phrase, Reply: noLink, Active: true})
+		if err != nil {
+			return nil, err
+		}
+	}
+	target, err := url.Parse(s.origin)
+	if err != nil {
+		return nil, err
+	}
+	s.recorded.to = &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) }}
+	tap := httptest.NewServer(&s.recorded)
+	engine, err := pingr.New(pingr.Config{
+		Store: store, Session: s.session, Dispatcher: &pingr.HTTPDispatcher{URL: tap.URL + "/webhook", Secret: s.secret},
+		Settings: pingr.Settings{Cooldown: -1, GroupReply: pingr.GroupPublic},
+	})
+	if err != nil {
+		tap.Close()
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan error, 1)
+	go func() { done <- engine.Run(ctx) }()
+	return func() {
+		cancel()
+		<-done
+		tap.Close()
+	}, nil
+}
+
+// A recorder lets webhooks through and keeps them.
+type recorder struct {
+	to http.Handler
+
+	mu   sync.Mutex
+	last webhook
+}
+
+// A webhook is a request that Pingr made.
+type webhook struct{ body, signature string }
+
+func (r *recorder) ServeHTTP(w http.ResponseWriter, q *http.Request) {
+	body, err := io.ReadAll(q.Body)
+	if err != nil {
+		http.Error(w, "not read", http.StatusBadRequest)
+		return
+	}
+	r.mu.Lock()
+	r.last = webhook{string(body), q.Header.Get("X-Pingr-Signature")}
+	r.mu.Unlock()
+	q.Body = io.NopCloser(bytes.NewReader(body))
+	r.to.ServeHTTP(w, q)
+}
+
+// webhook is the last that Pingr sent.
+func (s *scene) webhook() webhook {
+	s.recorded.mu.Lock()
+	defer s.recorded.mu.Unlock()
+	return s.recorded.last
+}
+
+// send posts a webhook as anybody can who knows the address, and returns what
+// the site would have WhatsApp say.
+func (s *scene) send(w webhook) (reply string) {
+	p := must(s.attacker.ask(http.MethodPost, "/webhook", w.body, from{"X-Pingr-Signature": w.signature}))
+	return p.field("reply")
+}
+
+// event is one as Pingr tells it, of a message that nobody sent.
+func (s *scene) event(phone, text string, at time.Time) string {
+	return string(must(json.Marshal(pingr.Event{
+		Type: pingr.EventMessageReceived, Session: pingr.DefaultSession, ID: "evt_" + strconv.FormatInt(at.UnixNano(), 10),
+		From:      &pingr.From{Phone: phone, JID: pingr.PhoneJID(phone)},
+		Message:   &pingr.EventMessage{Text: text, Type: "text"},
+		Timestamp: at.UnixMilli(), Trigger: &pingr.EventTrigger{ID: "trg_login", Phrase: "login"},
+		AutoReply: &pingr.AutoReply{Status: "pending"},
+	})))
+}
+
+// say sends a message and returns what the phone is answered.
+func (s *scene) say(p *person, m sim.Message) (reply string) {
+	p.phone.SendMessage(m)
+	return s.hear(p)
+}
+
+// hear is the next message that a phone shows.
+func (s *scene) hear(p *person) string {
+	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
+	defer cancel()
+	r, err := p.phone.Next(ctx)
+	if err != nil {
+		check(errors.New("no answer came to the phone"))
+	}
+	return r.Text
+}
+
+func text(t string) sim.Message { return sim.Message{Text: t} }
+
+// start asks the page for what to send, in this browser, for that number.
+func (s *scene) start(b *browser, number string) (text string) {
+	if s.flow == mobile {
+		return "login"
+	}
+	p := must(b.post("/start", string(must(json.Marshal(map[string]string{"phone": "+" + number})))))
+	if p.status != http.StatusOK {
+		check(fmt.Errorf("POST /start answers %d", p.status))
+	}
+	return p.field("text")
+}
+
+// A key is what the answer of a phone holds: a link, or six digits.
+type key string
+
+var keys = regexp.MustCompile(`(?m)^(https?://\S+/in/\S+|\d{6})$`)
+
+// keyOf finds the key in an answer; empty is none.
+func keyOf(reply string) key { return key(keys.FindString(reply)) }
+
+func (k key) link() bool { return len(k) > 6 }
+
+// use does with a key what a page of the site does.
+func (s *scene) use(b *browser, k key) page {
+	return s.useFrom(b, k, from{"Origin": b.origin, "Sec-Fetch-Site": "same-origin"})
+}
+
+// useFrom is use from a page elsewhere.
+func (s *scene) useFrom(b *browser, k key, says from) page {
+	switch {
+	case k == "":
+		return page{}
+	case k.link():
+		return must(b.ask(http.MethodPost, string(k), "", says))
+	}
+	return must(b.ask(http.MethodPost, "/digits", `{"digits":"`+string(k)+`"}`, says))
+}
+
+// login is a login as it should be.
+func (s *scene) login(p *person) {
+	k := keyOf(s.say(p, text(s.start(p.browser, p.phone.Number()))))
+	if k == "" {
+		check(errors.New("an honest person got no link or digits"))
+	}
+	s.open(p.browser, k)
+	s.use(p.browser, k)
+}
+
+// open is a tap on a link.
+func (s *scene) open(b *browser, k key) page {
+	if !k.link() {
+		return must(b.get("/"))
+	}
+	return must(b.get(string(k)))
+}
+
+// grab is everything that somebody does who has an answer, or none: use it,
+// and ask how the login goes.
+func (s *scene) grab(reply string) {
+	s.open(s.attacker.browser, keyOf(reply))
+	s.use(s.attacker.browser, keyOf(reply))
+	must(s.attacker.get("/poll"))
+}
+
+// judge asks both browsers who they are.
+func (s *scene) judge(c scenario, said string) (finding string) {
+	attacker, err := s.attacker.me()
+	if err != nil {
+		return err.Error()
+	}
+	victim, err := s.victim.me()
+	if err != nil {
+		return err.Error()
+	}
+	switch {
+	case attacker != "":
+		return "the attacker's browser is logged in as " + whose(attacker)
+	case victim != "" && victim != victimNumber:
+		return "the victim's browser is logged in as " + whose(victim)
+	case c.inAfter && victim == "":
+		return "the victim could not log in"
+	case !c.inAfter && victim != "":
+		return "the victim's browser is logged in, by something that should not log in anybody"
+	}
+	return said
+}
+
+func whose(number string) string {
+	if number == victimNumber {
+		return "the victim"
+	}
+	return "the attacker"
+}
