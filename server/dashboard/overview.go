@@ -16,6 +16,7 @@ func overviewPage() page {
 			"GET /overview":           showOverview,
 			"GET /overview/checklist": showChecklist,
 			"GET /overview/charts":    showCharts,
+			"GET /overview/usage":     showUsage,
 			"POST /overview/try":      tryIt,
 		},
 	}
@@ -246,6 +247,14 @@ type usage struct {
 	Included *int64 `json:"included"`
 	Overage  int64  `json:"overage_messages"`
 	Cost     int64  `json:"overage_cost_micros"`
+}
+
+func showUsage(v *visit) error {
+	var u usage
+	if err := v.api.get("/v1/usage", &u); err != nil {
+		return err
+	}
+	return v.part(usageCard(v, u))
 }
 
 // forecast is what the month ends with if it goes on as it did so far; a month's

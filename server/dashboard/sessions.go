@@ -238,6 +238,11 @@ func (s session) unlinked() bool {
 	return s.Status == "pairing" || s.Status == "link_expired" || s.Status == "logged_out"
 }
 
+// usual says whether Detail is what the page shows anyway.
+func (s session) usual() bool {
+	return strings.HasPrefix(s.Detail, "Scan the QR code") || strings.HasPrefix(s.Detail, "Type the code")
+}
+
 func (s session) number() string {
 	if s.Number == nil {
 		return ""

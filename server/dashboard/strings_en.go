@@ -138,7 +138,7 @@ var english = map[string]string{
 
 	"sessions.back":                "All sessions",
 	"sessions.no_number":           "No number yet",
-	"sessions.since":               "since",
+	"sessions.since":               "Connected since",
 	"sessions.today":               "messages today",
 	"sessions.link":                "Link",
 	"sessions.reconnect":           "Reconnect",

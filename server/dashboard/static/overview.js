@@ -20,7 +20,7 @@
     const unit = element.dataset.unit ? ` ${element.dataset.unit}` : "";
     const bars = element.dataset.chart === "bars";
     const language = document.documentElement.lang;
-    const when = new Intl.DateTimeFormat(language, { timeZone: plot.zone, ...(plot.hours ? { hour: "2-digit", minute: "2-digit" } : { day: "numeric", month: "short" }) });
+    const when = new Intl.DateTimeFormat(language, { timeZone: plot.zone, ...(plot.hours ? { hour: "numeric" } : { day: "numeric", month: "short" }) });
     const colors = (bars ? ["--chart-1", "--chart-2", "--chart-3"] : ["--chart-1", "--chart-4"]).map(paint);
     // Stacked: each column stands on those before it; drawn from the tallest.
     const shown = bars
@@ -36,9 +36,9 @@
       width: element.clientWidth, height: element.clientHeight, legend: { show: false }, padding: [12, 8, 0, 0],
       cursor: { y: false, points: { show: !bars, size: 8 }, drag: { x: false, y: false } },
       tzDate: (seconds) => new Date(seconds * 1000),
-      scales: { x: { time: false, range: (_, min, max) => { const step = plot.at.length > 1 ? plot.at[1] - plot.at[0] : 3600; return bars ? [min - step * 0.6, max + step * 0.6] : [min, max]; } }, y: { range: (_, min, max) => [0, Math.max(bars ? 4 : 10, max * 1.08)] } },
+      scales: { x: { time: false, range: (_, min, max) => { const step = plot.at.length > 1 ? plot.at[1] - plot.at[0] : 3600; return [min - step * 0.6, max + step * 0.6]; } }, y: { range: (_, min, max) => [0, Math.max(bars ? 4 : 10, max * 1.08)] } },
       axes: [
-        { ...axis, space: 64, splits: (_, index, min, max, space) => { const every = Math.max(1, Math.ceil(plot.at.length / Math.max(1, Math.floor(element.clientWidth / 72)))); return plot.at.filter((_, i) => i % every === 0); }, values: (_, all) => all.map((t) => when.format(t * 1000)) },
+        { ...axis, space: 64, splits: (_, index, min, max, space) => { const every = Math.max(1, Math.ceil(plot.at.length / Math.max(1, Math.floor(element.clientWidth / 80)))); return plot.at.filter((_, i) => i % every === 0); }, values: (_, all) => all.map((t) => when.format(t * 1000)) },
         { ...axis, size: 52, grid: { show: true, ...grid }, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000, 100000], values: (_, all) => all.map((n) => n.toLocaleString(language) + (n ? unit : "")) },
       ],
       series: [{}, ...order.map((i) => bars
@@ -98,7 +98,7 @@
       entry.line.append(at, entry.text, entry.after);
       feed.prepend(entry.line);
       lines.set(detail.id, entry);
-      while (feed.children.length > 12) feed.lastChild.remove();
+      while (feed.children.length > 8) feed.lastChild.remove();
       document.getElementById("feed-empty").hidden = true;
     }
     const state = detail.outcome || detail.state;
