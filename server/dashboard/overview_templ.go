@@ -156,7 +156,7 @@ func checklist(v *visit, s setup) templ.Component {
 			templ_7745c5c3_Var6 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 7, "<section id=\"checklist\" hx-get=\"/overview/checklist\" hx-trigger=\"pingr:session from:body, pingr:delivery from:body throttle:2s, pingr:tried from:body, pingr:back from:body\" hx-swap=\"outerHTML\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 7, "<section id=\"checklist\" hx-get=\"/overview/checklist\" hx-trigger=\"pingr:session from:body, pingr:delivery-soon from:body, pingr:tried from:body, pingr:back from:body\" hx-swap=\"outerHTML\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -374,7 +374,7 @@ func charts(v *visit, s stats) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 28, "\" hx-trigger=\"pingr:firing from:body throttle:5s, pingr:back from:body\" hx-swap=\"outerHTML\"><div class=\"charts-head\"><h2>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 28, "\" hx-trigger=\"pingr:firing-soon from:body, pingr:back from:body\" hx-swap=\"outerHTML\"><div class=\"charts-head\"><h2>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -947,7 +947,7 @@ func usageCard(v *visit, u usage) templ.Component {
 			templ_7745c5c3_Var52 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 76, "<section id=\"usage\" class=\"card\" aria-labelledby=\"usage-title\" hx-get=\"/overview/usage\" hx-trigger=\"pingr:firing from:body throttle:5s, pingr:back from:body\" hx-swap=\"outerHTML\"><div class=\"card-head\"><h2 id=\"usage-title\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 76, "<section id=\"usage\" class=\"card\" aria-labelledby=\"usage-title\" hx-get=\"/overview/usage\" hx-trigger=\"pingr:firing-soon from:body, pingr:back from:body\" hx-swap=\"outerHTML\"><div class=\"card-head\"><h2 id=\"usage-title\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

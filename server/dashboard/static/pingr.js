@@ -4,8 +4,8 @@
 "use strict";
 
 // Live: one stream of /v1/events for a visible page. Each event becomes
-// "pingr:NAME" on the body, for hx-trigger="pingr:session from:body". After a
-// break, "pingr:back" says that whatever is shown may be old.
+// "pingr:NAME" on the body, and a while later, for all that came until then,
+// "pingr:NAME-soon", for hx-trigger="pingr:firing-soon from:body". After a break, "pingr:back" says that whatever is shown may be old.
 const live = {
   source: null,
   wait: 0,
@@ -22,8 +22,21 @@ const live = {
         let detail = null;
         try { detail = JSON.parse(event.data); } catch { return; }
         document.body.dispatchEvent(new CustomEvent(`pingr:${name}`, { detail }));
+        this.soon(name);
       });
     }
+  },
+  // However many events come, what is fetched anew because of them is at most
+  // every five seconds; dashboards that hear the same do not ask at once.
+  told: {},
+  soon(name) {
+    if (this.told[name]?.timer) return;
+    const now = performance.now();
+    const at = Math.max(now + 300, (this.told[name]?.at ?? -Infinity) + 5000) + Math.random() * 700;
+    this.told[name] = { at, timer: setTimeout(() => {
+      this.told[name].timer = 0;
+      document.body.dispatchEvent(new CustomEvent(`pingr:${name}-soon`));
+    }, at - now) };
   },
   close() {
     clearTimeout(this.wait);
