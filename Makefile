@@ -138,8 +138,9 @@ fuzz: ## every fuzz target for FUZZTIME (5s)
 	done
 
 .PHONY: bench
-bench: ## pingr beside a bare whatsmeow bot, one run, as ratios
+bench: ## pingr beside a bare whatsmeow bot, VerifyWebhook beside a bare HMAC; one run, as ratios
 	go run ./internal/bench
+	go test -count=1 -v -run TestRatios ./internal/bench/verify
 
 .PHONY: build
 build: ## the pingr binary, into ./bin
