@@ -87,7 +87,7 @@ func (b *browser) ask(method, address, body string, says from) (page, error) {
 		r.Header.Set(name, value)
 	}
 	for _, c := range b.cookies {
-		r.AddCookie(&http.Cookie{Name: c.Name, Value: c.Value})
+		r.AddCookie(&http.Cookie{Name: c.Name, Value: c.Value}) //nolint:gosec // as browsers send them
 	}
 	answer, err := b.client.Do(r)
 	if err != nil {
@@ -114,7 +114,7 @@ func (b *browser) post(address, body string) (page, error) {
 
 // plant puts a cookie into the browser, as another host of the same domain can.
 func (b *browser) plant(name, value string) {
-	b.cookies[name] = &http.Cookie{Name: name, Value: value}
+	b.cookies[name] = &http.Cookie{Name: name, Value: value} //nolint:gosec // an attacker's
 }
 
 // steal gives a browser the other's cookies: all that which holds of.

@@ -78,10 +78,7 @@ func (l lab) attack(ctx context.Context, languages, flows []string, out io.Write
 		}
 		programs = append(programs, slices.DeleteFunc(found, func(p program) bool { return !slices.Contains(flows, p.flow) })...)
 	}
-	results, err := l.playAll(ctx, programs)
-	if err != nil {
-		return 0, err
-	}
+	results := l.playAll(ctx, programs)
 	for _, flow := range flows {
 		bad += writeTable(out, flow, languages, results)
 	}
@@ -91,10 +88,9 @@ func (l lab) attack(ctx context.Context, languages, flows []string, out io.Write
 
 // playAll plays every scenario of every program, some at once, each with a
 // program of its own.
-func (l lab) playAll(ctx context.Context, programs []program) ([]result, error) {
+func (l lab) playAll(ctx context.Context, programs []program) []result {
 	var mu sync.Mutex
 	var results []result
-	var failed error
 	var all sync.WaitGroup
 	places := make(chan struct{}, l.atOnce)
 	for _, p := range programs {
@@ -116,7 +112,7 @@ func (l lab) playAll(ctx context.Context, programs []program) ([]result, error) 
 		}
 	}
 	all.Wait()
-	return results, failed
+	return results
 }
 
 // against runs a program for one scenario.
@@ -160,7 +156,7 @@ func writeTable(out io.Writer, flow string, languages []string, results []result
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(table, "\n%s\t%s\n", strings.ToUpper(flow), strings.Join(languages, "\t"))
 	for _, s := range of(flow) {
-		row, played := s.name, false
+		row, played := []string{s.name}, false
 		for _, language := range languages {
 			cell := "-"
 			for _, r := range results {
@@ -172,10 +168,10 @@ func writeTable(out io.Writer, flow string, languages []string, results []result
 					played = true
 				}
 			}
-			row += "\t" + cell
+			row = append(row, cell)
 		}
 		if played {
-			fmt.Fprintln(table, row)
+			fmt.Fprintln(table, strings.Join(row, "\t"))
 		}
 	}
 	_ = table.Flush()

@@ -47,12 +47,12 @@ var everywhere = []scenario{
 		return ""
 	}},
 	{name: "webhook without a signature", play: func(s *scene) string {
-		e := s.event(victimNumber, s.start(s.attacker.browser, victimNumber), time.Now())
+		e := s.event(s.start(s.attacker.browser, victimNumber), time.Now())
 		s.grab(s.send(webhook{body: e}))
 		return ""
 	}},
 	{name: "webhook signed with a guessed secret", play: func(s *scene) string {
-		e := s.event(victimNumber, s.start(s.attacker.browser, victimNumber), time.Now())
+		e := s.event(s.start(s.attacker.browser, victimNumber), time.Now())
 		s.grab(s.send(webhook{e, pingr.Sign([]byte(e), "whsec_")}))
 		return ""
 	}},
@@ -66,7 +66,7 @@ var everywhere = []scenario{
 		return ""
 	}},
 	{name: "webhook of eleven minutes ago", play: func(s *scene) string {
-		e := s.event(victimNumber, s.start(s.attacker.browser, victimNumber), time.Now().Add(-11*time.Minute))
+		e := s.event(s.start(s.attacker.browser, victimNumber), time.Now().Add(-11*time.Minute))
 		s.grab(s.send(webhook{e, pingr.Sign([]byte(e), s.secret)}))
 		return ""
 	}},
@@ -86,7 +86,7 @@ var everywhere = []scenario{
 		return ""
 	}},
 	{name: "simulated message of the victim's number", play: func(s *scene) string {
-		e := s.event(victimNumber, s.start(s.attacker.browser, victimNumber), time.Now())
+		e := s.event(s.start(s.attacker.browser, victimNumber), time.Now())
 		e = strings.TrimSuffix(e, "}") + `,"_simulated":true}`
 		s.grab(s.send(webhook{e, pingr.Sign([]byte(e), s.secret)}))
 		return ""

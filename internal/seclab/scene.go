@@ -116,11 +116,11 @@ func (s *scene) engine(ctx context.Context) (stop func(), err error) {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	done := make(chan error, 1)
-	go func() { done <- engine.Run(ctx) }()
+	var running sync.WaitGroup
+	running.Go(func() { _ = engine.Run(ctx) }) // a simulated number never ends for good
 	return func() {
 		cancel()
-		<-done
+		running.Wait()
 		tap.Close()
 	}, nil
 }
@@ -163,11 +163,11 @@ func (s *scene) send(w webhook) (reply string) {
 	return p.field("reply")
 }
 
-// event is one as Pingr tells it, of a message that nobody sent.
-func (s *scene) event(phone, text string, at time.Time) string {
+// event is one as Pingr tells it, of a message that the victim did not send.
+func (s *scene) event(text string, at time.Time) string {
 	return string(must(json.Marshal(pingr.Event{
 		Type: pingr.EventMessageReceived, Session: pingr.DefaultSession, ID: "evt_" + strconv.FormatInt(at.UnixNano(), 10),
-		From:      &pingr.From{Phone: phone, JID: pingr.PhoneJID(phone)},
+		From:      &pingr.From{Phone: victimNumber, JID: pingr.PhoneJID(victimNumber)},
 		Message:   &pingr.EventMessage{Text: text, Type: "text"},
 		Timestamp: at.UnixMilli(), Trigger: &pingr.EventTrigger{ID: "trg_login", Phrase: "login"},
 		AutoReply: &pingr.AutoReply{Status: "pending"},
@@ -216,19 +216,19 @@ func keyOf(reply string) key { return key(keys.FindString(reply)) }
 func (k key) link() bool { return len(k) > 6 }
 
 // use does with a key what a page of the site does.
-func (s *scene) use(b *browser, k key) page {
-	return s.useFrom(b, k, from{"Origin": b.origin, "Sec-Fetch-Site": "same-origin"})
+func (s *scene) use(b *browser, k key) {
+	s.useFrom(b, k, from{"Origin": b.origin, "Sec-Fetch-Site": "same-origin"})
 }
 
 // useFrom is use from a page elsewhere.
-func (s *scene) useFrom(b *browser, k key, says from) page {
+func (s *scene) useFrom(b *browser, k key, says from) {
 	switch {
 	case k == "":
-		return page{}
 	case k.link():
-		return must(b.ask(http.MethodPost, string(k), "", says))
+		must(b.ask(http.MethodPost, string(k), "", says))
+	default:
+		must(b.ask(http.MethodPost, "/digits", `{"digits":"`+string(k)+`"}`, says))
 	}
-	return must(b.ask(http.MethodPost, "/digits", `{"digits":"`+string(k)+`"}`, says))
 }
 
 // login is a login as it should be.

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"net/http/httptest"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/heypingr/pingr"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// An attack that fails on a site without any defence is none.
+func TestEveryAttackBreaksAWeakSite(t *testing.T) {
+	for _, flow := range flows {
+		for _, s := range of(flow) {
+			t.Run(flow+": "+s.name, func(t *testing.T) {
+				t.Parallel()
+				site := newWeak(flow)
+				server := httptest.NewServer(site)
+				defer server.Close()
+				site.origin = server.URL
+				finding, err := play(t.Context(), s, flow, server.URL, pingr.NewSecret())
+				require.NoError(t, err)
+				if s.control {
+					assert.Empty(t, finding, "logins work on it")
+				} else {
+					assert.Contains(t, finding, "is logged in")
+				}
+			})
+		}
+	}
+}
+
+// The examples in Go; make sec-login attacks those of the other languages too.
+func TestExamplesHold(t *testing.T) {
+	root, err := root(t.Context())
+	require.NoError(t, err)
+	programs, err := findPrograms(t.Context(), root, t.TempDir(), "go")
+	require.NoError(t, err)
+	for _, p := range programs {
+		for _, s := range of(p.flow) {
+			t.Run(p.flow+": "+s.name, func(t *testing.T) {
+				finding, err := lab{}.against(t.Context(), p, s)
+				require.NoError(t, err)
+				said, bad := result{p, s, finding}.verdict()
+				assert.False(t, bad, said)
+			})
+		}
+	}
+}
+
+func TestScenarios(t *testing.T) {
+	for _, flow := range flows {
+		attacks, names := 0, map[string]bool{}
+		for _, s := range of(flow) {
+			assert.False(t, names[s.name], "%s twice", s.name)
+			names[s.name] = true
+			if !s.control && !s.succeeds {
+				attacks++
+			}
+		}
+		assert.GreaterOrEqual(t, attacks, 20, flow)
+	}
+}
+
+func TestVerdict(t *testing.T) {
+	handed := scenario{succeeds: true}
+	for _, tt := range []struct {
+		name    string
+		result  result
+		finding bool
+	}{
+		{"nothing happened", result{}, false},
+		{"somebody is in", result{finding: "the attacker's browser is logged in as the victim"}, true},
+		{"the digits were handed over, and he is in", result{scenario: handed, finding: "the attacker's browser is logged in as the victim"}, false},
+		{"the digits were handed over, and he is not in", result{scenario: handed}, true},
+		{"it was not played", result{scenario: handed, finding: "not played: no program"}, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, found := tt.result.verdict()
+			assert.Equal(t, tt.finding, found)
+		})
+	}
+}
+
+// A language that is not there is an error, not a row of dashes.
+func TestMissingLanguage(t *testing.T) {
+	for _, language := range []string{"node", "python"} {
+		_, err := findPrograms(t.Context(), t.TempDir(), t.TempDir(), language)
+		assert.ErrorContains(t, err, "is missing", language)
+	}
+	_, err := findPrograms(t.Context(), "", "", "cobol")
+	assert.Error(t, err)
+}
