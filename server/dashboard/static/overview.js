@@ -38,7 +38,7 @@
       tzDate: (seconds) => new Date(seconds * 1000),
       scales: { x: { time: false, range: (_, min, max) => { const step = plot.at.length > 1 ? plot.at[1] - plot.at[0] : 3600; return [min - step * 0.6, max + step * 0.6]; } }, y: { range: (_, min, max) => [0, Math.max(bars ? 4 : 10, max * 1.08)] } },
       axes: [
-        { ...axis, space: 64, splits: (_, index, min, max, space) => { const every = Math.max(1, Math.ceil(plot.at.length / Math.max(1, Math.floor(element.clientWidth / 80)))); return plot.at.filter((_, i) => i % every === 0); }, values: (_, all) => all.map((t) => when.format(t * 1000)) },
+        { ...axis, size: 30, space: 64, splits: (_, index, min, max, space) => { const every = Math.max(1, Math.ceil(plot.at.length / Math.max(1, Math.floor(element.clientWidth / 80)))); return plot.at.filter((_, i) => i % every === 0); }, values: (_, all) => all.map((t) => when.format(t * 1000)) },
         { ...axis, size: 52, grid: { show: true, ...grid }, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000, 100000], values: (_, all) => all.map((n) => n.toLocaleString(language) + (n ? unit : "")) },
       ],
       series: [{}, ...order.map((i) => bars

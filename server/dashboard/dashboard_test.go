@@ -1,0 +1,227 @@
+package dashboard_test
+
+import (
+	"compress/gzip"
+	"context"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/heypingr/pingr/server"
+	"github.com/heypingr/pingr/store/memory"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// A browser is one that runs no scripts.
+type browser struct {
+	testing.TB
+	*http.Client
+	url string
+}
+
+// newBrowser starts a server without accounts, and a browser before its set-up link.
+func newBrowser(t testing.TB) (b *browser, setup string) {
+	t.Helper()
+	s, err := server.New(t.Context(), server.Config{Store: memory.New(), SignUpPlan: "unlimited"})
+	require.NoError(t, err)
+	t.Cleanup(s.Close)
+	token, err := s.SetupToken(t.Context())
+	require.NoError(t, err)
+	web := httptest.NewServer(s)
+	t.Cleanup(web.Close)
+	return anotherBrowser(t, web.URL), "/setup?token=" + token
+}
+
+func anotherBrowser(t testing.TB, url string) *browser {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	require.NoError(t, err)
+	transport := &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &browser{t, &http.Client{Jar: jar, Transport: transport}, url}
+}
+
+// do makes a request, follows where it is led, and returns where it ended.
+func (b *browser) do(method, path string, form url.Values, header ...string) (status int, page, at string) {
+	b.Helper()
+	r, err := http.NewRequestWithContext(context.Background(), method, b.url+path, strings.NewReader(form.Encode()))
+	require.NoError(b, err)
+	if form != nil {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	resp, err := b.Do(r)
+	require.NoError(b, err)
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	require.NoError(b, err)
+	return resp.StatusCode, string(body), resp.Request.URL.RequestURI()
+}
+
+func (b *browser) get(path string) (status int, page, at string) {
+	b.Helper()
+	return b.do(http.MethodGet, path, nil)
+}
+
+var anna = url.Values{"email": {"anna@example.com"}, "password": {"correct horse"}}
+
+func with(form url.Values, name, value string) url.Values {
+	out := url.Values{name: {value}}
+	for k, v := range form {
+		if k != name {
+			out[k] = v
+		}
+	}
+	return out
+}
+
+// enter makes the first account.
+func (b *browser) enter(setup string) {
+	b.Helper()
+	_, token, _ := strings.Cut(setup, "token=")
+	status, _, at := b.do(http.MethodPost, "/setup", with(anna, "token", token))
+	require.Equal(b, http.StatusOK, status)
+	require.Equal(b, "/overview", at)
+}
+
+func TestFromTheSetUpLinkToTheFirstPageWithoutScripts(t *testing.T) {
+	b, setup := newBrowser(t)
+	status, page, _ := b.get(setup)
+	require.Equal(t, http.StatusOK, status)
+	assert.Contains(t, page, `name="token"`)
+	_, token, _ := strings.Cut(setup, "token=")
+
+	status, page, _ = b.do(http.MethodPost, "/setup", with(with(anna, "token", token), "password", "short"))
+	assert.Equal(t, http.StatusUnprocessableEntity, status)
+	assert.Contains(t, page, `role="alert"`)
+	assert.Contains(t, page, "anna@example.com", "what was typed stays, but for the password")
+	assert.NotContains(t, page, "short")
+
+	b.enter(setup)
+	_, page, _ = b.get(setup)
+	assert.Contains(t, page, `name="token"`, "the link shows its form to everybody, for only the server knows whether it was used")
+	status, page, _ = b.do(http.MethodPost, "/setup", with(anna, "token", token))
+	assert.Equal(t, http.StatusUnauthorized, status)
+	assert.Contains(t, page, "This link was used")
+}
+
+func TestLoggingInLeadsBackToWhereOneWas(t *testing.T) {
+	b, setup := newBrowser(t)
+	b.enter(setup)
+	_, _, at := b.do(http.MethodPost, "/logout", url.Values{})
+	assert.Equal(t, "/login", at)
+	_, page, at := b.get("/sessions?x=1&y=2")
+	assert.Equal(t, "/login?next=%2Fsessions%3Fx%3D1%26y%3D2", at)
+	assert.Contains(t, page, `name="next" value="/sessions?x=1&amp;y=2"`)
+
+	status, page, _ := b.do(http.MethodPost, "/login", with(anna, "password", "wrong horse"))
+	assert.Equal(t, http.StatusUnauthorized, status)
+	assert.Contains(t, page, "E-mail or password is wrong.")
+
+	for next, want := range map[string]string{
+		"/sessions":            "/sessions",
+		"//evil.example":       "/overview",
+		"https://evil.example": "/overview",
+		"/\\evil.example":      "/overview",
+		"/\t/evil.example":     "/overview",
+		"":                     "/overview",
+	} {
+		status, _, at = b.do(http.MethodPost, "/login", with(anna, "next", next))
+		assert.Equal(t, http.StatusOK, status)
+		assert.Equal(t, want, at, "next=%q", next)
+	}
+}
+
+func TestPartsOfAPageSendWhoIsLoggedOutToTheLogin(t *testing.T) {
+	b, _ := newBrowser(t)
+	b.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, b.url+"/sessions/list", nil)
+	require.NoError(t, err)
+	r.Header.Set("HX-Request", "true")
+	resp, err := b.Do(r)
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	assert.Equal(t, http.StatusNoContent, resp.StatusCode)
+	assert.Equal(t, "/login?next=%2Fsessions", resp.Header.Get("HX-Redirect"))
+}
+
+func TestOtherSitesChangeNothing(t *testing.T) {
+	b, setup := newBrowser(t)
+	b.enter(setup)
+	for _, path := range []string{"/login", "/logout", "/setup", "/signup", "/sessions", "/sessions/x/name", "/sessions/x/unlink", "/sessions/x/reconnect", "/overview/try"} {
+		for _, header := range [][]string{{"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site"}, {"Origin", "https://evil.example"}, {"Origin", "null"}} {
+			status, _, _ := b.do(http.MethodPost, path, anna, header...)
+			assert.Equal(t, http.StatusForbidden, status, "%s %v", path, header)
+		}
+	}
+	_, _, at := b.get("/sessions")
+	assert.Equal(t, "/sessions", at, "still logged in")
+}
+
+func TestSignUpIsShownWhereItIsAllowed(t *testing.T) {
+	b, setup := newBrowser(t)
+	b.enter(setup)
+	ben := anotherBrowser(t, b.url)
+	_, page, _ := ben.get("/login")
+	assert.Contains(t, page, `href="/signup"`)
+	_, _, at := ben.do(http.MethodPost, "/signup", with(anna, "email", "ben@example.com"))
+	assert.Equal(t, "/overview", at)
+	status, page, _ := ben.do(http.MethodPost, "/signup", anna)
+	assert.Equal(t, http.StatusConflict, status)
+	assert.Contains(t, page, "There is an account of that e-mail already.")
+}
+
+var asset = regexp.MustCompile(`(?:src|href)="(/static/[^"]+)"`)
+
+// What a browser fetches before it has painted, compressed as it is sent.
+func TestFirstPaintIsUnder100KB(t *testing.T) {
+	b, setup := newBrowser(t)
+	b.enter(setup)
+	for _, path := range []string{"/login", "/overview", "/sessions"} {
+		_, page, _ := b.get(path)
+		size, files := len(page), 0
+		for _, found := range asset.FindAllStringSubmatch(page, -1) {
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, b.url+found[1], nil)
+			require.NoError(t, err)
+			r.Header.Set("Accept-Encoding", "gzip")
+			resp, err := b.Do(r)
+			require.NoError(t, err)
+			body, err := io.ReadAll(resp.Body)
+			require.NoError(t, err)
+			require.NoError(t, resp.Body.Close())
+			require.Equal(t, http.StatusOK, resp.StatusCode, found[1])
+			assert.Contains(t, resp.Header.Get("Cache-Control"), "immutable")
+			_, err = gzip.NewReader(strings.NewReader(string(body)))
+			require.NoError(t, err, found[1])
+			size, files = size+len(body), files+1
+		}
+		assert.Positive(t, files)
+		assert.Less(t, size, 100_000, path)
+		t.Logf("%s: %d bytes with %d files", path, size, files)
+	}
+}
+
+// Nothing inline and nothing from elsewhere, or the policy would stop it.
+func TestPagesKeepTheirContentPolicy(t *testing.T) {
+	b, setup := newBrowser(t)
+	b.enter(setup)
+	for _, path := range []string{"/login", "/setup", "/signup", "/overview", "/sessions", "/sessions/new"} {
+		status, page, _ := b.get(path)
+		assert.Equal(t, http.StatusOK, status, path)
+		assert.NotRegexp(t, `<script(\s[^>]*)?>[^<]`, page, path)
+		assert.NotRegexp(t, `<style|\sstyle="|\son[a-z]+="|javascript:`, page, path)
+		assert.NotRegexp(t, `(src|href)="(https?:)?//`, page, path)
+	}
+}
