@@ -1,12 +1,61 @@
-/** The base of every error that this package throws on purpose. */
+/** What an error of the API's answer holds beside its message. */
+export interface ErrorDetails {
+  /** The HTTP status; absent when no answer came. */
+  status?: number | undefined;
+  /** Whole seconds to wait. */
+  retryAfter?: number | undefined;
+  /** The `X-Request-Id` of the answer: quote it when you ask for help. */
+  requestId?: string | undefined;
+}
+
+/**
+ * The base of every error that this package throws on purpose. `message` is
+ * for people; no API key, token or secret stands in it.
+ */
 export class PingrError extends Error {
   override name = 'PingrError';
-  /** A word for programs, such as `webhook_error`. */
+  /** A word for programs: the `error` of the API's answer, such as `plan_limit`, or one of ours, such as `network_error`. */
   readonly code: string;
+  declare readonly status?: number;
+  declare readonly retryAfter?: number;
+  declare readonly requestId?: string;
 
-  constructor(message: string, code = 'unknown_error') {
+  constructor(message: string, code = 'unknown_error', details: ErrorDetails = {}) {
     super(message);
     this.code = code;
+    for (const [name, value] of Object.entries(details)) {
+      if (value !== undefined) Object.defineProperty(this, name, { value, enumerable: true });
+    }
+  }
+}
+
+/** The API key or login is missing, unknown, revoked or has ended (401). `code` is `auth_error`. */
+export class PingrAuthError extends PingrError {
+  override name = 'PingrAuthError';
+
+  constructor(message = 'Invalid or inactive API key', details: ErrorDetails = {}) {
+    super(message, 'auth_error', { status: 401, ...details });
+  }
+}
+
+/**
+ * A cooldown, the month's quota or another limit is reached (429). `code` is
+ * `rate_limit` or `quota_exceeded`, `retryAfter` says for how many seconds.
+ */
+export class PingrRateLimitError extends PingrError {
+  override name = 'PingrRateLimitError';
+
+  constructor(message: string, code = 'rate_limit', details: ErrorDetails = {}) {
+    super(message, code, { status: 429, ...details });
+  }
+}
+
+/** A parameter is missing or malformed; the message names it (422). `code` is `validation_error`. */
+export class PingrValidationError extends PingrError {
+  override name = 'PingrValidationError';
+
+  constructor(message: string, details: ErrorDetails = {}) {
+    super(message, 'validation_error', { status: 422, ...details });
   }
 }
 

@@ -1,0 +1,174 @@
+// What the API answers, as JSON gives it. Times are RFC 3339 in UTC with milliseconds; fields are added over time.
+
+export type Mode = 'live' | 'test';
+export type EventName = 'message.received' | 'session.disconnected' | 'session.connected';
+
+/** A message that was sent. */
+export interface Sent {
+  success: true;
+  message_id: string;
+  /** Digits only, with country code. */
+  to: string;
+  session_id: string;
+  /** Messages of the plan left this month; null: without limit. */
+  rate_limit_remaining: number | null;
+}
+
+/** A linked WhatsApp number. */
+export interface Session {
+  id: string;
+  name: string;
+  /** With a plus; null before it is linked. */
+  number: string | null;
+  status: 'connected' | 'connecting' | 'pairing' | 'link_expired' | 'disconnected' | 'restricted' | 'logged_out';
+  connectedAt: string | null;
+  /** Replies and sends since midnight in the account's time zone. */
+  messagesToday: number;
+  /** What a person should do, in words. */
+  detail?: string;
+}
+
+/** What to draw as a QR code for the phone to scan, and until when. */
+export interface QRCode {
+  qr: string;
+  expires_at: string;
+}
+
+/** A phrase on a session, with its static reply. (`Trigger` is what a webhook tells of it.) */
+export interface TriggerRecord {
+  id: string;
+  session_id: string;
+  trigger_phrase: string;
+  reply_message: string;
+  is_active: boolean;
+  created_at: string;
+  updated_at: string;
+}
+
+/** Which trigger a text would fire, and why others do not. */
+export interface Match {
+  /** The text as phrases are compared with it. */
+  compared: string;
+  fires: TriggerRecord | null;
+  others: Array<{ trigger: TriggerRecord; because: 'shorter' | 'inactive' }>;
+}
+
+/** The endpoint. Its secret is whole for logins, and cut for keys; the old one signs until it expires. */
+export interface Webhook {
+  url: string | null;
+  events: EventName[];
+  secret: string;
+  old_secret?: string;
+  old_secret_expires_at?: string;
+}
+
+/** A new secret, and when it begins to sign `x-pingr-signature`. */
+export interface RotatedSecret {
+  secret: string;
+  signs_from: string;
+}
+
+/** What became of a simulated event. */
+export interface Simulation {
+  delivered: boolean;
+  status_code: number | null;
+  dynamic_reply: string | null;
+  payload_sent: Record<string, unknown>;
+}
+
+/** One attempt to post an event to the endpoint. */
+export interface Delivery {
+  id: string;
+  status: 'delivered' | 'failed' | 'simulated';
+  url: string;
+  http_status: number | null;
+  dynamic_reply: boolean;
+  session_id: string;
+  created_at: string;
+  event_id: string;
+  event: EventName;
+  attempt: number;
+  duration_ms: number;
+  error: string | null;
+}
+
+/** Deliveries, newest first. `next_cursor` is the `before` of the next page; null: this is the last. */
+export interface DeliveryPage {
+  deliveries: Delivery[];
+  count: number;
+  next_cursor: string | null;
+}
+
+/** How the account answers. */
+export interface Settings {
+  cooldown_seconds: number;
+  no_phone_reply: string | null;
+  group_reply: 'private' | 'group' | 'off';
+  max_message_age_seconds: number;
+  overage: 'block' | 'allow';
+  time_zone: string;
+}
+
+/** What the month has used of the plan; null: without limit. */
+export interface Usage {
+  plan: string;
+  month: string;
+  used: number;
+  included: number | null;
+  remaining: number | null;
+  overage_messages: number;
+  /** In millionths of a dollar. */
+  overage_cost_micros: number;
+}
+
+/** What happened in a time. */
+export interface Stats {
+  from: string;
+  until: string;
+  /** Messages that fired a trigger, by how they ended. */
+  firings: Record<'dynamic' | 'static' | 'cooldown' | 'quota' | 'expired' | 'no_phone' | 'failed', number>;
+  webhooks: number;
+  /** Milliseconds that half, and 95 %, of the webhooks took at most; null: there was none. */
+  p50_ms: number | null;
+  p95_ms: number | null;
+}
+
+/** What happened in each hour or day, oldest first, and in all together. The last is not over. */
+export interface Statistics {
+  range: '24h' | '7d' | '30d' | '90d';
+  time_zone: string;
+  steps: Stats[];
+  total: Stats;
+}
+
+/** An API key. `key` is whole when it is made and never again, else its beginning and end. */
+export interface Key {
+  id: string;
+  name: string;
+  mode: Mode;
+  key: string;
+  created_at: string;
+  last_used_at: string | null;
+  revoked_at: string | null;
+}
+
+/** Who is logged in. */
+export interface Account {
+  id: string;
+  email: string;
+  plan: string;
+  created_at: string;
+}
+
+/** A dashboard login. `token` is as good as the password until it expires. */
+export interface Login {
+  token: string;
+  expires_at: string;
+  account: Account;
+}
+
+/** What the stream of events tells. None holds a phone or a text. */
+export interface StreamEvent {
+  event: 'session' | 'firing' | 'delivery' | (string & {});
+  data: Record<string, unknown>;
+}

@@ -1,0 +1,268 @@
+// Every route of the REST API, asked of the real server.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { once } from 'node:events';
+import { test } from 'node:test';
+import { inspect } from 'node:util';
+import {
+  Pingr, PingrAuthError, PingrError, PingrRateLimitError, PingrValidationError, verifyWebhook,
+} from 'hey-pingr';
+import { startEndpoint, startWorld, until } from './world.mjs';
+
+const nobody = 'pk_live_xK9p2mQr8nVs4wLj7dFhTbYcXeAuZo';
+
+async function collect(items) {
+  const all = [];
+  for await (const item of items) all.push(item);
+  return all;
+}
+
+test('the REST API of the real server', async (t) => {
+  const world = await startWorld(t);
+  const anna = world.customer('anna@example.com');
+  const ben = world.customer('ben@example.com');
+  const client = anna.client();
+  const endpoint = await startEndpoint(t);
+  const seen = new Set();
+  const counted = anna.client(anna.live, {
+    fetch: (url, init) => {
+      seen.add(`${init.method} ${new URL(url).pathname}`);
+      return fetch(url, init);
+    },
+  });
+
+  await t.test('link a number by QR code, be texted, hear of it', async () => {
+    const shop = await world.phone('POST');
+    const asha = await world.phone('POST');
+    await client.webhooks.set({ url: endpoint.url });
+    endpoint.reply = 'Tap https://example.com/in';
+    const stop = new AbortController();
+    const heard = [];
+    const listening = (async () => {
+      for await (const e of client.events.listen({ signal: stop.signal })) heard.push(e);
+    })().catch((e) => { if (e.name !== 'AbortError') throw e; });
+
+    assert.ok(['connecting', 'pairing'].includes((await client.sessions.create({ id: 'shop', name: 'Shop' })).status));
+    const shown = await until(() => client.sessions.qr('shop').catch(() => null), 'a QR code');
+    assert.deepEqual([...(await client.sessions.qrPNG('shop')).slice(1, 4)], [...Buffer.from('PNG')]);
+    await world.phone('POST', `/${shop.number}/scan`, { qr: shown.qr });
+    await until(async () => (await client.sessions.get('shop')).status === 'connected', 'the link');
+    assert.equal((await client.sessions.get('shop')).number, `+${shop.number}`);
+    await assert.rejects(client.sessions.qr('shop'), { code: 'conflict', status: 409 });
+
+    await client.triggers.create({ sessionId: 'shop', triggerPhrase: 'login', replyMessage: 'static' });
+    await world.phone('POST', `/${asha.number}/messages`, { to: shop.number, text: 'Login x4k9mq' });
+    const texts = () => world.phone('GET', `/${asha.number}/messages`).then((answer) => answer.messages);
+    assert.equal((await until(async () => (await texts())[0], 'the reply')).text, endpoint.reply);
+    const login = await anna.login();
+    const [{ body, signature }] = endpoint.got;
+    const event = verifyWebhook(body, signature, (await login.webhooks.get()).secret);
+    assert.equal(event.from.phone, asha.number);
+    assert.equal(client.verifyWebhook(body, signature, (await login.webhooks.get()).secret).id, event.id);
+    await until(async () => (await client.sessions.get('shop')).messagesToday === 1, 'the count');
+
+    await client.settings.update({ cooldownSeconds: 0 });
+    assert.equal((await client.messages.send({ to: `+${asha.number}`, message: 'Your parcel is here' })).session_id, 'shop');
+    await until(async () => (await texts()).length === 2, 'what was sent');
+    endpoint.status = 500;
+    await world.phone('POST', `/${asha.number}/messages`, { to: shop.number, text: 'login' });
+    const failures = () => client.webhooks.deliveries({ eventType: 'webhook.failed' }).then((page) => page.deliveries[0]);
+    const failed = await until(failures, 'a failure');
+    endpoint.status = 200;
+    assert.equal(await client.webhooks.redeliver(failed.id), failed.event_id);
+    await until(async () => (await client.webhooks.deliveries({ eventType: 'webhook.delivered' })).count === 2, 'what was sent again');
+
+    await until(() => heard.some((e) => e.event === 'firing') && heard.some((e) => e.event === 'session'), 'the stream');
+    stop.abort();
+    await listening;
+    assert.equal((await client.sessions.reconnect('shop')).id, 'shop');
+    assert.equal((await client.sessions.rename('shop', 'The shop')).name, 'The shop');
+    assert.deepEqual((await client.sessions.list()).map((s) => s.name), ['The shop']);
+    await client.sessions.delete('shop');
+    assert.deepEqual(await client.sessions.list(), []);
+
+    const office = await world.phone('POST');
+    const { id } = await client.sessions.create({ name: 'Office' });
+    await until(() => client.sessions.qr(id).catch(() => null), 'a QR code');
+    const code = await client.sessions.pairCode(id, `+${office.number}`);
+    await world.phone('POST', `/${office.number}/code`, { code });
+    await until(async () => (await client.sessions.get(id)).status === 'connected', 'the link');
+  });
+
+  await t.test('triggers and what they match, in test mode', async () => {
+    const tests = anna.client(anna.test);
+    const made = await tests.triggers.create({ sessionId: 'sess_test', triggerPhrase: 'Login', replyMessage: 'Hi {{phone}}', isActive: false });
+    assert.equal(made.trigger_phrase, 'login');
+    assert.deepEqual(await tests.triggers.get(made.id), made);
+    assert.equal((await tests.triggers.match({ sessionId: 'sess_test', text: 'login x4' })).others[0].because, 'inactive');
+    assert.equal((await tests.triggers.update(made.id, { isActive: true })).reply_message, 'Hi {{phone}}');
+    assert.equal((await tests.triggers.match({ sessionId: 'sess_test', text: 'LOGIN x4' })).fires.id, made.id);
+    assert.deepEqual((await tests.triggers.list({ sessionId: 'sess_test' })).map((x) => x.id), [made.id]);
+    await assert.rejects(tests.triggers.create({ sessionId: 'sess_test', triggerPhrase: 'login', replyMessage: 'x' }), { code: 'conflict' });
+    await tests.triggers.delete(made.id);
+    assert.deepEqual(await tests.triggers.list(), []);
+    assert.deepEqual(await (await anna.login({ mode: 'test' })).triggers.list(), []);
+  });
+
+  await t.test('sends, and the same again', async () => {
+    const tests = ben.client(ben.test);
+    const asked = { to: '+91 98765 43210', message: 'Your order is ready.', idempotencyKey: 'order-1' };
+    const sent = await tests.messages.send(asked);
+    assert.deepEqual({ ...sent, message_id: '' }, { success: true, message_id: '', to: '919876543210', session_id: 'sess_test', rate_limit_remaining: sent.rate_limit_remaining });
+    assert.deepEqual(await tests.messages.send(asked), sent, 'the same key sends nothing more');
+    await assert.rejects(tests.messages.send({ to: '919876543210', message: 'again' }), (e) => {
+      assert.ok(e instanceof PingrRateLimitError && e instanceof PingrError);
+      assert.equal(e.code, 'rate_limit');
+      assert.match(e.message, /^Number \+919876543210 is in cooldown\. Try again in \d+s\.$/);
+      assert.ok(e.retryAfter > 50 && e.retryAfter <= 60, `${e.retryAfter}`);
+      assert.match(e.requestId, /^req_/);
+      return true;
+    });
+    await assert.rejects(tests.messages.send({ to: '12', message: 'x' }), PingrValidationError);
+    await assert.rejects(tests.messages.send({ to: '919876543210', message: 'x', idempotencyKey: 'a b' }), PingrValidationError);
+    await assert.rejects(tests.messages.send({ to: '919876543210', message: 'x', sessionId: 'none' }), { status: 404, code: 'not_found' });
+  });
+
+  await t.test('a refused request is made again when asked to, after as long as it says', async () => {
+    const tests = ben.client(ben.test, { maxRetries: 1 });
+    await tests.settings.update({ cooldownSeconds: 1 });
+    await tests.messages.send({ to: '4915112345678', message: 'one' });
+    const began = Date.now();
+    await tests.messages.send({ to: '4915112345678', message: 'two' });
+    assert.ok(Date.now() - began >= 900);
+    await tests.settings.update({ cooldownSeconds: 3600 });
+    await assert.rejects(tests.messages.send({ to: '4915112345678', message: 'three' }), PingrRateLimitError, 'an hour is too long');
+    const stop = AbortSignal.timeout(50);
+    await tests.settings.update({ cooldownSeconds: 30 });
+    await tests.messages.send({ to: '4915112345679', message: 'four' });
+    await assert.rejects(tests.messages.send({ to: '4915112345679', message: 'five' }, { signal: stop }), { name: 'TimeoutError' });
+  });
+
+  await t.test('webhooks, simulation, deliveries page by page', async () => {
+    const login = await ben.login();
+    await login.webhooks.set({ url: endpoint.url, events: ['message.received'] });
+    assert.deepEqual((await ben.client().webhooks.get()).events, ['message.received']);
+    endpoint.reply = 'hello';
+    const one = { phone: '919876543210', message: 'login', sessionId: 'sess_test' };
+    const tests = await ben.login({ mode: 'test' });
+    await tests.webhooks.set({ url: endpoint.url });
+    for (let i = 0; i < 7; i++) {
+      const { delivered, status_code: status, dynamic_reply: reply } = await tests.webhooks.simulate(one);
+      assert.deepEqual({ delivered, status, reply }, { delivered: true, status: 200, reply: 'hello' });
+    }
+    await until(async () => (await tests.webhooks.deliveries()).count === 7, 'the log');
+    const all = await collect(tests.webhooks.allDeliveries({ limit: 3 }));
+    assert.equal(new Set(all.map((d) => d.id)).size, 7);
+    assert.deepEqual((await tests.webhooks.deliveries({ before: new Date(0) })).deliveries, []);
+    const { secret, signs_from: from } = await login.webhooks.rotateSecret({ overlapSeconds: 60 });
+    assert.match(secret, /^whsec_/);
+    assert.ok(new Date(from) > new Date());
+    await assert.rejects(ben.client().webhooks.simulate(one), { status: 403 });
+  });
+
+  await t.test('settings, usage, stats', async () => {
+    const changed = await client.settings.update({
+      cooldownSeconds: 5, noPhoneReply: 'Please write from a number.', groupReply: 'off', maxMessageAgeSeconds: 60, overage: 'allow', timeZone: 'Europe/Berlin',
+    });
+    assert.deepEqual(await client.settings.get(), changed);
+    assert.equal((await client.settings.update({ noPhoneReply: null })).no_phone_reply, null);
+    assert.equal((await client.usage.get()).used, 3);
+    const stats = await client.stats.get({ range: '24h', timeZone: 'Asia/Kolkata' });
+    assert.equal(stats.steps.length, 24);
+    assert.equal(stats.total.firings.dynamic, 1);
+  });
+
+  await t.test('keys and logins', async () => {
+    const login = await anna.login();
+    assert.equal((await login.auth.me()).email, anna.email);
+    const key = await login.keys.create({ mode: 'test', name: 'CI' });
+    assert.ok((await login.keys.list()).some((k) => k.id === key.id && k.key !== key.key));
+    assert.equal((await anna.client(key.key).usage.get()).plan, 'unlimited');
+    await login.keys.revoke(key.id);
+    await assert.rejects(anna.client(key.key).usage.get(), PingrAuthError);
+    assert.equal((await new Pingr(null, { baseUrl: world.baseUrl, token: login.token }).auth.me()).email, anna.email);
+    await login.auth.logout();
+    await assert.rejects(login.auth.me(), PingrAuthError);
+    await assert.rejects(Pingr.login({ email: anna.email, password: 'wrong' }, { baseUrl: world.baseUrl }), PingrAuthError);
+    const entry = [{ email: 'eve@example.com', password: 'correct horse' }, { baseUrl: world.baseUrl }];
+    await assert.rejects(Pingr.signUp(...entry), { status: 403 });
+    await assert.rejects(Pingr.setUp({ ...entry[0], setupToken: 'A'.repeat(26) }, entry[1]), (e) => [401, 403].includes(e.status));
+  });
+
+  await t.test('nobody sees what is another\'s', async () => {
+    await assert.rejects(ben.client().sessions.get('shop'), { status: 404 });
+    await assert.rejects(counted.triggers.get('../keys'), { status: 404 });
+    assert.deepEqual([...seen], ['GET /v1/triggers/..%2Fkeys'], 'an id stays an id');
+    for (const id of ['', '.', '..', undefined]) await assert.rejects(async () => client.triggers.get(id), PingrValidationError);
+  });
+
+  await t.test('a key that is none', async () => {
+    await assert.rejects(new Pingr(nobody, { baseUrl: world.baseUrl }).usage.get(), { name: 'PingrAuthError', code: 'auth_error', status: 401 });
+  });
+});
+
+test('no error and no log shows a key', () => {
+  const client = new Pingr(nobody);
+  assert.doesNotMatch(inspect(client, { depth: 9, showHidden: true }), /xK9p2/);
+  assert.doesNotMatch(JSON.stringify(client), /xK9p2/);
+  for (const key of ['xK9p2', 'pk_live_xK9p2\nx', 'pk_live_xK9p2 ', '', undefined, null]) {
+    assert.throws(() => new Pingr(key), (e) => e instanceof PingrError && !e.message.includes('xK9p2'), key);
+  }
+  for (const baseUrl of ['pingr.example.com', 'ftp://x', 'https://a:xK9p2@x', 'https://x?y', '']) {
+    assert.throws(() => new Pingr(nobody, { baseUrl }), { code: 'invalid_base_url' }, baseUrl);
+  }
+});
+
+test('the version is the package\'s', async () => {
+  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+  let agent;
+  const client = new Pingr(nobody, { fetch: async (_, init) => {
+    agent = init.headers['user-agent'];
+    return new Response('{}');
+  } });
+  await client.usage.get();
+  assert.equal(agent, `pingr-node/${version}`);
+});
+
+// What answers strangely, or not at all.
+test('servers that are none', async (t) => {
+  const answers = {
+    'HTML': (res) => res.writeHead(200, { 'content-type': 'text/html' }).end('<h1>Hello</h1>'),
+    'a redirect': (res) => res.writeHead(302, { location: 'https://example.com/' }).end(),
+    'an error without JSON': (res) => res.writeHead(502, { 'x-request-id': 'req_9' }).end('Bad gateway'),
+    'an error in a string': (res) => res.writeHead(400).end('{"detail":"no"}'),
+    'an odd Retry-After': (res) => res.writeHead(429, { 'retry-after': 'tomorrow' }).end('{}'),
+    'half an answer': (res) => {
+      res.writeHead(200, { 'content-length': '100' });
+      res.write('{');
+      setTimeout(() => res.destroy(), 10);
+    },
+    'silence': () => undefined,
+  };
+  const wants = {
+    'HTML': { code: 'invalid_response', status: 200 },
+    'a redirect': { code: 'unknown_error', status: 302 },
+    'an error without JSON': { status: 502, requestId: 'req_9', message: 'The server answered 502' },
+    'an error in a string': { status: 400, message: 'no' },
+    'an odd Retry-After': { name: 'PingrRateLimitError', status: 429, retryAfter: undefined },
+    'half an answer': { code: 'network_error' },
+    'silence': { code: 'network_error', message: 'Network error: the server did not answer in time' },
+  };
+  for (const [name, answer] of Object.entries(answers)) {
+    await t.test(name, async () => {
+      const server = createServer((_, res) => answer(res)).listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      const client = new Pingr(nobody, { baseUrl: `http://127.0.0.1:${server.address().port}`, timeout: 500, maxRetries: 3 });
+      await assert.rejects(client.usage.get(), (e) => {
+        for (const [field, value] of Object.entries(wants[name])) assert.equal(e[field], value, field);
+        return e instanceof PingrError;
+      });
+      server.closeAllConnections();
+      server.close();
+    });
+  }
+  await t.test('nobody', async () => {
+    await assert.rejects(new Pingr(nobody, { baseUrl: 'http://127.0.0.1:1' }).usage.get(), { code: 'network_error', message: /ECONNREFUSED|bad port/ });
+  });
+});
