@@ -132,7 +132,8 @@ test('the REST API of the real server', async (t) => {
     await tests.messages.send({ to: '4915112345678', message: 'two' });
     assert.ok(Date.now() - began >= 900);
     await tests.settings.update({ cooldownSeconds: 3600 });
-    await assert.rejects(tests.messages.send({ to: '4915112345678', message: 'three' }), PingrRateLimitError, 'an hour is too long');
+    await tests.messages.send({ to: '4915112345670', message: 'three' });
+    await assert.rejects(tests.messages.send({ to: '4915112345670', message: 'again' }), PingrRateLimitError, 'an hour is too long');
     const stop = AbortSignal.timeout(50);
     await tests.settings.update({ cooldownSeconds: 30 });
     await tests.messages.send({ to: '4915112345679', message: 'four' });
