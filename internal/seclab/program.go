@@ -127,13 +127,20 @@ func startRedis(ctx context.Context) (c *child, url string, err error) {
 	if err != nil {
 		return nil, "", err
 	}
+	if err := listens(ctx, address); err != nil {
+		c.stop()
+		return nil, "", fmt.Errorf("redis-server: %w", err)
+	}
+	return c, "redis://" + address + "/0", nil
+}
+
+// listens waits until somebody listens at an address.
+func listens(ctx context.Context, address string) error {
 	for range 500 {
 		if conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", address); err == nil {
-			_ = conn.Close()
-			return c, "redis://" + address + "/0", nil
+			return conn.Close()
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	c.stop()
-	return nil, "", errors.New("redis-server does not listen")
+	return errors.New("it does not listen")
 }

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/heypingr/pingr"
+)
+
+var fence = regexp.MustCompile("(?ms)^```(go|sh)\n(.*?)^```$")
+
+// docsGo is docs/go.md: the blocks of a language, at another address.
+func docsGo(t *testing.T) (golang, shell []string, address string) {
+	t.Helper()
+	repository, err := root(t.Context())
+	require.NoError(t, err)
+	page, err := os.ReadFile(filepath.Join(repository, "docs", "go.md"))
+	require.NoError(t, err)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	address = l.Addr().String()
+	require.NoError(t, l.Close())
+	for _, block := range fence.FindAllStringSubmatch(string(page), -1) {
+		text := strings.ReplaceAll(block[2], "127.0.0.1:8090", address)
+		if block[1] == "go" {
+			golang = append(golang, text)
+		} else {
+			shell = append(shell, text)
+		}
+	}
+	require.Len(t, golang, 3)
+	require.Len(t, shell, 3)
+	return golang, shell, address
+}
+
+// module makes a module of somebody's own out of files; it uses this repository
+// as it stands.
+func module(t *testing.T, files map[string]string) (dir string) {
+	t.Helper()
+	repository, err := root(t.Context())
+	require.NoError(t, err)
+	dir = t.TempDir()
+	mod, err := os.ReadFile(filepath.Join(repository, "go.mod"))
+	require.NoError(t, err)
+	sum, err := os.ReadFile(filepath.Join(repository, "go.sum"))
+	require.NoError(t, err)
+	text := strings.Replace(string(mod), "module github.com/heypingr/pingr", "module example.com/shop", 1)
+	text += "\nrequire github.com/heypingr/pingr v0.0.0\nreplace github.com/heypingr/pingr => " + repository + "\n"
+	files["go.mod"], files["go.sum"] = text, string(sum)
+	for name, text := range files {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
+	}
+	return dir
+}
+
+func inDir(t *testing.T, dir, name string, args ...string) string {
+	t.Helper()
+	c := exec.CommandContext(t.Context(), name, args...)
+	c.Dir = dir
+	c.Env = append(os.Environ(), "GOFLAGS=-mod=mod", "GOPROXY=off")
+	out, err := c.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	return string(out)
+}
+
+// The program of docs/go.md withstands what the example withstands.
+func TestDocsGoProgramHolds(t *testing.T) {
+	golang, _, address := docsGo(t)
+	dir := module(t, map[string]string{"main.go": golang[0], "main_test.go": golang[1]})
+	inDir(t, dir, "go", "vet", ".")
+	inDir(t, dir, "go", "test", ".")
+	binary := filepath.Join(dir, "shop")
+	inDir(t, dir, "go", "build", "-o", binary, ".")
+	for _, s := range of(mobile) {
+		if len(s.options) > 0 {
+			continue // it has none
+		}
+		t.Run(s.name, func(t *testing.T) {
+			secret := pingr.NewSecret()
+			c, _, err := run(t.Context(), []string{"PINGR_WEBHOOK_SECRET=" + secret}, "", binary)
+			require.NoError(t, err)
+			defer c.stop()
+			require.NoError(t, listens(t.Context(), address))
+			finding, err := play(t.Context(), s, mobile, "http://"+address, secret)
+			require.NoError(t, err)
+			assert.Empty(t, finding)
+		})
+	}
+}
+
+// The shell block that plays Pingr: what it prints is what the page shows.
+func TestDocsGoShell(t *testing.T) {
+	golang, shell, address := docsGo(t)
+	for _, tool := range []string{"curl", "openssl"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skip("needs " + tool)
+		}
+	}
+	dir := module(t, map[string]string{"main.go": golang[0]})
+	inDir(t, dir, "go", "build", "-o", "shop", ".")
+	// The compiler's time is not known, so that the program is built before.
+	script := strings.Replace(shell[1], "go run . &\nsleep 1", "./shop &\ntrap 'kill $!' EXIT\nuntil curl -s http://"+address+"/me >/dev/null; do sleep 0.05; done", 1)
+	require.Contains(t, script, "./shop")
+	c := exec.CommandContext(t.Context(), "bash", "-euc", script)
+	c.Dir, c.Cancel = dir, func() error { return c.Process.Signal(syscall.SIGTERM) }
+	out, err := c.Output()
+	require.NoError(t, err)
+	var answer struct{ Reply string }
+	require.NoError(t, json.Unmarshal(out, &answer), "%s", out)
+	assert.True(t, keyOf(answer.Reply).link(), answer.Reply)
+}
+
+func TestDocsGoCodes(t *testing.T) {
+	golang, _, _ := docsGo(t)
+	dir := module(t, map[string]string{"main.go": golang[2]})
+	_, comment, ok := strings.Cut(golang[2], "// Output:\n")
+	require.True(t, ok)
+	want := regexp.MustCompile(`(?m)^\t// (.*)$`).FindAllStringSubmatch(comment, -1)
+	var lines []string
+	for _, w := range want {
+		lines = append(lines, w[1])
+	}
+	assert.Equal(t, strings.Join(lines, "\n")+"\n", inDir(t, dir, "go", "run", "."))
+}
+
+// The numbers in docs/security.md are those of this lab.
+func TestDocsSecurityCounts(t *testing.T) {
+	repository, err := root(t.Context())
+	require.NoError(t, err)
+	page, err := os.ReadFile(filepath.Join(repository, "docs", "security.md"))
+	require.NoError(t, err)
+	var n []string
+	for _, flow := range flows {
+		n = append(n, strconv.Itoa(len(of(flow))-1)) // without the control
+	}
+	assert.Contains(t, string(page), fmt.Sprintf("%s scenarios against mobile-first, %s against pre-entry and %s against desktop", n[0], n[1], n[2]))
+}
