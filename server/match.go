@@ -2,8 +2,12 @@ package server
 
 import (
 	"cmp"
+	"encoding/json"
+	"reflect"
 	"slices"
 	"unicode/utf8"
+
+	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/heypingr/pingr"
 )
@@ -12,16 +16,27 @@ type matchInput struct {
 	ModeParam
 	Body struct {
 		Session string `json:"session_id" minLength:"1" maxLength:"64"`
-		Text    string `json:"text" maxLength:"65536"`
+		Text    string `json:"text" maxLength:"4096"`
 	}
 }
 
 type matchOutput struct {
 	Body struct {
 		Compared string       `json:"compared"`
-		Fires    *triggerJSON `json:"fires"`
+		Fires    maybeTrigger `json:"fires"`
 		Others   []otherMatch `json:"others" nullable:"false"`
 	}
+}
+
+// A maybeTrigger is a trigger or null, in its schema too.
+type maybeTrigger struct{ trigger *triggerJSON }
+
+// MarshalJSON implements json.Marshaler.
+func (m maybeTrigger) MarshalJSON() ([]byte, error) { return json.Marshal(m.trigger) }
+
+// Schema implements huma.SchemaProvider.
+func (maybeTrigger) Schema(r huma.Registry) *huma.Schema {
+	return &huma.Schema{OneOf: []*huma.Schema{r.Schema(reflect.TypeFor[triggerJSON](), true, ""), {Type: "null"}}}
 }
 
 // An otherMatch is a trigger whose phrase the text begins with, and that does
@@ -31,7 +46,7 @@ type otherMatch struct {
 	Because string      `json:"because" enum:"shorter,inactive"`
 }
 
-// match is POST /v1/triggers/match: which trigger a text would fire, and why
+// match is POST /v1/match: which trigger a text would fire, and why
 // others would not.
 func (s *Server) match(c caller, in *matchInput) (*matchOutput, error) {
 	session, err := s.storedSession(c, in.Body.Session)
@@ -43,12 +58,12 @@ func (s *Server) match(c caller, in *matchInput) (*matchOutput, error) {
 		return nil, err
 	}
 	out := &matchOutput{}
-	out.Body.Compared = pingr.Normalize(pingr.Cut(in.Body.Text, pingr.MaxReply))
+	out.Body.Compared = pingr.Normalize(in.Body.Text)
 	out.Body.Others = []otherMatch{}
 	fires, ok := pingr.Match(triggers, in.Body.Text)
 	if ok {
 		shown := triggerOf(fires)
-		out.Body.Fires = &shown
+		out.Body.Fires.trigger = &shown
 	}
 	phrases := pingr.Phrases(in.Body.Text)
 	for _, t := range triggers {

@@ -21,7 +21,7 @@ var alsoStatus = map[string][]int{
 	"POST /v1/sessions/{id}/reconnect":            {409},
 	"GET /v1/triggers":                            {404},
 	"POST /v1/triggers":                           {404, 409},
-	"POST /v1/triggers/match":                     {404},
+	"POST /v1/match":                              {404},
 	"PATCH /v1/triggers/{id}":                     {409},
 	"PUT /v1/triggers/{id}":                       {409},
 	"POST /v1/webhooks/rotate-secret":             {409},

@@ -58,7 +58,7 @@ func table() []route {
 
 		{"GET", "/v1/triggers", byBoth, ok, "List the triggers", to((*Server).listTriggers)},
 		{"POST", "/v1/triggers", byBoth, created, "Add a trigger", to((*Server).addTrigger)},
-		{"POST", "/v1/triggers/match", byBoth, ok, "Which trigger a text would fire, and why", to((*Server).match)},
+		{"POST", "/v1/match", byBoth, ok, "Which trigger a text would fire, and why", to((*Server).match)},
 		{"GET", "/v1/triggers/{id}", byBoth, ok, "Show a trigger", to((*Server).showTrigger)},
 		{"PATCH", "/v1/triggers/{id}", byBoth, ok, "Change what is given of a trigger", to((*Server).changeTrigger)},
 		{"PUT", "/v1/triggers/{id}", byBoth, ok, "Change what is given of a trigger, as PATCH does", to((*Server).changeTrigger)},

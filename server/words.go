@@ -10,6 +10,7 @@ type word struct {
 var tags = [][2]string{
 	{"send", "Send a message of your own accord. Replies to triggers need no call."},
 	{"triggers", "The phrases that people write, and what they are answered when the webhook answers nothing."},
+	{"match", "Which trigger a text would fire."},
 	{"sessions", "Linked WhatsApp numbers: adding, linking by QR code or typed code, and how they stand."},
 	{"webhooks", "The endpoint that is told of events, its secret, and the log of what it was told."},
 	{"settings", "What holds for the whole account."},
@@ -33,7 +34,7 @@ var routeWords = map[string]string{ //nolint:gosec // words about secrets, and n
 	"POST /v1/sessions/{id}/reconnect":            "Hangs up and connects again, also a session that waits for a person, such as one that another client replaced.",
 	"GET /v1/triggers":                            "All triggers, or those of one session.",
 	"POST /v1/triggers":                           "Adds a trigger to a session, within the plan's limit. It fires when a message is the phrase, or begins with it and a space follows, whatever the case.",
-	"POST /v1/triggers/match":                     "Says which trigger of a session a text would fire now, as the engine decides it: the active one with the longest phrase that the text is, or begins with before a space. Nothing fires.",
+	"POST /v1/match":                              "Says which trigger of a session a text would fire now, as the engine decides it: the active one with the longest phrase that the text is, or begins with before a space. Nothing fires.",
 	"GET /v1/triggers/{id}":                       "One trigger.",
 	"PATCH /v1/triggers/{id}":                     "Changes what is given and leaves the rest.",
 	"PUT /v1/triggers/{id}":                       "The same as PATCH: changes what is given and leaves the rest.",
@@ -153,10 +154,14 @@ var fieldWords = map[string]word{
 
 	"MatchInputBody.text":      {"What somebody would write.", "Login X4K9MQ"},
 	"MatchOutputBody.compared": {"The text as phrases are compared with it: in lower case, white space made one, what is invisible left out.", "login x4k9mq"},
-	"MatchOutputBody.fires":    {"The trigger that fires; null: none does.", nil},
-	"MatchOutputBody.others":   {"Triggers whose phrase the text is or begins with too, longest first.", nil},
-	"OtherMatch.trigger":       {"The trigger.", nil},
-	"OtherMatch.because":       {"Why it does not fire: another's phrase is longer, or it is switched off.", "shorter"},
+	"MatchOutputBody.fires": {"The trigger that fires; null: none does.", map[string]any{
+		"id": "trg_0199b0c2d4e57f3a8c1b2d3e4f5a6b7c", "session_id": "main-login-bot", "trigger_phrase": "login",
+		"reply_message": "Sending your link...", "is_active": true,
+		"created_at": "2026-11-23T10:00:00.000Z", "updated_at": "2026-11-23T10:00:00.000Z",
+	}},
+	"MatchOutputBody.others": {"Triggers whose phrase the text is or begins with too, longest first.", nil},
+	"OtherMatch.trigger":     {"The trigger.", nil},
+	"OtherMatch.because":     {"Why it does not fire: another's phrase is longer, or it is switched off.", "shorter"},
 
 	"range":                 {"How far back: 24 hours in hours, or 7, 30 or 90 days in days.", "7d"},
 	"StatsOutputBody.steps": {"The hours or days, oldest first.", nil},
@@ -221,6 +226,7 @@ var fieldWords = map[string]word{
 	"EventMessage.text":      {"The whole text.", "hey login"},
 	"EventMessage.type":      {"The kind of message; a caption is the text of its picture.", "text"},
 	"EventMessage.id":        {"The message's id at WhatsApp.", "3EB0A9C1D27E4F5B8C6D"},
+	"EventMessage.forwarded": {"true when WhatsApp marks the message as forwarded, else left out: whoever sent it may have it from another.", true},
 	"EventMessage.timestamp": {"When WhatsApp says that it was sent, in Unix milliseconds.", 1714825319000},
 	"EventTrigger.id":        {"The trigger's id.", "trg_0199b0c2d4e57f3a8c1b2d3e4f5a6b7c"},
 	"EventTrigger.phrase":    {"Its phrase.", "hey login"},

@@ -80,7 +80,7 @@ func (t *trial) run(v *visit) error {
 	var match struct {
 		Fires *firedTrigger `json:"fires"`
 	}
-	if err := v.api.post("/v1/triggers/match", map[string]string{"session_id": t.session, "text": t.text}, &match); err != nil {
+	if err := v.api.post("/v1/match", map[string]string{"session_id": t.session, "text": t.text}, &match); err != nil {
 		return err
 	}
 	t.trigger, t.match = match.Fires, time.Since(began)

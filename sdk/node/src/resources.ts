@@ -131,7 +131,7 @@ export class Triggers extends Resource {
 
   /** Which trigger of a session a text would fire. Nothing fires. */
   match(what: { sessionId: string; text: string }, options?: RequestOptions): Promise<t.Match> {
-    return this.json('POST', '/v1/triggers/match', options, { body: { session_id: what.sessionId, text: what.text } });
+    return this.json('POST', '/v1/match', options, { body: { session_id: what.sessionId, text: what.text } });
   }
 }
 

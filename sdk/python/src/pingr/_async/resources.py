@@ -155,7 +155,7 @@ class AsyncTriggers(AsyncResource):
 
     async def match(self, *, session_id: str, text: str) -> t.Match:
         """Say which trigger a text would fire, and fire none."""
-        request = Request("POST", "/v1/triggers/match", body={"session_id": session_id, "text": text})
+        request = Request("POST", "/v1/match", body={"session_id": session_id, "text": text})
         return cast("t.Match", await self._ask(request))
 
 

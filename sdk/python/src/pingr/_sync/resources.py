@@ -154,7 +154,7 @@ class Triggers(Resource):
 
     def match(self, *, session_id: str, text: str) -> t.Match:
         """Say which trigger a text would fire, and fire none."""
-        request = Request("POST", "/v1/triggers/match", body={"session_id": session_id, "text": text})
+        request = Request("POST", "/v1/match", body={"session_id": session_id, "text": text})
         return cast("t.Match", self._ask(request))
 
 
