@@ -58,8 +58,11 @@ func run(until io.Reader, out io.Writer) error {
 		return fmt.Errorf("listen: %w", err)
 	}
 	web := &http.Server{Handler: network.Handler(), ReadHeaderTimeout: 10 * time.Second}
-	served := make(chan error, 1)
-	go func() { served <- web.Serve(l) }()
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		_ = web.Serve(l) // ends with Close
+	}()
 	defer func() {
 		_ = web.Close()
 		<-served

@@ -24,13 +24,13 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // A browser is one that runs no scripts.
 type browser struct {
-	testing.TB
+	*testing.T
 	*http.Client
 	url string
 }
 
 // newBrowser starts a server without accounts, and a browser before its set-up link.
-func newBrowser(t testing.TB) (b *browser, setup string) {
+func newBrowser(t *testing.T) (b *browser, setup string) {
 	t.Helper()
 	s, err := server.New(t.Context(), server.Config{Store: memory.New(), SignUpPlan: "unlimited"})
 	require.NoError(t, err)
@@ -42,7 +42,7 @@ func newBrowser(t testing.TB) (b *browser, setup string) {
 	return anotherBrowser(t, web.URL), "/setup?token=" + token
 }
 
-func anotherBrowser(t testing.TB, url string) *browser {
+func anotherBrowser(t *testing.T, url string) *browser {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
 	require.NoError(t, err)

@@ -16,7 +16,6 @@ func overviewPage() page {
 			"GET /overview":           showOverview,
 			"GET /overview/checklist": showChecklist,
 			"GET /overview/charts":    showCharts,
-			"GET /overview/usage":     showUsage,
 			"POST /overview/try":      tryIt,
 		},
 	}
@@ -89,6 +88,14 @@ func (s setup) left() (n int) {
 		}
 	}
 	return n
+}
+
+// again is what has the checklist fetched anew; one that is done stays so.
+func (s setup) again() string {
+	if s.left() == 0 {
+		return "pingr:session from:body"
+	}
+	return "pingr:session from:body, pingr:delivery-soon from:body, pingr:tried from:body, pingr:back from:body"
 }
 
 func (v *visit) setup() (s setup, err error) {
@@ -200,12 +207,18 @@ func (v *visit) stats() (s stats, err error) {
 	return s, v.api.get(path, &s)
 }
 
+// showCharts is the part that firings renew: charts, and the month's usage in its
+// own place.
 func showCharts(v *visit) error {
 	s, err := v.stats()
 	if err != nil {
 		return err
 	}
-	return v.part(charts(v, s))
+	var u usage
+	if err := v.api.get("/v1/usage", &u); err != nil {
+		return err
+	}
+	return v.part(templ.Join(charts(v, s), usageCard(v, u, true)))
 }
 
 // A plot is what the script draws: columns of numbers over times in seconds.
@@ -247,14 +260,6 @@ type usage struct {
 	Included *int64 `json:"included"`
 	Overage  int64  `json:"overage_messages"`
 	Cost     int64  `json:"overage_cost_micros"`
-}
-
-func showUsage(v *visit) error {
-	var u usage
-	if err := v.api.get("/v1/usage", &u); err != nil {
-		return err
-	}
-	return v.part(usageCard(v, u))
 }
 
 // forecast is what the month ends with if it goes on as it did so far; a month's

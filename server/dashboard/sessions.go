@@ -198,7 +198,7 @@ func (v *visit) code(s session) (code qrCode, err error) {
 	}
 	_, err = v.api.asking("application/json").ask(http.MethodGet, v.sessionPath()+"/qr", nil, &code)
 	if asProblem(err) != nil {
-		return qrCode{}, nil // not yet, or linked meanwhile
+		return qrCode{}, nil //nolint:nilerr // not yet, or linked meanwhile
 	}
 	return code, err
 }

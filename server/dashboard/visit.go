@@ -89,7 +89,7 @@ func (v *visit) redirect(to string) {
 		v.w.WriteHeader(http.StatusNoContent)
 		return
 	}
-	http.Redirect(v.w, v.r, to, http.StatusSeeOther)
+	http.Redirect(v.w, v.r, to, http.StatusSeeOther) //nolint:gosec // its own paths
 }
 
 // toast has the page say something for some seconds, beside what it shows.

@@ -9,7 +9,7 @@ import { chromium } from "playwright-core";
 
 const root = new URL("../../..", import.meta.url).pathname;
 
-// firstLine starts a program and waits for its first line on stdout.
+// start starts a program and waits for its first line on stdout.
 async function start(command, args, env = {}) {
   const child = spawn(command, args, { cwd: root, env: { ...process.env, ...env }, stdio: ["pipe", "pipe", "pipe"] });
   let said = "";
@@ -25,18 +25,23 @@ async function start(command, args, env = {}) {
 const ended = (child) => new Promise((resolve) => (child.exitCode !== null ? resolve() : child.once("exit", resolve)));
 
 export class Stage {
-  static async open() {
+  static async open(env = {}) {
     const stage = new Stage();
-    stage.dir = mkdtempSync(join(tmpdir(), "pingr-stage-"));
-    stage.network = await start(join(root, "bin/loopback"), []);
-    const { env, phones, shop } = JSON.parse(stage.network.line);
-    Object.assign(stage, { env, phones, shop });
-    await stage.serve();
+    await stage.start(env);
     stage.browser = await chromium.launch({
       executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
       args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
     });
     return stage;
+  }
+
+  // start starts all but the browser.
+  async start(more) {
+    this.dir = mkdtempSync(join(tmpdir(), "pingr-stage-"));
+    this.network = await start(join(root, "bin/loopback"), []);
+    const { env, phones, shop } = JSON.parse(this.network.line);
+    Object.assign(this, { env: { ...env, ...more }, phones, shop });
+    await this.serve();
   }
 
   // serve starts pingr serve, at the address of before if there was one.
