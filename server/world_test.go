@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -90,6 +91,9 @@ func newWorld(t *testing.T, change ...func(*Config)) *world {
 		require.NoError(t, <-done)
 	})
 	require.Eventually(t, w.server.running.Load, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool {
+		return w.lines.find("anna-bot").served.Load() && w.lines.find("ben-bot").served.Load()
+	}, 5*time.Second, time.Millisecond)
 	require.Eventually(t, func() bool { return w.call("anna's live key", "GET", "/readyz", "").Code == http.StatusOK }, 5*time.Second, time.Millisecond)
 	return w
 }
@@ -186,12 +190,19 @@ type line struct {
 	*sim.Session
 	lines  *lines
 	record pingr.SessionRecord
+	served atomic.Bool // the engine listens to it, and can send by it
+}
+
+// Listen implements [pingr.Session].
+func (n *line) Listen(ctx context.Context, handle pingr.Handler) error {
+	n.served.Store(true)
+	return n.Session.Listen(ctx, handle)
 }
 
 func (l *lines) add(r pingr.SessionRecord) *line {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	n := &line{sim.New(sim.Config{}), l, r}
+	n := &line{Session: sim.New(sim.Config{}), lines: l, record: r}
 	l.all = append(l.all, n)
 	slices.SortFunc(l.all, func(a, b *line) int { return strings.Compare(a.record.ID, b.record.ID) })
 	return n
