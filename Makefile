@@ -104,6 +104,7 @@ sec-login: sdk/node/node_modules/.package-lock.json sdk/python/.venv/installed #
 	cd sdk/node && npm run --silent build
 	go run ./internal/seclab
 	go run ./internal/seclab -redis
+	PINGR_TEST_DEFENCES=all go test -count=1 -run TestEachDefenceIsNeeded ./internal/seclab
 
 # Requests made from /openapi.json, the same ones each time.
 .PHONY: api-fuzz

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// Each defence of the examples taken away, one at a time: the lab must see it.
+// That builds a program each, so that only make sec-login does it.
+func TestEachDefenceIsNeeded(t *testing.T) {
+	if os.Getenv("PINGR_TEST_DEFENCES") == "" {
+		t.Skip("make sec-login does this")
+	}
+	const (
+		loginCode, loginLink, loginSite = "login/code.go", "login/link.go", "login/site.go"
+		loginSession, loginWebhook      = "login/session.go", "login/webhook.go"
+		preentryMain, desktopMain       = "preentry/main.go", "desktop/main.go"
+	)
+	for _, m := range []struct {
+		without, flow, file, old, changed, scenario string
+	}{
+		{"simulated messages count", mobile, loginWebhook, "case e.Simulated:", "case false:", "simulated message of the victim's number"},
+		{"groups count", preentry, loginWebhook, "case e.From.Group:", "case false:", "answer in a group that the attacker reads"},
+		{"events count twice", mobile, loginWebhook, `"login:event:" + e.ID`, `"login:event:" + newToken()`, "recorded webhook sent again"},
+		{"scripts read cookies", mobile, loginSite, "HttpOnly: true", "HttpOnly: false", "script in the page reads cookies"},
+		{"any origin", mobile, loginSite, `r.URL.Path != "/webhook"`, "false", "form on another site"},
+		{"no origin is fine", desktop, loginSite, `return r.Header.Get("Sec-Fetch-Site") == "same-origin"`, "return true", "form of a browser that says nothing"},
+		{"Origin null is fine", preentry, loginSite, "origin[0] == s.Origin", `(origin[0] == s.Origin || origin[0] == "null")`, "form in a sandboxed frame (Origin: null)"},
+		{"the site's host is enough", mobile, loginSite, "origin[0] == s.Origin", "strings.HasPrefix(s.Origin, origin[0])", "form on a sister site of the same domain"},
+		{"frames are fine", mobile, loginSite, "frame-ancestors 'none'; ", "", "page framed by another site"},
+		{"the session's token stays", preentry, loginSession, "token := newToken()", `token := cookie(r, sessionCookie); if token == "" { token = newToken() }`, "session cookie planted before the login"},
+		{"a logout is the browser's affair", mobile, loginSession, "if err := s.forget(r); err != nil {\n\t\treturn err\n\t}\n\ts.setCookie", "s.setCookie", "cookies of a machine that was logged out"},
+		{"GET uses links up", mobile, loginLink, "s.State.Get(r.Context(), \"login:link:\"", "s.State.Take(r.Context(), \"login:link:\"", "robot previews the link"},
+		{"GET logs in", mobile, loginLink, `s.Handle("GET /in/{token}", s.showLink)`, `s.Handle("GET /in/{token}", s.useLink)`, "picture with the attacker's link as its address"},
+		{"links work twice", mobile, loginLink, "s.State.Take(r.Context(), \"login:link:\"", "s.State.Get(r.Context(), \"login:link:\"", "link read from history after its use"},
+		{"links live long", preentry, loginLink, "string(value), s.LinkLife)", "string(value), s.CodeLife)", "link found in the chat when it is old"},
+		{"addresses are told", preentry, loginSite, `"Referrer-Policy", "same-origin"`, `"Referrer-Policy", "unsafe-url"`, "page of the link tells its address to others"},
+		{"forwarded codes count", desktop, desktopMain, "case m.Forwarded:", "case false:", "victim forwards the attacker's code"},
+		{"codes live long", preentry, loginCode, "string(value), s.CodeLife)", "string(value), 1000*s.CodeLife)", "code that is too old"},
+		{"no phone is blocked", preentry, loginCode, "maxWrong = 5", "maxWrong = 500", "right code after five wrong ones"},
+		{"the poll logs in", preentry, "login/poll.go", "return WriteJSON(w, http.StatusOK, map[string]string{\"status\": string(c.Status)})", "if c.Status == Sent { _ = s.Begin(w, r, c.Phone) }; return nil", "victim is talked into sending the attacker's code"},
+		{"any phone may send a code", preentry, preentryMain, "case code.Phone != m.Phone:", "case false:", "attacker types the victim's number and sends the code himself"},
+		{"an old number stays", preentry, loginCode, "s.endPoll(r, Void)", "false, error(nil)", "number is changed after the code was made"},
+		{"digits can be tried for ever", desktop, desktopMain, "maxTries = 3", "maxTries = 1000", "attacker tries all digits"},
+		{"tries are not one step", desktop, desktopMain, "if c.Tries++; c.Tries >= maxTries {", "if c.Tries = min(c.Tries+1, 1); c.Tries >= maxTries {", "attacker tries many digits at once"},
+		{"NO is not heard", desktop, desktopMain, "if m.No {", "if false {", "victim answers NO and then tells the digits"},
+		{"a phone is asked about two codes", desktop, desktopMain, "m.Phone, m.Code, login.Void)", "m.Phone, m.Code, login.Asked)", "digits of an earlier code that the victim was sent"},
+		{"done codes can be used", desktop, desktopMain, "if c.Status != login.Asked {\n\t\t\t\treturn false", "if c.Status == login.None {\n\t\t\t\treturn false", "stolen poll cookie"},
+		{"another phone may send an asked code", desktop, desktopMain, "case code.Status == login.Asked && code.Phone != m.Phone:", "case false:", "code from the victim's screen, sent by the attacker afterwards"},
+		{"the User-Agent is told", desktop, desktopMain, "login.Device(r.UserAgent())", "r.UserAgent()", "message to the victim in the User-Agent"},
+	} {
+		t.Run(m.without, func(t *testing.T) {
+			t.Parallel()
+			finding := playMutant(t, m.flow, m.file, m.old, m.changed, m.scenario)
+			assert.NotEmpty(t, finding)
+		})
+	}
+}
+
+// playMutant plays a scenario against an example in Go that is changed.
+func playMutant(t *testing.T, flow, file, old, changed, name string) (finding string) {
+	t.Helper()
+	repository, err := root(t.Context())
+	require.NoError(t, err)
+	path := filepath.Join(repository, "examples", "go", filepath.FromSlash(file))
+	source, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, 1, strings.Count(string(source), old), "%q is in %s once", old, file)
+	dir := t.TempDir()
+	mutant, binary, overlay := filepath.Join(dir, "mutant.go"), filepath.Join(dir, "site"), filepath.Join(dir, "overlay.json")
+	require.NoError(t, os.WriteFile(mutant, []byte(strings.Replace(string(source), old, changed, 1)), 0o600))
+	replaced, err := json.Marshal(map[string]map[string]string{"Replace": {path: mutant}})
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(overlay, replaced, 0o600))
+	build := exec.CommandContext(t.Context(), "go", "build", "-overlay", overlay, "-o", binary, "./examples/go/"+flow)
+	build.Dir = repository
+	out, err := build.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	for _, s := range of(flow) {
+		if s.name == name {
+			finding, err = lab{}.against(t.Context(), program{"go", flow, []string{binary}}, s)
+			require.NoError(t, err)
+			return finding
+		}
+	}
+	require.Fail(t, "no such scenario", name)
+	return ""
+}
