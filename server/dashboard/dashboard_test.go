@@ -222,6 +222,6 @@ func TestPagesKeepTheirContentPolicy(t *testing.T) {
 		assert.Equal(t, http.StatusOK, status, path)
 		assert.NotRegexp(t, `<script(\s[^>]*)?>[^<]`, page, path)
 		assert.NotRegexp(t, `<style|\sstyle="|\son[a-z]+="|javascript:`, page, path)
-		assert.NotRegexp(t, `(src|href)="(https?:)?//`, page, path)
+		assert.NotRegexp(t, `src="(https?:)?//|<link[^>]*href="(https?:)?//`, page, path)
 	}
 }

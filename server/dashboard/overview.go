@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/a-h/templ"
+
+	"github.com/heypingr/pingr"
 )
 
 func overviewPage() page {
@@ -15,6 +17,7 @@ func overviewPage() page {
 		routes: map[string]action{
 			"GET /overview":           showOverview,
 			"GET /overview/checklist": showChecklist,
+			"GET /overview/alarms":    showAlarms,
 			"GET /overview/charts":    showCharts,
 			"POST /overview/try":      tryIt,
 		},
@@ -90,6 +93,21 @@ func (s setup) left() (n int) {
 	return n
 }
 
+// An invitation is how to text for real; its link is empty while nobody answers.
+type invitation struct{ text, number, link string }
+
+func (s setup) invitation() invitation {
+	if s.linked == nil {
+		return invitation{}
+	}
+	for _, p := range s.phrases {
+		if p.Active && p.Session == s.linked.ID {
+			return invitation{p.Phrase, s.linked.number(), pingr.LoginLink(s.linked.number(), p.Phrase)}
+		}
+	}
+	return invitation{}
+}
+
 // again is what has the checklist fetched anew; one that is done stays so.
 func (s setup) again() string {
 	if s.left() == 0 {
@@ -130,6 +148,14 @@ func (v *visit) setup() (s setup, err error) {
 		s.tried = cookie == nil
 	}
 	return s, err
+}
+
+func showAlarms(v *visit) error {
+	all, err := v.sessions()
+	if err != nil {
+		return err
+	}
+	return v.part(alarms(v, all))
 }
 
 const triedCookie = "pingr_tried"

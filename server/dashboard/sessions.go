@@ -238,6 +238,11 @@ func (s session) unlinked() bool {
 	return s.Status == "pairing" || s.Status == "link_expired" || s.Status == "logged_out"
 }
 
+// alarming says whether a number that was linked answers nobody.
+func (s session) alarming() bool {
+	return s.Number != nil && s.Status != "connected" && s.Status != "connecting" && s.Status != "pairing"
+}
+
 // usual says whether Detail is what the page shows anyway.
 func (s session) usual() bool {
 	return strings.HasPrefix(s.Detail, "Scan the QR code") || strings.HasPrefix(s.Detail, "Type the code")

@@ -51,6 +51,9 @@ var english = map[string]string{ //nolint:gosec // no credentials: words about t
 	"overview.title": "Overview",
 	"overview.about": "Who logs in, how fast they are answered, and what is left of the month.",
 
+	"alarm":      "%s answers nobody: %s.",
+	"alarm.link": "Link it again",
+
 	"checklist.title":         "Four steps to the first login",
 	"checklist.done":          "%d of %d",
 	"checklist.ticked":        "(done)",
@@ -121,13 +124,17 @@ var english = map[string]string{ //nolint:gosec // no credentials: words about t
 	"usage.tight":     "That is more than the plan includes. Allow overage in the settings, or take a larger plan.",
 	"usage.overage":   "%s messages over the plan: %s so far.",
 
-	"feed.title":    "Right now",
-	"feed.live":     "Live",
-	"feed.empty":    "Logins appear here while they happen. Text your trigger to the linked number.",
-	"feed.accepted": "Message received, webhook is asked",
-	"feed.decided":  "Reply fixed, sending",
-	"feed.unknown":  "WhatsApp has not confirmed the reply yet",
-	"feed.replied":  "Replied",
+	"feed.title":        "Right now",
+	"feed.live":         "Live",
+	"feed.empty":        "Logins appear here while they happen. Text your trigger to the linked number.",
+	"feed.invite":       "Text “%s” to %s from your own phone.",
+	"feed.invite.about": "Scan this with its camera: WhatsApp opens with the text filled in. The login appears here while it happens.",
+	"feed.invite.qr":    "QR code that opens WhatsApp with the text filled in",
+	"feed.invite.open":  "Or open it on this device",
+	"feed.accepted":     "Message received, webhook is asked",
+	"feed.decided":      "Reply fixed, sending",
+	"feed.unknown":      "WhatsApp has not confirmed the reply yet",
+	"feed.replied":      "Replied",
 
 	// Sessions
 	"sessions.title":       "Sessions",
