@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 DEFAULT_BASE_URL = "https://api.heypingr.com"
 USER_AGENT = f"pingr-python/{__version__}"
-# The server may wait this long for WhatsApp before it answers with a pairing code.
-PAIRING_SECONDS = 60.0
+# Some answers wait for WhatsApp: that a number is unlinked, or that it gives a pairing code.
+WHATSAPP_SECONDS = 60.0
 # A stream of events that is silent for longer than two of the server's heartbeats is dead.
 STREAM_SECONDS = 40.0
 

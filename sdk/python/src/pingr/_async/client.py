@@ -23,7 +23,6 @@ from .transport import AsyncTransport
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from types import TracebackType
 
     from pingr import types as t
     from pingr.events import Event
@@ -61,17 +60,17 @@ class AsyncPingr:
         max_retry_wait: float = 60.0,
     ) -> None:
         self._caller = caller_of(api_key, token, mode, base_url, timeout, retries, max_retry_wait)
-        self._transport = transport = AsyncTransport(self._caller)
-        self.messages = AsyncMessages(transport)
-        self.sessions = AsyncSessions(transport)
-        self.triggers = AsyncTriggers(transport)
-        self.webhooks = AsyncWebhooks(transport)
-        self.settings = AsyncAccountSettings(transport)
-        self.usage = AsyncAccountUsage(transport)
-        self.stats = AsyncAccountStats(transport)
-        self.keys = AsyncKeys(transport)
-        self.auth = AsyncAuth(transport)
-        self.events = AsyncEvents(transport)
+        self._transport = AsyncTransport(self._caller)
+        self.messages = AsyncMessages(self)
+        self.sessions = AsyncSessions(self)
+        self.triggers = AsyncTriggers(self)
+        self.webhooks = AsyncWebhooks(self)
+        self.settings = AsyncAccountSettings(self)
+        self.usage = AsyncAccountUsage(self)
+        self.stats = AsyncAccountStats(self)
+        self.keys = AsyncKeys(self)
+        self.auth = AsyncAuth(self)
+        self.events = AsyncEvents(self)
 
     @classmethod
     async def login(
@@ -144,9 +143,7 @@ class AsyncPingr:
         await self._transport.open()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """Close the connections."""
         await self.aclose()
 

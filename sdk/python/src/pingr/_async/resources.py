@@ -7,7 +7,7 @@ import re
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, List, cast
 
-from pingr._wire import PAIRING_SECONDS, STREAM_SECONDS, UNSET, Request, Unset, decode, image, segment
+from pingr._wire import STREAM_SECONDS, UNSET, WHATSAPP_SECONDS, Request, Unset, decode, image, segment
 from pingr.errors import PingrValidationError
 
 if TYPE_CHECKING:
@@ -15,15 +15,14 @@ if TYPE_CHECKING:
 
     from pingr import types as t
 
-    from .transport import AsyncTransport
+    from .client import AsyncPingr
 
 
 class AsyncResource:
-    """Routes that go over one transport."""
+    """Routes that a client asks."""
 
-    def __init__(self, transport: AsyncTransport) -> None:
-        """Take the transport of a client."""
-        self._transport = transport
+    def __init__(self, client: AsyncPingr) -> None:
+        self._transport = client._transport  # noqa: SLF001 - they are one package
 
     async def _ask(self, request: Request) -> Any:  # noqa: ANN401 - each method says which it is
         return decode(await self._transport.send(request))
@@ -82,7 +81,7 @@ class AsyncSessions(AsyncResource):
 
     async def delete(self, session_id: str) -> None:
         """Unlink it at WhatsApp and forget it, and its triggers with it."""
-        await self._ask(Request("DELETE", _session(session_id)))
+        await self._ask(Request("DELETE", _session(session_id), timeout=WHATSAPP_SECONDS))
 
     async def qr(self, session_id: str) -> t.QRCode:
         """Return the text of the QR code to scan now. PingrError ``conflict`` when it is linked already."""
@@ -96,7 +95,7 @@ class AsyncSessions(AsyncResource):
     async def pair_code(self, session_id: str, *, phone: str) -> str:
         """Return the code, like ``ABCD-EFGH``, to type on the phone instead of scanning. It may take 45 seconds."""
         path = _session(session_id) + "/pair-code"
-        request = Request("POST", path, body={"phone": phone}, timeout=PAIRING_SECONDS)
+        request = Request("POST", path, body={"phone": phone}, timeout=WHATSAPP_SECONDS)
         return cast("str", (await self._ask(request))["code"])
 
     async def reconnect(self, session_id: str) -> t.Session:

@@ -24,7 +24,6 @@ from .transport import Transport
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from types import TracebackType
 
     from pingr import types as t
     from pingr.events import Event
@@ -61,17 +60,17 @@ class Pingr:
         max_retry_wait: float = 60.0,
     ) -> None:
         self._caller = caller_of(api_key, token, mode, base_url, timeout, retries, max_retry_wait)
-        self._transport = transport = Transport(self._caller)
-        self.messages = Messages(transport)
-        self.sessions = Sessions(transport)
-        self.triggers = Triggers(transport)
-        self.webhooks = Webhooks(transport)
-        self.settings = AccountSettings(transport)
-        self.usage = AccountUsage(transport)
-        self.stats = AccountStats(transport)
-        self.keys = Keys(transport)
-        self.auth = Auth(transport)
-        self.events = Events(transport)
+        self._transport = Transport(self._caller)
+        self.messages = Messages(self)
+        self.sessions = Sessions(self)
+        self.triggers = Triggers(self)
+        self.webhooks = Webhooks(self)
+        self.settings = AccountSettings(self)
+        self.usage = AccountUsage(self)
+        self.stats = AccountStats(self)
+        self.keys = Keys(self)
+        self.auth = Auth(self)
+        self.events = Events(self)
 
     @classmethod
     def login(
@@ -140,9 +139,7 @@ class Pingr:
         self._transport.open()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Close the connections."""
         self.close()
 
