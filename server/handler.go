@@ -69,7 +69,16 @@ func (s *Server) route(mux *http.ServeMux, w http.ResponseWriter, r *http.Reques
 		fail(methodNotAllowed, "This path takes %s.", probe.header.Get("Allow")).write(w)
 		return
 	}
+	if forPeople(r) {
+		s.pages.NotFound(w, r)
+		return
+	}
 	fail(notFound, "There is no such path.").write(w)
+}
+
+// forPeople says whether a browser asks for a page.
+func forPeople(r *http.Request) bool {
+	return r.Method == http.MethodGet && !strings.HasPrefix(r.URL.Path, "/v1/") && strings.Contains(r.Header.Get("Accept"), "text/html")
 }
 
 // problem is what is answered to an error; what is not meant for the client is
@@ -151,6 +160,7 @@ func (s *Server) dashboard(mux *http.ServeMux) {
 	if err != nil {
 		panic("dashboard: " + err.Error()) // made of embedded files alone
 	}
+	s.pages = pages
 	for _, pattern := range pages.Patterns() {
 		mux.Handle(pattern, pages)
 	}

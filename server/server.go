@@ -19,6 +19,7 @@ import (
 
 	"github.com/heypingr/pingr"
 	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/server/dashboard"
 )
 
 // Config is what a Server is made of. Store is required; the zero value of
@@ -74,6 +75,7 @@ type Server struct {
 
 	api       huma.API
 	handler   http.Handler
+	pages     *dashboard.Dashboard
 	transport *http.Transport
 	signing   []byte        // signs logins
 	passwords chan struct{} // holds a token for each check under way

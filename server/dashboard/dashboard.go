@@ -120,6 +120,12 @@ func (d *Dashboard) visit(w http.ResponseWriter, r *http.Request, p page, do act
 	}
 }
 
+// NotFound answers for a path that is no page.
+func (d *Dashboard) NotFound(w http.ResponseWriter, r *http.Request) {
+	v := d.newVisit(w, r)
+	v.must(http.StatusNotFound, lostPage(v))
+}
+
 // home is GET /.
 func (d *Dashboard) home(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, d.pages[0].path, http.StatusSeeOther)

@@ -225,3 +225,18 @@ func TestPagesKeepTheirContentPolicy(t *testing.T) {
 		assert.NotRegexp(t, `src="(https?:)?//|<link[^>]*href="(https?:)?//`, page, path)
 	}
 }
+
+func TestAPathThatIsNoPage(t *testing.T) {
+	b, _ := newBrowser(t)
+	status, page, _ := b.do(http.MethodGet, "/nowhere", nil, "Accept", "text/html,*/*;q=0.8")
+	assert.Equal(t, http.StatusNotFound, status)
+	assert.Contains(t, page, "There is no such page")
+	for _, accept := range []string{"", "application/json"} {
+		status, page, _ = b.do(http.MethodGet, "/nowhere", nil, "Accept", accept)
+		assert.Equal(t, http.StatusNotFound, status)
+		assert.JSONEq(t, `{"detail":{"error":"not_found","message":"There is no such path."}}`, page, "programs are answered as ever")
+	}
+	status, page, _ = b.do(http.MethodGet, "/v1/nowhere", nil, "Accept", "text/html")
+	assert.Equal(t, http.StatusNotFound, status)
+	assert.Contains(t, page, "not_found")
+}

@@ -42,6 +42,10 @@ var english = map[string]string{ //nolint:gosec // no credentials: words about t
 	"setup.dead.about": "A set-up link works once, for the first account. Log in with it, or ask who runs the server.",
 	"setup.dead.do":    "Log in",
 
+	"lost.title": "There is no such page",
+	"lost.about": "The address may be mistyped, or the page has moved.",
+	"lost.do":    "To the overview",
+
 	"signup.title": "Make an account",
 	"signup.about": "WhatsApp as your login button, in a few minutes.",
 	"signup.do":    "Make the account",
