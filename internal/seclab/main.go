@@ -6,6 +6,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -117,6 +118,9 @@ func (l lab) playAll(ctx context.Context, programs []program) []result {
 
 // against runs a program for one scenario.
 func (l lab) against(ctx context.Context, p program, s scenario) (finding string, err error) {
+	if s.noSecret {
+		return withoutSecret(ctx, p)
+	}
 	secret := pingr.NewSecret()
 	command := append(slices.Clone(p.command), "--listen", "127.0.0.1:0", "--number", ownNumber)
 	command = append(command, s.options...)
@@ -134,6 +138,20 @@ func (l lab) against(ctx context.Context, p program, s scenario) (finding string
 	}
 	defer c.stop()
 	return play(ctx, s, p.flow, origin, secret)
+}
+
+// withoutSecret says whether a program starts that cannot know who signs.
+func withoutSecret(ctx context.Context, p program) (finding string, err error) {
+	c, origin, err := run(ctx, []string{"PINGR_WEBHOOK_SECRET="}, "listening on ", append(slices.Clone(p.command), "--listen", "127.0.0.1:0")...)
+	if err == nil {
+		c.stop()
+		return "it listens on " + origin, nil
+	}
+	var ended *exitError
+	if !errors.As(err, &ended) {
+		return "", err
+	}
+	return differ("exit code", 2, ended.code), nil
 }
 
 // verdict is a cell of the table, and whether it is a finding.

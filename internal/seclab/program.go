@@ -105,8 +105,17 @@ func run(ctx context.Context, env []string, announce string, command ...string) 
 		err = errors.New("it did not say where it listens within 30 s")
 	}
 	c.stop()
-	return nil, "", fmt.Errorf("%w\n%s", err, c.said.String())
+	return nil, "", &exitError{err, c.ProcessState.ExitCode(), c.said.String()}
 }
+
+// An exitError is a program that did not begin to listen.
+type exitError struct {
+	error
+	code int
+	said string
+}
+
+func (e *exitError) Error() string { return e.error.Error() + "\n" + e.said }
 
 // stop ends the child. That it was told to is no error.
 func (c *child) stop() {

@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/rand"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -20,6 +21,10 @@ type scenario struct {
 	options []string
 	// inAfter is whether the victim's own login must have succeeded all the same.
 	inAfter bool
+	// contract scenarios are no attacks either; see there.
+	contract bool
+	// noSecret ones only see that the program does not start without a secret.
+	noSecret bool
 	// control scenarios are no attacks: they show that the site works.
 	control bool
 	// succeeds is set for the attack that no program can ward off: the attacker
@@ -29,11 +34,14 @@ type scenario struct {
 	play func(*scene) (finding string)
 }
 
+// attack is whether the scenario is one that must not succeed.
+func (s scenario) attack() bool { return !s.control && !s.contract && !s.succeeds }
+
 // of returns the scenarios of a flow.
 func of(flow string) []scenario {
 	var chosen []scenario
-	for _, s := range append(append(everywhere[:len(everywhere):len(everywhere)], byLink...), byCode...) {
-		if len(s.flows) == 0 || strings.Contains(strings.Join(s.flows, " "), flow) {
+	for _, s := range slices.Concat(everywhere, byLink, byCode, contract) {
+		if len(s.flows) == 0 || slices.Contains(s.flows, flow) {
 			chosen = append(chosen, s)
 		}
 	}

@@ -1,0 +1,263 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/heypingr/pingr"
+)
+
+// contract are no attacks: they hold the programs of all languages to what
+// examples/README.md fixes.
+var contract = []scenario{
+	{name: "contract: headers and paths", contract: true, play: func(s *scene) string {
+		return first(
+			s.expect(http.MethodGet, "/", "", http.StatusOK, ""),
+			s.expect(http.MethodGet, "/nothing", "", http.StatusNotFound, "-"),
+			s.expect(http.MethodGet, "/me", "", http.StatusUnauthorized, `{"error":"not logged in"}`),
+			s.expect(http.MethodPost, "/logout", "", http.StatusNoContent, ""),
+		)
+	}},
+	{name: "contract: webhook", contract: true, play: func(s *scene) string {
+		other := `{"event":"session.disconnected","session_id":"x","reason":401,"timestamp":` + fmt.Sprint(time.Now().UnixMilli()) + `,"id":"evt_d"}`
+		long := must(s.attacker.ask(http.MethodPost, "/webhook", strings.Repeat("a", 70<<10), nil))
+		return first(
+			s.webhookAnswers(s.event("hello", time.Now().Add(-time.Hour)), http.StatusUnauthorized, ""),
+			s.webhookAnswers(other, http.StatusOK, "{}"),
+			differ("status of a body of 70 KiB", http.StatusRequestEntityTooLarge, long.status),
+		)
+	}},
+	{name: "contract: the same event, the same answer", contract: true, play: func(s *scene) string {
+		e := s.event(s.start(s.victim.browser, victimNumber), time.Now())
+		w := webhook{e, pingr.Sign([]byte(e), s.secret)}
+		reply := s.send(w)
+		return first(differ("key in the answer", true, keyOf(reply) != ""), differ("second answer", reply, s.send(w)))
+	}},
+	{name: "contract: session cookie", contract: true, inAfter: true, play: func(s *scene) string {
+		s.login(s.victim)
+		return goodCookie(s.victim.browser, sessionCookie, false)
+	}},
+	{name: "contract: Secure where the site is https", flows: []string{preentry, desktop}, contract: true, options: []string{"--origin", "https://shop.example"}, play: func(s *scene) string {
+		must(s.victim.ask(http.MethodPost, "/start", `{"phone":"`+victimNumber+`"}`, from{"Origin": "https://shop.example"}))
+		return goodCookie(s.victim.browser, pollCookie, true)
+	}},
+	{name: "contract: page of a link", flows: []string{mobile, preentry}, contract: true, inAfter: true, play: func(s *scene) string {
+		reply := s.say(s.victim, text(s.start(s.victim.browser, victimNumber)))
+		k := keyOf(reply)
+		shown := s.open(s.victim.browser, k)
+		used := must(s.victim.post(string(k), ""))
+		return first(
+			differ("site in the answer", true, strings.Contains(reply, "Example Shop")),
+			differ("number on the page", true, strings.Contains(strings.ReplaceAll(shown.body, "&#43;", "+"), "+"+victimNumber)),
+			differ("form on the page", true, strings.Contains(shown.body, "<form")),
+			differ("headers of the page", "", wrongHeaders(shown)),
+			differ("status of its use", http.StatusSeeOther, used.status),
+			differ("where it leads", "/", used.header.Get("Location")),
+			differ("status of a used link", http.StatusGone, s.open(s.victim.browser, k).status),
+			differ("status of an unknown link", http.StatusGone, must(s.attacker.get("/in/unknown")).status),
+			differ("status of using an unknown link", http.StatusGone, must(s.attacker.post("/in/unknown", "")).status),
+		)
+	}},
+	{name: "contract: start", flows: []string{preentry, desktop}, contract: true, play: func(s *scene) string {
+		p := must(s.victim.post("/start", `{"phone":"+91 (98765) 432-10"}`))
+		code := p.field("code")
+		var ttl struct {
+			Seconds int `json:"expires_in"`
+		}
+		_ = json.Unmarshal([]byte(p.body), &ttl) // then it is 0
+		return first(
+			differ("form of the code", true, regexp.MustCompile(`^[A-HJ-NP-Z2-9]{8}$`).MatchString(code)),
+			differ("text", "login "+code, p.field("text")),
+			differ("link", pingr.LoginLink(ownNumber, "login "+code), p.field("link")),
+			differ("expires_in", 300, ttl.Seconds),
+			differ("headers", "", wrongHeaders(p)),
+			goodCookie(s.victim.browser, pollCookie, false),
+			differ("poll", `{"status":"waiting"}`, compact(must(s.victim.get("/poll")))),
+			differ("poll of nobody", `{"status":"none"}`, compact(must(s.attacker.get("/poll")))),
+			differ("status of it", http.StatusNotFound, must(s.attacker.get("/poll")).status),
+		)
+	}},
+	{name: "contract: no phone", flows: []string{preentry}, contract: true, play: func(s *scene) string {
+		for _, body := range []string{`{}`, `{"phone":""}`, `{"phone":"123456"}`, `{"phone":"1234567890123456"}`, `{"phone":"98765x43210"}`, `{"phone":7}`, `nonsense`} {
+			if p := must(s.victim.post("/start", body)); p.status != http.StatusUnprocessableEntity {
+				return fmt.Sprintf("start with %s is answered %d", body, p.status)
+			}
+		}
+		return ""
+	}},
+	{name: "contract: 120 starts in a minute", flows: []string{preentry, desktop}, contract: true, play: func(s *scene) string {
+		var last page
+		for i := range 121 {
+			last = must(s.victim.post("/start", `{"phone":"`+victimNumber+`"}`))
+			if want := http.StatusOK; i < 120 && last.status != want {
+				return differ(fmt.Sprintf("status of start %d", i+1), want, last.status)
+			}
+		}
+		return differ("status of start 121", http.StatusTooManyRequests, last.status)
+	}},
+	{name: "contract: words to a phone", flows: []string{preentry, desktop}, contract: true, play: func(s *scene) string {
+		told := s.start(s.victim.browser, victimNumber)
+		first1 := s.say(s.victim, text(told))
+		return first(
+			differ("page in the answer to login", true, strings.Contains(s.say(s.victim, text("login")), s.origin)),
+			differ("second answer to a code", first1, s.say(s.victim, text(told))),
+			differ("key for a wrong code", key(""), keyOf(s.say(s.victim, text("login ABCDEFGH")))),
+		)
+	}},
+	{name: "contract: nobody will see the answer", flows: []string{preentry, desktop}, contract: true, play: func(s *scene) string {
+		e := strings.Replace(s.event(s.start(s.victim.browser, victimNumber), time.Now()), `{"status":"pending"}`, `{"status":"suppressed","reason":"cooldown","retry_after":9}`, 1)
+		s.send(webhook{e, pingr.Sign([]byte(e), s.secret)})
+		return differ("poll", `{"status":"waiting"}`, compact(must(s.victim.get("/poll"))))
+	}},
+	{name: "contract: poll of a link", flows: []string{preentry}, contract: true, inAfter: true, play: func(s *scene) string {
+		k := keyOf(s.say(s.victim, text(s.start(s.victim.browser, victimNumber))))
+		sent := compact(must(s.victim.get("/poll")))
+		s.use(s.victim.browser, k)
+		return first(differ("poll", `{"status":"sent"}`, sent), differ("poll", `{"status":"done"}`, compact(must(s.victim.get("/poll")))))
+	}},
+	{name: "contract: a void code's link", flows: []string{preentry}, contract: true, play: func(s *scene) string {
+		told := s.start(s.victim.browser, victimNumber)
+		k := keyOf(s.say(s.victim, text(told)))
+		s.say(s.attacker, text(told))
+		s.use(s.victim.browser, k)
+		return differ("poll", `{"status":"void"}`, compact(must(s.victim.get("/poll"))))
+	}},
+	{name: "contract: digits", flows: []string{desktop}, contract: true, play: func(s *scene) string {
+		early := must(s.victim.post("/digits", `{"digits":"123456"}`))
+		reply := s.say(s.victim, text(s.start(s.victim.browser, victimNumber)))
+		asked := must(s.victim.get("/poll"))
+		try := func() string {
+			p := must(s.victim.post("/digits", `{"digits":"`+string(wrongBut(keyOf(reply), 1))+`"}`))
+			return fmt.Sprint(p.status, " ", compact(p))
+		}
+		return first(
+			differ("status without a code", http.StatusGone, early.status),
+			differ("site in the answer", true, strings.Contains(reply, "Example Shop")),
+			differ("device in the answer", true, strings.Contains(reply, "Firefox on Linux")),
+			differ("NO in the answer", true, strings.Contains(reply, "NO")),
+			differ("poll", "asked …3210", asked.field("status")+" "+asked.field("number")),
+			differ("first try", `403 {"status":"asked","tries_left":2}`, try()),
+			differ("second try", `403 {"status":"asked","tries_left":1}`, try()),
+			differ("third try", `410 {"status":"void"}`, try()),
+			differ("fourth try", `410 {"status":"void"}`, try()),
+		)
+	}},
+	{name: "contract: NO", flows: []string{desktop}, contract: true, play: func(s *scene) string {
+		s.say(s.victim, text(s.start(s.victim.browser, victimNumber)))
+		s.say(s.victim, text("login no"))
+		return differ("poll", `{"status":"refused"}`, compact(must(s.victim.get("/poll"))))
+	}},
+	{name: "contract: QR code", flows: []string{desktop}, contract: true, play: func(s *scene) string {
+		path := "/qr.png"
+		s.start(s.victim.browser, victimNumber)
+		if must(s.victim.get(path)).status != http.StatusOK {
+			path = "/qr.svg"
+		}
+		p := must(s.victim.get(path))
+		return first(
+			differ("status", http.StatusOK, p.status),
+			differ("picture", true, strings.HasPrefix(p.header.Get("Content-Type"), "image/")),
+			differ("status without a cookie", http.StatusNotFound, must(s.attacker.get(path)).status),
+		)
+	}},
+	{name: "contract: no secret, no start", contract: true, noSecret: true},
+}
+
+// expect compares an answer, and its headers with those of the contract. A body
+// of "" is not compared; one of "-" leaves the headers alone too.
+func (s *scene) expect(method, path, sent string, status int, body string) string {
+	says := from{}
+	if method == http.MethodPost {
+		says["Origin"] = s.origin
+	}
+	p := must(s.victim.ask(method, path, sent, says))
+	got := compact(p)
+	if body == "" || body == "-" {
+		got = body
+	}
+	finding := first(differ("status", status, p.status), differ("body", body, got))
+	if finding == "" && body != "-" {
+		finding = wrongHeaders(p)
+	}
+	if finding != "" {
+		finding = method + " " + path + ": " + finding
+	}
+	return finding
+}
+
+// webhookAnswers compares the answer to a signed event.
+func (s *scene) webhookAnswers(event string, status int, body string) string {
+	p := must(s.attacker.ask(http.MethodPost, "/webhook", event, from{"X-Pingr-Signature": pingr.Sign([]byte(event), s.secret)}))
+	got := compact(p)
+	if body == "" {
+		got = ""
+	}
+	return first(differ("status of a webhook", status, p.status), differ("answer to a webhook", body, got))
+}
+
+var headers = map[string]string{
+	"Cache-Control":          "no-store",
+	"Referrer-Policy":        "same-origin",
+	"X-Content-Type-Options": "nosniff",
+	"Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; " +
+		"form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+}
+
+// wrongHeaders says which header is not the contract's.
+func wrongHeaders(p page) string {
+	for name, want := range headers {
+		if finding := differ(name, want, p.header.Get(name)); finding != "" {
+			return finding
+		}
+	}
+	if strings.HasPrefix(p.body, "{") {
+		return differ("Content-Type", "application/json", strings.Split(p.header.Get("Content-Type"), ";")[0])
+	}
+	return ""
+}
+
+// goodCookie says what is wrong with a cookie.
+func goodCookie(b *browser, name string, secure bool) string {
+	c := b.cookies[name]
+	if c == nil {
+		return "no cookie " + name
+	}
+	return first(
+		differ(name+" of 128 bits or more", true, len(c.Value) >= 22),
+		differ(name+" HttpOnly", true, c.HttpOnly),
+		differ(name+" SameSite=Lax", http.SameSiteLaxMode, c.SameSite),
+		differ(name+" Path", "/", c.Path),
+		differ(name+" Secure", secure, c.Secure),
+	)
+}
+
+// compact is JSON as it is compared: without spaces, keys in order.
+func compact(p page) string {
+	var all any
+	if json.Unmarshal([]byte(p.body), &all) != nil {
+		return p.body
+	}
+	text, _ := json.Marshal(all) // it was JSON
+	return string(text)
+}
+
+func differ[T comparable](what string, want, got T) string {
+	if want == got {
+		return ""
+	}
+	return fmt.Sprintf("%s: %v, not %v", what, got, want)
+}
+
+// first is the first finding.
+func first(findings ...string) string {
+	for _, f := range findings {
+		if f != "" {
+			return f
+		}
+	}
+	return ""
+}
