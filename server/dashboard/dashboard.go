@@ -53,6 +53,7 @@ func allPages() []page {
 	return []page{
 		overviewPage(),
 		sessionsPage(),
+		keysPage(),
 	}
 }
 
