@@ -130,12 +130,16 @@ func (s *weak) digits(w http.ResponseWriter, r *http.Request) {
 func (s *weak) webhook(w http.ResponseWriter, r *http.Request) {
 	var e pingr.Event
 	_ = json.NewDecoder(r.Body).Decode(&e)
+	if e.From == nil {
+		return
+	}
 	phone, reply := e.From.Phone, ""
 	code, _ := pingr.ExtractChallengeCode(e.Message.Text, "login")
 	c := s.codes[code]
 	switch {
 	case s.flow == desktop && c != nil:
-		c.phone, c.digits = phone, fmt.Sprintf("%06d", 500_000+len(s.links))
+		s.n++
+		c.phone, c.digits = phone, strconv.Itoa(500_000+s.n)
 		reply = "Log in on " + c.agent + "?\n" + c.digits
 	case s.flow == preentry && c != nil:
 		c.digits = "link"
