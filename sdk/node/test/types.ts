@@ -1,6 +1,13 @@
 // Compiled, never run: what the types let a program say.
 import { createChallengeCode, extractChallengeCode, loginLink, PingrWebhookError, verifyWebhook } from 'hey-pingr';
-import type { PingrEvent } from 'hey-pingr';
+import { Pingr, PingrRateLimitError } from 'hey-pingr';
+import type { Delivery, PingrEvent, Sent } from 'hey-pingr';
+import { pingrWebhook as forExpress } from 'hey-pingr/express';
+import { pingrWebhook as forFastify } from 'hey-pingr/fastify';
+import { fetchWebhook, pingrWebhook as forHono } from 'hey-pingr/hono';
+import express from 'express';
+import fastify from 'fastify';
+import { Hono } from 'hono';
 import type { IncomingMessage } from 'node:http';
 
 export function handle(req: IncomingMessage, body: Buffer): string | null {
@@ -29,3 +36,25 @@ void name;
 createChallengeCode(8);
 // @ts-expect-error a parsed body is not what was signed
 verifyWebhook({ event: 'message.received' }, '', '');
+
+export async function client(): Promise<void> {
+  const pingr = new Pingr('pk_test_x', { maxRetries: 2, timeout: 1000 });
+  try {
+    const sent: Sent = await pingr.messages.send({ to: '919876543210', message: 'x' }, { signal: AbortSignal.timeout(5) });
+    void sent.rate_limit_remaining?.toFixed();
+  } catch (e) {
+    if (e instanceof PingrRateLimitError) void ((e.retryAfter ?? 0) + 1);
+  }
+  for await (const d of pingr.webhooks.allDeliveries({ eventType: 'webhook.failed' })) {
+    const one: Delivery = d;
+    void one.http_status;
+  }
+  // @ts-expect-error the phone is a string
+  await pingr.messages.send({ to: 919876543210, message: 'x' });
+}
+
+const options = { secret: 'x', onEvent: (e: PingrEvent) => (e.event === 'message.received' ? 'hi' : undefined) };
+express().post('/pingr', forExpress(options));
+fastify().register(forFastify, { path: '/pingr', ...options });
+new Hono().post('/pingr', forHono(options));
+export const POST: (request: Request) => Promise<Response> = fetchWebhook(options);

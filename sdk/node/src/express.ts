@@ -1,0 +1,43 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { PingrError } from './errors.js';
+import { PARSED, readBody, receive } from './receive.js';
+import type { WebhookOptions } from './receive.js';
+
+export type { Reply, WebhookOptions } from './receive.js';
+
+/**
+ * A handler for Express (4 and 5), Connect and plain `node:http`. Mount it
+ * before `express.json()`, or behind `express.raw()`: it needs the body as it came.
+ *
+ * ```js
+ * app.post('/pingr', pingrWebhook({ secret, onEvent: (event) => 'Your link: …' }));
+ * ```
+ */
+export function pingrWebhook(options: WebhookOptions) {
+  return async (req: IncomingMessage, res: ServerResponse, next?: (error: unknown) => void): Promise<void> => {
+    let body: Uint8Array;
+    try {
+      body = await rawBody(req);
+    } catch (error) {
+      if (!next) throw error;
+      next(error);
+      return;
+    }
+    const answer = await receive(body, header(req.headers['x-pingr-signature']), options);
+    res.writeHead(answer.status, { 'content-type': answer.type, ...(answer.status === 413 ? { connection: 'close' } : {}) });
+    res.end(answer.body);
+  };
+}
+
+function header(value: string | string[] | undefined): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}
+
+/** The body of a request that a parser may have had already. */
+async function rawBody(req: IncomingMessage & { body?: unknown; rawBody?: unknown }): Promise<Uint8Array> {
+  for (const body of [req.body, req.rawBody]) {
+    if (body instanceof Uint8Array) return body;
+  }
+  if (req.readableDidRead) throw new PingrError(PARSED, 'body_parsed');
+  return readBody(req);
+}
