@@ -54,6 +54,7 @@ func allPages() []page {
 		overviewPage(),
 		sessionsPage(),
 		keysPage(),
+		settingsPage(),
 	}
 }
 

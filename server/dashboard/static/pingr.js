@@ -108,10 +108,17 @@ function toast(text) {
   setTimeout(() => line.remove(), 6000);
 }
 
+// Names of time zones, where a field offers them.
+function tellZones(list) {
+  if (list.children.length) return;
+  list.append(...["UTC", ...(Intl.supportedValuesOf?.("timeZone") ?? [])].map((zone) => new Option(zone, zone)));
+}
+
 // A piece of HTML that has just come to the page.
 function arrived(root) {
   root.querySelectorAll("time[datetime]").forEach(tellTime);
   root.querySelectorAll("[data-until]").forEach(tellLeft);
+  root.querySelectorAll("datalist#zones").forEach(tellZones);
   root.querySelectorAll("dialog[data-modal]:not([open])").forEach((dialog) => {
     dialog.showModal();
     dialog.addEventListener("close", () => dialog.remove());
