@@ -13,18 +13,15 @@ function only(id) {
   for (const other of ["inside", "outside", "waiting", "asked", "over"]) $(other).hidden = other !== id;
 }
 
+// show asks who this browser is.
 async function show() {
-  clearTimeout(timer);
   const me = await fetch("/me");
-  if (me.ok) {
-    $("phone").textContent = "+" + (await me.json()).phone;
-    only("inside");
-    return;
-  }
-  if (!$("outside").hidden || $("waiting").hidden && $("asked").hidden) {
-    only("outside");
-    return;
-  }
+  if (me.ok) $("phone").textContent = "+" + (await me.json()).phone;
+  only(me.ok ? "inside" : "outside");
+}
+
+async function poll() {
+  if ($("waiting").hidden && $("asked").hidden) return;
   const { status, number } = await (await fetch("/poll")).json();
   if (status === "waiting") {
     $("state").textContent = "Waiting for your message.";
@@ -36,6 +33,8 @@ async function show() {
       $("digits").focus();
     }
     follow();
+  } else if (status === "done") {
+    await show();
   } else {
     over(status);
   }
@@ -47,7 +46,8 @@ function over(status) {
 }
 
 function follow() {
-  timer = setTimeout(() => show().catch(follow), 1000);
+  clearTimeout(timer);
+  timer = setTimeout(() => poll().catch(follow), 1000);
 }
 
 async function start() {
@@ -64,7 +64,7 @@ async function start() {
   $("digits").value = "";
   $("wrong").hidden = true;
   only("waiting");
-  await show();
+  await poll();
 }
 
 $("start").addEventListener("click", start);
@@ -80,7 +80,6 @@ $("asked").addEventListener("submit", async (e) => {
     $("wrong").hidden = false;
     $("digits").select();
   } else {
-    clearTimeout(timer);
     over(status);
   }
 });

@@ -15,25 +15,28 @@ function only(id) {
   for (const other of ["inside", "outside", "waiting"]) $(other).hidden = other !== id;
 }
 
+// show asks who this browser is.
 async function show() {
-  clearTimeout(timer);
   const me = await fetch("/me");
   if (me.ok) {
     $("phone").textContent = "+" + (await me.json()).phone;
     only("inside");
-    return;
-  }
-  if ($("waiting").hidden) {
+  } else if ($("waiting").hidden) {
     only("outside");
-    return;
   }
+}
+
+async function poll() {
+  if ($("waiting").hidden) return;
   const { status } = await (await fetch("/poll")).json();
   if ($("state").textContent !== WORDS[status]) $("state").textContent = WORDS[status];
+  if (status === "done") await show(); // it may have been this browser
   if (status === "waiting" || status === "sent") follow();
 }
 
 function follow() {
-  timer = setTimeout(() => show().catch(follow), 1000);
+  clearTimeout(timer);
+  timer = setTimeout(() => poll().catch(follow), 1000);
 }
 
 $("outside").addEventListener("submit", async (e) => {
@@ -48,12 +51,9 @@ $("outside").addEventListener("submit", async (e) => {
   $("text").textContent = started.text;
   $("open").href = started.link;
   only("waiting");
-  await show();
+  await poll();
 });
-$("again").addEventListener("click", () => {
-  clearTimeout(timer);
-  only("outside");
-});
+$("again").addEventListener("click", () => only("outside"));
 $("out").addEventListener("click", async () => {
   await fetch("/logout", { method: "POST" });
   only("outside");
