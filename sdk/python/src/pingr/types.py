@@ -130,12 +130,6 @@ class DeliveryPage(TypedDict):
     next_cursor: Optional[str]
 
 
-class Redelivery(TypedDict):
-    """The event that is sent again."""
-
-    event_id: str
-
-
 class Settings(TypedDict):
     """How the account answers."""
 

@@ -223,10 +223,10 @@ class AsyncWebhooks(AsyncResource):
             if before is None:
                 return
 
-    async def redeliver(self, delivery_id: str) -> t.Redelivery:
-        """Send the event of a failed delivery again, now."""
+    async def redeliver(self, delivery_id: str) -> str:
+        """Send the event of a failed delivery again, now, and return the event's id."""
         path = f"/v1/webhooks/deliveries/{segment('delivery_id', delivery_id)}/redeliver"
-        return cast("t.Redelivery", await self._ask(Request("POST", path)))
+        return cast("str", (await self._ask(Request("POST", path)))["event_id"])
 
 
 class AsyncAccountSettings(AsyncResource):

@@ -222,10 +222,10 @@ class Webhooks(Resource):
             if before is None:
                 return
 
-    def redeliver(self, delivery_id: str) -> t.Redelivery:
-        """Send the event of a failed delivery again, now."""
+    def redeliver(self, delivery_id: str) -> str:
+        """Send the event of a failed delivery again, now, and return the event's id."""
         path = f"/v1/webhooks/deliveries/{segment('delivery_id', delivery_id)}/redeliver"
-        return cast("t.Redelivery", self._ask(Request("POST", path)))
+        return cast("str", (self._ask(Request("POST", path)))["event_id"])
 
 
 class AccountSettings(Resource):

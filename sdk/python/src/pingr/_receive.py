@@ -1,0 +1,49 @@
+"""What the adapters for web frameworks have in common."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .errors import PingrError, PingrWebhookError
+from .webhook import verify_webhook
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .events import Event
+
+#: More than an event with the longest text takes, in bytes.
+MAX_BODY = 1 << 20
+
+
+class RefusedError(PingrError):
+    """A request that is answered with ``status``; the message may be shown and logged."""
+
+
+def checked(secret: str | Sequence[str] | None) -> str | Sequence[str]:
+    """Refuse at start what would refuse every webhook later: no secret."""
+    if not secret or not (isinstance(secret, str) or secret[0]):
+        raise ValueError("no webhook secret is given; the dashboard shows it (whsec_…)")
+    return secret
+
+
+def too_long() -> RefusedError:
+    """Return the refusal of a body that is longer than any event."""
+    return RefusedError("the body is longer than 1 MiB", "payload_too_large", 413)
+
+
+def event_of(body: bytes, signature: str | None, secret: str | Sequence[str]) -> Event:
+    """Return the event of a request's body, as it came."""
+    if len(body) > MAX_BODY:
+        raise too_long()
+    try:
+        return verify_webhook(body, signature, secret)
+    except PingrWebhookError as err:
+        raise RefusedError(err.message, err.code, 401) from None
+
+
+def answer_of(reply: object) -> dict[str, str]:
+    """Return the JSON to answer with."""
+    if reply is not None and not isinstance(reply, str):
+        raise TypeError("a webhook's function returns the text to reply with, None, or a response of the framework")
+    return {"reply": reply} if reply else {}

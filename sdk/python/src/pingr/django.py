@@ -1,0 +1,70 @@
+"""Webhooks in Django.
+
+.. code-block:: python
+
+    @pingr_webhook(os.environ["PINGR_WEBHOOK_SECRET"])
+    def on_event(event):
+        return "The text to reply with"
+
+    urlpatterns = [path("webhook", on_event)]
+"""
+
+from __future__ import annotations
+
+import logging
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Callable
+
+from django.http import HttpResponse, HttpResponseBase, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+
+from ._receive import MAX_BODY, RefusedError, answer_of, checked, event_of, too_long
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from django.http import HttpRequest
+
+    from .events import Event
+
+__all__ = ["pingr_webhook"]
+
+_log = logging.getLogger("pingr")
+
+
+def pingr_webhook(secret: str | Sequence[str] | None) -> Callable[[Callable[[Event], Any]], Callable[..., Any]]:
+    """Make a view that gives a function each webhook whose signature and time hold, and answers with what it returns.
+
+    ``None`` leaves the answer to the trigger's own reply; a response of Django's is sent as it is. The function may
+    get the same event twice, with the same ``id``. What does not verify is answered 401, more than 1 MiB 413, what is
+    no POST 405. The view needs no CSRF token: the signature says who asks.
+
+    Args:
+        secret: the endpoint's, or several while one is rotated, the new one first.
+
+    """
+    secrets = checked(secret)
+
+    def decorate(on_event: Callable[[Event], Any]) -> Callable[..., Any]:
+        @wraps(on_event)
+        def view(request: HttpRequest) -> HttpResponseBase:
+            try:
+                event = event_of(_body(request), request.headers.get("x-pingr-signature"), secrets)
+            except RefusedError as refused:
+                _log.warning("Pingr webhook: %s", refused.message)
+                return HttpResponse(refused.message, status=refused.status, content_type="text/plain")
+            reply = on_event(event)
+            return reply if isinstance(reply, HttpResponseBase) else JsonResponse(answer_of(reply))
+
+        made: Callable[..., Any] = csrf_exempt(require_POST(view))
+        return made
+
+    return decorate
+
+
+def _body(request: HttpRequest) -> bytes:
+    # Django's own limit answers 400, and may be set lower.
+    if int(request.META.get("CONTENT_LENGTH") or 0) > MAX_BODY:
+        raise too_long()
+    return bytes(request.body)

@@ -1,0 +1,74 @@
+"""Webhooks in FastAPI and Starlette.
+
+.. code-block:: python
+
+    @app.post("/webhook")
+    @pingr_webhook(os.environ["PINGR_WEBHOOK_SECRET"])
+    async def on_event(event):
+        return "The text to reply with"
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from typing import TYPE_CHECKING, Any, Callable
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annotation
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+from ._receive import MAX_BODY, RefusedError, answer_of, checked, event_of, too_long
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Sequence
+
+    from .events import Event
+
+__all__ = ["pingr_webhook"]
+
+_log = logging.getLogger("pingr")
+
+
+def pingr_webhook(
+    secret: str | Sequence[str] | None,
+) -> Callable[[Callable[[Event], Any]], Callable[[Request], Awaitable[Response]]]:
+    """Give a function each webhook whose signature and time hold, and answer with the text that it returns.
+
+    ``None`` leaves the answer to the trigger's own reply; a response of Starlette's is sent as it is. A function that
+    is not ``async`` runs in a thread. It may get the same event twice, with the same ``id``. What does not verify is
+    answered 401, more than 1 MiB 413.
+
+    Args:
+        secret: the endpoint's, or several while one is rotated, the new one first.
+
+    """
+    secrets = checked(secret)
+
+    def decorate(on_event: Callable[[Event], Any]) -> Callable[[Request], Awaitable[Response]]:
+        async def endpoint(request: Request) -> Response:
+            try:
+                event = event_of(await _body(request), request.headers.get("x-pingr-signature"), secrets)
+            except RefusedError as refused:
+                _log.warning("Pingr webhook: %s", refused.message)
+                return PlainTextResponse(refused.message, refused.status or 401)
+            if inspect.iscoroutinefunction(on_event):
+                reply = await on_event(event)
+            else:
+                reply = await run_in_threadpool(on_event, event)
+            return reply if isinstance(reply, Response) else JSONResponse(answer_of(reply))
+
+        # Not functools.wraps: FastAPI would ask requests for the parameters of on_event.
+        endpoint.__name__, endpoint.__doc__ = on_event.__name__, on_event.__doc__
+        return endpoint
+
+    return decorate
+
+
+async def _body(request: Request) -> bytes:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY:
+            raise too_long()
+    return bytes(body)

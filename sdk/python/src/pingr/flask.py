@@ -1,0 +1,63 @@
+"""Webhooks in Flask.
+
+.. code-block:: python
+
+    @app.post("/webhook")
+    @pingr_webhook(os.environ["PINGR_WEBHOOK_SECRET"])
+    def on_event(event):
+        return "The text to reply with"
+"""
+
+from __future__ import annotations
+
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Callable
+
+from flask import Response, current_app, jsonify, request
+
+from ._receive import MAX_BODY, RefusedError, answer_of, checked, event_of, too_long
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .events import Event
+
+__all__ = ["pingr_webhook"]
+
+
+def pingr_webhook(
+    secret: str | Sequence[str] | None,
+) -> Callable[[Callable[[Event], Any]], Callable[[], Response]]:
+    """Give a function each webhook whose signature and time hold, and answer with the text that it returns.
+
+    ``None`` leaves the answer to the trigger's own reply; a ``flask.Response`` is sent as it is. The function may get
+    the same event twice, with the same ``id``. What does not verify is answered 401, more than 1 MiB 413.
+
+    Args:
+        secret: the endpoint's, or several while one is rotated, the new one first.
+
+    """
+    secrets = checked(secret)
+
+    def decorate(on_event: Callable[[Event], Any]) -> Callable[[], Response]:
+        @wraps(on_event)
+        def view() -> Response:
+            try:
+                event = event_of(_body(), request.headers.get("x-pingr-signature"), secrets)
+            except RefusedError as refused:
+                current_app.logger.warning("Pingr webhook: %s", refused.message)
+                return Response(refused.message, refused.status, mimetype="text/plain")
+            reply = current_app.ensure_sync(on_event)(event)
+            return reply if isinstance(reply, Response) else jsonify(answer_of(reply))
+
+        return view
+
+    return decorate
+
+
+def _body() -> bytes:
+    if request.content_length is None:
+        return request.stream.read(MAX_BODY + 1)
+    if request.content_length > MAX_BODY:
+        raise too_long()
+    return request.get_data()

@@ -1,0 +1,207 @@
+"""The adapters on the real frameworks, behind real servers: signed, wrong, replayed, large and odd bodies."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import threading
+import time
+from http.client import HTTPConnection
+from typing import TYPE_CHECKING, Any
+
+import django
+import fastapi
+import flask
+import pytest
+import uvicorn
+from django.conf import settings
+from django.core.handlers.wsgi import WSGIHandler
+from django.http import HttpResponse
+from django.urls import path
+from werkzeug.serving import make_server
+from world import until
+
+import pingr.django
+import pingr.fastapi
+import pingr.flask
+from pingr import Event, extract_challenge_code
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SECRET, OLD = "whsec_c2VjcmV0", "whsec_b2xk"
+seen: list[Event] = []
+
+
+def on_event(event: Event) -> Any:
+    """Answer as a login would."""
+    seen.append(event)
+    if event["event"] != "message.received":
+        return None
+    if event["message"]["text"] == "raise":
+        raise RuntimeError("a fault of the function")
+    if event["message"]["text"] == "number":
+        return 7
+    return extract_challenge_code(event["message"]["text"], "login")
+
+
+async def on_event_async(event: Event) -> Any:
+    """Answer the same."""
+    return on_event(event)
+
+
+def flask_site() -> Any:
+    app = flask.Flask("site")
+    hook = pingr.flask.pingr_webhook([SECRET, OLD])
+    app.post("/webhook")(hook(on_event))
+    app.post("/own", endpoint="own")(hook(lambda _: flask.Response("own", 202)))
+    return app
+
+
+def django_site() -> Any:
+    hook = pingr.django.pingr_webhook([SECRET, OLD])
+    urls = [path("webhook", hook(on_event)), path("own", hook(lambda _: HttpResponse("own", status=202)))]
+    if not settings.configured:
+        middleware = ["django.middleware.common.CommonMiddleware", "django.middleware.csrf.CsrfViewMiddleware"]
+        settings.configure(ROOT_URLCONF=tuple(urls), ALLOWED_HOSTS=["*"], MIDDLEWARE=middleware, LOGGING_CONFIG=None)
+        django.setup()
+    return WSGIHandler()
+
+
+def fastapi_site(function: Any) -> Any:
+    app = fastapi.FastAPI()
+    hook = pingr.fastapi.pingr_webhook([SECRET, OLD])
+    app.post("/webhook")(hook(function))
+
+    async def own(_: Event) -> Any:
+        return fastapi.Response("own", 202)
+
+    app.post("/own")(hook(own))
+    return app
+
+
+@pytest.fixture(params=["flask", "django", "fastapi", "fastapi async"], scope="module")
+def port(request: pytest.FixtureRequest) -> Iterator[int]:
+    """Serve a site with the framework, and give its port."""
+    if request.param.startswith("fastapi"):
+        app = fastapi_site(on_event if request.param == "fastapi" else on_event_async)
+        server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="critical"))
+        thread = threading.Thread(target=server.run)
+        thread.start()
+        until(lambda: server.started, "uvicorn")
+        yield server.servers[0].sockets[0].getsockname()[1]
+        server.should_exit = True
+    else:
+        wsgi = make_server("127.0.0.1", 0, flask_site() if request.param == "flask" else django_site(), threaded=True)
+        thread = threading.Thread(target=wsgi.serve_forever)
+        thread.start()
+        yield wsgi.server_port
+        wsgi.shutdown()
+        wsgi.server_close()
+    thread.join()
+
+
+def body_of(text: str, at: int | None = None) -> bytes:
+    event = {"event": "message.received", "message": {"text": text}, "timestamp": at or time.time_ns() // 1_000_000}
+    return json.dumps(event, ensure_ascii=False).encode()
+
+
+def sign(body: bytes, secret: str = SECRET) -> str:
+    return "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+
+
+def tell(port: int, text: str, secret: str = SECRET, where: str = "/webhook") -> tuple[int, Any]:
+    """Post a signed event of a text."""
+    body = body_of(text)
+    return post(port, body, sign(body, secret), where)
+
+
+def post(port: int, body: Any, signature: str | None, where: str = "/webhook", **headers: str) -> tuple[int, Any]:
+    connection = HTTPConnection("127.0.0.1", port, timeout=10)
+    named = {"content-type": "application/json", **({"x-pingr-signature": signature} if signature else {}), **headers}
+    try:
+        connection.request("POST", where, body, named)
+        answer = connection.getresponse()
+        said = answer.read().decode()
+        json_too = answer.headers["content-type"] == "application/json"
+        return answer.status, json.loads(said) if json_too else said
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [("login x4k9mq", {"reply": "X4K9MQ"}), ("login", {}), ("", {}), ("login grüße 👋", {"reply": "GRÜSSE 👋"})],
+)
+def test_a_signed_event_is_given_and_answered(port: int, text: str, answer: Any) -> None:
+    assert tell(port, text) == (200, answer)
+
+
+def test_it_is_the_body_as_it_came_that_is_verified(port: int) -> None:
+    spaced = b' {"timestamp" :' + str(time.time_ns() // 1_000_000).encode() + b',"event":"session.connected"}\r\n'
+    assert post(port, spaced, sign(spaced)) == (200, {})
+    for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""):
+        assert post(port, spaced, sign(spaced), **{"content-type": kind}) == (200, {}), kind
+
+
+def test_both_secrets_hold_while_one_is_rotated(port: int) -> None:
+    assert tell(port, "login", OLD)[0] == 200
+
+
+LOGIN = body_of("login x")
+
+
+@pytest.mark.parametrize(
+    ("body", "signature", "says"),
+    [
+        (LOGIN, None, "64 lowercase hex"),
+        (LOGIN, "sha256=" + "0" * 64, "does not fit"),
+        (LOGIN, sign(LOGIN, "whsec_other"), "does not fit"),
+        (LOGIN + b" ", sign(LOGIN), "does not fit"),
+        (body_of("login x", 1), sign(body_of("login x", 1)), "5 minutes old"),
+        (b"", sign(b""), "not a JSON object"),
+        (b"[1]", sign(b"[1]"), "not a JSON object"),
+        (b"\xff{", sign(b"\xff{"), "not a JSON object"),
+        (b"{}", sign(b"{}"), "no timestamp"),
+    ],
+    ids=["unsigned", "wrong", "other secret", "changed", "replayed", "empty", "list", "not UTF-8", "without time"],
+)
+def test_what_does_not_hold_is_refused_and_given_to_nobody(port: int, body: bytes, signature: Any, says: str) -> None:
+    seen.clear()
+    status, said = post(port, body, signature)
+    assert status == 401
+    assert says in said
+    assert seen == []
+
+
+def test_a_large_body_is_refused_before_it_is_read_whole(port: int) -> None:
+    seen.clear()
+    fits = body_of("login " + "x" * 900_000)
+    assert post(port, fits, sign(fits))[0] == 200
+    large = body_of("login " + "x" * (1 << 20))
+    assert post(port, large, sign(large)) == (413, "the body is longer than 1 MiB")
+    assert len(seen) == 1
+
+
+def test_a_fault_of_the_function_is_a_500_so_that_pingr_asks_again(port: int) -> None:
+    for text in ("raise", "number"):
+        assert tell(port, text)[0] == 500
+
+
+def test_a_response_of_the_framework_is_sent_as_it_is(port: int) -> None:
+    assert tell(port, "login", where="/own") == (202, "own")
+
+
+def test_only_post_is_answered(port: int) -> None:
+    connection = HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.request("GET", "/webhook")
+    assert connection.getresponse().status == 405
+    connection.close()
+
+
+@pytest.mark.parametrize("secret", [None, "", [], [""]])
+@pytest.mark.parametrize("adapter", [pingr.flask, pingr.django, pingr.fastapi])
+def test_a_site_without_secret_does_not_start(adapter: Any, secret: Any) -> None:
+    with pytest.raises(ValueError, match="no webhook secret"):
+        adapter.pingr_webhook(secret)
