@@ -192,7 +192,7 @@ func (s *scene) expect(method, path string, status int, body string) string {
 
 // webhookAnswers compares the answer to a signed event.
 func (s *scene) webhookAnswers(event string, status int, body string) string {
-	p := must(s.attacker.ask(http.MethodPost, "/webhook", event, from{"X-Pingr-Signature": pingr.Sign([]byte(event), s.secret)}))
+	p := must(s.attacker.ask(http.MethodPost, s.hook+"/webhook", event, from{"X-Pingr-Signature": pingr.Sign([]byte(event), s.secret)}))
 	got := compact(p)
 	if body == "" {
 		got = ""

@@ -93,7 +93,7 @@ func TestDocsGoProgramHolds(t *testing.T) {
 			require.NoError(t, err)
 			defer c.stop()
 			require.NoError(t, listens(t.Context(), address))
-			finding, err := play(t.Context(), s, mobile, "http://"+address, secret)
+			finding, err := play(t.Context(), s, mobile, site{"http://" + address, "http://" + address, secret})
 			require.NoError(t, err)
 			assert.Empty(t, finding)
 		})

@@ -22,11 +22,11 @@ func TestEveryAttackBreaksAWeakSite(t *testing.T) {
 			}
 			t.Run(flow+": "+s.name, func(t *testing.T) {
 				t.Parallel()
-				site := newWeak(flow)
-				server := httptest.NewServer(site)
+				weak := newWeak(flow)
+				server := httptest.NewServer(weak)
 				defer server.Close()
-				site.origin = server.URL
-				finding, err := play(t.Context(), s, flow, server.URL, pingr.NewSecret())
+				weak.origin = server.URL
+				finding, err := play(t.Context(), s, flow, site{server.URL, server.URL, pingr.NewSecret()})
 				if s.contract {
 					assert.True(t, err != nil || finding != "", "it keeps to no contract")
 					return

@@ -29,7 +29,7 @@ func main() {
 	flag.StringVar(&languages, "languages", "go,node,python", "whose examples to attack")
 	flag.StringVar(&only, "flows", strings.Join(flows, ","), "which examples to attack")
 	flag.StringVar(&l.scenario, "scenario", "", "only scenarios whose name contains this")
-	flag.BoolVar(&l.redis, "redis", false, "keep their state in a redis-server")
+	flag.BoolVar(&l.redis, "redis", false, "keep their state in a redis-server, and run each twice: for browsers and for webhooks")
 	flag.IntVar(&l.atOnce, "at-once", 4, "scenarios to play at once")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -116,14 +116,14 @@ func (l lab) playAll(ctx context.Context, programs []program) []result {
 	return results
 }
 
-// against runs a program for one scenario.
+// against runs a program for one scenario; with Redis, twice: browsers come to
+// one process and webhooks to the other.
 func (l lab) against(ctx context.Context, p program, s scenario) (finding string, err error) {
 	if s.noSecret {
 		return withoutSecret(ctx, p)
 	}
-	secret := pingr.NewSecret()
-	command := append(slices.Clone(p.command), "--listen", "127.0.0.1:0", "--number", ownNumber)
-	command = append(command, s.options...)
+	at := site{secret: pingr.NewSecret()}
+	command := slices.Concat(p.command, []string{"--listen", "127.0.0.1:0", "--number", ownNumber}, s.options)
 	if l.redis {
 		redis, url, err := startRedis(ctx)
 		if err != nil {
@@ -132,12 +132,29 @@ func (l lab) against(ctx context.Context, p program, s scenario) (finding string
 		defer redis.stop()
 		command = append(command, "--redis", url)
 	}
-	c, origin, err := run(ctx, []string{"PINGR_WEBHOOK_SECRET=" + secret}, "listening on ", command...)
+	start := func(command []string) (c *child, origin string, err error) {
+		c, origin, err = run(ctx, []string{"PINGR_WEBHOOK_SECRET=" + at.secret}, "listening on ", command...)
+		if err != nil {
+			err = fmt.Errorf("start %s: %w", filepath.Base(p.command[len(p.command)-1]), err)
+		}
+		return c, origin, err
+	}
+	c, origin, err := start(command)
 	if err != nil {
-		return "", fmt.Errorf("start %s: %w", filepath.Base(p.command[len(p.command)-1]), err)
+		return "", err
 	}
 	defer c.stop()
-	return play(ctx, s, p.flow, origin, secret)
+	at.origin, at.hook = origin, origin
+	if l.redis {
+		if !slices.Contains(s.options, "--origin") {
+			command = append(command, "--origin", at.origin)
+		}
+		if c, at.hook, err = start(command); err != nil {
+			return "", err
+		}
+		defer c.stop()
+	}
+	return play(ctx, s, p.flow, at)
 }
 
 // withoutSecret says whether a program starts that cannot know who signs.

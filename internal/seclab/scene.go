@@ -32,15 +32,21 @@ const (
 // A scene is one scenario at work: a site under attack, with a real engine and
 // a simulated WhatsApp behind it.
 type scene struct {
-	flow   string
-	origin string // of the site
-	secret string
-	group  string // a WhatsApp group of victim and attacker
+	flow string
+	site
+	group string // a WhatsApp group of victim and attacker
 
 	victim, attacker *person
 	// engine's webhooks, as somebody who reads the site's logs has them.
 	recorded recorder
 	session  *sim.Session
+}
+
+// A site is what is attacked.
+type site struct {
+	origin string // where browsers find it
+	hook   string // where its webhooks go: another process, if there are two
+	secret string // of the webhooks
 }
 
 // A person has a browser and a phone.
@@ -65,12 +71,12 @@ func must[T any](v T, err error) T {
 
 // play plays one scenario against a site and says what was wrong; empty is
 // nothing.
-func play(ctx context.Context, s scenario, flow, origin, secret string) (finding string, err error) {
+func play(ctx context.Context, s scenario, flow string, at site) (finding string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	sc := &scene{flow: flow, origin: origin, secret: secret, session: sim.New(sim.Config{Number: ownNumber})}
-	sc.victim = &person{newBrowser(origin), sc.session.NewPhone(sim.PhoneConfig{Number: victimNumber})}
-	sc.attacker = &person{newBrowser(origin), sc.session.NewPhone(sim.PhoneConfig{Number: attackerNumber})}
+	sc := &scene{flow: flow, site: at, session: sim.New(sim.Config{Number: ownNumber})}
+	sc.victim = &person{newBrowser(at.origin), sc.session.NewPhone(sim.PhoneConfig{Number: victimNumber})}
+	sc.attacker = &person{newBrowser(at.origin), sc.session.NewPhone(sim.PhoneConfig{Number: attackerNumber})}
 	sc.attacker.agent = "curl/8.5.0"
 	sc.group = sc.session.NewGroup(sc.victim.phone, sc.attacker.phone)
 	stop, err := sc.engine(ctx)
@@ -101,7 +107,7 @@ func (s *scene) engine(ctx context.Context) (stop func(), err error) {
 			return nil, err
 		}
 	}
-	target, err := url.Parse(s.origin)
+	target, err := url.Parse(s.hook)
 	if err != nil {
 		return nil, err
 	}
@@ -159,7 +165,7 @@ func (s *scene) webhook() webhook {
 // send posts a webhook as anybody can who knows the address, and returns what
 // the site would have WhatsApp say.
 func (s *scene) send(w webhook) (reply string) {
-	p := must(s.attacker.ask(http.MethodPost, "/webhook", w.body, from{"X-Pingr-Signature": w.signature}))
+	p := must(s.attacker.ask(http.MethodPost, s.hook+"/webhook", w.body, from{"X-Pingr-Signature": w.signature}))
 	return p.field("reply")
 }
 
