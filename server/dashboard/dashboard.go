@@ -20,6 +20,9 @@ type Config struct {
 	API http.Handler
 	// SignUp shows the sign-up page.
 	SignUp bool
+	// CheckURL says what is wrong with a webhook endpoint's address, as far as
+	// the address tells. Nil: none is checked while it is typed.
+	CheckURL func(string) error
 	// Log hears of pages that fail. Nil discards.
 	Log *slog.Logger
 }
@@ -53,6 +56,7 @@ func allPages() []page {
 	return []page{
 		overviewPage(),
 		sessionsPage(),
+		webhooksPage(),
 		keysPage(),
 		settingsPage(),
 	}

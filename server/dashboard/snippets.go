@@ -1,0 +1,81 @@
+package dashboard
+
+// A snippet is a receiver of webhooks in some language.
+type snippet struct{ name, title, code string }
+
+// snippetList is what the dashboard offers to copy. The secret is named, not
+// shown: code is pasted to where secrets do not belong.
+func snippetList() []snippet {
+	return []snippet{
+		{"node", "Node", `import { createServer } from "node:http";
+import { verifyWebhook } from "hey-pingr";
+
+createServer(async (req, res) => {
+  const chunks = [];
+  for await (const chunk of req) chunks.push(chunk);
+  let event;
+  try {
+    event = verifyWebhook(Buffer.concat(chunks), req.headers["x-pingr-signature"], process.env.PINGR_WEBHOOK_SECRET);
+  } catch {
+    res.writeHead(400).end();
+    return;
+  }
+  if (event.event !== "message.received" || event._simulated) {
+    res.writeHead(200).end();
+    return;
+  }
+  const reply = ` + "`Hello +${event.from.phone}, here is your link: https://…`" + `;
+  res.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify({ reply }));
+}).listen(3000);
+`},
+		{"python", "Python", `import os
+
+from flask import Flask, request
+from pingr import PingrWebhookError, verify_webhook
+
+app = Flask(__name__)
+
+
+@app.post("/pingr")
+def pingr():
+    try:
+        event = verify_webhook(request.get_data(), request.headers.get("x-pingr-signature"), os.environ["PINGR_WEBHOOK_SECRET"])
+    except PingrWebhookError:
+        return "", 400
+    if event["event"] != "message.received" or event.get("_simulated"):
+        return "", 200
+    return {"reply": f"Hello +{event['from']['phone']}, here is your link: https://…"}
+`},
+		{"go", "Go", `package main
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+
+	"github.com/heypingr/pingr"
+)
+
+func main() {
+	http.HandleFunc("POST /pingr", func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
+		if err != nil {
+			return
+		}
+		event, err := pingr.VerifyWebhook(body, r.Header.Get("X-Pingr-Signature"), os.Getenv("PINGR_WEBHOOK_SECRET"))
+		if err != nil {
+			http.Error(w, "", http.StatusBadRequest)
+			return
+		}
+		if event.Type != pingr.EventMessageReceived || event.Simulated {
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(map[string]string{"reply": "Hello +" + event.From.Phone + ", here is your link: https://…"})
+	})
+	_ = http.ListenAndServe(":3000", nil)
+}
+`},
+	}
+}
