@@ -98,8 +98,12 @@ sdk/python/.venv/installed: sdk/python/requirements-dev.txt
 	sdk/python/.venv/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
+examples/node/node_modules/.package-lock.json: examples/node/package-lock.json sdk/node/node_modules/.package-lock.json
+	cd examples/node && npm ci --silent
+	@touch $@
+
 .PHONY: sec-login
-sec-login: sdk/node/node_modules/.package-lock.json sdk/python/.venv/installed ## attackers against the login examples of all languages
+sec-login: examples/node/node_modules/.package-lock.json sdk/python/.venv/installed ## attackers against the login examples of all languages
 	@./.ci/need redis-server
 	cd sdk/node && npm run --silent build
 	go run ./internal/seclab

@@ -1,0 +1,107 @@
+// Logs a browser in by a phone beside it: the page shows a code as QR, the phone
+// sends it and is answered by six digits, which are typed on the page.
+import { randomInt, timingSafeEqual } from 'node:crypto';
+import { loginLink } from 'hey-pingr';
+import { generate } from 'lean-qr';
+import { toPngBuffer } from 'lean-qr/extras/node_export';
+import { Codes, isPending } from './login/codes.mjs';
+import { device } from './login/device.mjs';
+import { form, json, main } from './login/site.mjs';
+
+const MAX_TRIES = 3;
+
+await main('desktop', (site) => {
+  const codes = new Codes(site);
+
+  site.handle('POST /start', (req, res) => codes.start(req, res, { device: device(req.headers['user-agent'] ?? '') }));
+
+  // The link that opens WhatsApp with this browser's code filled in.
+  site.handle('GET /qr.png', async (req, res) => {
+    const code = await codes.polled(req);
+    if (code === null) {
+      res.writeHead(404).end('not found');
+      return;
+    }
+    const picture = toPngBuffer(generate(loginLink(site.number, `login ${code}`)), { on: [0, 0, 0, 255], off: [255, 255, 255, 255], scale: 8 });
+    res.writeHead(200, { 'content-type': 'image/png' }).end(picture);
+  });
+
+  // Logs the waiting browser in: what only the phone was told was typed in it.
+  site.handle('POST /digits', async (req, res) => {
+    const typed = String(form(req).digits ?? '');
+    const name = await codes.polled(req);
+    const { code, changed } = name === null ? { code: null, changed: false } : await codes.change(name, (c) => {
+      if (c.status !== 'asked') return false;
+      if (same(typed, c.digits)) c.status = 'done';
+      else if (++c.tries >= MAX_TRIES) c.status = 'void';
+      return true;
+    });
+    if (changed && code.status === 'done') {
+      await site.begin(req, res, code.phone);
+      json(res, 200, { status: 'done' });
+    } else if (changed && code.status === 'asked') {
+      json(res, 403, { status: 'asked', tries_left: MAX_TRIES - code.tries });
+    } else {
+      json(res, 410, { status: code?.status ?? 'none' });
+    }
+  });
+
+  // Tells the phone that sent a code the digits, and what they are for.
+  site.onMessage = async (m) => {
+    if (m.no) {
+      await endAsked(m.phone, '', 'refused');
+      return 'Nobody was logged in.';
+    }
+    if (!m.code) return codes.where();
+    if (await codes.isBlocked(m.phone)) return '';
+    const code = await codes.get(m.code);
+    if (!isPending(code)) return codes.wrong(m.phone);
+    if (m.forwarded) {
+      await codes.end(m.code, 'void');
+      return codes.forwarded();
+    }
+    if (code.status === 'asked' && code.phone !== m.phone) {
+      await codes.end(m.code, 'void');
+      return codes.notValid();
+    }
+    if (code.status === 'asked') return code.reply;
+    return m.suppressed ? '' : ask(m);
+  };
+
+  // Makes the digits.
+  async function ask(m) {
+    await onlyOne(m);
+    const digits = String(randomInt(1_000_000)).padStart(6, '0');
+    const { code, changed } = await codes.change(m.code, (c) => {
+      if (c.status !== 'waiting') return false;
+      const reply = `Log in to ${site.name} on ${c.device}? Then type these digits on that page:\n${digits}\n`
+        + 'They log that browser in as you: pass them on to nobody, whoever asks. Not you? Answer NO.';
+      Object.assign(c, { status: 'asked', phone: m.phone, event: m.event, digits, reply });
+      return true;
+    });
+    return changed ? code.reply : site.onMessage(m); // meanwhile it was ended, or sent by another phone
+  }
+
+  // Ends the code that the phone was asked about before, so that NO has one meaning.
+  async function onlyOne(m) {
+    do await endAsked(m.phone, m.code, 'void');
+    while (!(await site.state.add(`login:asks:${m.phone}`, m.code, site.codeLife)));
+  }
+
+  // Ends the code that a phone is asked about, if there is one other than except.
+  async function endAsked(phone, except, status) {
+    const name = await site.state.take(`login:asks:${phone}`);
+    if (name === null || name === except) return;
+    await codes.change(name, (c) => {
+      const mine = c.status === 'asked' && c.phone === phone;
+      c.status = status;
+      return mine;
+    });
+  }
+});
+
+// In constant time, whatever was typed.
+function same(typed, digits) {
+  const [a, b] = [typed, digits].map((text) => Buffer.from(text));
+  return a.length === b.length && timingSafeEqual(a, b);
+}

@@ -1,0 +1,226 @@
+// What all flows share: pages, cookies, sessions, the webhook.
+import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { extractChallengeCode, loginLink } from 'hey-pingr';
+import { pingrWebhook } from 'hey-pingr/express';
+import { parseOptions } from './options.mjs';
+import { Memory, Redis } from './state.mjs';
+
+const SESSION_LIFE = 24 * 3600 * 1000;
+const EVENT_LIFE = 48 * 3600 * 1000; // longer than Pingr repeats an event
+const MAX_WEBHOOK = 64 * 1024;
+const MAX_FORM = 4 * 1024;
+// The pages are the same in all languages.
+const PAGES = new URL('../../go/', import.meta.url);
+
+/** Runs an example until it is interrupted. `setup` adds the flow to the site. */
+export async function main(flow, setup) {
+  const options = parseOptions();
+  try {
+    const state = options.redis ? await Redis.connect(options.redis) : new Memory();
+    const site = await Site.make(options, state, flow);
+    setup(site);
+    const server = createServer({ requestTimeout: 10_000, headersTimeout: 5_000 }, (req, res) => site.serve(req, res));
+    server.listen(options.port, options.host, () => {
+      const { address, family, port } = server.address();
+      const where = `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
+      site.origin ||= where;
+      console.log(`listening on ${where}`);
+    });
+    server.on('error', fail);
+    for (const signal of ['SIGINT', 'SIGTERM']) {
+      process.once(signal, () => {
+        server.close(() => state.close());
+        server.closeIdleConnections();
+      });
+    }
+  } catch (error) {
+    fail(error);
+  }
+}
+
+function fail(error) {
+  console.error(error.message);
+  process.exit(1);
+}
+
+export class Site {
+  /** Paths by method, such as `GET /poll`. A handler gets the request, its body and the response. */
+  routes = new Map();
+  /** Answers a message; an empty answer is none. */
+  onMessage = async () => '';
+
+  static async make(options, state, flow) {
+    const site = Object.assign(new Site(), options, { state });
+    const read = (path) => readFile(new URL(path, PAGES), 'utf8');
+    const [page, script, style, confirm, gone] = await Promise.all(
+      [`${flow}/page.html`, `${flow}/page.js`, 'login/style.css', 'login/confirm.html', 'login/gone.html'].map(read));
+    site.templates = { page, confirm, gone };
+    site.files = { '/page.js': ['text/javascript', script], '/style.css': ['text/css', style] };
+    site.handle('GET /', (_req, res) => site.page(res, 200, 'page'));
+    site.handle('GET /me', (req, res) => site.#me(req, res));
+    site.handle('POST /logout', (req, res) => site.#logout(req, res));
+    site.webhook = pingrWebhook({ secret: options.secret, onEvent: (event) => site.#answer(event) });
+    return site;
+  }
+
+  handle(route, handler) {
+    this.routes.set(route, handler);
+  }
+
+  async serve(req, res) {
+    try {
+      await this.#serve(req, res);
+    } catch (error) {
+      console.error(error.message); // never a phone, text, code or secret
+      if (!res.headersSent) res.writeHead(500).end('something went wrong; try again');
+    }
+  }
+
+  async #serve(req, res) {
+    const { pathname } = new URL(req.url, 'http://x');
+    for (const [name, value] of Object.entries({
+      'cache-control': 'no-store',
+      'referrer-policy': 'same-origin', // with no-referrer, browsers send Origin: null from our own forms
+      'x-content-type-options': 'nosniff',
+      'content-security-policy': "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
+        + "form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+    })) res.setHeader(name, value);
+    const method = req.method === 'HEAD' ? 'GET' : req.method;
+    if (method === 'GET' && Object.hasOwn(this.files, pathname)) {
+      const [type, content] = this.files[pathname];
+      res.writeHead(200, { 'content-type': `${type}; charset=utf-8`, 'cache-control': 'no-cache' }).end(content);
+      return;
+    }
+    const isWebhook = method === 'POST' && pathname === '/webhook';
+    if (method === 'POST' && !isWebhook && !this.#isOurs(req)) {
+      res.writeHead(403).end('this request comes from another site');
+      return;
+    }
+    const link = /^\/in\/([^/]+)$/.exec(pathname);
+    const handler = isWebhook ? this.webhook : this.routes.get(`${method} ${link ? '/in/' : pathname}`);
+    if (!handler) {
+      res.writeHead(404).end('not found');
+      return;
+    }
+    const body = await readBody(req, isWebhook ? MAX_WEBHOOK : MAX_FORM);
+    if (body === null) {
+      res.writeHead(413, { connection: 'close' }).end('too long');
+      return;
+    }
+    req.body = body;
+    req.token = link?.[1];
+    await handler(req, res);
+  }
+
+  /** Whether a POST comes from our own pages: no other page may log a browser in or out. */
+  #isOurs(req) {
+    const { origin, 'sec-fetch-site': site } = req.headers;
+    return origin === undefined ? site === 'same-origin' : origin === this.origin;
+  }
+
+  /** Shows a page. */
+  page(res, status, name, phone = '') {
+    const words = { Site: this.name, Number: `+${this.number}`, Link: loginLink(this.number, 'login'), Phone: phone };
+    const html = this.templates[name].replace(/\{\{\.(\w+)\}\}/g, (_, word) => escape(words[word]));
+    res.writeHead(status, { 'content-type': 'text/html; charset=utf-8' }).end(html);
+  }
+
+  setCookie(res, name, value, life) {
+    const secure = this.origin.startsWith('https:') ? '; Secure' : '';
+    res.appendHeader('set-cookie', `${name}=${value}; Path=/; Max-Age=${Math.floor(life / 1000)}; HttpOnly; SameSite=Lax${secure}`);
+  }
+
+  /**
+   * Logs a browser in: always by a new token, so that one that somebody else
+   * put into the browser is worth nothing, and without the session that it had.
+   */
+  async begin(req, res, phone) {
+    await this.#forget(req);
+    const token = newToken();
+    await this.state.set(`login:session:${token}`, phone, SESSION_LIFE);
+    this.setCookie(res, 'pingr_session', token, SESSION_LIFE);
+  }
+
+  async #me(req, res) {
+    const phone = await this.state.get(`login:session:${cookie(req, 'pingr_session')}`);
+    if (phone === null) json(res, 401, { error: 'not logged in' });
+    else json(res, 200, { phone });
+  }
+
+  async #logout(req, res) {
+    await this.#forget(req);
+    this.setCookie(res, 'pingr_session', '', 0);
+    res.writeHead(204).end();
+  }
+
+  async #forget(req) {
+    const token = cookie(req, 'pingr_session');
+    if (token) await this.state.take(`login:session:${token}`);
+  }
+
+  /** Answers a verified event, the same one always alike. */
+  async #answer(event) {
+    if (event.event !== 'message.received' || !event.from || !event.message) return undefined;
+    const key = `login:event:${event.id}`;
+    const known = await this.state.get(key);
+    if (known !== null) return JSON.parse(known).reply;
+    const reply = await this.#decide(event);
+    if (await this.state.add(key, JSON.stringify(reply ? { reply } : {}), EVENT_LIFE)) return reply;
+    return JSON.parse(await this.state.get(key) ?? '{}').reply; // the same event came twice at once
+  }
+
+  /** Refuses what no flow takes. */
+  async #decide({ id, from, message, trigger, auto_reply: autoReply, _simulated: simulated }) {
+    if (simulated) return 'Simulated: nobody is logged in.';
+    if (from.is_group) return 'Please write to me directly, not in a group: a login is nobody else\'s.';
+    const code = extractChallengeCode(message.text, 'login');
+    return this.onMessage({
+      event: id, phone: from.phone, code,
+      no: code === 'NO' || message.text.trim().toLowerCase() === 'no' || trigger?.phrase === 'no',
+      forwarded: message.forwarded === true, suppressed: autoReply?.status === 'suppressed',
+    });
+  }
+}
+
+export function json(res, status, value) {
+  res.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(value));
+}
+
+/** What a form or script sent; an empty object when it is no JSON object. */
+export function form(req) {
+  try {
+    const value = JSON.parse(req.body.toString('utf8'));
+    return typeof value === 'object' && value !== null ? value : {};
+  } catch {
+    return {};
+  }
+}
+
+/** 128 random bits. */
+export const newToken = () => randomBytes(16).toString('base64url');
+
+export function cookie(req, name) {
+  for (const pair of (req.headers.cookie ?? '').split(';')) {
+    const [key, value] = pair.trim().split('=');
+    if (key === name) return value ?? '';
+  }
+  return '';
+}
+
+function escape(text) {
+  return text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
+}
+
+/** The body, or null when it is longer than that. */
+async function readBody(req, most) {
+  const chunks = [];
+  let length = 0;
+  for await (const chunk of req) {
+    length += chunk.length;
+    if (length > most) return null;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}

@@ -1,0 +1,110 @@
+// What a flow must not forget: strings by key, each with a life in milliseconds
+// after which it is gone. Every operation is atomic (examples/README.md, State).
+import { createClient } from 'redis';
+
+/** The state of a program of one process. */
+export class Memory {
+  #held = new Map();
+  #swept = 0;
+
+  #find(key) {
+    const now = Date.now();
+    if (now - this.#swept >= 1000) { // what strangers cause does not pile up
+      this.#swept = now;
+      for (const [k, { until }] of this.#held) if (until <= now) this.#held.delete(k);
+    }
+    const held = this.#held.get(key);
+    return held && held.until > now ? held : undefined;
+  }
+
+  async get(key) {
+    return this.#find(key)?.value ?? null;
+  }
+
+  async set(key, value, life) {
+    this.#held.set(key, { value, until: Date.now() + life });
+  }
+
+  async add(key, value, life) {
+    if (this.#find(key)) return false;
+    this.#held.set(key, { value, until: Date.now() + life });
+    return true;
+  }
+
+  async swap(key, old, value) {
+    const held = this.#find(key);
+    if (held?.value !== old) return false;
+    held.value = value;
+    return true;
+  }
+
+  async take(key) {
+    const held = this.#find(key);
+    this.#held.delete(key);
+    return held?.value ?? null;
+  }
+
+  async count(key, life) {
+    const { value, until } = this.#find(key) ?? { value: '0', until: Date.now() + life };
+    const n = Number(value) + 1;
+    this.#held.set(key, { value: String(n), until });
+    return n;
+  }
+
+  close() {}
+}
+
+const SWAP = `
+if redis.call('GET', KEYS[1]) == ARGV[1] then
+  redis.call('SET', KEYS[1], ARGV[2], 'KEEPTTL')
+  return 1
+end
+return 0`;
+const COUNT = `
+local n = redis.call('INCR', KEYS[1])
+if n == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
+return n`;
+
+/** The state of a program of several processes (Redis 6.2 or newer, or Valkey). */
+export class Redis {
+  #client;
+
+  constructor(client) {
+    this.#client = client;
+  }
+
+  static async connect(url) {
+    const client = createClient({ url, socket: { connectTimeout: 5000, reconnectStrategy: (tries) => (tries > 3 ? false : 200) } });
+    client.on('error', () => {}); // whoever asks is told
+    await client.connect();
+    return new Redis(client);
+  }
+
+  async get(key) {
+    return this.#client.get(key);
+  }
+
+  async set(key, value, life) {
+    await this.#client.set(key, value, { PX: life });
+  }
+
+  async add(key, value, life) {
+    return (await this.#client.set(key, value, { PX: life, NX: true })) !== null;
+  }
+
+  async swap(key, old, value) {
+    return (await this.#client.eval(SWAP, { keys: [key], arguments: [old, value] })) === 1;
+  }
+
+  async take(key) {
+    return this.#client.getDel(key);
+  }
+
+  async count(key, life) {
+    return this.#client.eval(COUNT, { keys: [key], arguments: [String(life)] });
+  }
+
+  close() {
+    this.#client.destroy();
+  }
+}
