@@ -106,7 +106,8 @@ func (l lab) playAll(ctx context.Context, programs []program) []result {
 				mu.Lock()
 				defer mu.Unlock()
 				if err != nil {
-					finding = "not played: " + err.Error()
+					finding, _, _ = strings.Cut("not played: "+err.Error(), "\n")
+					fmt.Fprintf(os.Stderr, "seclab: %s, %s, %s: %v\n", p.language, p.flow, s.name, err)
 				}
 				results = append(results, result{p, s, finding})
 			})
