@@ -6,7 +6,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -62,12 +61,12 @@ func run(ctx context.Context, number string, backend pingr.Dispatcher, in io.Rea
 	ended := make(chan error, 1)
 	go func() { ended <- engine.Run(ctx) }()
 	fmt.Fprintf(out, "+%s writes. Type what the login page says, such as: login\n", number)
-	err = chat(ctx, session.NewPhone(sim.PhoneConfig{Number: number}), in, out)
+	chat(ctx, session.NewPhone(sim.PhoneConfig{Number: number}), in, out)
 	cancel()
-	return errors.Join(err, <-ended)
+	return <-ended
 }
 
-func chat(ctx context.Context, phone *sim.Phone, in io.Reader, out io.Writer) error {
+func chat(ctx context.Context, phone *sim.Phone, in io.Reader, out io.Writer) {
 	lines := make(chan string)
 	go func() {
 		defer close(lines)
@@ -82,10 +81,10 @@ func chat(ctx context.Context, phone *sim.Phone, in io.Reader, out io.Writer) er
 	for {
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case line, more := <-lines:
 			if !more {
-				return nil
+				return
 			}
 			if !fires(line) {
 				fmt.Fprintln(out, "(Nobody answers: no trigger fires.)")
@@ -94,7 +93,7 @@ func chat(ctx context.Context, phone *sim.Phone, in io.Reader, out io.Writer) er
 			phone.Send(line)
 			reply, err := phone.Next(ctx)
 			if err != nil {
-				return nil //nolint:nilerr // interrupted
+				return // interrupted
 			}
 			fmt.Fprintln(out, reply.Text)
 		}
