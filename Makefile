@@ -89,13 +89,16 @@ sdk/node/node_modules/.package-lock.json: sdk/node/package-lock.json
 	@touch $@
 
 .PHONY: sdk-python
-sdk-python: sdk/python/.venv/installed ## the helpers for Python
-	cd sdk/python && .venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && .venv/bin/python -m pytest
+sdk-python: sdk/python/.venv/installed clients ## helpers, client and examples for Python
+	@./.ci/need redis-server
+	cd sdk/python && .venv/bin/ruff check . ../../examples/python && .venv/bin/ruff format --check . ../../examples/python
+	cd sdk/python && .venv/bin/mypy && .venv/bin/mypy ../../examples/python && .venv/bin/python -m pytest
 
 sdk/python/.venv/installed: sdk/python/requirements-dev.txt
 	@./.ci/need python3 'python3 -m ensurepip --version:python3-venv'
 	python3 -m venv --clear sdk/python/.venv
 	sdk/python/.venv/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	sdk/python/.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e sdk/python
 	@touch $@
 
 examples/node/node_modules/.package-lock.json: examples/node/package-lock.json sdk/node/node_modules/.package-lock.json

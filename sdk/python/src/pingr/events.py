@@ -31,13 +31,18 @@ class From(_FromRequired, total=False):
     lid: str
 
 
-class Message(TypedDict):
-    """What was written. ``timestamp``: when WhatsApp says it was sent, in Unix milliseconds."""
-
+class _MessageRequired(TypedDict):
     text: str
     type: str
     id: str
+    # When WhatsApp says it was sent, in Unix milliseconds.
     timestamp: int
+
+
+class Message(_MessageRequired, total=False):
+    """What was written. ``forwarded`` is set when it came from another chat: a code in it may be somebody else's."""
+
+    forwarded: bool
 
 
 class Trigger(TypedDict):

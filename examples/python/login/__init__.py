@@ -1,0 +1,1 @@
+"""What the three login examples share: state, cookies, links and sessions, as examples/README.md fixes them."""

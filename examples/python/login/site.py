@@ -1,0 +1,151 @@
+"""One example: what all flows share. Each flow adds its paths and what answers messages, and calls run."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Callable
+
+from flask import Flask, Response, abort, jsonify, render_template, request, send_from_directory
+from pingr import login_link
+from pingr.flask import pingr_webhook
+from werkzeug.exceptions import HTTPException
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from .options import Options, parse
+from .state import Memory, Redis, State
+from .token import create_token
+from .webhook import Message, Webhook
+
+if TYPE_CHECKING:
+    from werkzeug.wrappers import Response as AnyResponse
+
+PAGES = Path(__file__).parent / "pages"
+POLL_COOKIE, SESSION_COOKIE = "pingr_poll", "pingr_session"
+SESSION_LIFE = 24 * 60 * 60
+MAX_BODY = 64 * 1024
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "same-origin",  # with no-referrer, browsers send Origin: null from our own forms
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
+    "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+}
+
+
+class Site:
+    """A site with the paths of every flow."""
+
+    def __init__(self, flow: str, options: Options, state: State) -> None:
+        """Take the name of the flow, which is that of its pages."""
+        self.options, self.state = options, state
+        self.app = app = Flask(__name__, template_folder=str(PAGES), static_folder=None)
+        app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
+        app.before_request(self._refuse_other_sites)
+        app.after_request(_secure)
+        app.register_error_handler(Exception, self._failed)
+        shown = {"site": options.site, "number": "+" + options.number, "link": login_link(options.number, "login")}
+        app.get("/", endpoint="page")(lambda: render_template(flow + "/page.html", **shown))
+        app.get("/page.js", endpoint="script")(lambda: send_from_directory(PAGES / flow, "page.js"))
+        app.get("/style.css", endpoint="style")(lambda: send_from_directory(PAGES, "style.css"))
+        app.get("/me")(self.me)
+        app.post("/logout")(self.logout)
+
+    def on_message(self, answer: Callable[[Message], str | None]) -> None:
+        """Set what answers messages."""
+        self.app.post("/webhook")(pingr_webhook(self.options.secret)(Webhook(self.state, answer).on_event))
+
+    def _refuse_other_sites(self) -> None:
+        """Let no other page log a browser in or out."""
+        if request.method != "POST" or request.path == "/webhook":
+            return
+        origin = request.headers.get("Origin")
+        ours = origin == self.options.origin if origin is not None else _same_origin()
+        if not ours:
+            abort(Response("this request comes from another site", 403, mimetype="text/plain"))
+
+    def _failed(self, error: Exception) -> AnyResponse | HTTPException:
+        if isinstance(error, HTTPException):
+            return error
+        # Neither the path nor the error's text: they may hold a token or a phone.
+        self.app.logger.error("a request failed: %s", type(error).__name__)
+        return Response("something went wrong; try again", 500, mimetype="text/plain")
+
+    def begin(self, response: Response, phone: str) -> Response:
+        """Log a browser in.
+
+        Always by a new token, so that one that somebody else put into the browser is worth nothing, and without the
+        session that the browser had.
+        """
+        self._forget()
+        token = create_token()
+        self.state.set("login:session:" + token, phone, SESSION_LIFE)
+        return self.set_cookie(response, SESSION_COOKIE, token, SESSION_LIFE)
+
+    def me(self) -> Response:
+        """Say who is logged in."""
+        token = request.cookies.get(SESSION_COOKIE)
+        phone = self.state.get("login:session:" + token) if token else None
+        return answer(200, phone=phone) if phone else answer(401, error="not logged in")
+
+    def logout(self) -> Response:
+        """End the session, also here."""
+        self._forget()
+        response = Response(status=204)
+        response.delete_cookie(SESSION_COOKIE)
+        return response
+
+    def _forget(self) -> None:
+        if token := request.cookies.get(SESSION_COOKIE):
+            self.state.take("login:session:" + token)
+
+    def set_cookie(self, response: Response, name: str, value: str, life: int) -> Response:
+        """Set a cookie that no script can read."""
+        secure = self.options.origin.startswith("https:")
+        response.set_cookie(name, value, max_age=life, path="/", httponly=True, samesite="Lax", secure=secure)
+        return response
+
+
+def answer(status: int, /, **fields: object) -> Response:
+    """Answer with JSON."""
+    response = jsonify(fields)
+    response.status_code = status
+    return response
+
+
+def _same_origin() -> bool:
+    return request.headers.get("Sec-Fetch-Site") == "same-origin"
+
+
+def _secure(response: Response) -> Response:
+    for name, value in HEADERS.items():
+        if name != "Cache-Control" or response.mimetype not in ("text/css", "text/javascript"):
+            response.headers[name] = value
+    return response
+
+
+class _Quiet(WSGIRequestHandler):
+    """Logs no requests: their paths hold tokens."""
+
+    def log_request(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def run(flow: str, description: str | None, set_up: Callable[[Site], object]) -> None:
+    """Run an example until it is told to stop. Behind a real site stands a server like gunicorn instead."""
+    options = parse(description)
+    state: State = Redis(options.redis) if options.redis else Memory()
+    site = Site(flow, options, state)
+    server = make_server(options.host, options.port, site.app, threaded=True, request_handler=_Quiet)
+    host = f"[{options.host}]" if ":" in options.host else options.host
+    address = f"http://{host}:{server.server_port}"
+    options.origin = options.origin or address
+    set_up(site)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: threading.Thread(target=server.shutdown).start())
+    sys.stdout.write(f"listening on {address}\n")
+    sys.stdout.flush()
+    server.serve_forever()
+    server.server_close()

@@ -1,0 +1,71 @@
+"""Messages, out of verified events."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Callable
+
+from pingr import extract_challenge_code
+
+if TYPE_CHECKING:
+    from pingr import Event, MessageReceived
+
+    from .state import State
+
+# Longer than Pingr repeats an event.
+EVENT_LIFE = 48 * 60 * 60
+
+
+@dataclass(frozen=True)
+class Message:
+    """What somebody wrote, as a flow needs it."""
+
+    event: str  # its id, the same if it comes again
+    phone: str
+    code: str | None  # what follows the word login, in capitals
+    no: bool  # whether it says NO
+    forwarded: bool  # from another chat
+    suppressed: bool  # nobody will see the answer
+
+
+class Webhook:
+    """Answers events, the same one always alike."""
+
+    def __init__(self, state: State, answer: Callable[[Message], str | None]) -> None:
+        """Take what answers messages."""
+        self._state, self._answer = state, answer
+
+    def on_event(self, event: Event) -> str | None:
+        """Return the reply."""
+        if event["event"] != "message.received":
+            return None
+        key = "login:event:" + event["id"]
+        body = self._state.get(key)
+        if body is None:
+            reply = self._decide(event)
+            body = json.dumps({"reply": reply} if reply else {})
+            if not self._state.add(key, body, EVENT_LIFE):  # the same event came twice at once
+                body = self._state.get(key) or "{}"
+        said: dict[str, str] = json.loads(body)
+        return said.get("reply")
+
+    def _decide(self, event: MessageReceived) -> str | None:
+        """Refuse what no flow takes."""
+        if event.get("_simulated"):
+            return "Simulated: nobody is logged in."
+        if event["from"]["is_group"]:
+            return "Please write to me directly, not in a group: a login is nobody else's."
+        text = event["message"]["text"]
+        code = extract_challenge_code(text, "login")
+        says_no = "NO" in (code, extract_challenge_code("login " + text, "login"))
+        return self._answer(
+            Message(
+                event=event["id"],
+                phone=event["from"]["phone"],
+                code=code,
+                no=says_no or event.get("trigger", {}).get("phrase") == "no",
+                forwarded=bool(event["message"].get("forwarded")),
+                suppressed=event["auto_reply"]["status"] == "suppressed",
+            )
+        )

@@ -1,0 +1,78 @@
+"""Log people in who type their number first.
+
+A code that is sent from that phone is answered by a link that logs in the browser that opens it. The page that waits
+only says how far it is.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from flask import Response, request
+
+from login.code import PENDING, Code, Codes
+from login.link import Links
+from login.site import Site, answer, run
+
+if TYPE_CHECKING:
+    from login.webhook import Message
+
+
+class Preentry:
+    """The flow."""
+
+    def __init__(self, site: Site) -> None:
+        """Add the flow to a site."""
+        self._codes = Codes(site)
+        self._links = Links(site, self._codes)
+        site.app.post("/start")(self.start)
+        site.on_message(self.answer)
+
+    def start(self) -> Response:
+        """Give the browser a code for the phone that was typed in."""
+        asked = request.get_json(force=True, silent=True)
+        typed = asked.get("phone") if isinstance(asked, dict) else None
+        phone = re.sub(r"[ +()-]", "", typed) if isinstance(typed, str) else ""
+        if not re.fullmatch("[0-9]{7,15}", phone):
+            return answer(422, error="that is no phone number")
+        return self._codes.start(Code(phone=phone))
+
+    def answer(self, message: Message) -> str | None:
+        """Send a link for a code, if it comes from the phone that was typed in."""
+        if message.code is None:
+            return self._codes.where()
+        if self._codes.blocked(message.phone):
+            return None
+        code = self._codes.get(message.code)
+        if code.status not in PENDING:
+            return self._codes.wrong(message)
+        if message.forwarded:
+            self._codes.end(message.code, "void")
+            return self._codes.forwarded()
+        if code.phone != message.phone:
+            self._codes.end(message.code, "void")
+            return self._codes.wrong(message)
+        if code.status == "sent":
+            return code.reply
+        return None if message.suppressed else self._send_link(message, message.code)
+
+    def _send_link(self, message: Message, word: str) -> str | None:
+        """Make the link before the code says that it is sent."""
+        token = self._links.create(message.phone, word)
+
+        def sent(code: Code) -> bool:
+            was, code.status = code.status, "sent"
+            code.event, code.link, code.reply = message.event, token, self._links.text(token)
+            return was == "waiting"
+
+        code, changed = self._codes.change(word, sent)
+        if changed:
+            return code.reply
+        # Meanwhile the code was ended, or the phone sent it twice.
+        self._links.drop(token)
+        return self.answer(message)
+
+
+if __name__ == "__main__":
+    run("preentry", __doc__, Preentry)
