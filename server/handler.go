@@ -156,7 +156,10 @@ func (s *Server) plainRoutes(mux *http.ServeMux) {
 
 // dashboard mounts the pages; they ask the API through all that a request passes.
 func (s *Server) dashboard(mux *http.ServeMux) {
-	pages, err := dashboard.New(dashboard.Config{API: http.HandlerFunc(s.ServeHTTP), SignUp: s.config.SignUpPlan != "", CheckURL: s.config.Guard.CheckURL, Log: s.log})
+	pages, err := dashboard.New(dashboard.Config{
+		API: http.HandlerFunc(s.ServeHTTP), SignUp: s.config.SignUpPlan != "", CheckURL: s.config.Guard.CheckURL, Log: s.log,
+		TriggerLimit: func(plan string) int { return s.plan(account.Account{Plan: plan}).Triggers },
+	})
 	if err != nil {
 		panic("dashboard: " + err.Error()) // made of embedded files alone
 	}

@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"encoding/json"
 	"errors"
 	"slices"
 	"strconv"
@@ -120,7 +121,7 @@ type hookTest struct {
 
 type hookResult struct {
 	hookTrial
-	Payload map[string]any `json:"payload_sent"`
+	Payload json.RawMessage `json:"payload_sent"`
 }
 
 func showWebhookTest(v *visit) error {
