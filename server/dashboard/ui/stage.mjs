@@ -1,6 +1,7 @@
 // A stage is what the tests play on: a loopback WhatsApp, the real pingr serve
 // and a browser.
 import { spawn } from "node:child_process";
+import { createServer } from "node:http";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -66,7 +67,62 @@ export class Stage {
     return text ? JSON.parse(text) : null;
   }
 
+  // page is a new page in a context of its own; problems is what its console
+  // and its content policy complain of.
+  async page(options = {}) {
+    const context = await this.browser.newContext({ viewport: { width: 1440, height: 900 }, reducedMotion: "reduce", ...options });
+    const page = await context.newPage();
+    page.setDefaultTimeout(15_000);
+    page.problems = [];
+    page.on("pageerror", (error) => page.problems.push(error.message));
+    page.on("console", (message) => {
+      if (message.type() === "error" && !/Failed to load resource/.test(message.text())) page.problems.push(message.text());
+    });
+    return page;
+  }
+
+  // enter comes in: by the set-up link the first time, by the login later.
+  async enter(page) {
+    await page.goto(this.known ? `${this.url}/login` : this.setup);
+    await page.fill("[name=email]", "anna@example.com");
+    await page.fill("[name=password]", "correct horse");
+    await page.click("button[type=submit]");
+    await page.waitForURL("**/overview");
+    this.known = true;
+  }
+
+  // api asks the API with the page's login.
+  api(page, method, path, body) {
+    return page.evaluate(async ([method, path, body]) => {
+      const headers = { Accept: "application/json", ...(body && { "Content-Type": "application/json" }) };
+      const answer = await fetch(path, { method, body: body && JSON.stringify(body), headers });
+      return answer.status === 204 ? null : answer.json();
+    }, [method, path, body]);
+  }
+
+  // link adds a session and links it to a new phone of the loopback WhatsApp.
+  async link(page, id, name, number) {
+    await this.phone("POST", "", { number });
+    await this.api(page, "POST", "/v1/sessions", { id, name });
+    let code;
+    while (!(code = (await this.api(page, "GET", `/v1/sessions/${id}/qr`)).qr)) await page.waitForTimeout(100);
+    await this.phone("POST", `/${number}/scan`, { qr: code });
+    while ((await this.api(page, "GET", `/v1/sessions/${id}`)).status !== "connected") await page.waitForTimeout(100);
+  }
+
+  // backend is somebody's endpoint; reply is what it answers.
+  async backend() {
+    this.hook = createServer((request, response) => {
+      request.resume().on("end", () => {
+        response.writeHead(this.hookStatus ?? 200, { "Content-Type": "application/json" }).end(JSON.stringify({ reply: this.reply ?? "Log in: https://shop.example/l/8f3k2" }));
+      });
+    });
+    await new Promise((resolve) => this.hook.listen(0, "127.0.0.1", resolve));
+    return `http://127.0.0.1:${this.hook.address().port}/pingr`;
+  }
+
   async close() {
+    this.hook?.close();
     await this.browser?.close();
     this.server.child.kill("SIGTERM");
     await ended(this.server.child);

@@ -1,0 +1,147 @@
+// From the first start to the first login, as somebody who never saw it.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import jsQR from "jsqr";
+import { Stage } from "./stage.mjs";
+
+let stage;
+before(async () => { stage = await Stage.open(); });
+after(() => stage?.close());
+
+// read decodes the QR code that a screenshot of an element shows.
+async function read(page, selector) {
+  const png = (await page.locator(selector).screenshot()).toString("base64");
+  const blank = await page.context().newPage();
+  const { data, width, height } = await blank.evaluate(async (png) => {
+    const image = new Image();
+    image.src = `data:image/png;base64,${png}`;
+    await image.decode();
+    const canvas = new OffscreenCanvas(image.width, image.height);
+    const context = canvas.getContext("2d");
+    context.drawImage(image, 0, 0);
+    return { data: [...context.getImageData(0, 0, image.width, image.height).data], width: image.width, height: image.height };
+  }, png);
+  await blank.close();
+  const code = jsQR(Uint8ClampedArray.from(data), width, height);
+  assert.ok(code, "the screenshot shows a QR code that can be read");
+  return code.data;
+}
+
+test("first start to first login", async () => {
+  const began = Date.now();
+  const page = await stage.page({ viewport: { width: 1280, height: 900 } });
+  await stage.enter(page);
+  assert.match(await page.textContent("#checklist"), /0 of 4/);
+
+  await page.click("#checklist >> text=Link a number");
+  await page.click("text=Add session");
+  await page.fill("dialog [name=name]", "Shop logins");
+  await page.click("text=Show the QR code");
+  await page.waitForURL("**/link");
+  await page.waitForSelector("svg.qr");
+  await stage.phone("POST", `/${stage.shop}/scan`, { qr: await read(page, "svg.qr") });
+  await page.waitForSelector(`text=+${stage.shop} is linked`);
+
+  await page.click("text=Add a trigger");
+  await page.click("text=Add trigger");
+  await page.fill("#trigger-phrase", "login");
+  await page.click("text=Save");
+  await page.waitForSelector(".trigger");
+
+  const backend = await stage.backend();
+  await page.click("nav >> text=Webhooks");
+  await page.fill("#webhook-url", backend);
+  await page.waitForSelector(".verdict-good");
+  await page.click("text=Save");
+  await page.waitForSelector("text=Saved.");
+
+  await page.click("nav >> text=Overview");
+  assert.match(await page.textContent("#checklist"), /3 of 4/);
+  await page.click("[aria-label=Send]");
+  await page.waitForSelector(".trail");
+  assert.match(await page.textContent(".trail"), /Webhook answers 200.*Reply with your backend's text/s);
+  assert.match(await page.textContent(".try-chat"), /https:\/\/shop\.example\/l\/8f3k2/);
+  await page.waitForFunction(() => document.getElementById("checklist").children.length === 0);
+
+  // A real one: the code of the feed leads somebody's phone to the number.
+  await page.reload();
+  const invitation = new URL(await read(page, "#feed-empty svg.qr"));
+  assert.equal(invitation.href, `https://wa.me/${stage.shop}?text=login`);
+  await stage.phone("POST", "", { number: "919876543210", name: "Asha" });
+  await stage.phone("POST", "/919876543210/messages", { to: stage.shop, text: `${invitation.searchParams.get("text")} X4K9MQ` });
+  await page.waitForSelector("#feed li[data-state=replied]");
+  const { messages } = await stage.phone("GET", "/919876543210/messages");
+  assert.equal(messages.at(-1).text, "Log in: https://shop.example/l/8f3k2");
+  await page.waitForFunction(() => document.querySelector(".tile dd")?.textContent === "1", null, { timeout: 10_000 });
+
+  assert.deepEqual(page.problems, []);
+  assert.ok(Date.now() - began < 180_000, "in under three minutes");
+  await page.context().close();
+});
+
+test("by keyboard alone", async () => {
+  const page = await stage.page();
+  await page.goto(`${stage.url}/login`);
+  await page.keyboard.type("anna@example.com");
+  await page.keyboard.press("Tab");
+  await page.keyboard.type("correct horse");
+  await page.keyboard.press("Enter");
+  await page.waitForURL("**/overview");
+
+  // tab goes on to what is called so, as somebody who sees the focus would.
+  const tab = async (name) => {
+    for (let i = 0; i < 60; i++) {
+      await page.keyboard.press("Tab");
+      const at = await page.evaluate(() => {
+        const e = document.activeElement;
+        return e.getAttribute("aria-label") ?? e.textContent.trim();
+      });
+      if (at === name) {
+        assert.ok(await page.evaluate(() => document.activeElement.matches(":focus-visible")), `the focus on ${name} is seen`);
+        return;
+      }
+    }
+    assert.fail(`Tab does not lead to ${name}`);
+  };
+  await tab("Skip to the content");
+  await page.keyboard.press("Enter");
+  assert.equal(await page.evaluate(() => document.activeElement.id), "main");
+  await page.goto(`${stage.url}/sessions`);
+  await tab("Add session");
+  await page.keyboard.press("Enter");
+  await page.waitForSelector("dialog[open]");
+  assert.equal(await page.evaluate(() => document.activeElement.name), "name");
+  await page.keyboard.press("Escape");
+  await page.waitForSelector("dialog", { state: "detached" });
+  await tab("Rename Shop logins");
+  await page.keyboard.press("Enter");
+  await page.waitForSelector("dialog[open] [name=name]");
+  await page.keyboard.press("Control+A");
+  await page.keyboard.type("Shop");
+  await page.keyboard.press("Enter");
+  await page.waitForSelector("h2:text-is('Shop')");
+  await page.goto(`${stage.url}/auto-reply`);
+  await tab("Trigger login is on");
+  await page.keyboard.press("Space");
+  await page.waitForSelector(".trigger.off");
+  assert.deepEqual(page.problems, []);
+  await page.context().close();
+});
+
+test("a server that dies and comes back", async () => {
+  const page = await stage.page();
+  await stage.enter(page);
+  await page.goto(`${stage.url}/sessions`);
+  await page.waitForSelector(".session");
+  await stage.kill();
+  await page.waitForSelector("#offline:not([hidden])", { timeout: 5000 });
+  await stage.serve();
+  await page.waitForSelector("#offline", { state: "hidden", timeout: 5000 });
+  const other = await stage.page();
+  await stage.enter(other);
+  const [{ id }] = (await stage.api(other, "GET", "/v1/sessions")).sessions;
+  await stage.api(other, "PATCH", `/v1/sessions/${id}`, { name: "Renamed elsewhere" });
+  await page.waitForSelector("text=Renamed elsewhere", { timeout: 5000 });
+  await page.context().close();
+  await other.context().close();
+});
