@@ -178,17 +178,18 @@ def encode(request: Request) -> bytes | None:
     return None if request.body is None else json.dumps(request.body).encode()
 
 
-def decode(answer: Answer) -> Any:  # noqa: ANN401 - what JSON gives
-    """Return what a good answer holds, None for an empty one; raise the error that a bad one is."""
+def decode(answer: Answer, field: str | None = None) -> Any:  # noqa: ANN401 - what JSON gives
+    """Return what a good answer holds, or a field of it, None for an empty one; raise the error that a bad one is."""
     if not _OK_BELOW - 100 <= answer.status < _OK_BELOW:
         raise error_of(answer)
-    if not answer.body:
+    if not answer.body and field is None:
         return None
     try:
-        return json.loads(answer.body)
-    except (ValueError, RecursionError):
+        said = json.loads(answer.body)
+        return said if field is None else said[field]
+    except (ValueError, RecursionError, KeyError, TypeError):
         raise PingrError(
-            "The answer is not JSON. Is base_url the address of Pingr's API?",
+            "The answer is not one of Pingr's. Is base_url the address of its API?",
             "invalid_response",
             answer.status,
             request_id=answer.headers.get("x-request-id"),

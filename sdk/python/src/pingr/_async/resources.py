@@ -24,8 +24,8 @@ class AsyncResource:
     def __init__(self, client: AsyncPingr) -> None:
         self._transport = client._transport  # noqa: SLF001 - they are one package
 
-    async def _ask(self, request: Request) -> Any:  # noqa: ANN401 - each method says which it is
-        return decode(await self._transport.send(request))
+    async def _ask(self, request: Request, field: str | None = None) -> Any:  # noqa: ANN401 - each method says which
+        return decode(await self._transport.send(request), field)
 
 
 class AsyncMessages(AsyncResource):
@@ -58,7 +58,7 @@ class AsyncSessions(AsyncResource):
 
     async def list(self) -> List[t.Session]:
         """Return all of the account."""
-        return cast("List[t.Session]", (await self._ask(Request("GET", "/v1/sessions")))["sessions"])
+        return cast("List[t.Session]", await self._ask(Request("GET", "/v1/sessions"), "sessions"))
 
     async def create(self, *, name: str, id: str | None = None) -> t.Session:  # noqa: A002 - the API's word
         """Add one and begin to link it.
@@ -96,7 +96,7 @@ class AsyncSessions(AsyncResource):
         """Return the code, like ``ABCD-EFGH``, to type on the phone instead of scanning. It may take 45 seconds."""
         path = _session(session_id) + "/pair-code"
         request = Request("POST", path, body={"phone": phone}, timeout=WHATSAPP_SECONDS)
-        return cast("str", (await self._ask(request))["code"])
+        return cast("str", await self._ask(request, "code"))
 
     async def reconnect(self, session_id: str) -> t.Session:
         """Connect it now."""
@@ -109,7 +109,7 @@ class AsyncTriggers(AsyncResource):
     async def list(self, *, session_id: str | None = None) -> List[t.Trigger]:
         """Return all, or those of a session."""
         request = Request("GET", "/v1/triggers", query={"session_id": session_id})
-        return cast("List[t.Trigger]", (await self._ask(request))["triggers"])
+        return cast("List[t.Trigger]", await self._ask(request, "triggers"))
 
     async def create(
         self, *, session_id: str, trigger_phrase: str, reply_message: str, is_active: bool = True
@@ -226,7 +226,7 @@ class AsyncWebhooks(AsyncResource):
     async def redeliver(self, delivery_id: str) -> str:
         """Send the event of a failed delivery again, now, and return the event's id."""
         path = f"/v1/webhooks/deliveries/{segment('delivery_id', delivery_id)}/redeliver"
-        return cast("str", (await self._ask(Request("POST", path)))["event_id"])
+        return cast("str", await self._ask(Request("POST", path), "event_id"))
 
 
 class AsyncAccountSettings(AsyncResource):
@@ -292,7 +292,7 @@ class AsyncKeys(AsyncResource):
 
     async def list(self) -> List[t.Key]:
         """Return all, oldest first, none of them whole."""
-        return cast("List[t.Key]", (await self._ask(Request("GET", "/v1/keys", auth="login")))["keys"])
+        return cast("List[t.Key]", await self._ask(Request("GET", "/v1/keys", auth="login"), "keys"))
 
     async def create(self, *, mode: t.Mode, name: str | None = None) -> t.Key:
         """Make one. This is the only time that ``key`` is whole."""

@@ -25,8 +25,8 @@ class Resource:
     def __init__(self, client: Pingr) -> None:
         self._transport = client._transport  # noqa: SLF001 - they are one package
 
-    def _ask(self, request: Request) -> Any:  # noqa: ANN401 - each method says which it is
-        return decode(self._transport.send(request))
+    def _ask(self, request: Request, field: str | None = None) -> Any:  # noqa: ANN401 - each method says which
+        return decode(self._transport.send(request), field)
 
 
 class Messages(Resource):
@@ -59,7 +59,7 @@ class Sessions(Resource):
 
     def list(self) -> List[t.Session]:
         """Return all of the account."""
-        return cast("List[t.Session]", (self._ask(Request("GET", "/v1/sessions")))["sessions"])
+        return cast("List[t.Session]", self._ask(Request("GET", "/v1/sessions"), "sessions"))
 
     def create(self, *, name: str, id: str | None = None) -> t.Session:  # noqa: A002 - the API's word
         """Add one and begin to link it.
@@ -97,7 +97,7 @@ class Sessions(Resource):
         """Return the code, like ``ABCD-EFGH``, to type on the phone instead of scanning. It may take 45 seconds."""
         path = _session(session_id) + "/pair-code"
         request = Request("POST", path, body={"phone": phone}, timeout=WHATSAPP_SECONDS)
-        return cast("str", (self._ask(request))["code"])
+        return cast("str", self._ask(request, "code"))
 
     def reconnect(self, session_id: str) -> t.Session:
         """Connect it now."""
@@ -110,7 +110,7 @@ class Triggers(Resource):
     def list(self, *, session_id: str | None = None) -> List[t.Trigger]:
         """Return all, or those of a session."""
         request = Request("GET", "/v1/triggers", query={"session_id": session_id})
-        return cast("List[t.Trigger]", (self._ask(request))["triggers"])
+        return cast("List[t.Trigger]", self._ask(request, "triggers"))
 
     def create(self, *, session_id: str, trigger_phrase: str, reply_message: str, is_active: bool = True) -> t.Trigger:
         """Add one.
@@ -225,7 +225,7 @@ class Webhooks(Resource):
     def redeliver(self, delivery_id: str) -> str:
         """Send the event of a failed delivery again, now, and return the event's id."""
         path = f"/v1/webhooks/deliveries/{segment('delivery_id', delivery_id)}/redeliver"
-        return cast("str", (self._ask(Request("POST", path)))["event_id"])
+        return cast("str", self._ask(Request("POST", path), "event_id"))
 
 
 class AccountSettings(Resource):
@@ -291,7 +291,7 @@ class Keys(Resource):
 
     def list(self) -> List[t.Key]:
         """Return all, oldest first, none of them whole."""
-        return cast("List[t.Key]", (self._ask(Request("GET", "/v1/keys", auth="login")))["keys"])
+        return cast("List[t.Key]", self._ask(Request("GET", "/v1/keys", auth="login"), "keys"))
 
     def create(self, *, mode: t.Mode, name: str | None = None) -> t.Key:
         """Make one. This is the only time that ``key`` is whole."""

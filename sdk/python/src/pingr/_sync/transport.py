@@ -50,6 +50,10 @@ class Transport:
         for _, connection in idle:
             connection.close()
 
+    def __del__(self) -> None:
+        """Close them also for who forgets to."""
+        self.close()
+
     def send(self, request: Request) -> Answer:
         """Return the answer, good or bad."""
         retry = 0
