@@ -16,7 +16,7 @@ help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
 .PHONY: test
-test: tools lint race e2e sdk fuzz api-fuzz ## everything that CI checks; installs what it needs
+test: tools lint race e2e sdk fuzz api-fuzz dashboard ## everything that CI checks; installs what it needs
 
 .PHONY: tools
 tools: $(GOLANGCI_LINT) $(GOFUMPT)
@@ -94,6 +94,10 @@ sdk-python: sdk/python/.venv/installed clients ## helpers, client and examples f
 	cd sdk/python && .venv/bin/ruff check . ../../examples/python && .venv/bin/ruff format --check . ../../examples/python
 	cd sdk/python && .venv/bin/mypy && .venv/bin/mypy ../../examples/python && .venv/bin/python -m pytest
 
+.PHONY: bench-python
+bench-python: sdk/python/.venv/installed clients ## verifying in Python beside the published package and standardwebhooks, as ratios
+	sdk/python/.venv/bin/python sdk/python/bench/verify.py
+
 sdk/python/.venv/installed: sdk/python/requirements-dev.txt
 	@./.ci/need python3 'python3 -m ensurepip --version:python3-venv'
 	python3 -m venv --clear sdk/python/.venv
@@ -112,6 +116,25 @@ sec-login: examples/node/node_modules/.package-lock.json sdk/python/.venv/instal
 	go run ./internal/seclab
 	go run ./internal/seclab -redis
 	PINGR_TEST_DEFENCES=all go test -count=1 -run TestEachDefenceIsNeeded ./internal/seclab
+
+# The real server, the loopback WhatsApp and Debian's chromium.
+.PHONY: dashboard
+dashboard: stage ## the dashboard in a browser: its story, every page by axe, strangers
+	cd server/dashboard/ui && node --test --test-concurrency=1
+
+.PHONY: screenshots
+screenshots: stage ## the pictures of docs/screenshots
+	cd server/dashboard/ui && node screenshots.mjs ../../../docs/screenshots
+
+.PHONY: stage
+stage: build server/dashboard/ui/node_modules/.package-lock.json
+	@./.ci/need chromium
+	go build -o $(BIN)/loopback ./internal/loopback
+
+server/dashboard/ui/node_modules/.package-lock.json: server/dashboard/ui/package-lock.json
+	@./.ci/need node:nodejs npm
+	cd server/dashboard/ui && npm ci --silent
+	@touch $@
 
 # Requests made from /openapi.json, the same ones each time.
 .PHONY: api-fuzz

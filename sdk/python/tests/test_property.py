@@ -7,6 +7,15 @@ import random
 from conftest import VECTORS
 
 from pingr import PingrWebhookError, verify_webhook
+from pingr._normalize import normalize
+
+
+def test_the_fast_way_for_ascii_is_the_same_as_the_other() -> None:
+    draw = random.Random(7)
+    characters = [chr(code) for code in range(128)]
+    for _ in range(20_000):
+        text = "".join(draw.choices(characters, k=draw.randrange(12)))
+        assert normalize(text) == normalize(text + "\u200b"), repr(text)
 
 
 def mutate(rnd: random.Random, original: bytes) -> bytes:

@@ -15,9 +15,14 @@ _INVISIBLE = re.compile(
     "\U000e0000-\U000e0fff]"
 )
 
+# White space and control characters of ASCII.
+_ASCII = {code: " " if code in range(0x09, 0x0E) else None for code in (*range(0x20), 0x7F)}
+
 
 def normalize(text: str) -> str:
     """Unify compatibility forms (NFKC), fold case, drop what is invisible, collapse and trim white space."""
+    if text.isascii():  # the same, faster
+        return " ".join(text.translate(_ASCII).lower().split())
     text = well_formed(text)
     # Folding may give what NFKC changes, and the other way round; three rounds settle every code point.
     for _ in range(3):

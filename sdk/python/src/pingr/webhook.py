@@ -88,7 +88,7 @@ def _parse(body: bytes) -> dict[str, Any]:
         raise PingrWebhookError("the body is not a JSON object")
     try:
         # Decoded here, because json would take UTF-16 and UTF-32 too.
-        event: dict[str, Any] = json.loads(body.decode("utf-8"), parse_constant=_no_constant)
+        event: dict[str, Any] = _JSON.decode(body.decode("utf-8"))
     except (ValueError, RecursionError):
         # The parser's own error holds the body.
         raise PingrWebhookError("the body is not an event") from None
@@ -97,6 +97,9 @@ def _parse(body: bytes) -> dict[str, Any]:
 
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(name)  # NaN and Infinity are not JSON
+
+
+_JSON = json.JSONDecoder(parse_constant=_no_constant)
 
 
 def _timestamp_of(event: dict[str, Any]) -> int:
