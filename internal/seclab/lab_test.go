@@ -48,15 +48,12 @@ func TestExamplesHold(t *testing.T) {
 	require.NoError(t, err)
 	programs, err := findPrograms(t.Context(), root, t.TempDir(), "go")
 	require.NoError(t, err)
-	for _, p := range programs {
-		for _, s := range of(p.flow) {
-			t.Run(p.flow+": "+s.name, func(t *testing.T) {
-				finding, err := lab{}.against(t.Context(), p, s)
-				require.NoError(t, err)
-				said, bad := result{p, s, finding}.verdict()
-				assert.False(t, bad, said)
-			})
-		}
+	results, err := lab{atOnce: 4}.playAll(t.Context(), programs)
+	require.NoError(t, err)
+	assert.Len(t, results, len(of(mobile))+len(of(preentry))+len(of(desktop)))
+	for _, r := range results {
+		said, bad := r.verdict()
+		assert.False(t, bad, "%s, %s: %s", r.program.flow, r.scenario.name, said)
 	}
 }
 

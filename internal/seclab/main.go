@@ -79,7 +79,10 @@ func (l lab) attack(ctx context.Context, languages, flows []string, out io.Write
 		}
 		programs = append(programs, slices.DeleteFunc(found, func(p program) bool { return !slices.Contains(flows, p.flow) })...)
 	}
-	results := l.playAll(ctx, programs)
+	results, err := l.playAll(ctx, programs)
+	if err != nil {
+		return 0, err
+	}
 	for _, flow := range flows {
 		bad += writeTable(out, flow, languages, results)
 	}
@@ -87,75 +90,106 @@ func (l lab) attack(ctx context.Context, languages, flows []string, out io.Write
 	return bad, nil
 }
 
-// playAll plays every scenario of every program, some at once, each with a
-// program of its own.
-func (l lab) playAll(ctx context.Context, programs []program) []result {
-	var mu sync.Mutex
+// playAll plays every scenario against every program, some at once.
+func (l lab) playAll(ctx context.Context, programs []program) ([]result, error) {
 	var results []result
-	var all sync.WaitGroup
-	places := make(chan struct{}, l.atOnce)
 	for _, p := range programs {
-		for _, s := range of(p.flow) {
-			if !strings.Contains(s.name, l.scenario) {
-				continue
-			}
-			places <- struct{}{}
-			all.Go(func() {
-				defer func() { <-places }()
-				finding, err := l.against(ctx, p, s)
-				mu.Lock()
-				defer mu.Unlock()
-				if err != nil {
-					finding, _, _ = strings.Cut("not played: "+err.Error(), "\n")
-					fmt.Fprintf(os.Stderr, "seclab: %s, %s, %s: %v\n", p.language, p.flow, s.name, err)
-				}
-				results = append(results, result{p, s, finding})
-			})
+		at, stop, err := l.start(ctx, p, nil)
+		if err != nil {
+			return nil, err
 		}
+		results = append(results, l.playOn(ctx, p, at)...)
+		stop()
+	}
+	return results, nil
+}
+
+// playOn plays every scenario against a program that runs, or one of its own
+// where that is needed.
+func (l lab) playOn(ctx context.Context, p program, at site) (results []result) {
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	places := make(chan struct{}, max(1, l.atOnce))
+	for _, s := range of(p.flow) {
+		if !strings.Contains(s.name, l.scenario) {
+			continue
+		}
+		places <- struct{}{}
+		all.Go(func() {
+			defer func() { <-places }()
+			var finding string
+			var err error
+			if s.alone || s.noSecret || len(s.options) > 0 {
+				finding, err = l.against(ctx, p, s)
+			} else {
+				finding, err = play(ctx, s, p.flow, at)
+			}
+			if err != nil {
+				finding, _, _ = strings.Cut("not played: "+err.Error(), "\n")
+				fmt.Fprintf(os.Stderr, "seclab: %s, %s, %s: %v\n", p.language, p.flow, s.name, err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			results = append(results, result{p, s, finding})
+		})
 	}
 	all.Wait()
 	return results
 }
 
-// against runs a program for one scenario; with Redis, twice: browsers come to
-// one process and webhooks to the other.
+// against runs a program for one scenario.
 func (l lab) against(ctx context.Context, p program, s scenario) (finding string, err error) {
 	if s.noSecret {
 		return withoutSecret(ctx, p)
 	}
-	at := site{secret: pingr.NewSecret()}
-	command := slices.Concat(p.command, []string{"--listen", "127.0.0.1:0", "--number", ownNumber}, s.options)
-	if l.redis {
-		redis, url, err := startRedis(ctx)
-		if err != nil {
-			return "", err
-		}
-		defer redis.stop()
-		command = append(command, "--redis", url)
-	}
-	start := func(command []string) (c *child, origin string, err error) {
-		c, origin, err = run(ctx, []string{"PINGR_WEBHOOK_SECRET=" + at.secret}, "listening on ", command...)
-		if err != nil {
-			err = fmt.Errorf("start %s: %w", filepath.Base(p.command[len(p.command)-1]), err)
-		}
-		return c, origin, err
-	}
-	c, origin, err := start(command)
+	at, stop, err := l.start(ctx, p, s.options)
 	if err != nil {
 		return "", err
 	}
-	defer c.stop()
-	at.origin, at.hook = origin, origin
-	if l.redis {
-		if !slices.Contains(s.options, "--origin") {
-			command = append(command, "--origin", at.origin)
-		}
-		if c, at.hook, err = start(command); err != nil {
-			return "", err
-		}
-		defer c.stop()
-	}
+	defer stop()
 	return play(ctx, s, p.flow, at)
+}
+
+// start runs a program; with Redis, twice: browsers come to one process and
+// webhooks to the other.
+func (l lab) start(ctx context.Context, p program, options []string) (at site, stop func(), err error) {
+	var children []*child
+	stop = func() {
+		for _, c := range slices.Backward(children) {
+			c.stop()
+		}
+	}
+	defer func() {
+		if err != nil {
+			stop()
+			err = fmt.Errorf("start %s: %w", filepath.Base(p.command[len(p.command)-1]), err)
+		}
+	}()
+	at.secret = pingr.NewSecret()
+	command := slices.Concat(p.command, []string{"--listen", "127.0.0.1:0", "--number", ownNumber}, options)
+	if l.redis {
+		redis, url, err := startRedis(ctx)
+		if err != nil {
+			return at, stop, err
+		}
+		children, command = append(children, redis), append(command, "--redis", url)
+	}
+	one := func() (origin string, err error) {
+		c, origin, err := run(ctx, []string{"PINGR_WEBHOOK_SECRET=" + at.secret}, "listening on ", command...)
+		if err == nil {
+			children = append(children, c)
+		}
+		return origin, err
+	}
+	if at.origin, err = one(); err != nil || !l.redis {
+		at.hook = at.origin
+		return at, stop, err
+	}
+	if !slices.Contains(options, "--origin") {
+		command = append(command, "--origin", at.origin)
+	}
+	at.hook, err = one()
+	return at, stop, err
 }
 
 // withoutSecret says whether a program starts that cannot know who signs.

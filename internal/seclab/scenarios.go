@@ -17,8 +17,10 @@ type scenario struct {
 	name string
 	// flows it is played against; none is all.
 	flows []string
-	// options are further ones of the program.
+	// options are further ones of the program, which is then alone.
 	options []string
+	// alone wants a program that nobody else uses.
+	alone bool
 	// inAfter is whether the victim's own login must have succeeded all the same.
 	inAfter bool
 	// contract scenarios are no attacks either; see there.
@@ -55,32 +57,32 @@ var everywhere = []scenario{
 		return ""
 	}},
 	{name: "webhook without a signature", play: func(s *scene) string {
-		e := s.event(s.start(s.attacker.browser, victimNumber), time.Now())
+		e := s.event(s.start(s.attacker.browser, s.victimNumber), time.Now())
 		s.grab(s.send(webhook{body: e}))
 		return ""
 	}},
 	{name: "webhook signed with a guessed secret", play: func(s *scene) string {
-		e := s.event(s.start(s.attacker.browser, victimNumber), time.Now())
+		e := s.event(s.start(s.attacker.browser, s.victimNumber), time.Now())
 		s.grab(s.send(webhook{e, pingr.Sign([]byte(e), "whsec_")}))
 		return ""
 	}},
 	{name: "recorded webhook, the number in it changed", play: func(s *scene) string {
-		text := s.start(s.attacker.browser, victimNumber)
+		text := s.start(s.attacker.browser, s.victimNumber)
 		s.say(s.attacker, sim.Message{Text: "login"})
 		w := s.webhook()
-		w.body = strings.ReplaceAll(w.body, attackerNumber, victimNumber)
+		w.body = strings.ReplaceAll(w.body, s.attackerNumber, s.victimNumber)
 		w.body = strings.ReplaceAll(w.body, `"text":"login"`, `"text":"`+text+`"`)
 		s.grab(s.send(w))
 		return ""
 	}},
 	{name: "webhook of eleven minutes ago", play: func(s *scene) string {
-		e := s.event(s.start(s.attacker.browser, victimNumber), time.Now().Add(-11*time.Minute))
+		e := s.event(s.start(s.attacker.browser, s.victimNumber), time.Now().Add(-11*time.Minute))
 		s.grab(s.send(webhook{e, pingr.Sign([]byte(e), s.secret)}))
 		return ""
 	}},
 	{name: "recorded webhook sent again", inAfter: true, play: func(s *scene) string {
 		// Somebody who reads logs lets the site handle the victim's message twice.
-		relayed := s.start(s.attacker.browser, victimNumber)
+		relayed := s.start(s.attacker.browser, s.victimNumber)
 		if s.flow == desktop {
 			s.say(s.victim, text(relayed))
 			old := s.webhook()
@@ -94,13 +96,13 @@ var everywhere = []scenario{
 		return ""
 	}},
 	{name: "simulated message of the victim's number", play: func(s *scene) string {
-		e := s.event(s.start(s.attacker.browser, victimNumber), time.Now())
+		e := s.event(s.start(s.attacker.browser, s.victimNumber), time.Now())
 		e = strings.TrimSuffix(e, "}") + `,"_simulated":true}`
 		s.grab(s.send(webhook{e, pingr.Sign([]byte(e), s.secret)}))
 		return ""
 	}},
 	{name: "answer in a group that the attacker reads", play: func(s *scene) string {
-		relayed := s.start(s.attacker.browser, victimNumber)
+		relayed := s.start(s.attacker.browser, s.victimNumber)
 		s.victim.phone.SendMessage(sim.Message{Text: relayed, Group: s.group})
 		s.grab(s.hear(s.attacker))
 		return ""
@@ -141,13 +143,13 @@ var everywhere = []scenario{
 		return ""
 	}},
 	{name: "poll cookie planted before the login", inAfter: true, play: func(s *scene) string {
-		s.start(s.attacker.browser, victimNumber)
+		s.start(s.attacker.browser, s.victimNumber)
 		if c := s.attacker.cookies[pollCookie]; c != nil {
 			s.victim.plant(pollCookie, c.Value)
 		}
 		s.login(s.victim)
 		must(s.attacker.get("/poll"))
-		must(s.attacker.get("/poll?phone=" + victimNumber))
+		must(s.attacker.get("/poll?phone=" + s.victimNumber))
 		return ""
 	}},
 	{name: "cookies of a machine that was logged out", play: func(s *scene) string {
@@ -162,7 +164,7 @@ var everywhere = []scenario{
 		for i := range 60 {
 			guesses = append(guesses, strconv.Itoa(i), rand.Text())
 		}
-		for _, guess := range append(guesses, victimNumber, "null", "undefined", "*", "session:1") {
+		for _, guess := range append(guesses, s.victimNumber, "null", "undefined", "*", "session:1") {
 			s.attacker.plant(sessionCookie, guess)
 			s.attacker.plant(pollCookie, guess)
 			must(s.attacker.get("/poll"))
@@ -174,7 +176,7 @@ var everywhere = []scenario{
 	}},
 	{name: "poll by the victim's number", inAfter: true, play: func(s *scene) string {
 		s.login(s.victim)
-		for _, query := range []string{"phone=" + victimNumber, "phone=%2B" + victimNumber, "number=" + victimNumber} {
+		for _, query := range []string{"phone=" + s.victimNumber, "phone=%2B" + s.victimNumber, "number=" + s.victimNumber} {
 			must(s.attacker.get("/poll?" + query))
 			must(s.attacker.get("/me?" + query))
 		}
@@ -186,7 +188,7 @@ var everywhere = []scenario{
 // his own poll cookie in the victim's browser: hosts of the same domain can put
 // it there.
 func (s *scene) attackersKey() key {
-	k := keyOf(s.say(s.attacker, text(s.start(s.attacker.browser, attackerNumber))))
+	k := keyOf(s.say(s.attacker, text(s.start(s.attacker.browser, s.attackerNumber))))
 	if c := s.attacker.cookies[pollCookie]; c != nil {
 		s.victim.plant(pollCookie, c.Value)
 	}
@@ -202,7 +204,7 @@ func (s *scene) trap(says from) {
 // byLink are the attacks on links.
 var byLink = []scenario{
 	{name: "robot previews the link", flows: []string{mobile, preentry}, inAfter: true, play: func(s *scene) string {
-		k := keyOf(s.say(s.victim, text(s.start(s.victim.browser, victimNumber))))
+		k := keyOf(s.say(s.victim, text(s.start(s.victim.browser, s.victimNumber))))
 		for range 2 {
 			must(s.attacker.ask(http.MethodHead, string(k), "", nil))
 			s.open(s.attacker.browser, k)
@@ -215,21 +217,21 @@ var byLink = []scenario{
 		return ""
 	}},
 	{name: "link read from history after its use", flows: []string{mobile, preentry}, inAfter: true, play: func(s *scene) string {
-		k := keyOf(s.say(s.victim, text(s.start(s.victim.browser, victimNumber))))
+		k := keyOf(s.say(s.victim, text(s.start(s.victim.browser, s.victimNumber))))
 		s.use(s.victim.browser, k)
 		s.open(s.attacker.browser, k)
 		s.use(s.attacker.browser, k)
 		return ""
 	}},
 	{name: "link found in the chat when it is old", flows: []string{mobile, preentry}, options: []string{"--link-ttl", "1"}, play: func(s *scene) string {
-		k := keyOf(s.say(s.victim, text(s.start(s.victim.browser, victimNumber))))
+		k := keyOf(s.say(s.victim, text(s.start(s.victim.browser, s.victimNumber))))
 		time.Sleep(1500 * time.Millisecond) // the program's clock is real
 		s.open(s.attacker.browser, k)
 		s.use(s.attacker.browser, k)
 		return ""
 	}},
 	{name: "page of the link tells its address to others", flows: []string{mobile, preentry}, inAfter: true, play: func(s *scene) string {
-		k := keyOf(s.say(s.victim, text(s.start(s.victim.browser, victimNumber))))
+		k := keyOf(s.say(s.victim, text(s.start(s.victim.browser, s.victimNumber))))
 		if s.open(s.victim.browser, k).leaks() {
 			s.use(s.attacker.browser, k)
 		}

@@ -14,17 +14,17 @@ import (
 var byCode = []scenario{
 	{name: "victim is talked into sending the attacker's code", flows: []string{preentry, desktop}, play: func(s *scene) string {
 		// What consent phishing does: whoever sends the code, the attacker's page waits.
-		s.say(s.victim, text(s.start(s.attacker.browser, victimNumber)))
+		s.say(s.victim, text(s.start(s.attacker.browser, s.victimNumber)))
 		must(s.attacker.get("/poll"))
 		s.use(s.attacker.browser, "123456")
 		return ""
 	}},
 	{name: "victim forwards the attacker's code", flows: []string{preentry, desktop}, play: func(s *scene) string {
-		s.grab(s.say(s.victim, sim.Message{Text: s.start(s.attacker.browser, victimNumber), Forwarded: true}))
+		s.grab(s.say(s.victim, sim.Message{Text: s.start(s.attacker.browser, s.victimNumber), Forwarded: true}))
 		return ""
 	}},
 	{name: "poll by code, without a cookie", flows: []string{preentry, desktop}, play: func(s *scene) string {
-		told := s.start(s.attacker.browser, victimNumber)
+		told := s.start(s.attacker.browser, s.victimNumber)
 		s.say(s.victim, text(told))
 		delete(s.attacker.cookies, pollCookie)
 		code := strings.TrimPrefix(told, "login ")
@@ -34,13 +34,13 @@ var byCode = []scenario{
 		return ""
 	}},
 	{name: "code that is too old", flows: []string{preentry, desktop}, options: []string{"--code-ttl", "1"}, play: func(s *scene) string {
-		told := s.start(s.attacker.browser, victimNumber)
+		told := s.start(s.attacker.browser, s.victimNumber)
 		time.Sleep(1500 * time.Millisecond) // the program's clock is real
 		s.grab(s.say(s.victim, text(told)))
 		return ""
 	}},
 	{name: "right code after five wrong ones", flows: []string{preentry, desktop}, play: func(s *scene) string {
-		told := s.start(s.attacker.browser, attackerNumber)
+		told := s.start(s.attacker.browser, s.attackerNumber)
 		for i := range 5 {
 			s.say(s.attacker, text(fmt.Sprintf("login ABCDEFG%d", i+2)))
 		}
@@ -48,14 +48,14 @@ var byCode = []scenario{
 		return ""
 	}},
 	{name: "code is sent again when it was used", flows: []string{preentry, desktop}, inAfter: true, play: func(s *scene) string {
-		told := s.start(s.victim.browser, victimNumber)
+		told := s.start(s.victim.browser, s.victimNumber)
 		s.use(s.victim.browser, keyOf(s.say(s.victim, text(told))))
 		s.attacker.steal(s.victim.browser, func(c *http.Cookie) bool { return c.Name == pollCookie })
 		s.grab(s.say(s.victim, text(told)))
 		return ""
 	}},
 	{name: "stolen poll cookie", flows: []string{preentry, desktop}, inAfter: true, play: func(s *scene) string {
-		k := keyOf(s.say(s.victim, text(s.start(s.victim.browser, victimNumber))))
+		k := keyOf(s.say(s.victim, text(s.start(s.victim.browser, s.victimNumber))))
 		s.attacker.steal(s.victim.browser, func(c *http.Cookie) bool { return c.Name == pollCookie })
 		must(s.attacker.get("/poll"))
 		s.use(s.victim.browser, k)
@@ -66,7 +66,7 @@ var byCode = []scenario{
 		return ""
 	}},
 	{name: "code from the victim's screen, sent by the attacker first", flows: []string{preentry, desktop}, play: func(s *scene) string {
-		told := s.start(s.victim.browser, victimNumber)
+		told := s.start(s.victim.browser, s.victimNumber)
 		first := s.say(s.attacker, text(told))
 		s.say(s.victim, text(told))
 		s.attacker.steal(s.victim.browser, func(c *http.Cookie) bool { return c.Name == pollCookie })
@@ -74,24 +74,24 @@ var byCode = []scenario{
 		return ""
 	}},
 	{name: "code from the victim's screen, sent by the attacker afterwards", flows: []string{preentry, desktop}, play: func(s *scene) string {
-		told := s.start(s.victim.browser, victimNumber)
+		told := s.start(s.victim.browser, s.victimNumber)
 		s.say(s.victim, text(told))
 		s.attacker.steal(s.victim.browser, func(c *http.Cookie) bool { return c.Name == pollCookie })
 		s.grab(s.say(s.attacker, text(told)))
 		return ""
 	}},
 	{name: "attacker types the victim's number and sends the code himself", flows: []string{preentry}, play: func(s *scene) string {
-		s.grab(s.say(s.attacker, text(s.start(s.attacker.browser, victimNumber))))
+		s.grab(s.say(s.attacker, text(s.start(s.attacker.browser, s.victimNumber))))
 		return ""
 	}},
 	{name: "number is changed after the code was made", flows: []string{preentry}, play: func(s *scene) string {
-		told := s.start(s.attacker.browser, attackerNumber)
-		s.start(s.attacker.browser, victimNumber)
+		told := s.start(s.attacker.browser, s.attackerNumber)
+		s.start(s.attacker.browser, s.victimNumber)
 		s.grab(s.say(s.attacker, text(told)))
 		return ""
 	}},
 	{name: "attacker tries all digits", flows: []string{desktop}, play: func(s *scene) string {
-		right := keyOf(s.say(s.victim, text(s.start(s.attacker.browser, victimNumber))))
+		right := keyOf(s.say(s.victim, text(s.start(s.attacker.browser, s.victimNumber))))
 		for i := range 20 {
 			s.use(s.attacker.browser, wrongBut(right, i))
 		}
@@ -99,7 +99,7 @@ var byCode = []scenario{
 		return ""
 	}},
 	{name: "attacker tries many digits at once", flows: []string{desktop}, play: func(s *scene) string {
-		right := keyOf(s.say(s.victim, text(s.start(s.attacker.browser, victimNumber))))
+		right := keyOf(s.say(s.victim, text(s.start(s.attacker.browser, s.victimNumber))))
 		var all sync.WaitGroup
 		var mu sync.Mutex
 		tried := 0
@@ -123,40 +123,40 @@ var byCode = []scenario{
 		return ""
 	}},
 	{name: "victim answers NO and then tells the digits", flows: []string{desktop}, play: func(s *scene) string {
-		k := keyOf(s.say(s.victim, text(s.start(s.attacker.browser, victimNumber))))
+		k := keyOf(s.say(s.victim, text(s.start(s.attacker.browser, s.victimNumber))))
 		s.say(s.victim, text("No"))
 		s.use(s.attacker.browser, k)
 		return ""
 	}},
 	{name: "digits of an earlier code that the victim was sent", flows: []string{desktop}, inAfter: true, play: func(s *scene) string {
-		k := keyOf(s.say(s.victim, text(s.start(s.attacker.browser, victimNumber))))
+		k := keyOf(s.say(s.victim, text(s.start(s.attacker.browser, s.victimNumber))))
 		s.login(s.victim)
 		s.use(s.attacker.browser, k)
 		return ""
 	}},
 	{name: "victim's digits on the attacker's page", flows: []string{desktop}, inAfter: true, play: func(s *scene) string {
-		s.start(s.attacker.browser, victimNumber)
-		k := keyOf(s.say(s.victim, text(s.start(s.victim.browser, victimNumber))))
+		s.start(s.attacker.browser, s.victimNumber)
+		k := keyOf(s.say(s.victim, text(s.start(s.victim.browser, s.victimNumber))))
 		s.use(s.attacker.browser, k)
 		s.use(s.victim.browser, k)
 		return ""
 	}},
 	{name: "digits when the code is too old", flows: []string{desktop}, options: []string{"--code-ttl", "2"}, play: func(s *scene) string {
-		k := keyOf(s.say(s.victim, text(s.start(s.attacker.browser, victimNumber))))
+		k := keyOf(s.say(s.victim, text(s.start(s.attacker.browser, s.victimNumber))))
 		time.Sleep(2500 * time.Millisecond) // the program's clock is real
 		s.use(s.attacker.browser, k)
 		return ""
 	}},
 	{name: "message to the victim in the User-Agent", flows: []string{desktop}, play: func(s *scene) string {
 		s.attacker.agent = "Firefox/1 (Linux). This is a test: call +1 415 555 0123 and read out the digits"
-		reply := s.say(s.victim, text(s.start(s.attacker.browser, victimNumber)))
+		reply := s.say(s.victim, text(s.start(s.attacker.browser, s.victimNumber)))
 		if strings.Contains(reply, "read out the digits") {
 			s.use(s.attacker.browser, keyOf(reply)) // the victim did as the site's own message said
 		}
 		return ""
 	}},
 	{name: "victim reads the six digits out to the attacker", flows: []string{desktop}, succeeds: true, play: func(s *scene) string {
-		s.use(s.attacker.browser, keyOf(s.say(s.victim, text(s.start(s.attacker.browser, victimNumber)))))
+		s.use(s.attacker.browser, keyOf(s.say(s.victim, text(s.start(s.attacker.browser, s.victimNumber)))))
 		return ""
 	}},
 }

@@ -14,6 +14,7 @@ import (
 	"regexp"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/heypingr/pingr"
@@ -22,9 +23,7 @@ import (
 )
 
 const (
-	victimNumber   = "919876543210"
-	attackerNumber = "14155550123"
-	ownNumber      = "15550100"
+	ownNumber = "15550100"
 	// noLink is what the trigger answers when the program gives no reply.
 	noLink = "Nothing to say."
 )
@@ -36,7 +35,8 @@ type scene struct {
 	site
 	group string // a WhatsApp group of victim and attacker
 
-	victim, attacker *person
+	victim, attacker             *person
+	victimNumber, attackerNumber string
 	// engine's webhooks, as somebody who reads the site's logs has them.
 	recorded recorder
 	session  *sim.Session
@@ -69,14 +69,19 @@ func must[T any](v T, err error) T {
 	return v
 }
 
+// scenes counts those that were played.
+var scenes atomic.Int64
+
 // play plays one scenario against a site and says what was wrong; empty is
 // nothing.
 func play(ctx context.Context, s scenario, flow string, at site) (finding string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	sc := &scene{flow: flow, site: at, session: sim.New(sim.Config{Number: ownNumber})}
-	sc.victim = &person{newBrowser(at.origin), sc.session.NewPhone(sim.PhoneConfig{Number: victimNumber})}
-	sc.attacker = &person{newBrowser(at.origin), sc.session.NewPhone(sim.PhoneConfig{Number: attackerNumber})}
+	n := scenes.Add(1) // what one did to its numbers must not matter to another
+	sc.victimNumber, sc.attackerNumber = fmt.Sprintf("9198765%05d", n), fmt.Sprintf("141555%05d", n)
+	sc.victim = &person{newBrowser(at.origin), sc.session.NewPhone(sim.PhoneConfig{Number: sc.victimNumber})}
+	sc.attacker = &person{newBrowser(at.origin), sc.session.NewPhone(sim.PhoneConfig{Number: sc.attackerNumber})}
 	sc.attacker.agent = "curl/8.5.0"
 	sc.group = sc.session.NewGroup(sc.victim.phone, sc.attacker.phone)
 	stop, err := sc.engine(ctx)
@@ -173,7 +178,7 @@ func (s *scene) send(w webhook) (reply string) {
 func (s *scene) event(text string, at time.Time) string {
 	return string(must(json.Marshal(pingr.Event{
 		Type: pingr.EventMessageReceived, Session: pingr.DefaultSession, ID: "evt_" + strconv.FormatInt(at.UnixNano(), 10),
-		From:      &pingr.From{Phone: victimNumber, JID: pingr.PhoneJID(victimNumber)},
+		From:      &pingr.From{Phone: s.victimNumber, JID: pingr.PhoneJID(s.victimNumber)},
 		Message:   &pingr.EventMessage{Text: text, Type: "text"},
 		Timestamp: at.UnixMilli(), Trigger: &pingr.EventTrigger{ID: "trg_login", Phrase: "login"},
 		AutoReply: &pingr.AutoReply{Status: "pending"},
@@ -275,9 +280,9 @@ func (s *scene) judge(c scenario, said string) (finding string) {
 	}
 	switch {
 	case attacker != "":
-		return "the attacker's browser is logged in as " + whose(attacker)
-	case victim != "" && victim != victimNumber:
-		return "the victim's browser is logged in as " + whose(victim)
+		return "the attacker's browser is logged in as " + s.whose(attacker)
+	case victim != "" && victim != s.victimNumber:
+		return "the victim's browser is logged in as " + s.whose(victim)
 	case c.inAfter && victim == "":
 		return "the victim could not log in"
 	case !c.inAfter && victim != "":
@@ -286,8 +291,8 @@ func (s *scene) judge(c scenario, said string) (finding string) {
 	return said
 }
 
-func whose(number string) string {
-	if number == victimNumber {
+func (s *scene) whose(number string) string {
+	if number == s.victimNumber {
 		return "the victim"
 	}
 	return "the attacker"
