@@ -614,7 +614,7 @@ func charts(v *visit, s stats) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = tile(v.T("charts.firings"), strconv.FormatInt(s.Total.Firings.all(), 10), "").Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = tile(v.T("charts.firings"), grouped(s.Total.Firings.all()), "").Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

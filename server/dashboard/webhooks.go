@@ -247,6 +247,22 @@ func (d delivery) light() string {
 	return "info"
 }
 
-// widths of the bar that shows an attempt's time, of a hundred: eight seconds
+// failure is what the status does not tell already.
+func (d delivery) failure() string {
+	if d.Error == nil || d.HTTPStatus != nil && *d.Error == "status "+strconv.Itoa(*d.HTTPStatus) {
+		return ""
+	}
+	return *d.Error
+}
+
+// took is in whole milliseconds, as the log keeps it.
+func (d delivery) took() string {
+	if d.Duration == 0 {
+		return "< 1 ms"
+	}
+	return grouped(d.Duration) + " ms"
+}
+
+// bar is the width of what shows an attempt's time, of a hundred: eight seconds
 // fill it.
 func (d delivery) bar() int { return int(min(max(d.Duration*100/8000, 1), 100)) }

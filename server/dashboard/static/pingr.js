@@ -73,7 +73,7 @@ addEventListener("pageshow", () => live.open());
 const styles = {
   time: { timeStyle: "medium" },
   date: { dateStyle: "medium" },
-  stamp: { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3 },
+  stamp: { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" },
   full: { dateStyle: "medium", timeStyle: "short" },
 };
 function ago(at) {

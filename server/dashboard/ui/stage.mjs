@@ -54,6 +54,11 @@ export class Stage {
     if (link) this.setup = this.url + link[0];
   }
 
+  async stop() {
+    this.server.child.kill("SIGTERM");
+    await ended(this.server.child);
+  }
+
   async kill() {
     this.server.child.kill("SIGKILL");
     await ended(this.server.child);
@@ -124,8 +129,7 @@ export class Stage {
   async close() {
     this.hook?.close();
     await this.browser?.close();
-    this.server.child.kill("SIGTERM");
-    await ended(this.server.child);
+    await this.stop();
     this.network.child.stdin.end();
     await ended(this.network.child);
     rmSync(this.dir, { recursive: true, force: true });
