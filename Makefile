@@ -169,8 +169,13 @@ fuzz: ## every fuzz target for FUZZTIME (5s)
 	done
 
 .PHONY: bench
-bench: ## pingr beside a bare whatsmeow bot, VerifyWebhook beside a bare HMAC; one run, as ratios
+bench: ## pingr beside a bare whatsmeow bot, and verifying beside a bare HMAC: ratios of one run
 	go run ./internal/bench
+	$(MAKE) --no-print-directory bench-verify
+
+.PHONY: bench-verify
+bench-verify: sdk/node/node_modules/.package-lock.json bench-python ## verifying in Go, Node and Python beside the published libraries
+	cd sdk/node && npm run --silent build && npm run --silent bench
 	go test -count=1 -v -run TestRatios ./internal/bench/verify
 
 .PHONY: build
