@@ -55,11 +55,11 @@ fmt: $(GOFUMPT) ## format the Go code
 # whatsmeow clients therefore carry `//go:build !race` and run in `make e2e`;
 # every other test, and with it our own code, runs under the race detector.
 .PHONY: race
-race: tools postgres ## all tests but those with real whatsmeow clients, with the race detector
+race: tools postgres redis ## all tests but those with real whatsmeow clients, with the race detector
 	go test -race -shuffle=on -timeout 15m ./...
 
 .PHONY: e2e
-e2e: postgres clients ## the tests with real whatsmeow clients, against the loopback WhatsApp
+e2e: postgres redis clients ## the tests with real whatsmeow clients, against the loopback WhatsApp
 	go test -shuffle=on -timeout 20m ./whatsapptest/... ./session/... ./internal/... ./cmd/... ./examples/...
 
 # The published clients, which a test points at pingr serve.
@@ -110,8 +110,7 @@ examples/node/node_modules/.package-lock.json: examples/node/package-lock.json s
 	@touch $@
 
 .PHONY: sec-login
-sec-login: examples/node/node_modules/.package-lock.json sdk/python/.venv/installed ## attackers against the login examples of all languages
-	@./.ci/need redis-server
+sec-login: examples/node/node_modules/.package-lock.json sdk/python/.venv/installed redis ## attackers against the login examples of all languages
 	cd sdk/node && npm run --silent build
 	go run ./internal/seclab
 	go run ./internal/seclab -redis
@@ -153,6 +152,12 @@ export PINGR_TEST_POSTGRES := require
 .PHONY: postgres
 postgres:
 	@./.ci/need 'ls /usr/lib/postgresql/*/bin/postgres:postgresql'
+
+# The same for the login examples and Redis.
+export PINGR_TEST_REDIS := require
+.PHONY: redis
+redis:
+	@./.ci/need redis-server
 
 .PHONY: bounds
 bounds: ## a million phones, bad keys and paths in under 400 MiB (some minutes)
