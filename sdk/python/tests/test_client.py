@@ -227,7 +227,7 @@ def first(client: pingr.Pingr) -> Any:
     try:
         return next(stream)
     finally:
-        stream.close()  # type: ignore[attr-defined]
+        stream.close()
 
 
 STORIES = [sessions, triggers, messages, webhooks, account, events]

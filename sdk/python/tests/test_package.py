@@ -53,6 +53,15 @@ def pip(*args: object) -> str:
     return run(sys.executable, "-m", "pip", "--disable-pip-version-check", *args)
 
 
+def test_the_client_that_waits_is_made_of_the_one_for_asyncio() -> None:
+    sys.path.insert(0, str(HERE / "scripts"))
+    from sync import PACKAGE, sync  # noqa: PLC0415
+
+    for name in ("client.py", "resources.py"):
+        made = (PACKAGE / "_sync" / name).read_text(encoding="utf-8")
+        assert made == sync(name), "python scripts/sync.py writes it anew"
+
+
 def test_wheel_and_sdist_build_and_install_into_an_empty_environment(tmp_path: Path) -> None:
     run(sys.executable, "-m", "hatchling", "build", "-d", tmp_path / "dist")
     wheel = tmp_path / "dist" / "hey_pingr-0.3.0-py3-none-any.whl"

@@ -17,11 +17,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pingr import Pingr
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from world import World
+
 HERE = Path(__file__).parents[1]
-SERVER, PAGE = re.findall(r"```python\n(.*?)```", (HERE / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+SERVER, PAGE, API = re.findall(r"```python\n(.*?)```", (HERE / "README.md").read_text(encoding="utf-8"), re.DOTALL)
 SECRET = "whsec_c2VjcmV0"  # noqa: S105 - of these tests alone
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(HERE / "src"), "PINGR_WEBHOOK_SECRET": SECRET}
 
@@ -71,6 +75,26 @@ def test_the_webhook_server(port: int) -> None:
     signature = "sha256=" + hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
     assert post(port, body, signature) == (200, b'{"reply": "Code X4K9MQ came from +919876543210."}')
     assert post(port, body + b" ", signature) == (400, b"")
+
+
+def test_the_api(world: World) -> None:
+    customer = world.customer("sync")
+    environment = {**ENVIRONMENT, "PINGR_API_KEY": customer.test, "PINGR_SERVER": world.url}
+    asked = [
+        subprocess.run([sys.executable, "-c", API], env=environment, capture_output=True, text=True, check=True).stdout
+        for _ in range(2)
+    ]
+    assert asked[0] == "Test session connected\n"
+    assert re.fullmatch(r"Test session connected\nagain in \d+ s\n", asked[1])
+
+
+def test_the_readme_names_every_method() -> None:
+    readme = (HERE / "README.md").read_text(encoding="utf-8")
+    with Pingr("pk_test_x") as client:
+        for part in (name for name in vars(client) if not name.startswith("_")):
+            assert f"`{part}`" in readme
+            for method in (name for name in dir(getattr(client, part)) if not name.startswith("_")):
+                assert re.search(rf"[`.]{method}[`(]", readme), f"{part}.{method}"
 
 
 def test_the_login_page() -> None:

@@ -11,7 +11,7 @@ from pingr._wire import STREAM_SECONDS, UNSET, WHATSAPP_SECONDS, Request, Unset,
 from pingr.errors import PingrValidationError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncGenerator, Sequence
 
     from pingr import types as t
 
@@ -213,7 +213,7 @@ class AsyncWebhooks(AsyncResource):
         limit: int | None = None,
         before: str | datetime | None = None,
         event_type: t.DeliveryFilter | None = None,
-    ) -> AsyncIterator[t.Delivery]:
+    ) -> AsyncGenerator[t.Delivery, None]:
         """Go through the log, newest first, page by page; ``limit`` is of a page, not of the whole."""
         while True:
             page = await self.deliveries(limit=limit, before=before, event_type=event_type)
@@ -319,18 +319,22 @@ class AsyncAuth(AsyncResource):
 class AsyncEvents(AsyncResource):
     """What happens, while it happens."""
 
-    async def listen(self) -> AsyncIterator[t.StreamEvent]:
-        """Yield events until the server or you end it; nothing is told of the time when nobody listened."""
+    async def listen(self) -> AsyncGenerator[t.StreamEvent, None]:
+        """Yield events until the server ends it, or you do; nothing is told of the time when nobody listened."""
         request = Request("GET", "/v1/events", accept="text/event-stream", timeout=STREAM_SECONDS)
         name, data = "message", ""
-        async for line in self._transport.lines(request):
-            if line.startswith("event:"):
-                name = line[6:].strip()
-            elif line.startswith("data:"):
-                data += line[5:].strip()
-            elif not line and data:
-                yield {"event": name, "data": json.loads(data)}
-                name, data = "message", ""
+        lines = self._transport.lines(request)
+        try:
+            async for line in lines:
+                if line.startswith("event:"):
+                    name = line[6:].strip()
+                elif line.startswith("data:"):
+                    data += line[5:].strip()
+                elif not line and data:
+                    yield {"event": name, "data": json.loads(data)}
+                    name, data = "message", ""
+        finally:
+            await lines.aclose()
 
 
 def _session(session_id: str) -> str:

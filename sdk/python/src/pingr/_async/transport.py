@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pingr._wire import Answer, encode, error_of, network_error
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
     import httpx
 
@@ -69,7 +69,7 @@ class AsyncTransport:
             raise network_error(err, late=isinstance(err, httpx.TimeoutException)) from err
         return Answer(answer.status_code, answer.headers, answer.content)
 
-    async def lines(self, request: Request) -> AsyncIterator[str]:
+    async def lines(self, request: Request) -> AsyncGenerator[str, None]:
         """Yield the lines of an answer that goes on."""
         client = await self.open()
         import httpx  # noqa: PLC0415

@@ -12,7 +12,7 @@ from pingr._wire import STREAM_SECONDS, UNSET, WHATSAPP_SECONDS, Request, Unset,
 from pingr.errors import PingrValidationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Sequence
 
     from pingr import types as t
 
@@ -212,7 +212,7 @@ class Webhooks(Resource):
         limit: int | None = None,
         before: str | datetime | None = None,
         event_type: t.DeliveryFilter | None = None,
-    ) -> Iterator[t.Delivery]:
+    ) -> Generator[t.Delivery, None]:
         """Go through the log, newest first, page by page; ``limit`` is of a page, not of the whole."""
         while True:
             page = self.deliveries(limit=limit, before=before, event_type=event_type)
@@ -318,18 +318,22 @@ class Auth(Resource):
 class Events(Resource):
     """What happens, while it happens."""
 
-    def listen(self) -> Iterator[t.StreamEvent]:
-        """Yield events until the server or you end it; nothing is told of the time when nobody listened."""
+    def listen(self) -> Generator[t.StreamEvent, None, None]:
+        """Yield events until the server ends it, or you do; nothing is told of the time when nobody listened."""
         request = Request("GET", "/v1/events", accept="text/event-stream", timeout=STREAM_SECONDS)
         name, data = "message", ""
-        for line in self._transport.lines(request):
-            if line.startswith("event:"):
-                name = line[6:].strip()
-            elif line.startswith("data:"):
-                data += line[5:].strip()
-            elif not line and data:
-                yield {"event": name, "data": json.loads(data)}
-                name, data = "message", ""
+        lines = self._transport.lines(request)
+        try:
+            for line in lines:
+                if line.startswith("event:"):
+                    name = line[6:].strip()
+                elif line.startswith("data:"):
+                    data += line[5:].strip()
+                elif not line and data:
+                    yield {"event": name, "data": json.loads(data)}
+                    name, data = "message", ""
+        finally:
+            lines.close()
 
 
 def _session(session_id: str) -> str:

@@ -17,7 +17,7 @@ from urllib.request import getproxies, proxy_bypass
 from pingr._wire import Answer, encode, error_of, network_error
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
     from pingr._wire import Caller, Request
 
@@ -103,7 +103,7 @@ class Transport:
         connection.request(request.method, url, encode(request), headers)
         return connection.getresponse()
 
-    def lines(self, request: Request) -> Iterator[str]:
+    def lines(self, request: Request) -> Generator[str, None, None]:
         """Yield the lines of an answer that goes on."""
         connection = self._where.connection()
         try:
