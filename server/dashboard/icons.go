@@ -9,12 +9,24 @@ import (
 //go:embed icons/*.svg
 var iconFiles embed.FS
 
-// icon is a picture of icons/ in line, in the colour of the text around it. It
-// says nothing to a screen reader: what it means stands beside it.
-func icon(name string) templ.Component {
-	svg, err := iconFiles.ReadFile("icons/" + name + ".svg")
-	if err != nil {
-		return templ.Raw("")
+// icons are the pictures of icons/ by name.
+var icons = readIcons()
+
+func readIcons() map[string]templ.Component {
+	all := map[string]templ.Component{}
+	files, _ := iconFiles.ReadDir("icons") // embedded
+	for _, f := range files {
+		svg, _ := iconFiles.ReadFile("icons/" + f.Name())
+		all[f.Name()[:len(f.Name())-len(".svg")]] = templ.Raw(string(svg))
 	}
-	return templ.Raw(string(svg))
+	return all
+}
+
+// icon is a picture in line, in the colour of the text around it. It says nothing
+// to a screen reader: what it means stands beside it.
+func icon(name string) templ.Component {
+	if svg, ok := icons[name]; ok {
+		return svg
+	}
+	return templ.NopComponent
 }
