@@ -218,12 +218,13 @@ func listDeliveries(v *visit) error {
 func redeliver(v *visit) error {
 	err := v.api.post("/v1/webhooks/deliveries/"+escapePath(v.r.PathValue("id"))+"/redeliver", nil, nil)
 	var p *Problem
-	if errors.As(err, &p) && p.Status != 401 && p.Status < 500 {
-		v.toast(p.Message)
-	} else if err != nil {
-		return err
-	} else {
+	switch {
+	case err == nil:
 		v.toast(v.T("deliveries.again.done"))
+	case errors.As(err, &p) && p.Status != 401 && p.Status < 500:
+		v.toast(p.Message)
+	default:
+		return err
 	}
 	v.w.Header().Set("HX-Reswap", "none")
 	return v.part(nothing())
