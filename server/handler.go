@@ -158,6 +158,10 @@ func (s *Server) plainRoutes(mux *http.ServeMux) {
 func (s *Server) dashboard(mux *http.ServeMux) {
 	pages, err := dashboard.New(dashboard.Config{
 		API: http.HandlerFunc(s.ServeHTTP), SignUp: s.config.SignUpPlan != "", CheckURL: s.config.Guard.CheckURL, Log: s.log,
+		Empty: func(ctx context.Context) bool {
+			token, err := s.SetupToken(ctx)
+			return err == nil && token != ""
+		},
 		TriggerLimit: func(plan string) int { return s.plan(account.Account{Plan: plan}).Triggers },
 	})
 	if err != nil {

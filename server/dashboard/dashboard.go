@@ -5,6 +5,7 @@
 package dashboard
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -20,6 +21,9 @@ type Config struct {
 	API http.Handler
 	// SignUp shows the sign-up page.
 	SignUp bool
+	// Empty says whether there is no account yet, so that the login page can tell
+	// of the set-up link. Nil: there is one.
+	Empty func(context.Context) bool
 	// CheckURL says what is wrong with a webhook endpoint's address, as far as
 	// the address tells. Nil: none is checked while it is typed.
 	CheckURL func(string) error

@@ -117,6 +117,16 @@ func TestFromTheSetUpLinkToTheFirstPageWithoutScripts(t *testing.T) {
 	assert.Contains(t, page, "This link was used")
 }
 
+func TestTheLoginTellsOfTheSetUpLinkUntilThereIsAnAccount(t *testing.T) {
+	b, setup := newBrowser(t)
+	_, page, at := b.get("/")
+	assert.Equal(t, "/login?next=%2Foverview", at)
+	assert.Contains(t, page, "There is no account yet.")
+	b.enter(setup)
+	_, page, _ = b.get("/login")
+	assert.NotContains(t, page, "There is no account yet.")
+}
+
 func TestLoggingInLeadsBackToWhereOneWas(t *testing.T) {
 	b, setup := newBrowser(t)
 	b.enter(setup)

@@ -33,6 +33,7 @@ var english = map[string]string{ //nolint:gosec // no credentials: words about t
 	"login.title":  "Log in",
 	"login.about":  "Welcome back.",
 	"login.do":     "Log in",
+	"login.empty":  "There is no account yet. Open the link that pingr serve printed when it started; it makes the first one.",
 	"login.signup": "New here? Make an account",
 
 	"setup.title":      "Welcome to Pingr",

@@ -59,6 +59,10 @@ test("pages of an account that has nothing", async () => {
     assert.equal(await page.locator("h1").count(), 1, path);
     await check(path);
   }
+  await page.setViewportSize({ width: 375, height: 900 });
+  await page.click("[aria-controls=nav]");
+  await page.waitForSelector("#nav.open");
+  await check("the menu");
   await open("/sessions/nope/link");
   await check("an error");
   await page.goto(`${stage.url}/nowhere`);
