@@ -1,9 +1,12 @@
+import { PingrError } from './errors.js';
 import { segment } from './transport.js';
 import type { Ask, RequestOptions, Transport } from './transport.js';
 import type * as t from './types.js';
 
 // WhatsApp is asked for a pairing code while the server waits.
 const PAIRING_MS = 60_000;
+// The server's heartbeat is every 15 seconds.
+const SILENCE_MS = 40_000;
 
 class Resource {
   readonly #transport: Transport;
@@ -265,12 +268,20 @@ export class Auth extends Resource {
 
 /** What happens, as it happens. */
 export class Events extends Resource {
-  /** Yields events until the server ends the stream, the signal aborts or the loop is left. */
-  async *listen(options?: RequestOptions): AsyncGenerator<t.StreamEvent, void, undefined> {
-    const reader = (await this.stream('/v1/events', options)).pipeThrough(new TextDecoderStream()).getReader();
+  /**
+   * Yields events until the server ends the stream, the signal aborts or the
+   * loop is left. A stream that has died is a `network_error` after 40 seconds.
+   */
+  async *listen(options: RequestOptions = {}): AsyncGenerator<t.StreamEvent, void, undefined> {
+    const silent = new AbortController();
+    const signal = options.signal ? AbortSignal.any([options.signal, silent.signal]) : silent.signal;
+    const reader = (await this.stream('/v1/events', { signal })).pipeThrough(new TextDecoderStream()).getReader();
     let rest = '';
+    let timer: NodeJS.Timeout | undefined;
     try {
       for (;;) {
+        clearTimeout(timer);
+        timer = setTimeout(() => silent.abort(new PingrError('Network error: the stream fell silent', 'network_error')), SILENCE_MS);
         const { value, done } = await reader.read();
         if (done) return;
         const blocks = (rest + value).split('\n\n');
@@ -281,6 +292,7 @@ export class Events extends Resource {
         }
       }
     } finally {
+      clearTimeout(timer);
       await reader.cancel().catch(() => undefined);
     }
   }

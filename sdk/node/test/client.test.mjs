@@ -226,6 +226,26 @@ test('the version is the package\'s', async () => {
   assert.equal(agent, `pingr-node/${version}`);
 });
 
+test('a stream that has died', async (t) => {
+  const server = createServer((_, res) => {
+    res.writeHead(200, { 'content-type': 'text/event-stream' });
+    res.write('event: firing\ndata: {"outcome":"replied"}\n\n');
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const client = new Pingr(nobody, { baseUrl: `http://127.0.0.1:${server.address().port}` });
+  const events = client.events.listen();
+  assert.deepEqual((await events.next()).value, { event: 'firing', data: { outcome: 'replied' } });
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const next = events.next();
+  await new Promise((resolve) => { setImmediate(resolve); });
+  t.mock.timers.tick(41_000);
+  await assert.rejects(next, { code: 'network_error', message: /silent/ });
+});
+
 // What answers strangely, or not at all.
 test('servers that are none', async (t) => {
   const answers = {
