@@ -29,6 +29,7 @@ func TestEachDefenceIsNeeded(t *testing.T) {
 		{"simulated messages count", mobile, loginWebhook, "case e.Simulated:", "case false:", "simulated message of the victim's number"},
 		{"groups count", preentry, loginWebhook, "case e.From.Group:", "case false:", "answer in a group that the attacker reads"},
 		{"events count twice", mobile, loginWebhook, `"login:event:" + e.ID`, `"login:event:" + newToken()`, "recorded webhook sent again"},
+		{"no id is an id", mobile, loginWebhook, `if e.ID == "" {`, "if false {", "events without an id, the victim's and then the attacker's"},
 		{"scripts read cookies", mobile, loginSite, "HttpOnly: true", "HttpOnly: false", "script in the page reads cookies"},
 		{"any origin", mobile, loginSite, `r.URL.Path != "/webhook"`, "false", "form on another site"},
 		{"no origin is fine", desktop, loginSite, `return r.Header.Get("Sec-Fetch-Site") == "same-origin"`, "return true", "form of a browser that says nothing"},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/rand"
+	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -93,6 +94,21 @@ var everywhere = []scenario{
 		}
 		s.login(s.victim)
 		s.grab(s.send(s.webhook()))
+		return ""
+	}},
+	{name: "events without an id, the victim's and then the attacker's", inAfter: true, play: func(s *scene) string {
+		// The documentation of the hosted service shows no id.
+		bare := func(phone, text string) webhook {
+			e := fmt.Sprintf(`{"event":"message.received","session_id":"x","from":{"phone":%q,"jid":"x","is_group":false,"group_jid":null},`+
+				`"message":{"text":%q,"type":"text"},"timestamp":%d}`, phone, text, time.Now().UnixMilli())
+			return webhook{e, pingr.Sign([]byte(e), s.secret)}
+		}
+		victims := s.send(bare(s.victimNumber, s.start(s.victim.browser, s.victimNumber)))
+		attackers := s.send(bare(s.attackerNumber, s.start(s.attacker.browser, s.attackerNumber)))
+		if keyOf(victims) == keyOf(attackers) {
+			s.grab(attackers)
+		}
+		s.use(s.victim.browser, keyOf(victims))
 		return ""
 	}},
 	{name: "simulated message of the victim's number", play: func(s *scene) string {

@@ -24,6 +24,7 @@ type weak struct {
 	codes    map[string]*weakCode
 	polls    map[string]string // token to code
 	last     map[string]string // phone to link's token
+	answers  map[string]string // no id is an id to it
 }
 
 type weakCode struct{ phone, agent, digits string }
@@ -31,7 +32,7 @@ type weakCode struct{ phone, agent, digits string }
 func newWeak(flow string) *weak {
 	return &weak{
 		flow: flow, sessions: map[string]string{}, links: map[string]string{}, codes: map[string]*weakCode{},
-		polls: map[string]string{}, last: map[string]string{},
+		polls: map[string]string{}, last: map[string]string{}, answers: map[string]string{},
 	}
 }
 
@@ -147,6 +148,10 @@ func (s *weak) webhook(w http.ResponseWriter, r *http.Request) {
 	case s.flow == mobile:
 		reply = s.link(phone)
 	}
+	if said, again := s.answers[e.ID]; again && e.ID == "" {
+		reply = said
+	}
+	s.answers[e.ID] = reply
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(map[string]string{"reply": reply})
 }

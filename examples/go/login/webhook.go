@@ -37,6 +37,10 @@ func (s *Site) dispatch(ctx context.Context, e pingr.Event) (pingr.Reply, error)
 	if e.Type != pingr.EventMessageReceived || e.From == nil || e.Message == nil {
 		return pingr.Reply{}, nil
 	}
+	if e.ID == "" { // of another Pingr; two of them are not the same event
+		text, err := s.decide(ctx, e)
+		return pingr.Reply{Text: text}, err
+	}
 	key := "login:event:" + e.ID
 	if body, ok, err := s.State.Get(ctx, key); err != nil || ok {
 		return readAnswer(body), err

@@ -163,6 +163,7 @@ export class Site {
   /** Answers a verified event, the same one always alike. */
   async #answer(event) {
     if (event.event !== 'message.received' || !event.from || !event.message) return undefined;
+    if (!event.id) return this.#decide(event); // of another Pingr; two of them are not the same event
     const key = `login:event:${event.id}`;
     const known = await this.state.get(key);
     if (known !== null) return JSON.parse(known).reply;
