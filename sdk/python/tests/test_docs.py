@@ -118,6 +118,20 @@ def test_from_installing_to_a_working_login(shop: Customer, tmp_path: Path) -> N
         assert ask(port, "GET", "/me", cookie=session)[0] == 401
 
 
+def test_attackers_do_not_get_in() -> None:
+    command = ["go", "test", "-count=1", "-v", "-run", "TestDocsPythonProgramHolds", "./internal/seclab"]
+    attack = subprocess.run(
+        command,
+        cwd=REPOSITORY,
+        env=environment(PINGR_TEST_PYTHON=sys.executable),
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    assert attack.returncode == 0, attack.stdout
+    assert attack.stdout.count("--- PASS: TestDocsPythonProgramHolds/") > 10
+
+
 def test_the_test(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text(APP)
     (tmp_path / "test_app.py").write_text(TEST)
