@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
+import subprocess
 import threading
 from contextlib import closing
 from datetime import datetime, timedelta, timezone
@@ -12,14 +14,14 @@ from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 from urllib.request import urlopen
 
 import pytest
-from world import Endpoint, until
+from world import Customer, Endpoint, World, until
 
 import pingr
 from pingr import PingrAuthError, PingrError, PingrRateLimitError, PingrValidationError, verify_webhook
 from pingr._wire import Caller
 
 if TYPE_CHECKING:
-    from world import Customer, World
+    from pathlib import Path
 
 NOBODY = "pk_live_xK9p2mQr8nVs4wLj7dFhTbYcXeAuZo"
 
@@ -291,6 +293,32 @@ def check_types(schemas: dict[str, Any]) -> None:
             assert (type(None) in get_args(fields[field])) == null, f"{name}.{field}"
             if "enum" in told and get_args(fields[field]):
                 assert set(get_args(fields[field])) == set(told["enum"]), f"{name}.{field}"
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_the_first_account_of_a_server_and_one_who_signs_up(kind: str, world: World, tmp_path: Path) -> None:
+    server = subprocess.Popen(
+        [world.binaries / "pingr", "serve", "--data", tmp_path, "--listen", "127.0.0.1:0"],
+        env={**os.environ, "PINGR_SIGNUP": "on", "PINGR_SIGNUP_PLAN": "starter"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert server.stdout
+    assert server.stderr
+    url = server.stdout.readline().split()[-1]
+    token = server.stderr.readline().strip().partition("token=")[2]
+    customer = Customer(World(world.binaries, tmp_path, url, ""), kind, "anna@example.com", "", "")
+    try:
+        first, second = customer.set_up(token), customer.sign_up()
+        assert first.auth.me()["email"] == "anna@example.com"
+        assert (second.auth.me()["email"], second.auth.me()["plan"]) == ("eve@example.com", "starter")
+        key = second.keys.create(mode="live")["key"]
+        assert customer.client(key).usage.get()["included"] == 10_000
+    finally:
+        customer.close()
+        server.terminate()
+        server.communicate()
 
 
 def test_what_is_missing_or_malformed_is_refused(customer: Customer) -> None:

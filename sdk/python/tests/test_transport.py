@@ -5,7 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import socket
+import ssl
+import subprocess
 import threading
 import time
 from collections import Counter
@@ -27,14 +30,18 @@ USAGE = b'{"used":1}'
 class Line:
     """A server that answers as it is told, byte for byte, and notes what it was asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, certificate: Path | None = None) -> None:
+        self._tls = None
+        if certificate:
+            self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self._tls.load_cert_chain(certificate)
         self.asked: list[bytes] = []
         self.connections = 0
         self.answers: list[bytes | None] = []  # None hangs up
         self._open: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"{'https' if certificate else 'http'}://127.0.0.1:{self.port}"
         self._thread = threading.Thread(target=self._accept, daemon=True)
         self._thread.start()
 
@@ -49,6 +56,12 @@ class Line:
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
+        if self._tls:
+            try:
+                connection = self._tls.wrap_socket(connection, server_side=True)
+            except OSError:  # the client did not trust us
+                connection.close()
+                return
         with connection, connection.makefile("rb") as reader:
             while head := read_head(reader):
                 self.asked.append(head)
@@ -285,6 +298,43 @@ def test_the_proxy_of_the_environment(line: Line, monkeypatch: pytest.MonkeyPatc
     with Pingr(KEY, base_url=line.url) as client:
         client.usage.get()
     assert line.asked[2].startswith(b"GET /v1/usage HTTP/1.1\r\n")
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """Make a certificate that nobody knows."""
+    if shutil.which("openssl") is None:
+        pytest.skip("needs openssl")
+    file = tmp_path / "certificate.pem"
+    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=localhost"
+    command += f" -addext subjectAltName=IP:127.0.0.1 -keyout {file} -out {file}.crt"
+    subprocess.run(command.split(), check=True, capture_output=True)
+    file.write_bytes(file.read_bytes() + Path(f"{file}.crt").read_bytes())
+    return file
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_a_server_whose_certificate_is_not_trusted_is_shown_no_key(
+    certificate: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = Line(certificate)
+
+    def ask() -> Any:
+        if kind == "sync":
+            with Pingr(KEY, base_url=line.url, timeout=5) as client:
+                return client.usage.get()
+        waiting = Waiting(AsyncPingr(KEY, base_url=line.url, timeout=5))
+        try:
+            return waiting.usage.get()
+        finally:
+            waiting.end()
+
+    with pytest.raises(PingrError, match="certificate verify failed"):
+        ask()
+    assert line.asked == []
+    monkeypatch.setenv("SSL_CERT_FILE", f"{certificate}.crt")
+    assert ask() == {"used": 1}
+    line.close()
 
 
 @pytest.mark.parametrize(

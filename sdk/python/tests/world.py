@@ -144,11 +144,11 @@ class Customer:
         given: Any = {"email": "eve@example.com", "password": PASSWORD, "base_url": self.world.url}
         return self._client(Pingr.sign_up(**given) if self.kind == "sync" else Waiting.of(AsyncPingr.sign_up(**given)))
 
-    def set_up(self) -> Pingr:
-        """Try to make the server's first account, which there is already."""
+    def set_up(self, token: str = "A" * 26) -> Pingr:
+        """Try to make the server's first account."""
         given: Any = {
-            "setup_token": "A" * 26,
-            "email": "eve@example.com",
+            "setup_token": token,
+            "email": self.email,
             "password": PASSWORD,
             "base_url": self.world.url,
         }
