@@ -110,11 +110,14 @@ examples/node/node_modules/.package-lock.json: examples/node/package-lock.json s
 	@touch $@
 
 .PHONY: sec-login
-sec-login: examples/node/node_modules/.package-lock.json sdk/python/.venv/installed redis ## attackers against the login examples of all languages
+sec-login: examples/node/node_modules/.package-lock.json sdk/python/.venv/installed server/dashboard/ui/node_modules/.package-lock.json redis ## attackers against the login examples of all languages
+	@./.ci/need chromium
 	cd sdk/node && npm run --silent build
 	go run ./internal/seclab
 	go run ./internal/seclab -redis
 	PINGR_TEST_DEFENCES=all go test -count=1 -run TestEachDefenceIsNeeded ./internal/seclab
+	mkdir -p $(BIN)/examples && go build -o $(BIN)/examples/ ./examples/go/mobile ./examples/go/preentry ./examples/go/desktop
+	node --test examples/pages.test.mjs
 
 # The real server, the loopback WhatsApp and Debian's chromium.
 .PHONY: dashboard

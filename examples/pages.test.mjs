@@ -1,0 +1,137 @@
+// The pages of the login examples of all languages in a real browser, by hand as
+// it were: type, wait, tap the link, type the digits. make sec-login runs it.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { createHmac, randomUUID } from "node:crypto";
+import { createRequire } from "node:module";
+import { createInterface } from "node:readline";
+import { after, before, describe, test } from "node:test";
+
+const root = new URL("..", import.meta.url).pathname;
+const { chromium } = createRequire(`${root}server/dashboard/ui/`)("playwright-core"); // the dashboard's tests have it
+const secret = "whsec_b25seSBhbiBleGFtcGxl";
+const phone = "919876543210";
+const commands = {
+  go: (flow) => [`${root}bin/examples/${flow}`],
+  node: (flow) => ["node", `${root}examples/node/${flow}.mjs`],
+  python: (flow) => [`${root}sdk/python/.venv/bin/python`, `${root}examples/python/${flow}.py`],
+};
+
+let browser;
+before(async () => {
+  browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+  });
+});
+after(() => browser?.close());
+
+// site runs an example, shows its page to a visitor and lets a phone write.
+async function site(language, flow, visit) {
+  const [program, ...args] = commands[language](flow);
+  const child = spawn(program, [...args, "--listen", "127.0.0.1:0"], { env: { ...process.env, PINGR_WEBHOOK_SECRET: secret }, stdio: ["ignore", "pipe", "inherit"] });
+  const context = await browser.newContext();
+  try {
+    const line = await new Promise((resolve, reject) => {
+      createInterface({ input: child.stdout }).once("line", resolve);
+      child.once("exit", (code) => reject(new Error(`${program} ended with ${code}`)));
+      child.once("error", reject);
+    });
+    const origin = line.replace("listening on ", "");
+    const page = await context.newPage();
+    page.setDefaultTimeout(20_000);
+    const wrong = [];
+    page.on("pageerror", (e) => wrong.push(e.message));
+    page.on("console", (m) => /Content Security Policy/.test(m.text()) && wrong.push(m.text()));
+    await page.goto(origin);
+    await visit({ context, page, say: (text) => say(origin, text) });
+    assert.deepEqual(wrong, [], "no script failed, and the policy refused nothing");
+  } finally {
+    await context.close();
+    if (child.exitCode === null) {
+      child.kill();
+      await new Promise((resolve) => child.once("exit", resolve));
+    }
+  }
+}
+
+// say has the phone write, and returns what it is answered.
+async function say(origin, text) {
+  const body = JSON.stringify({
+    event: "message.received", id: randomUUID(), session_id: "x", timestamp: Date.now(), message: { text, type: "text" },
+    from: { phone, jid: `${phone}@s.whatsapp.net`, is_group: false, group_jid: null },
+  });
+  const signature = `sha256=${createHmac("sha256", secret).update(body).digest("hex")}`;
+  const answer = await fetch(`${origin}/webhook`, { method: "POST", body, headers: { "x-pingr-signature": signature } });
+  assert.equal(answer.status, 200);
+  return (await answer.json()).reply;
+}
+
+// tap opens the link of an answer, in the same browser, and confirms.
+async function tap(context, reply) {
+  const page = await context.newPage();
+  await page.goto(reply.match(/^http\S+$/m)[0]);
+  assert.match(await page.textContent("body"), new RegExp(`\\+${phone}`));
+  await page.click("form button");
+  await loggedIn(page);
+  await page.close();
+}
+
+async function loggedIn(page) {
+  await page.getByText(`+${phone}`).waitFor();
+}
+
+async function logOut(page) {
+  await page.getByRole("button", { name: "Log out" }).click();
+  await page.getByText(`+${phone}`).waitFor({ state: "hidden" });
+}
+
+// sent is what the page says to send. The code of before stays in the hidden part.
+const sent = async (page) => (await page.getByText(/^login [A-Z2-9]{8}$/).filter({ visible: true }).textContent()).trim();
+
+for (const language of Object.keys(commands)) {
+  describe(language, () => {
+    test("mobile: the link logs in", () =>
+      site(language, "mobile", async ({ context, page, say }) => {
+        assert.match(await page.getByRole("link", { name: "Log in with WhatsApp" }).getAttribute("href"), /^https:\/\/wa\.me\/15550100\?text=login$/);
+        await tap(context, await say("login"));
+        await page.reload();
+        await loggedIn(page);
+        await logOut(page);
+      }));
+
+    test("preentry: a number that is none, then one; the page follows", () =>
+      site(language, "preentry", async ({ context, page, say }) => {
+        await page.getByRole("textbox").fill("12");
+        await page.getByRole("button").filter({ visible: true }).first().click();
+        await page.getByRole("alert").waitFor();
+        await page.getByRole("textbox").fill("+91 98765 43210");
+        await page.getByRole("button").filter({ visible: true }).first().click();
+        const reply = await say(await sent(page));
+        await page.getByText("Got it").waitFor();
+        await tap(context, reply);
+        await loggedIn(page); // it noticed by itself
+        await logOut(page);
+      }));
+
+    test("desktop: wrong digits, right digits; then NO", () =>
+      site(language, "desktop", async ({ page, say }) => {
+        const digits = () => page.getByLabel("Digits");
+        await page.getByRole("button", { name: "QR code" }).click();
+        await page.waitForFunction(() => [...document.images].some((i) => i.naturalWidth > 0));
+        const right = (await say(await sent(page))).match(/^\d{6}$/m)[0];
+        await digits().fill(right === "000000" ? "000001" : "000000");
+        await digits().press("Enter");
+        await page.getByText("Tries left: 2").waitFor();
+        await digits().fill(right);
+        await digits().press("Enter");
+        await loggedIn(page);
+        await logOut(page);
+        await page.getByRole("button", { name: "QR code" }).click();
+        await say(await sent(page));
+        await digits().waitFor();
+        await say("NO");
+        await page.getByText("answered NO").waitFor();
+      }));
+  });
+}
