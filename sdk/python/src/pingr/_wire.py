@@ -22,7 +22,7 @@ WHATSAPP_SECONDS = 60.0
 STREAM_SECONDS = 40.0
 
 _VISIBLE = re.compile(r"[\x21-\x7e]+")
-_UNAUTHORIZED, _UNPROCESSABLE, _TOO_MANY, _OK_BELOW = 401, 422, 429, 300
+_UNAUTHORIZED, _UNPROCESSABLE, _TOO_MANY = 401, 422, 429
 
 
 class Unset:
@@ -64,6 +64,11 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+    @property
+    def good(self) -> bool:
+        """Whether it is what was asked for."""
+        return 200 <= self.status < 300  # noqa: PLR2004
 
 
 @dataclass
@@ -180,7 +185,7 @@ def encode(request: Request) -> bytes | None:
 
 def decode(answer: Answer, field: str | None = None) -> Any:  # noqa: ANN401 - what JSON gives
     """Return what a good answer holds, or a field of it, None for an empty one; raise the error that a bad one is."""
-    if not _OK_BELOW - 100 <= answer.status < _OK_BELOW:
+    if not answer.good:
         raise error_of(answer)
     if not answer.body and field is None:
         return None
@@ -198,7 +203,7 @@ def decode(answer: Answer, field: str | None = None) -> Any:  # noqa: ANN401 - w
 
 def image(answer: Answer) -> bytes:
     """Return a good answer's bytes; raise the error that a bad one is."""
-    if answer.status >= _OK_BELOW:
+    if not answer.good:
         raise error_of(answer)
     return answer.body
 

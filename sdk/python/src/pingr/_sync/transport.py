@@ -9,6 +9,7 @@ import socket
 import ssl
 import threading
 import time
+from dataclasses import replace
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -108,8 +109,9 @@ class Transport:
         connection = self._where.connection()
         try:
             response = self._begin(connection, request)
-            if response.status != 200:  # noqa: PLR2004
-                raise error_of(Answer(response.status, _headers(response), response.read()))
+            begun = Answer(response.status, _headers(response), b"")
+            if not begun.good:
+                raise error_of(replace(begun, body=response.read()))
             while line := response.readline():
                 yield line.decode("utf-8", "replace").rstrip("\r\n")
         except (HTTPException, OSError) as err:
