@@ -1,12 +1,19 @@
 package dashboard
 
+import (
+	"net/url"
+	"regexp"
+	"strings"
+)
+
 // A snippet is a receiver of webhooks in some language.
 type snippet struct{ name, title, code string }
 
 // snippetList is what the dashboard offers to copy. The secret is named, not
-// shown: code is pasted to where secrets do not belong.
-func snippetList() []snippet {
-	return []snippet{
+// shown: code is pasted to where secrets do not belong. path is the endpoint's
+// own.
+func snippetList(path string) []snippet {
+	all := []snippet{
 		{"node", "Node", `import { createServer } from "node:http";
 import { verifyWebhook } from "hey-pingr";
 
@@ -78,4 +85,26 @@ func main() {
 }
 `},
 	}
+	for i := range all {
+		all[i].code = strings.ReplaceAll(all[i].code, samplePath, path)
+	}
+	return all
 }
+
+// samplePath stands in the snippets for the endpoint's.
+const samplePath = "/pingr\""
+
+// plainPath are paths that are the same in every language's quotes, and no
+// pattern of a router.
+var plainPath = regexp.MustCompile(`^(/[A-Za-z0-9_.~-]+)+/?$`)
+
+// snippetPath is the endpoint's path with the quote after it.
+func (w webhook) snippetPath() string {
+	if u, err := url.Parse(w.url()); err == nil && plainPath.MatchString(u.Path) {
+		return u.Path + `"`
+	}
+	return samplePath
+}
+
+// secretLine sets the secret in a shell.
+func (w webhook) secretLine() string { return "export PINGR_WEBHOOK_SECRET='" + w.Secret + "'" }

@@ -245,7 +245,7 @@ var english = map[string]string{ //nolint:gosec // no credentials: words about t
 	"deliveries.more":             "More follow",
 
 	"snippets.title": "Receive it",
-	"snippets.about": "A backend that verifies what it gets and answers with a link. Put the secret into PINGR_WEBHOOK_SECRET.",
+	"snippets.about": "A backend that verifies what it gets and answers with a link. The secret belongs into its environment; it is shown above as a line for the shell.",
 
 	// API keys
 	"keys.title":           "API keys",
