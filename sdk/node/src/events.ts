@@ -59,6 +59,8 @@ export interface Message {
   id: string;
   /** When WhatsApp says it was sent, in Unix milliseconds. */
   timestamp: number;
+  /** Set when it came from another chat, as the sender's WhatsApp says: a code in it may be somebody else's. */
+  forwarded?: true;
 }
 
 /** The trigger that fired. */

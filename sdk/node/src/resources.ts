@@ -1,5 +1,5 @@
 import { PingrError } from './errors.js';
-import { segment } from './transport.js';
+import { networkError, segment } from './transport.js';
 import type { Ask, RequestOptions, Transport } from './transport.js';
 import type * as t from './types.js';
 
@@ -270,19 +270,28 @@ export class Auth extends Resource {
 export class Events extends Resource {
   /**
    * Yields events until the server ends the stream, the signal aborts or the
-   * loop is left. A stream that has died is a `network_error` after 40 seconds.
+   * loop is left. A connection that breaks is a `network_error`, one that has
+   * died silently after 40 seconds.
    */
   async *listen(options: RequestOptions = {}): AsyncGenerator<t.StreamEvent, void, undefined> {
     const silent = new AbortController();
     const signal = options.signal ? AbortSignal.any([options.signal, silent.signal]) : silent.signal;
     const reader = (await this.stream('/v1/events', { signal })).pipeThrough(new TextDecoderStream()).getReader();
     let rest = '';
-    let timer: NodeJS.Timeout | undefined;
+    const read = async () => {
+      // Only while we wait for the server: the loop may take its time with an event.
+      const timer = setTimeout(() => silent.abort(new PingrError('Network error: the stream fell silent', 'network_error')), SILENCE_MS);
+      try {
+        return await reader.read();
+      } catch (e) {
+        throw signal.aborted ? signal.reason : networkError(e);
+      } finally {
+        clearTimeout(timer);
+      }
+    };
     try {
       for (;;) {
-        clearTimeout(timer);
-        timer = setTimeout(() => silent.abort(new PingrError('Network error: the stream fell silent', 'network_error')), SILENCE_MS);
-        const { value, done } = await reader.read();
+        const { value, done } = await read();
         if (done) return;
         const blocks = (rest + value).split('\n\n');
         rest = blocks.pop() ?? '';
@@ -292,7 +301,6 @@ export class Events extends Resource {
         }
       }
     } finally {
-      clearTimeout(timer);
       await reader.cancel().catch(() => undefined);
     }
   }

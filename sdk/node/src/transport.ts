@@ -39,6 +39,8 @@ export interface Ask extends RequestOptions {
   timeout?: number;
 }
 
+// A longer timer ends at once.
+const LONGEST_TIMER = 2 ** 31 - 1;
 const VISIBLE = /^[\x21-\x7e]+$/;
 
 /** Makes requests. What it makes them with is private, so that no log shows a key. */
@@ -86,8 +88,9 @@ export class Transport {
     const timer = setTimeout(() => gone.abort(late()), this.#options.timeout);
     try {
       const response = await this.#once(ask, any(ask.signal, gone.signal));
-      if (!response.ok || response.body === null) throw errorOf(response, new Uint8Array(await response.arrayBuffer()));
-      return response.body;
+      if (response.ok && response.body !== null) return response.body;
+      const body = await response.arrayBuffer().catch(() => new ArrayBuffer(0)); // the status says enough
+      throw errorOf(response, new Uint8Array(body));
     } finally {
       clearTimeout(timer);
     }
@@ -111,8 +114,9 @@ export class Transport {
       }
       if (response.ok) return { response, body };
       const error = errorOf(response, body);
-      const wait = (error.retryAfter ?? Infinity) * 1000;
-      if (response.status !== 429 || tried >= this.#options.maxRetries || wait > this.#options.maxRetryWait) throw error;
+      if (response.status !== 429 || error.retryAfter === undefined || tried >= this.#options.maxRetries) throw error;
+      const wait = error.retryAfter * 1000;
+      if (wait > Math.min(this.#options.maxRetryWait, LONGEST_TIMER)) throw error;
       await pause(wait, ask.signal);
     }
   }
@@ -193,7 +197,8 @@ function late(): PingrError {
   return new PingrError('Network error: the server did not answer in time', 'network_error');
 }
 
-function networkError(e: unknown): PingrError {
+/** What a broken connection is told by; the cause's own words, which hold nothing of the request. */
+export function networkError(e: unknown): PingrError {
   const cause = e instanceof Error ? (e.cause ?? e) : e;
   const code = (cause as { code?: unknown } | null)?.code;
   const says = cause instanceof Error && cause.message !== '' ? cause.message : typeof code === 'string' ? code : 'no connection';

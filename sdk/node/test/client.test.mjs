@@ -8,6 +8,7 @@ import { inspect } from 'node:util';
 import {
   Pingr, PingrAuthError, PingrError, PingrRateLimitError, PingrValidationError, verifyWebhook,
 } from 'hey-pingr';
+import { compileAgainst, routesOf } from './document.mjs';
 import { startEndpoint, startWorld, until } from './world.mjs';
 
 const nobody = 'pk_live_xK9p2mQr8nVs4wLj7dFhTbYcXeAuZo';
@@ -186,7 +187,7 @@ test('the REST API of the real server', async (t) => {
     await login.auth.logout();
     await assert.rejects(login.auth.me(), PingrAuthError);
     await assert.rejects(Pingr.login({ email: anna.email, password: 'wrong' }, { baseUrl: world.baseUrl }), PingrAuthError);
-    const entry = [{ email: 'eve@example.com', password: 'correct horse' }, { baseUrl: world.baseUrl }];
+    const entry = [{ email: 'eve@example.com', password: 'correct horse' }, { baseUrl: world.baseUrl, fetch: world.fetch }];
     await assert.rejects(Pingr.signUp(...entry), { status: 403 });
     await assert.rejects(Pingr.setUp({ ...entry[0], setupToken: 'A'.repeat(26) }, entry[1]), (e) => [401, 403].includes(e.status));
   });
@@ -196,6 +197,16 @@ test('the REST API of the real server', async (t) => {
     await assert.rejects(counted.triggers.get('../keys'), { status: 404 });
     assert.deepEqual([...seen], ['GET /v1/triggers/..%2Fkeys'], 'an id stays an id');
     for (const id of ['', '.', '..', undefined]) await assert.rejects(async () => client.triggers.get(id), PingrValidationError);
+  });
+
+  await t.test('no route and no field of the server\'s document is missing', async () => {
+    const document = await (await fetch(`${world.baseUrl}/openapi.json`)).json();
+    const routes = routesOf(document);
+    assert.ok(routes.length > 30);
+    const missing = routes.filter((r) => !world.asked.some((asked) => r.pattern.test(asked)));
+    // PUT means the same as PATCH.
+    assert.deepEqual(missing.map((r) => r.name), ['PUT /v1/triggers/{id}']);
+    compileAgainst(document);
   });
 
   await t.test('a key that is none', async () => {
@@ -244,6 +255,59 @@ test('a stream that has died', async (t) => {
   await new Promise((resolve) => { setImmediate(resolve); });
   t.mock.timers.tick(41_000);
   await assert.rejects(next, { code: 'network_error', message: /silent/ });
+});
+
+test('a loop that takes its time with an event', async (t) => {
+  let later;
+  const server = createServer((_, res) => {
+    res.writeHead(200, { 'content-type': 'text/event-stream' });
+    res.write('event: firing\ndata: {}\n\n');
+    later = () => res.end('event: session\ndata: {}\n\n');
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => server.close());
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const events = new Pingr(nobody, { baseUrl: `http://127.0.0.1:${server.address().port}` }).events.listen();
+  assert.equal((await events.next()).value.event, 'firing');
+  t.mock.timers.tick(41_000);
+  later();
+  assert.equal((await events.next()).value.event, 'session');
+  assert.equal((await events.next()).done, true);
+});
+
+test('a stream that breaks', async (t) => {
+  const server = createServer((_, res) => {
+    res.writeHead(200, { 'content-type': 'text/event-stream' });
+    res.write('event: firing\ndata: {}\n\n', () => { setTimeout(() => res.destroy(), 50); });
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => server.close());
+  const events = new Pingr(nobody, { baseUrl: `http://127.0.0.1:${server.address().port}` }).events.listen();
+  assert.equal((await events.next()).value.event, 'firing');
+  await assert.rejects(events.next(), (e) => e instanceof PingrError && e.code === 'network_error');
+});
+
+test('what is made again is the same request', async () => {
+  const asked = [];
+  const client = new Pingr(nobody, { maxRetries: 2, fetch: async (_, init) => {
+    asked.push({ key: init.headers['idempotency-key'], body: init.body });
+    if (asked.length < 3) return new Response('{}', { status: 429, headers: { 'retry-after': '0' } });
+    return Response.json({ success: true });
+  } });
+  await client.messages.send({ to: '919876543210', message: 'x', idempotencyKey: 'order-1' });
+  assert.deepEqual(asked, Array(3).fill({ key: 'order-1', body: '{"to":"919876543210","message":"x"}' }));
+});
+
+test('what does not say when to ask again is not asked again', async () => {
+  for (const headers of [{}, { 'retry-after': '999999999' }]) {
+    let asked = 0;
+    const client = new Pingr(nobody, { maxRetries: 5, maxRetryWait: Infinity, fetch: async () => {
+      asked++;
+      return new Response('{}', { status: 429, headers });
+    } });
+    await assert.rejects(client.usage.get(), PingrRateLimitError);
+    assert.equal(asked, 1);
+  }
 });
 
 // What answers strangely, or not at all.

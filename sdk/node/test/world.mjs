@@ -54,14 +54,20 @@ export async function startWorld(t) {
   const pingr = (args, input = '') => execFileSync(join(binaries, 'pingr'), [...args, '--data', data],
     { input, encoding: 'utf8', stdio: ['pipe', 'pipe', 'ignore'] }).trim();
 
+  const asked = [];
+  const recording = (url, init) => {
+    asked.push(`${init.method} ${new URL(url).pathname}`);
+    return fetch(url, init);
+  };
+
   /** Makes an account with its keys. */
   const customer = (email) => {
     pingr(['account', 'create', '--email', email], `${password}\n`);
     const [live, test] = ['live', 'test'].map((mode) => pingr(['key', 'create', '--account', email, '--mode', mode]));
     return {
       email, live, test,
-      client: (key = live, options = {}) => new Pingr(key, { baseUrl, ...options }),
-      login: (options = {}) => Pingr.login({ email, password }, { baseUrl, ...options }),
+      client: (key = live, options = {}) => new Pingr(key, { baseUrl, fetch: recording, ...options }),
+      login: (options = {}) => Pingr.login({ email, password }, { baseUrl, fetch: recording, ...options }),
     };
   };
 
@@ -72,7 +78,7 @@ export async function startWorld(t) {
     assert.ok(answer.ok, said);
     return said === '' ? null : JSON.parse(said);
   };
-  return { baseUrl, customer, phone };
+  return { baseUrl, customer, phone, asked, fetch: recording };
 }
 
 /** Where webhooks go: keeps them, and answers. */
