@@ -16,7 +16,7 @@ help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
 .PHONY: test
-test: tools lint race e2e sdk fuzz api-fuzz dashboard ## everything that CI checks; installs what it needs
+test: tools lint race e2e sdk fuzz api-fuzz dashboard sec-login ## everything that CI checks; installs what it needs
 
 .PHONY: tools
 tools: $(GOLANGCI_LINT) $(GOFUMPT)
