@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { PingrError } from './errors.js';
-import { PARSED, readBody, receive } from './receive.js';
-import type { WebhookOptions } from './receive.js';
+import { PARSED, readBody, receive, refused } from './receive.js';
+import type { Answer, WebhookOptions } from './receive.js';
 
 export type { Reply, WebhookOptions } from './receive.js';
 
@@ -15,15 +15,17 @@ export type { Reply, WebhookOptions } from './receive.js';
  */
 export function pingrWebhook(options: WebhookOptions) {
   return async (req: IncomingMessage, res: ServerResponse, next?: (error: unknown) => void): Promise<void> => {
-    let body: Uint8Array;
+    let answer: Answer;
     try {
-      body = await rawBody(req);
+      answer = await receive(await rawBody(req), header(req.headers['x-pingr-signature']), options);
     } catch (error) {
-      if (!next) throw error;
-      next(error);
-      return;
+      if (next) {
+        next(error);
+        return;
+      }
+      // Nobody else would take it, and whoever breaks a body off must not end the program.
+      answer = refused(500, error, options);
     }
-    const answer = await receive(body, header(req.headers['x-pingr-signature']), options);
     res.writeHead(answer.status, { 'content-type': answer.type, ...(answer.status === 413 ? { connection: 'close' } : {}) });
     res.end(answer.body);
   };

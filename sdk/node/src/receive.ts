@@ -41,7 +41,8 @@ export async function receive(body: Uint8Array, signature: string | null | undef
   }
 }
 
-function refused(status: 401 | 413 | 500, error: unknown, options: WebhookOptions): Answer {
+/** Tells whoever runs it, and answers the error's words unless they may be too much. */
+export function refused(status: 401 | 413 | 500, error: unknown, options: WebhookOptions): Answer {
   if (options.onError) options.onError(error);
   else console.error(`Pingr webhook: ${error instanceof Error ? error.message : 'failed'}`);
   return { status, type: 'text/plain; charset=utf-8', body: status === 500 ? 'not handled; try again later' : (error as Error).message };

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
+import { connect } from 'node:net';
 import { test } from 'node:test';
 import { serve } from '@hono/node-server';
 import express from 'express';
@@ -96,6 +97,22 @@ for (const [framework, start] of Object.entries(frameworks)) {
       });
     }
     assert.ok(failures.some((e) => /database/.test(e.message)), 'whoever runs it learns why');
+
+    await t.test('a body that breaks off harms nobody', async () => {
+      const stranger = connect(port, '127.0.0.1');
+      stranger.write('POST /pingr HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n');
+      await once(stranger, 'data'); // the handler may begin
+      stranger.write('{');
+      stranger.destroy();
+      await once(stranger, 'close');
+      const body = event('login');
+      for (let i = 0; i < 20; i++) {
+        const answer = await fetch(`http://127.0.0.1:${port}/pingr`, {
+          method: 'POST', body, headers: { 'x-pingr-signature': sign(body), 'content-type': 'application/json' },
+        });
+        assert.equal(answer.status, 200);
+      }
+    });
   });
 }
 
@@ -104,6 +121,24 @@ test('Fastify\'s own parser goes on parsing', async (t) => {
   t.after(close);
   const answer = await fetch(`http://127.0.0.1:${port}/json`, { method: 'POST', body: '{"a":1}', headers: { 'content-type': 'application/json' } });
   assert.deepEqual(await answer.json(), { parsed: { a: 1 } });
+});
+
+test('behind something that read the body, Hono is told what to do', async () => {
+  const app = new Hono();
+  let said;
+  app.use(async (c, next) => {
+    await c.req.json();
+    await next();
+  });
+  app.post('/pingr', forHono({ secret, onEvent: () => 'never' }));
+  app.onError((error, c) => {
+    said = error;
+    return c.text('no', 500);
+  });
+  const body = event('login');
+  const answer = await app.request('/pingr', { method: 'POST', body, headers: { 'x-pingr-signature': sign(body) } });
+  assert.equal(answer.status, 500);
+  assert.match(said.message, /mount the webhook before the JSON parser/);
 });
 
 test('behind a JSON parser it says what to do', async (t) => {

@@ -4,7 +4,7 @@ import { spawn, execFileSync } from 'node:child_process';
 import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
@@ -51,6 +51,16 @@ test('the webhook server', async (t) => {
   assert.deepEqual(await post(port, `${body} `, signature), { status: 400, body: '' });
   while (said === '') await once(child.stderr, 'data'); // it may come after the answer
   assert.match(said, /^the signature does not fit/);
+
+  // A body that breaks off, and one without end, harm nobody.
+  const stranger = connect(port, '127.0.0.1');
+  stranger.write('POST / HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 100\r\n\r\n');
+  await once(stranger, 'data');
+  stranger.destroy();
+  while (!said.includes('aborted')) await once(child.stderr, 'data');
+  await post(port, 'x'.repeat(1_100_000), signature).catch(() => undefined); // closed while it is sent, or answered
+  while (!said.includes('too long')) await once(child.stderr, 'data');
+  assert.equal((await post(port, body, signature)).status, 200);
 });
 
 test('the login page', () => {
