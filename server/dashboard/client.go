@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 )
 
 // A client asks the API in process as the reader of a page.
@@ -126,3 +127,24 @@ func (c client) remove(path string) error {
 // escapeQuery and escapePath make a text that others chose part of an address.
 func escapeQuery(text string) string { return url.QueryEscape(text) }
 func escapePath(text string) string  { return url.PathEscape(text) }
+
+// fieldNames are what pages call the API's parameters, by the keys of strings.
+var fieldNames = map[string]string{
+	"phone": "field.phone", "message": "try.text", "url": "webhooks.url", "name": "keys.name", "email": "door.email", "password": "door.password",
+	"trigger_phrase": "triggers.phrase", "reply_message": "triggers.reply",
+	"cooldown_seconds": "settings.cooldown", "max_message_age_seconds": "settings.age", "group_reply": "settings.group",
+	"no_phone_reply": "settings.no_phone", "overage": "settings.overage", "time_zone": "settings.zone",
+}
+
+// shown is the message with the parameter called as the page does.
+func (p *Problem) shown() string {
+	name, rest, ok := strings.Cut(p.Message, ": ")
+	key, known := fieldNames[name]
+	if !ok || !known {
+		return p.Message
+	}
+	if after, again := strings.CutPrefix(rest, name+" "); again {
+		return say(key) + " " + after
+	}
+	return say(key) + ": " + rest
+}

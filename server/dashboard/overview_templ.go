@@ -169,7 +169,7 @@ func alarms(v *visit, all []session) templ.Component {
 			templ_7745c5c3_Var6 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 7, "<section id=\"alarms\" hx-get=\"/overview/alarms\" hx-trigger=\"pingr:session from:body, pingr:back from:body\" hx-swap=\"outerHTML\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 7, "<section id=\"alarms\" hx-get=\"/overview/alarms\" hx-trigger=\"pingr:open from:body, pingr:session from:body, pingr:back from:body\" hx-swap=\"outerHTML\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -130,7 +130,7 @@ func sessionList(v *visit, all []session) templ.Component {
 			templ_7745c5c3_Var5 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 3, "<div id=\"session-list\" hx-get=\"/sessions/list\" hx-trigger=\"pingr:session from:body, pingr:firing-soon from:body, pingr:back from:body\" hx-swap=\"outerHTML\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 3, "<div id=\"session-list\" hx-get=\"/sessions/list\" hx-trigger=\"pingr:open from:body, pingr:session from:body, pingr:firing-soon from:body, pingr:back from:body\" hx-swap=\"outerHTML\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -47,26 +47,13 @@ func saveSettings(v *visit) error {
 	}
 	err = v.api.patch("/v1/settings", s, &s)
 	if p := asProblem(err); p != nil {
-		return v.part(settingsForm(v, s, v.named(p)))
+		return v.part(settingsForm(v, s, p))
 	}
 	if err != nil {
 		return err
 	}
 	v.toast(v.T("settings.saved"))
 	return v.part(settingsForm(v, s, nil))
-}
-
-// named is a problem that calls a field as the page does.
-func (v *visit) named(p *Problem) *Problem {
-	labels := map[string]string{
-		"cooldown_seconds": "settings.cooldown", "max_message_age_seconds": "settings.age", "group_reply": "settings.group",
-		"no_phone_reply": "settings.no_phone", "overage": "settings.overage", "time_zone": "settings.zone",
-	}
-	name, rest, _ := strings.Cut(p.Message, ":")
-	if label, ok := labels[name]; ok {
-		return &Problem{Status: p.Status, Code: p.Code, Message: v.T(label) + ":" + rest}
-	}
-	return p
 }
 
 func (s settings) noPhoneReply() string {

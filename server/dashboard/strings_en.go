@@ -11,6 +11,8 @@ var english = map[string]string{ //nolint:gosec // no credentials: words about t
 	"save":     "Save",
 	"close":    "Close",
 
+	"field.phone": "The number",
+
 	"nav.label":  "Pages",
 	"nav.menu":   "Menu",
 	"nav.docs":   "API reference",

@@ -5,7 +5,9 @@
 
 // Live: one stream of /v1/events for a visible page. Each event becomes
 // "pingr:NAME" on the body, and a while later, for all that came until then,
-// "pingr:NAME-soon", for hx-trigger="pingr:firing-soon from:body". After a break, "pingr:back" says that whatever is shown may be old.
+// "pingr:NAME-soon", for hx-trigger="pingr:firing-soon from:body". "pingr:open"
+// says that the stream begins: what changed since the page was made was not
+// heard. After a break, "pingr:back" says that whatever is shown may be old.
 const live = {
   source: null,
   wait: 0,
@@ -15,7 +17,10 @@ const live = {
     if (!url || this.source || document.hidden) return;
     clearTimeout(this.wait);
     this.source = new EventSource(url);
-    this.source.addEventListener("open", () => this.mark(false));
+    this.source.addEventListener("open", () => {
+      this.mark(false);
+      document.body.dispatchEvent(new CustomEvent("pingr:open"));
+    });
     this.source.addEventListener("error", () => this.again());
     for (const name of ["session", "firing", "delivery"]) {
       this.source.addEventListener(name, (event) => {
