@@ -350,6 +350,7 @@ def test_a_key_where_a_login_is_needed(customer: Customer) -> None:
     both = customer.client(customer.test, token=customer.login().token)
     assert len(both.keys.list()) == 2, "the login is used where a key will not do"
     assert both.sessions.list()[0]["id"] == "sess_test", "and the key elsewhere"
+    assert both.messages.send(to="919876543210", message="hi")["success"], "so that it can send"
 
 
 def test_it_tries_again_only_when_asked_and_not_for_longer_than_is_allowed(customer: Customer) -> None:
@@ -378,4 +379,7 @@ def test_nothing_shows_the_key(customer: Customer) -> None:
             customer.client(bad)
         assert malformed.value.code == "invalid_api_key"
         shown += repr(malformed.value) + str(malformed.value)
+    shown += repr(vars(pingr.Pingr(NOBODY, token="secret-token"))) + repr(vars(pingr.AsyncPingr(NOBODY)))
+    assert "_caller" in shown
     assert NOBODY[8:] not in shown
+    assert "secret-token" not in shown
