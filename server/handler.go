@@ -162,7 +162,10 @@ func (s *Server) dashboard(mux *http.ServeMux) {
 			token, err := s.SetupToken(ctx)
 			return err == nil && token != ""
 		},
-		TriggerLimit: func(plan string) int { return s.plan(account.Account{Plan: plan}).Triggers },
+		Limits: func(plan string) (sessions, triggers int) {
+			p := s.plan(account.Account{Plan: plan})
+			return p.Sessions, p.Triggers
+		},
 	})
 	if err != nil {
 		panic("dashboard: " + err.Error()) // made of embedded files alone

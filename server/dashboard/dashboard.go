@@ -27,9 +27,9 @@ type Config struct {
 	// CheckURL says what is wrong with a webhook endpoint's address, as far as
 	// the address tells. Nil: none is checked while it is typed.
 	CheckURL func(string) error
-	// TriggerLimit is how many triggers a plan holds; 0 is without limit. Nil:
-	// no limit is shown before it is met.
-	TriggerLimit func(plan string) int
+	// Limits are how many sessions and triggers a plan holds; 0 is without limit.
+	// Nil: no limit is shown before it is met.
+	Limits func(plan string) (sessions, triggers int)
 	// Log hears of pages that fail. Nil discards.
 	Log *slog.Logger
 }

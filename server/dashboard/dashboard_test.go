@@ -32,7 +32,7 @@ type browser struct {
 // newBrowser starts a server without accounts, and a browser before its set-up link.
 func newBrowser(t *testing.T) (b *browser, setup string) {
 	t.Helper()
-	s, err := server.New(t.Context(), server.Config{Store: memory.New(), SignUpPlan: "unlimited"})
+	s, err := server.New(t.Context(), server.Config{Store: memory.New(), SignUpPlan: "starter"})
 	require.NoError(t, err)
 	t.Cleanup(s.Close)
 	token, err := s.SetupToken(t.Context())

@@ -54,6 +54,15 @@ func (v *visit) session() (s session, err error) {
 
 func (v *visit) sessionPath() string { return "/v1/sessions/" + escapePath(v.r.PathValue("id")) }
 
+// sessionLimit is the plan's; 0 is none.
+func (v *visit) sessionLimit() int {
+	if v.config.Limits == nil {
+		return 0
+	}
+	sessions, _ := v.config.Limits(v.account.Plan)
+	return sessions
+}
+
 // showSessions is the page; listSessions the part of it that events renew.
 func showSessions(v *visit) error {
 	all, err := v.sessions()

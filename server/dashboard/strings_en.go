@@ -315,6 +315,8 @@ var english = map[string]string{ //nolint:gosec // no credentials: words about t
 	"sessions.no_number":           "No number yet",
 	"sessions.since":               "Connected since",
 	"sessions.today":               "messages today",
+	"sessions.limit":               "%d of %d sessions of the plan %s.",
+	"sessions.full":                "All sessions of your plan are used (%d of %d, plan %s). Unlink one to add another.",
 	"sessions.link":                "Link",
 	"sessions.reconnect":           "Reconnect",
 	"sessions.name":                "Name",

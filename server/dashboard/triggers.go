@@ -78,8 +78,8 @@ func (v *visit) triggers() (l triggerList, err error) {
 	}
 	err = v.api.get("/v1/triggers", &out)
 	l.triggers = out.Triggers
-	if v.config.TriggerLimit != nil {
-		l.limit = v.config.TriggerLimit(v.account.Plan)
+	if v.config.Limits != nil {
+		_, l.limit = v.config.Limits(v.account.Plan)
 	}
 	return l, err
 }
