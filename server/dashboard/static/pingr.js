@@ -19,6 +19,7 @@ const live = {
     this.source = new EventSource(url);
     this.source.addEventListener("open", () => {
       this.mark(false);
+      document.body.dataset.live = "";
       document.body.dispatchEvent(new CustomEvent("pingr:open"));
     });
     this.source.addEventListener("error", () => this.again());
@@ -47,6 +48,7 @@ const live = {
     clearTimeout(this.wait);
     this.source?.close();
     this.source = null;
+    delete document.body.dataset.live;
   },
   // The browser's own retry gives up for good on an error status; this never does.
   async again() {

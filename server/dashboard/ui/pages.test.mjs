@@ -89,7 +89,7 @@ test("pages of an account that has everything", async () => {
   await open("/overview", "#feed-title");
   for (const status of [200, 503]) {
     stage.hookStatus = status;
-    await page.waitForTimeout(300); // the stream is open
+    await page.waitForSelector("body[data-live]");
     const before = await page.locator("#feed li").count();
     await stage.phone("POST", "/919876543210/messages", { to: "15550200000", text: "login X4K9MQ" });
     await page.waitForFunction((n) => document.querySelectorAll("#feed li[data-state=replied]").length > n, before);

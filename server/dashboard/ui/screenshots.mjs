@@ -59,6 +59,7 @@ try {
   await page.waitForSelector(".trail");
   await page.locator("#try").screenshot({ path: join(directory, "try-it.png"), caret: "initial" });
   await open("/overview?range=30d", "[data-chart=lines] canvas");
+  await page.waitForSelector("body[data-live]");
   for (let i = 0; i < 6; i++) {
     const { number } = await stage.phone("POST", "", { number: `91987654321${i}` });
     stage.hookStatus = i === 3 ? 503 : 200;

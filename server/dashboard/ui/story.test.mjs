@@ -68,6 +68,7 @@ test("first start to first login", async () => {
   const invitation = new URL(await read(page, "#feed-empty svg.qr"));
   assert.equal(invitation.href, `https://wa.me/${stage.shop}?text=login`);
   await stage.phone("POST", "", { number: "919876543210", name: "Asha" });
+  await page.waitForSelector("body[data-live]");
   await stage.phone("POST", "/919876543210/messages", { to: stage.shop, text: `${invitation.searchParams.get("text")} X4K9MQ` });
   await page.waitForSelector("#feed li[data-state=replied]");
   const { messages } = await stage.phone("GET", "/919876543210/messages");
