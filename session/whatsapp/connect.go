@@ -12,8 +12,9 @@ import (
 	"github.com/heypingr/pingr"
 )
 
-// Reconnect connects anew, whatever the reason that the link is down. It
-// returns [ErrNotLinked] when there is nothing to connect with: the session
+// Reconnect connects anew, whatever the reason that the link is down, unless
+// that is just being done: whatsmeow cannot give up a handshake before its 20 s
+// are over (handshake.go). It returns [ErrNotLinked] when there is nothing to connect with: the session
 // must be linked.
 func (s *Session) Reconnect() error {
 	s.mu.Lock()
@@ -25,7 +26,9 @@ func (s *Session) Reconnect() error {
 		return fmt.Errorf("reconnect session: %w", ErrNotLinked)
 	}
 	s.failures = 0
-	s.dialAfter(0)
+	if !s.line.inDial.Load() {
+		s.dialAfter(0)
+	}
 	return nil
 }
 

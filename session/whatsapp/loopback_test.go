@@ -344,3 +344,17 @@ func TestRemovedWhileItIsSaved(t *testing.T) {
 	require.NoError(t, err)
 	assert.Empty(t, records)
 }
+
+// A handshake that is interrupted keeps whatsmeow for 20 s; removing a session
+// that is just connecting must not.
+func TestRemovedWhileItConnects(t *testing.T) {
+	w := newWorld(t)
+	for i := range 24 {
+		s, _ := w.link("sess_busy")
+		require.NoError(t, s.Reconnect())
+		time.Sleep(time.Duration(i%6) * time.Millisecond) // somewhere between dialling and login
+		began := time.Now()
+		require.NoError(t, w.pool.Remove(t.Context(), s.ID()))
+		require.Less(t, time.Since(began), 8*time.Second)
+	}
+}
