@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// grouped is a number with spaces between thousands (thin ones that do not break).
+// grouped is a number with its thousands set apart, as the charts' axes have them.
 func grouped(n int64) string {
 	text := strconv.FormatInt(n, 10)
 	var b strings.Builder
 	for i, digit := range text {
 		if i > 0 && digit != '-' && (len(text)-i)%3 == 0 && text[i-1] != '-' {
-			b.WriteRune('\u202f')
+			b.WriteByte(',')
 		}
 		b.WriteRune(digit)
 	}

@@ -3,11 +3,37 @@ package dashboard
 import (
 	"bytes"
 	"net/http/httptest"
+	"regexp"
 	"strconv"
+	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
+
+func TestOnlyTheLastAttemptOffersToRedeliver(t *testing.T) {
+	d, err := New(Config{})
+	require.NoError(t, err)
+	v := d.newVisit(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), "GET", "/webhooks/deliveries", nil))
+	p := deliveryPage{Deliveries: []delivery{
+		{ID: "dlv_5", Status: "failed", EventID: "evt_b", Attempt: 2},
+		{ID: "dlv_4", Status: "delivered", EventID: "evt_a", Attempt: 2},
+		{ID: "dlv_3", Status: "failed", EventID: "evt_b", Attempt: 1},
+		{ID: "dlv_2", Status: "failed", EventID: "evt_a", Attempt: 1},
+		{ID: "dlv_1", Status: "failed", EventID: "evt_c", Attempt: 1},
+	}}
+	p.supersede()
+
+	var html strings.Builder
+	require.NoError(t, deliveriesBody(v, p).Render(t.Context(), &html))
+
+	var offered []string
+	for _, found := range regexp.MustCompile(`/webhooks/deliveries/(\w+)/redeliver`).FindAllStringSubmatch(html.String(), -1) {
+		offered = append(offered, found[1])
+	}
+	assert.Equal(t, []string{"dlv_5", "dlv_1"}, offered)
+}
 
 // BenchmarkTwoHundredDeliveries is a page's HTML, made of what the API told.
 func BenchmarkTwoHundredDeliveries(b *testing.B) {

@@ -165,6 +165,7 @@ type delivery struct {
 	Attempt    int     `json:"attempt"`
 	Duration   int64   `json:"duration_ms"`
 	Error      *string `json:"error"`
+	superseded bool    // a later attempt of the same event is on the page
 }
 
 // A deliveryPage is some of them, and where the next begin.
@@ -193,7 +194,21 @@ func (v *visit) deliveries() (p deliveryPage, err error) {
 	if before := v.r.URL.Query().Get("before"); before != "" {
 		path += "&before=" + escapeQuery(before)
 	}
-	return p, v.api.get(path, &p)
+	if err := v.api.get(path, &p); err != nil {
+		return p, err
+	}
+	p.supersede()
+	return p, nil
+}
+
+// supersede marks attempts that were followed by another: to redeliver is then the business of the later one. A page is newest first.
+func (p *deliveryPage) supersede() {
+	later := make(map[string]bool, len(p.Deliveries))
+	for i := range p.Deliveries {
+		d := &p.Deliveries[i]
+		d.superseded = later[d.EventID]
+		later[d.EventID] = true
+	}
 }
 
 func showDeliveries(v *visit) error {
