@@ -107,4 +107,4 @@ func (w webhook) snippetPath() string {
 }
 
 // secretLine sets the secret in a shell.
-func (w webhook) secretLine() string { return "export PINGR_WEBHOOK_SECRET='" + w.Secret + "'" }
+func secretLine(secret string) string { return "export PINGR_WEBHOOK_SECRET='" + secret + "'" }

@@ -200,9 +200,10 @@ var english = map[string]string{ //nolint:gosec // no credentials: words about t
 	"webhooks.saved":                "Saved.",
 	"webhooks.secret":               "Signing secret",
 	"webhooks.secret.about":         "Each event is signed with it, so that your backend knows it is from here. Keep it like a password.",
-	"webhooks.secret.show":          "Show the secret",
+	"webhooks.secret.later":         "You get it here as soon as an address is saved.",
+	"webhooks.secret.once":          "Copy it now: it is shown this once.",
+	"webhooks.secret.lost":          "Shown when it was made. Lost it? Rotate makes another.",
 	"webhooks.secret.old":           "The old secret signs until",
-	"webhooks.secret.old.show":      "Show the old secret",
 	"webhooks.rotate":               "Rotate",
 	"webhooks.rotate.about":         "Makes a new secret. Meanwhile the old one goes on signing, so that you can give your backend both before the change.",
 	"webhooks.rotate.overlap":       "The old one goes on for",
@@ -247,7 +248,7 @@ var english = map[string]string{ //nolint:gosec // no credentials: words about t
 	"deliveries.more":             "More follow",
 
 	"snippets.title": "Receive it",
-	"snippets.about": "A backend that verifies what it gets and answers with a link. The secret belongs into its environment; it is shown above as a line for the shell.",
+	"snippets.about": "A backend that verifies what it gets and answers with a link. The secret belongs into its environment; it comes with a line for the shell.",
 
 	// API keys
 	"keys.title":           "API keys",

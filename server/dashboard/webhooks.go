@@ -32,7 +32,6 @@ type webhook struct {
 	URL          *string  `json:"url"`
 	Events       []string `json:"events"`
 	Secret       string   `json:"secret"`
-	OldSecret    string   `json:"old_secret"`
 	OldExpiresAt *string  `json:"old_secret_expires_at"`
 }
 
@@ -44,6 +43,15 @@ func (w webhook) url() string {
 		return ""
 	}
 	return *w.URL
+}
+
+// cutSecret is enough to tell one secret from another. The API gives a login the
+// whole; a page that is left open does not.
+func (w webhook) cutSecret() string {
+	if len(w.Secret) < 12 {
+		return "…"
+	}
+	return w.Secret[:6] + "…" + w.Secret[len(w.Secret)-4:]
 }
 
 func showWebhook(v *visit) error {
@@ -63,7 +71,10 @@ func saveWebhook(v *visit) error {
 	if len(asked.Events) == 0 {
 		return v.part(webhookForm(v, asked, &Problem{Message: v.T("webhooks.events.none")}))
 	}
-	var saved webhook
+	var before, saved webhook
+	if err := v.api.get("/v1/webhooks", &before); err != nil {
+		return err
+	}
 	err := v.api.put("/v1/webhooks", map[string]any{"url": url, "events": asked.Events}, &saved)
 	if p := asProblem(err); p != nil {
 		return v.part(webhookForm(v, asked, p))
@@ -72,7 +83,7 @@ func saveWebhook(v *visit) error {
 		return err
 	}
 	v.toast(v.T("webhooks.saved"))
-	return v.part(webhookForm(v, saved, nil))
+	return v.part(webhookSaved(v, saved, before.url() == ""))
 }
 
 // checkWebhook says of an address that is being typed what the API would.

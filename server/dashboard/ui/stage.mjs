@@ -118,7 +118,9 @@ export class Stage {
   // backend is somebody's endpoint; reply is what it answers.
   async backend() {
     this.hook = createServer((request, response) => {
-      request.resume().on("end", () => {
+      const chunks = [];
+      request.on("data", (chunk) => chunks.push(chunk)).on("end", () => {
+        this.heard = { body: Buffer.concat(chunks), signature: request.headers["x-pingr-signature"] };
         response.writeHead(this.hookStatus ?? 200, { "Content-Type": "application/json" }).end(JSON.stringify({ reply: this.reply ?? "Log in: https://shop.example/l/8f3k2" }));
       });
     });

@@ -1,4 +1,5 @@
 // From the first start to the first login, as somebody who never saw it.
+import { createHmac } from "node:crypto";
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import jsQR from "jsqr";
@@ -54,12 +55,16 @@ test("first start to first login", async () => {
   await page.waitForSelector(".verdict-good");
   await page.click("text=Save");
   await page.waitForSelector("text=Saved.");
+  const secret = await page.textContent("#secret .secret >> nth=0 >> code");
+  await page.reload();
+  assert.equal((await page.content()).includes(secret), false, "the secret is shown once");
 
   await page.click("nav >> text=Overview");
   assert.match(await page.textContent("#checklist"), /3 of 4/);
   await page.click("[aria-label=Send]");
   await page.waitForSelector(".trail");
   assert.match(await page.textContent(".trail"), /Webhook answers 200.*Reply with your backend's text/s);
+  assert.equal(stage.heard.signature, "sha256=" + createHmac("sha256", secret).update(stage.heard.body).digest("hex"));
   assert.match(await page.textContent(".try-chat"), /https:\/\/shop\.example\/l\/8f3k2/);
   await page.waitForFunction(() => document.getElementById("checklist").children.length === 0);
 
