@@ -315,7 +315,7 @@ var english = map[string]string{ //nolint:gosec // no credentials: words about t
 	"sessions.back":                "All sessions",
 	"sessions.no_number":           "No number yet",
 	"sessions.since":               "Connected since",
-	"sessions.today":               "messages today",
+	"sessions.today":               "Messages today",
 	"sessions.limit":               "%d of %d sessions of the plan %s.",
 	"sessions.full":                "All sessions of your plan are used (%d of %d, plan %s). Unlink one to add another.",
 	"sessions.link":                "Link",
