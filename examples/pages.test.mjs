@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { createHmac, randomUUID } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 import { after, before, describe, test } from "node:test";
@@ -25,6 +26,17 @@ before(async () => {
   });
 });
 after(() => browser?.close());
+
+// Each language's example is whole by itself, so that it can be copied; the
+// pages say and do the same.
+test("the pages are the same in all languages", () => {
+  const read = (path) => readFileSync(`${root}examples/${path}`, "utf8").replace(/\{\{\s*\.?(\w+)\s*\}\}/g, (_, word) => `{{${word.toLowerCase()}}}`);
+  const pages = ["desktop", "mobile", "preentry"].flatMap((flow) => [[`go/${flow}/page.html`, `${flow}/page.html`], [`go/${flow}/page.js`, `${flow}/page.js`]]);
+  for (const name of ["style.css", "confirm.html", "gone.html"]) pages.push([`go/login/${name}`, name]);
+  for (const [go, copy] of pages) {
+    for (const language of ["node", "python"]) assert.equal(read(`${language}/login/pages/${copy}`), read(go), `${language}: ${copy}`);
+  }
+});
 
 // site runs an example, shows its page to a visitor and lets a phone write.
 async function site(language, flow, visit) {

@@ -11,8 +11,7 @@ const SESSION_LIFE = 24 * 3600 * 1000;
 const EVENT_LIFE = 48 * 3600 * 1000; // longer than Pingr repeats an event
 const MAX_WEBHOOK = 64 * 1024;
 const MAX_FORM = 4 * 1024;
-// The pages are the same in all languages.
-const PAGES = new URL('../../go/', import.meta.url);
+const PAGES = new URL('pages/', import.meta.url);
 
 /** Runs an example until it is interrupted. `setup` adds the flow to the site. */
 export async function main(flow, setup) {
@@ -55,7 +54,7 @@ export class Site {
     const site = Object.assign(new Site(), options, { state });
     const read = (path) => readFile(new URL(path, PAGES), 'utf8');
     const [page, script, style, confirm, gone] = await Promise.all(
-      [`${flow}/page.html`, `${flow}/page.js`, 'login/style.css', 'login/confirm.html', 'login/gone.html'].map(read));
+      [`${flow}/page.html`, `${flow}/page.js`, 'style.css', 'confirm.html', 'gone.html'].map(read));
     site.templates = { page, confirm, gone };
     site.files = { '/page.js': ['text/javascript', script], '/style.css': ['text/css', style] };
     site.handle('GET /', (_req, res) => site.page(res, 200, 'page'));

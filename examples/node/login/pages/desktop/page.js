@@ -1,0 +1,90 @@
+// Follows a login by a cookie that this page cannot read.
+"use strict";
+
+const $ = (id) => document.getElementById(id);
+const OVER = {
+  void: "This login is void",
+  refused: "The phone answered NO",
+  none: "This code is too old",
+};
+let timer;
+
+function only(id) {
+  for (const other of ["inside", "outside", "waiting", "asked", "over"]) $(other).hidden = other !== id;
+}
+
+// show asks who this browser is.
+async function show() {
+  const me = await fetch("/me");
+  if (me.ok) $("phone").textContent = "+" + (await me.json()).phone;
+  only(me.ok ? "inside" : "outside");
+}
+
+async function poll() {
+  if ($("waiting").hidden && $("asked").hidden) return;
+  const { status, number } = await (await fetch("/poll")).json();
+  if (status === "waiting") {
+    $("state").textContent = "Waiting for your message.";
+    follow();
+  } else if (status === "asked") {
+    if ($("asked").hidden) {
+      $("number").textContent = number;
+      only("asked");
+      $("digits").focus();
+    }
+    follow();
+  } else if (status === "done") {
+    await show();
+  } else {
+    over(status);
+  }
+}
+
+function over(status) {
+  $("over-text").textContent = OVER[status] || OVER.void;
+  only("over");
+}
+
+function follow() {
+  clearTimeout(timer);
+  timer = setTimeout(() => poll().catch(follow), 1000);
+}
+
+async function start() {
+  const answer = await fetch("/start", { method: "POST", body: "{}" });
+  if (!answer.ok) {
+    over("void");
+    $("over-text").textContent = "Too many logins; try again in a minute";
+    return;
+  }
+  const started = await answer.json();
+  $("text").textContent = started.text;
+  $("open").href = started.link;
+  $("qr").src = "/qr.png?" + started.code; // the cookie says whose; this only passes the cache
+  $("digits").value = "";
+  $("wrong").hidden = true;
+  only("waiting");
+  await poll();
+}
+
+$("start").addEventListener("click", start);
+$("again").addEventListener("click", start);
+$("asked").addEventListener("submit", async (e) => {
+  e.preventDefault();
+  const answer = await fetch("/digits", { method: "POST", body: JSON.stringify({ digits: $("digits").value }) });
+  const { status, tries_left: left } = await answer.json();
+  if (status === "done") {
+    await show();
+  } else if (status === "asked") {
+    $("wrong").textContent = `Not these. Tries left: ${left}.`;
+    $("wrong").hidden = false;
+    $("digits").select();
+  } else {
+    over(status);
+  }
+});
+$("out").addEventListener("click", async () => {
+  await fetch("/logout", { method: "POST" });
+  only("outside");
+});
+show();
