@@ -1,5 +1,5 @@
 import { PingrError } from './errors.js';
-import { networkError, segment } from './transport.js';
+import { follow, networkError, segment } from './transport.js';
 import type { Ask, RequestOptions, Transport } from './transport.js';
 import type * as t from './types.js';
 
@@ -275,7 +275,16 @@ export class Events extends Resource {
    */
   async *listen(options: RequestOptions = {}): AsyncGenerator<t.StreamEvent, void, undefined> {
     const silent = new AbortController();
-    const signal = options.signal ? AbortSignal.any([options.signal, silent.signal]) : silent.signal;
+    const release = follow(options.signal, silent);
+    try {
+      yield* this.#read(silent);
+    } finally {
+      release();
+    }
+  }
+
+  async *#read(silent: AbortController): AsyncGenerator<t.StreamEvent, void, undefined> {
+    const { signal } = silent;
     const reader = (await this.stream('/v1/events', { signal })).pipeThrough(new TextDecoderStream()).getReader();
     let rest = '';
     const read = async () => {

@@ -85,12 +85,16 @@ export class Transport {
   /** Asks for a stream; the timeout is for its beginning. */
   async stream(ask: Ask): Promise<ReadableStream<Uint8Array>> {
     const gone = new AbortController();
+    const release = follow(ask.signal, gone);
     const timer = setTimeout(() => gone.abort(late()), this.#options.timeout);
     try {
-      const response = await this.#once(ask, any(ask.signal, gone.signal));
-      if (response.ok && response.body !== null) return response.body;
+      const response = await this.#once(ask, gone.signal);
+      if (response.ok && response.body !== null) return response.body; // which the signal can end: it is not released
       const body = await response.arrayBuffer().catch(() => new ArrayBuffer(0)); // the status says enough
       throw errorOf(response, new Uint8Array(body));
+    } catch (e) {
+      release();
+      throw e;
     } finally {
       clearTimeout(timer);
     }
@@ -100,17 +104,18 @@ export class Transport {
     for (let tried = 0; ; tried++) {
       const timeout = Math.max(this.#options.timeout, ask.timeout ?? 0);
       const gone = new AbortController();
+      const release = follow(ask.signal, gone);
       const timer = setTimeout(() => gone.abort(late()), timeout);
-      const signal = any(ask.signal, gone.signal);
       let response: Response;
       let body: Uint8Array;
       try {
-        response = await this.#once(ask, signal);
+        response = await this.#once(ask, gone.signal);
         body = new Uint8Array(await response.arrayBuffer().catch((e: unknown) => {
-          throw signal.aborted ? signal.reason : networkError(e);
+          throw gone.signal.aborted ? gone.signal.reason : networkError(e);
         }));
       } finally {
         clearTimeout(timer);
+        release();
       }
       if (response.ok) return { response, body };
       const error = errorOf(response, body);
@@ -188,9 +193,12 @@ function checkBase(base: string): string {
   return url.href.replace(/\/+$/, '');
 }
 
-/** The first of two signals to abort. */
-function any(outer: AbortSignal | undefined, own: AbortSignal): AbortSignal {
-  return outer === undefined ? own : AbortSignal.any([outer, own]);
+/** Lets a caller's signal abort ours, until what it returns is called. (AbortSignal.any came with Node 20.3.) */
+export function follow(outer: AbortSignal | undefined, ours: AbortController): () => void {
+  const pass = (): void => ours.abort(outer?.reason);
+  if (outer?.aborted) pass();
+  else outer?.addEventListener('abort', pass, { once: true });
+  return () => outer?.removeEventListener('abort', pass);
 }
 
 function late(): PingrError {

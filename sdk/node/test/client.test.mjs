@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { once } from 'node:events';
+import { getEventListeners, once } from 'node:events';
 import { test } from 'node:test';
 import { inspect } from 'node:util';
 import {
@@ -350,4 +350,24 @@ test('servers that are none', async (t) => {
   await t.test('nobody', async () => {
     await assert.rejects(new Pingr(nobody, { baseUrl: 'http://127.0.0.1:1' }).usage.get(), { code: 'network_error', message: /ECONNREFUSED|bad port/ });
   });
+});
+
+test("a caller's signal ends what is asked, and is let go of afterwards", async () => {
+  const stop = new AbortController();
+  const held = () => getEventListeners(stop.signal, 'abort').length;
+  const fine = new Pingr(nobody, { fetch: async (_, { signal }) => {
+    signal.throwIfAborted();
+    return Response.json({ used: 1 });
+  } });
+  for (let i = 0; i < 3; i++) await fine.usage.get({ signal: stop.signal });
+  assert.equal(held(), 0);
+
+  const slow = new Pingr(nobody, { fetch: (_, { signal }) => new Promise((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason));
+  }) });
+  const asked = [slow.usage.get({ signal: stop.signal }), slow.events.listen({ signal: stop.signal }).next()];
+  assert.equal(held(), 2);
+  stop.abort(new Error('enough'));
+  for (const one of asked) await assert.rejects(one, /enough/);
+  await assert.rejects(fine.usage.get({ signal: stop.signal }), /enough/);
 });
