@@ -7,7 +7,9 @@ import { connect } from 'node:net';
 import { test } from 'node:test';
 import { serve } from '@hono/node-server';
 import express from 'express';
+import express4 from 'express4';
 import fastify from 'fastify';
+import fastify4 from 'fastify4';
 import { Hono } from 'hono';
 import { pingrWebhook as forExpress } from 'hey-pingr/express';
 import { pingrWebhook as forFastify } from 'hey-pingr/fastify';
@@ -20,27 +22,35 @@ const listening = async (server) => {
   return { port: server.address().port, close: () => new Promise((resolve) => { server.close(resolve); server.closeAllConnections?.(); }) };
 };
 
-// Each starts a server that receives webhooks at /pingr.
-const frameworks = {
-  'node:http': (options) => listening(createServer(forExpress(options)).listen(0, '127.0.0.1')),
-  'Express': (options) => {
+const onExpress = (name, express) => ({
+  [name]: (options) => {
     const app = express();
     app.post('/pingr', forExpress(options));
     app.use(express.json());
     return listening(app.listen(0, '127.0.0.1'));
   },
-  'Express behind express.raw()': (options) => {
+  [`${name} behind express.raw()`]: (options) => {
     const app = express();
     app.post('/pingr', express.raw({ type: () => true, limit: '2mb' }), forExpress(options));
     return listening(app.listen(0, '127.0.0.1'));
   },
-  'Fastify': async (options) => {
-    const app = fastify();
-    app.post('/json', (request) => ({ parsed: request.body })); // the application's own parser stays
-    app.register(forFastify, { path: '/pingr', ...options });
-    await app.listen({ port: 0, host: '127.0.0.1' });
-    return { port: app.server.address().port, close: () => app.close() };
-  },
+});
+
+const onFastify = async (fastify, options) => {
+  const app = fastify();
+  app.post('/json', (request) => ({ parsed: request.body })); // the application's own parser stays
+  app.register(forFastify, { path: '/pingr', ...options });
+  await app.listen({ port: 0, host: '127.0.0.1' });
+  return { port: app.server.address().port, close: () => app.close() };
+};
+
+// Each starts a server that receives webhooks at /pingr.
+const frameworks = {
+  'node:http': (options) => listening(createServer(forExpress(options)).listen(0, '127.0.0.1')),
+  ...onExpress('Express 5', express),
+  ...onExpress('Express 4', express4),
+  'Fastify 5': (options) => onFastify(fastify, options),
+  'Fastify 4': (options) => onFastify(fastify4, options),
   'Hono': (options) => {
     const app = new Hono();
     app.post('/pingr', forHono(options));
@@ -117,7 +127,7 @@ for (const [framework, start] of Object.entries(frameworks)) {
 }
 
 test('Fastify\'s own parser goes on parsing', async (t) => {
-  const { port, close } = await frameworks.Fastify({ secret, onEvent: () => null });
+  const { port, close } = await frameworks['Fastify 5']({ secret, onEvent: () => null });
   t.after(close);
   const answer = await fetch(`http://127.0.0.1:${port}/json`, { method: 'POST', body: '{"a":1}', headers: { 'content-type': 'application/json' } });
   assert.deepEqual(await answer.json(), { parsed: { a: 1 } });
