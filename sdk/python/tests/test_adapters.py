@@ -145,6 +145,16 @@ def test_it_is_the_body_as_it_came_that_is_verified(port: int) -> None:
         assert post(port, spaced, sign(spaced), **{"content-type": kind}) == (200, {}), kind
 
 
+def test_a_body_in_chunks_is_read_whole(port: int) -> None:
+    seen.clear()
+    body = body_of("login x4k9mq" + " " * 100_000)
+    parts = [body[i : i + 30_000] for i in range(0, len(body), 30_000)]
+    assert post(port, iter(parts), sign(body)) == (200, {"reply": "X4K9MQ"})
+    assert len(seen) == 1
+    large = body_of("login " + "x" * (1 << 20))
+    assert post(port, iter([large]), sign(large)) == (413, "the body is longer than 1 MiB")
+
+
 def test_both_secrets_hold_while_one_is_rotated(port: int) -> None:
     assert tell(port, "login", OLD)[0] == 200
 
