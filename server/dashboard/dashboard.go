@@ -81,6 +81,8 @@ func New(c Config) (*Dashboard, error) {
 	}
 	d := &Dashboard{config: c, files: files, pages: allPages(), mux: http.NewServeMux()}
 	d.handle("GET /static/{file}", files.serve)
+	// Browsers ask for it on pages that name no icon, such as /docs.
+	d.handle("GET /favicon.ico", http.RedirectHandler(files.url("favicon.svg"), http.StatusFound).ServeHTTP)
 	d.handle("GET /{$}", d.home)
 	d.handle("GET /login", d.showLogin)
 	d.handle("POST /login", d.logIn)

@@ -236,6 +236,13 @@ func TestPagesKeepTheirContentPolicy(t *testing.T) {
 	}
 }
 
+func TestTheIconOfPagesThatNameNone(t *testing.T) {
+	b, _ := newBrowser(t)
+	status, icon, _ := b.get("/favicon.ico")
+	assert.Equal(t, http.StatusOK, status)
+	assert.Contains(t, icon, "<svg")
+}
+
 func TestAPathThatIsNoPage(t *testing.T) {
 	b, _ := newBrowser(t)
 	status, page, _ := b.do(http.MethodGet, "/nowhere", nil, "Accept", "text/html,*/*;q=0.8")
