@@ -33,7 +33,7 @@ func (e *LimitError) Error() string {
 }
 
 // RetryAfter is the whole seconds from now until the limit ends, rounded up,
-// at least 1 (SPEC section 3).
+// at least 1.
 func (e *LimitError) RetryAfter(now time.Time) int {
 	s := int((e.Until.Sub(now) + time.Second - 1) / time.Second)
 	return max(s, 1)

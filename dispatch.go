@@ -20,10 +20,10 @@ const (
 	maxAnswerHeaders = 16 << 10
 )
 
-// HTTPDispatcher tells a webhook endpoint by signed POST requests, as SPEC
-// section 6 fixes them: no redirects, no proxies, no decompression, at most 64
-// KiB of body and 16 KiB of headers, and one bound of time from DNS to the last
-// byte of the body. It is safe for concurrent use and must not be copied.
+// HTTPDispatcher tells a webhook endpoint by signed POST requests: no
+// redirects, no proxies, no decompression, at most 64 KiB of body and 16 KiB of
+// headers, and one bound of time from DNS to the last byte of the body. It is
+// safe for concurrent use and must not be copied.
 type HTTPDispatcher struct {
 	// URL is the endpoint, without user information.
 	URL string

@@ -26,7 +26,7 @@ const (
 	StateDone State = "done"
 )
 
-// OutcomeKind is how a firing ended (SPEC section 5, step 9).
+// OutcomeKind is how a firing ended.
 type OutcomeKind string
 
 // The closed set of outcomes.

@@ -15,11 +15,10 @@ import (
 	"code.dny.dev/ssrf"
 )
 
-// A Guard says which addresses a webhook endpoint may have (SPEC section 6). It
-// is checked when a connection is made, after DNS, so that no name can lead
-// elsewhere. The zero value allows https to the public internet; a nil Guard
-// allows everything. It is safe for concurrent use and must not be changed
-// while in use.
+// A Guard says which addresses a webhook endpoint may have. It is checked when
+// a connection is made, after DNS, so that no name can lead elsewhere. The zero
+// value allows https to the public internet; a nil Guard allows everything. It
+// is safe for concurrent use and must not be changed while in use.
 type Guard struct {
 	// Allow are networks whose special addresses are allowed all the same:
 	// loopback, private, link-local and the like. http is allowed there too.

@@ -19,8 +19,8 @@ const maxWebhook = 1 << 20
 // It answers 200 with {"reply":"…"}, or {} when Text is empty; 401 with the
 // reason to what does not verify, 405 to what is no POST, 413 to more than 1
 // MiB. When Dispatcher returns an error it answers 500, and Pingr tries again
-// later (SPEC section 6); [ErrGone] is 410 and ends that. It is safe for
-// concurrent use if Dispatcher is, and must not be changed while it serves.
+// later; [ErrGone] is 410 and ends that. It is safe for concurrent use if
+// Dispatcher is, and must not be changed while it serves.
 type WebhookHandler struct {
 	// Secret is the webhook's ("whsec_…"). Without one every request is refused.
 	Secret string

@@ -6,8 +6,8 @@ import (
 )
 
 // A Message is one text that a person sent to a session's number, as a
-// [Session] hands it to the engine. Only what a person wrote now arrives
-// (SPEC section 5, step 1): no receipts, reactions, edits, status updates or
+// [Session] hands it to the engine. Only what a person wrote now arrives:
+// no receipts, reactions, edits, status updates or
 // messages of our own.
 type Message struct {
 	// ID is the message id, chosen by the sender's phone. It is unique only

@@ -9,7 +9,7 @@ import (
 var ErrPhone = errors.New("phone must be a number with country code, 7 to 15 digits")
 
 // ParsePhone returns the digits of a phone number that is written with spaces,
-// "+", "-", "(" or ")" (SPEC section 4), or [ErrPhone]. A country code never
+// "+", "-", "(" or ")", or [ErrPhone]. A country code never
 // begins with 0, and the longest number has 15 digits (ITU-T E.164).
 func ParsePhone(s string) (string, error) {
 	digits := strings.Map(func(r rune) rune {

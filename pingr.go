@@ -4,17 +4,18 @@
 //
 // An [Engine] does that over three things that can be replaced: a [Session]
 // (one linked number: session/whatsapp, session/sim), a [Store] (what must
-// survive a crash: store/sqlite, store/memory) and a [Dispatcher] (the backend:
-// [DispatcherFunc] for plain Go, [HTTPDispatcher] for a signed webhook).
+// survive a crash: store/sqlite, store/postgres; store/memory for tests) and a
+// [Dispatcher] (the backend: [DispatcherFunc] for plain Go, [HTTPDispatcher] for
+// a signed webhook).
 //
 //	message → trigger → stored → webhook → limits and text fixed → sent → outcome
 //
 // Every arrow is a row in the Store, so that a crash anywhere resumes at the
 // next start and ends in exactly one visible reply or in one recorded reason.
 //
-// A backend that only receives webhooks needs [VerifyWebhook],
-// [NewChallengeCode], [ExtractChallengeCode] and [LoginLink]; they link neither
-// WhatsApp nor SQL into the program.
+// A backend that only receives webhooks needs [WebhookHandler] or
+// [VerifyWebhook], [NewChallengeCode], [ExtractChallengeCode] and [LoginLink];
+// they link neither WhatsApp nor SQL into the program.
 package pingr
 
 import (
@@ -60,10 +61,10 @@ type Config struct {
 	MaxInFlight int
 	// RetrySchedule are the waits before the second, third, … attempt to deliver
 	// an event, each with 10 % jitter; after the last it is given up. Default:
-	// 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 10 h (SPEC section 6).
+	// 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 10 h.
 	RetrySchedule []time.Duration
 	// DispatchTimeout is how long the backend may take before the static reply
-	// is sent. Default 8 s (SPEC section 5, step 6).
+	// is sent. Default 8 s.
 	DispatchTimeout time.Duration
 	// ReplyDeadline is how long a reply is tried while the session is away; a
 	// login link is of no use later. Default 10 minutes.
@@ -78,7 +79,7 @@ type Config struct {
 	Log *slog.Logger
 }
 
-// Settings are an account's own choices (SPEC section 4, settings). The zero
+// Settings are an account's own choices. The zero
 // value holds the documented defaults.
 type Settings struct {
 	// Cooldown is the least time between two messages to one number; zero is

@@ -11,7 +11,7 @@ const (
 	claimMax = 32
 	// pollGap is the least time between two looks.
 	pollGap = 10 * time.Millisecond
-	// Message keys outlive WhatsApp's own queue of 14 days (SPEC section 5).
+	// Message keys outlive WhatsApp's own queue of 14 days.
 	keepKeys       = 15 * 24 * time.Hour
 	keepDeliveries = 90 * 24 * time.Hour
 )

@@ -27,7 +27,7 @@ type Session interface {
 }
 
 // SessionState is where a session stands; docs/architecture.md draws the
-// machine. These are the status values of the API (SPEC section 4).
+// machine. These are the status values of the API.
 type SessionState string
 
 // The closed set of session states.

@@ -19,7 +19,7 @@ import (
 const (
 	signaturePrefix = "sha256="
 	secretPrefix    = "whsec_"
-	// tolerance is how far a body's timestamp may be from now (SPEC section 6).
+	// tolerance is how far a body's timestamp may be from now.
 	tolerance = 5 * time.Minute
 )
 
@@ -32,7 +32,7 @@ func NewSecret() string {
 }
 
 // Sign is the x-pingr-signature of a body: "sha256=" and the lowercase hex of
-// its HMAC-SHA256, keyed by the whole secret string (SPEC section 6).
+// its HMAC-SHA256, keyed by the whole secret string.
 func Sign(body []byte, secret string) string {
 	mac := hmac.New(sha256.New, []byte(secret))
 	mac.Write(body)

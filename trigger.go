@@ -47,7 +47,7 @@ func CheckPhrase(phrase string) error {
 	return nil
 }
 
-// Normalize is what phrases and texts are compared by (SPEC section 5, step 3):
+// Normalize is what phrases and texts are compared by:
 // compatibility forms unified (NFKC), case folded, zero-width and control
 // characters dropped, white space collapsed and trimmed. The Turkish dotted and
 // dotless i count as i. Normalizing twice changes nothing, for every code

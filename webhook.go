@@ -5,15 +5,14 @@ import "context"
 // EventType is the name of an event.
 type EventType string
 
-// The events that webhooks are told (SPEC section 6).
+// The events that webhooks are told.
 const (
 	EventMessageReceived     EventType = "message.received"
 	EventSessionDisconnected EventType = "session.disconnected"
 	EventSessionConnected    EventType = "session.connected"
 )
 
-// An Event is what a webhook is told. Its JSON is the body of the request,
-// field by field as SPEC section 6 shows it.
+// An Event is what a webhook is told. Its JSON is the body of the request.
 type Event struct {
 	Type    EventType     `json:"event"`
 	Session string        `json:"session_id"`

@@ -65,7 +65,7 @@ func (a *Account) Change(m Mode, change func(*TestMode)) {
 	a.Settings, a.Webhook = now.Settings, now.Webhook
 }
 
-// Settings are an account's choices, as the API shows them (SPEC section 4).
+// Settings are an account's choices, as the API shows them.
 type Settings struct {
 	CooldownSeconds      int              `json:"cooldown_seconds"`
 	NoPhoneReply         *string          `json:"no_phone_reply"`

@@ -9,7 +9,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// A Mode is what a key acts on (SPEC section 2).
+// A Mode is what a key acts on.
 type Mode string
 
 const (

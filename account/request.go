@@ -7,7 +7,7 @@ import (
 	"github.com/heypingr/pingr"
 )
 
-// ReplayTime is how long an idempotency key is remembered (SPEC section 4).
+// ReplayTime is how long an idempotency key is remembered.
 const ReplayTime = 24 * time.Hour
 
 // A Replay is a request with an idempotency key, and what it was answered.

@@ -11,7 +11,7 @@ import (
 // multiple of it.
 const StatsGrain = 15 * time.Minute
 
-// Counts are firings by how they ended (SPEC section 5, step 9).
+// Counts are firings by how they ended.
 type Counts struct {
 	Dynamic  int64 `json:"dynamic"` // replied with the webhook's text
 	Static   int64 `json:"static"`  // replied with the trigger's

@@ -16,7 +16,7 @@ import (
 	"github.com/heypingr/pingr/account"
 )
 
-// A code is an error code of the API (SPEC section 3): a closed set.
+// A code is an error code of the API: a closed set.
 type code string
 
 const (

@@ -14,7 +14,7 @@ import (
 	"github.com/heypingr/pingr"
 )
 
-// maxBody is the largest body of a request (SPEC section 3).
+// maxBody is the largest body of a request.
 const maxBody = 64 << 10
 
 // A route is a row of the route table.
@@ -41,7 +41,7 @@ func to[I, O any](handle func(*Server, caller, *I) (*O, error)) func(*Server, hu
 	}
 }
 
-// table is every route of the API (SPEC section 4).
+// table is every route of the API.
 func table() []route {
 	const ok, created, none = http.StatusOK, http.StatusCreated, http.StatusNoContent
 	return []route{

@@ -1,5 +1,5 @@
-// Package server is the hosted Pingr: the REST API of SPEC sections 2 to 4 over
-// a store, the engine and the sessions of the process. It is an http.Handler;
+// Package server is the hosted Pingr: the REST API and the dashboard over a
+// store, the engine and the sessions of the process. It is an http.Handler;
 // [Server.Run] runs the engine behind it.
 package server
 

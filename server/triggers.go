@@ -12,7 +12,7 @@ import (
 
 const maxStaticReply = 1000
 
-// triggerJSON is TRIGGER of SPEC section 4.
+// triggerJSON is a trigger as the API shows it.
 type triggerJSON struct {
 	ID        string `json:"id"`
 	Session   string `json:"session_id"`

@@ -15,7 +15,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Exit codes of every command (SPEC section 9).
+// Exit codes of every command.
 const (
 	exitDone   = 0
 	exitFailed = 1

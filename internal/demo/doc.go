@@ -3,7 +3,6 @@
 // it by the real pairing, the engine on SQLite, an example backend that is told
 // by a signed webhook over HTTP, and a page with a phone beside a login page.
 //
-// The backend's flow is the mobile-first one of SPEC section 8 and keeps its
-// rules: the browser that opens the one-time link is the one that is signed in,
-// never the one that waits.
+// The backend's flow keeps the rules of docs/security.md: the browser that opens
+// the one-time link is the one that is signed in, never the one that waits.
 package demo

@@ -23,8 +23,7 @@ const (
 )
 
 // logins is the backend's state: who waits, which links are out, who is signed
-// in. It follows SPEC section 8. A real site keeps this in its database. It is
-// safe for concurrent use.
+// in. A real site keeps this in its database. It is safe for concurrent use.
 type logins struct {
 	now func() time.Time
 

@@ -11,7 +11,7 @@ import (
 )
 
 // extractCases: phrase and text are compared as they are when a trigger fires
-// (SPEC section 5, step 3), so what fires and goes on gives a code. An empty
+// ([pingr.Normalize]), so what fires and goes on gives a code. An empty
 // code in the table is none.
 func extractCases() []extractCase {
 	tests := []struct{ name, text, trigger, code string }{

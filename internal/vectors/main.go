@@ -1,5 +1,5 @@
 // Command vectors writes testdata/vectors.json: what the helpers in Go, Node
-// and Python must all answer (SPEC section 7). Run it at the top of the
+// and Python must all answer. Run it at the top of the
 // repository after a change of its tables:
 //
 //	go run ./internal/vectors

@@ -23,7 +23,7 @@ func (c client) asking(kind string) client {
 }
 
 // A Problem is what the API answers to what it does not do. Message is for
-// people (SPEC section 3).
+// people.
 type Problem struct {
 	Status     int
 	Code       string

@@ -31,7 +31,7 @@ type trigger struct {
 	Active  bool   `json:"is_active"`
 }
 
-// maxTriggerReply is the most characters of a static reply (SPEC section 4).
+// maxTriggerReply is the most characters of a static reply.
 const maxTriggerReply = 1000
 
 func (t trigger) path(rest string) string { return "/auto-reply/" + escapePath(t.ID) + rest }

@@ -92,7 +92,7 @@ func (s *Session) perform(e effect) error {
 	return nil
 }
 
-// report sees to the events of SPEC section 6. The caller holds s.mu.
+// report sees to the events that webhooks are told. The caller holds s.mu.
 func (s *Session) report(r report, before status, in input) {
 	switch r {
 	case reportSoon:

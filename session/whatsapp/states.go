@@ -40,7 +40,7 @@ const (
 	inputEnded inputKind = "ended"
 )
 
-// Codes that end a connection for good (SPEC section 6).
+// Codes that end a connection for good.
 const (
 	codeLoggedOut = 401
 	codeTempBan   = 402

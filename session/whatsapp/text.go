@@ -17,7 +17,7 @@ type written struct {
 
 // personText returns what a person wrote to us now. ok is false for everything
 // else: our own messages, status updates, newsletters, broadcasts, bots,
-// reactions, edits, deletions, settings and history (SPEC section 5, step 1).
+// reactions, edits, deletions, settings and history.
 func personText(e *events.Message) (_ written, ok bool) {
 	if e.Message == nil || e.Info.IsFromMe || e.IsEdit || e.Info.Edit != types.EditAttributeEmpty {
 		return written{}, false
