@@ -1,6 +1,7 @@
 package pingr_test
 
 import (
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -140,6 +141,17 @@ func TestRootDependencies(t *testing.T) {
 			known = known || dep == a || strings.HasSuffix(a, "/") && strings.HasPrefix(dep, a)
 		}
 		assert.True(t, known, "new dependency %s: docs/development.md says what it needs", dep)
+	}
+}
+
+// Every module that go.mod asks for stands in docs/development.md with its reason.
+func TestDependenciesHaveReasons(t *testing.T) {
+	notes, err := os.ReadFile("docs/development.md")
+	require.NoError(t, err)
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{if not (or .Main .Indirect)}}{{.Path}}{{end}}", "all").Output()
+	require.NoError(t, err)
+	for path := range strings.FieldsSeq(string(out)) {
+		assert.Contains(t, string(notes), "`"+path+"`")
 	}
 }
 
