@@ -1,6 +1,7 @@
 package pingr_test
 
 import (
+	"encoding/json"
 	"os"
 	"os/exec"
 	"slices"
@@ -148,10 +149,19 @@ func TestRootDependencies(t *testing.T) {
 func TestDependenciesHaveReasons(t *testing.T) {
 	notes, err := os.ReadFile("docs/development.md")
 	require.NoError(t, err)
-	out, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{if not (or .Main .Indirect)}}{{.Path}}{{end}}", "all").Output()
+	out, err := exec.CommandContext(t.Context(), "go", "mod", "edit", "-json").Output()
 	require.NoError(t, err)
-	for path := range strings.FieldsSeq(string(out)) {
-		assert.Contains(t, string(notes), "`"+path+"`")
+	var mod struct {
+		Require []struct {
+			Path     string
+			Indirect bool
+		}
+	}
+	require.NoError(t, json.Unmarshal(out, &mod))
+	for _, m := range mod.Require {
+		if !m.Indirect {
+			assert.Contains(t, string(notes), "`"+m.Path+"`")
+		}
 	}
 }
 
