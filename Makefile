@@ -86,7 +86,7 @@ sdk-node: sdk/node/node_modules/.package-lock.json ## the helpers for Node
 
 sdk/node/node_modules/.package-lock.json: sdk/node/package-lock.json
 	@./.ci/need node:nodejs npm
-	@node -e 'const [a, b] = process.versions.node.split("."); if (a * 100 + +b < 2003) throw Error("Node 20.3 or newer is needed")'
+	@node -e 'if (parseInt(process.versions.node) < 20) throw Error("Node 20 or newer is needed")'
 	cd sdk/node && npm ci --silent
 	@touch $@
 
