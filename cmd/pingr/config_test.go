@@ -53,3 +53,13 @@ func TestConfigFileWithASlip(t *testing.T) {
 		})
 	}
 }
+
+func TestEverySettingIsInTheDocs(t *testing.T) {
+	docs, err := os.ReadFile("../../docs/serve.md")
+	require.NoError(t, err)
+	names, err := settingNames()
+	require.NoError(t, err)
+	for _, name := range names {
+		assert.Contains(t, string(docs), "`"+name+"`")
+	}
+}
