@@ -137,14 +137,6 @@ func ExampleParsePhone() {
 	//  phone must be a number with country code, 7 to 15 digits
 }
 
-func ExamplePhoneOf() {
-	fmt.Println(pingr.PhoneOf("919876543210:3@s.whatsapp.net"))
-	fmt.Println(pingr.PhoneOf("204839482039@lid"))
-	// Output:
-	// 919876543210 true
-	//  false
-}
-
 func ExamplePhoneJID() {
 	fmt.Println(pingr.PhoneJID("919876543210"))
 	// Output: 919876543210@s.whatsapp.net

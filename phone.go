@@ -26,15 +26,3 @@ func ParsePhone(s string) (string, error) {
 
 // PhoneJID is the JID of a phone number's account: "919876543210@s.whatsapp.net".
 func PhoneJID(phone string) string { return phone + "@s.whatsapp.net" }
-
-// PhoneOf is the number in a JID, which may have a device part. ok is false for
-// every other kind of JID: the digits of a LID are nobody's number.
-func PhoneOf(jid string) (phone string, ok bool) {
-	user, server, _ := strings.Cut(jid, "@")
-	if server != "s.whatsapp.net" {
-		return "", false
-	}
-	user, _, _ = strings.Cut(user, ":")
-	phone, err := ParsePhone(user)
-	return phone, err == nil && phone == user
-}

@@ -19,14 +19,3 @@ func TestParsePhone(t *testing.T) {
 		}
 	}
 }
-
-func TestPhoneOf(t *testing.T) {
-	for jid, want := range map[string]string{
-		"919876543210@s.whatsapp.net": "919876543210", "919876543210:7@s.whatsapp.net": "919876543210",
-		"919876543210@lid": "", "919876543210@g.us": "", "919876543210": "", "@s.whatsapp.net": "", "x@s.whatsapp.net": "", "": "",
-	} {
-		got, ok := PhoneOf(jid)
-		assert.Equal(t, want, got, jid)
-		assert.Equal(t, want != "", ok, jid)
-	}
-}
