@@ -26,16 +26,11 @@ const askers = 8
 // api compares routes of the server with bare handlers that make the same
 // calls of the same store.
 func api(ctx context.Context, o options) (err error) {
-	dir, err := os.MkdirTemp("", "pingr-bench-")
+	store, remove, err := newStore(ctx)
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
-	store, err := sqlite.Open(ctx, sqlite.Config{Dir: dir})
-	if err != nil {
-		return err
-	}
-	defer store.Close()
+	defer remove()
 	shop, err := newShop(ctx, store)
 	if err != nil {
 		return err

@@ -3,25 +3,18 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/heypingr/pingr"
-	"github.com/heypingr/pingr/store/sqlite"
 )
 
 // matching compares the look-up of a trigger among 10 and among 10,000.
 func matching(ctx context.Context) error {
-	dir, err := os.MkdirTemp("", "pingr-bench-")
+	store, remove, err := newStore(ctx)
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
-	store, err := sqlite.Open(ctx, sqlite.Config{Dir: dir})
-	if err != nil {
-		return err
-	}
-	defer store.Close()
+	defer remove()
 	sizes := map[string]int{"few": 10, "many": 10_000}
 	for session, n := range sizes {
 		for i := range n {

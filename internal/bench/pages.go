@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"text/tabwriter"
@@ -16,16 +17,11 @@ import (
 // one of a million: the newest, one of the middle, and one of the few that
 // failed.
 func pages(ctx context.Context) error {
-	dir, err := os.MkdirTemp("", "pingr-bench-")
+	store, remove, err := newStore(ctx)
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
-	store, err := sqlite.Open(ctx, sqlite.Config{Dir: dir})
-	if err != nil {
-		return err
-	}
-	defer store.Close()
+	defer remove()
 	middle := map[string]time.Time{}
 	sizes := []struct {
 		account string
@@ -87,4 +83,20 @@ func logRows(ctx context.Context, store *sqlite.Store, owner string, rows int) (
 		}
 	}
 	return began.Add(time.Duration(rows/2) * time.Millisecond), nil
+}
+
+// newStore opens a store in a directory of its own, and remove ends both.
+func newStore(ctx context.Context) (_ *sqlite.Store, remove func(), err error) {
+	dir, err := os.MkdirTemp("", "pingr-bench-")
+	if err != nil {
+		return nil, nil, err
+	}
+	store, err := sqlite.Open(ctx, sqlite.Config{Dir: dir})
+	if err != nil {
+		return nil, nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	return store, func() {
+		store.Close()
+		os.RemoveAll(dir)
+	}, nil
 }

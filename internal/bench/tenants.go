@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -32,16 +31,11 @@ const (
 // the endpoints of 200 others accept requests and never answer. The sessions are
 // in process, so that nothing but the engine is measured.
 func tenants(ctx context.Context, o options) (err error) {
-	dir, err := os.MkdirTemp("", "pingr-bench-")
+	store, remove, err := newStore(ctx)
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
-	store, err := sqlite.Open(ctx, sqlite.Config{Dir: dir})
-	if err != nil {
-		return err
-	}
-	defer store.Close()
+	defer remove()
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	url, closeHook, err := listen(ctx, http.HandlerFunc(answerOrHang))
