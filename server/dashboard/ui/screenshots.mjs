@@ -10,7 +10,7 @@ const directory = process.argv[2];
 mkdirSync(directory, { recursive: true });
 
 const month = `
-import random, sqlite3, sys, time
+import calendar, random, sqlite3, sys, time
 data, account = sys.argv[1:]
 random.seed(7)
 quarter = 15 * 60 * 1000
@@ -30,7 +30,12 @@ for back in range(1, 30 * 96):
     for _ in range(n):
         ms = int(random.lognormvariate(4.1 + 0.25 * (hour > 17), 0.45))
         times.execute("INSERT INTO latencies (account, at, class, n) VALUES (?,?,?,1) ON CONFLICT (account, at, class) DO UPDATE SET n = n + 1", (account, at, of(ms)))
+year, m = time.gmtime()[:2]
+begin, end = (calendar.timegm((y, n, 1, 0, 0, 0)) * 1000 for y, n in ((year, m), (year + m // 12, m % 12 + 1)))
+used, = counts.execute("SELECT COALESCE(SUM(dynamic + static), 0) FROM counts WHERE at >= ?", (begin,)).fetchone()
+counts.execute("INSERT OR REPLACE INTO limits (key, taken, until) VALUES (?,?,?)", (b"quota/" + account.encode(), used, end))
 counts.commit(); times.commit()
+print(used)
 `;
 
 const stage = await Stage.open();
@@ -51,7 +56,7 @@ try {
   await stage.api(page, "PATCH", "/v1/settings", { cooldown_seconds: 0 });
 
   await stage.stop();
-  execFileSync("python3", ["-c", month, join(stage.dir, "data"), id]);
+  const used = Number(execFileSync("python3", ["-c", month, join(stage.dir, "data"), id]));
   await stage.serve();
 
   await open("/overview", "#try");
@@ -67,7 +72,7 @@ try {
     await page.waitForFunction((n) => document.querySelectorAll("#feed li[data-state=replied]").length > n, i);
     await page.waitForTimeout(700);
   }
-  await page.waitForSelector("#usage strong:text-is('6')", { timeout: 9000 });
+  await page.waitForSelector(`#usage strong:text-is('${(used + 6).toLocaleString("en-US")}')`, { timeout: 9000 });
   await page.setViewportSize({ width: 1280, height: 1040 });
   await page.waitForTimeout(500);
   await shoot("overview");
