@@ -142,6 +142,16 @@ func TestDoctorFinds(t *testing.T) {
 	}
 }
 
+// What doctor says to do is a command that takes the session by that name.
+func TestDoctorNamesTheCommandThatLinks(t *testing.T) {
+	for id, do := range map[string]string{
+		"shop":          "pingr link --session shop",
+		"shop:acc_anna": "pingr session link shop", // an account's own, of a server
+	} {
+		assert.Equal(t, do, checkSession(pingr.SessionRecord{ID: id, State: pingr.SessionLinkExpired}, false).Do)
+	}
+}
+
 func TestDoctorOfNothing(t *testing.T) {
 	dir := t.TempDir()
 	r := call{args: []string{"doctor"}, dir: dir}.run(t)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/heypingr/pingr"
@@ -171,6 +172,9 @@ func checkSessions(records []pingr.SessionRecord, running bool) []finding {
 func checkSession(r pingr.SessionRecord, running bool) finding {
 	check := "session " + r.ID
 	do := "pingr link --session " + r.ID
+	if id, _, accounts := strings.Cut(r.ID, ":"); accounts { // a server's sessions are called ID:ACCOUNT inside
+		do = "pingr session link " + id
+	}
 	switch r.State {
 	case pingr.SessionConnected, pingr.SessionConnecting:
 		if !running {
