@@ -150,6 +150,8 @@ func TestDoctorNamesTheCommandThatLinks(t *testing.T) {
 	} {
 		assert.Equal(t, do, checkSession(pingr.SessionRecord{ID: id, State: pingr.SessionLinkExpired}, false).Do)
 	}
+	assert.Contains(t, checkSessions(nil, false)[0].Do, "pingr link")
+	assert.Contains(t, checkSessions(nil, true)[0].Do, "pingr session link", "pingr link wants the directory for itself")
 }
 
 func TestDoctorOfNothing(t *testing.T) {

@@ -160,7 +160,11 @@ var built = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 // none is connected now.
 func checkSessions(records []pingr.SessionRecord, running bool) []finding {
 	if len(records) == 0 {
-		return []finding{warn("sessions", "Link a number with pingr link.", "no number is linked")}
+		do := "Link a number with pingr link."
+		if running { // pingr link wants the directory for itself
+			do = "Link a number in the dashboard, or with pingr session add and pingr session link."
+		}
+		return []finding{warn("sessions", do, "no number is linked")}
 	}
 	findings := make([]finding, 0, len(records))
 	for _, r := range records {

@@ -75,7 +75,7 @@ func (a *app) link(ctx context.Context, l linking) (err error) {
 	store, err := a.openDatabase(ctx)
 	var locked *sqlite.LockedError
 	if errors.As(err, &locked) {
-		return fmt.Errorf("%w: numbers are linked while it is stopped", locked)
+		return fmt.Errorf("%w: numbers are linked while it is stopped, or, if it is pingr serve, in its dashboard or by pingr session link", locked)
 	}
 	if err != nil {
 		return err

@@ -217,6 +217,7 @@ func TestLinkWhereAnEngineRuns(t *testing.T) {
 	r := call{args: []string{"link", "--data", dir}, env: p.env}.run(t)
 	assert.Equal(t, exitFailed, r.code)
 	assert.Contains(t, r.err, "stopped")
+	assert.Contains(t, r.err, "pingr session link")
 }
 
 func TestLinkToAStranger(t *testing.T) {

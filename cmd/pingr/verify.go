@@ -107,6 +107,9 @@ func hint(body []byte, signature, secret string) string {
 	case len(body) == 0:
 		return "The body is empty: is it on stdin?"
 	case fits(body, signature, secret):
+		if _, err := pingr.VerifyWebhook(body, signature, secret, pingr.VerifyOptions{SkipTimestamp: true}); err != nil {
+			return "The signature itself fits."
+		}
 		return "The signature itself fits; --any-age passes over the timestamp."
 	case fits(body, strings.ToLower(strings.TrimSpace(signature)), secret):
 		return "It would fit in lowercase and without spaces around it."
@@ -118,6 +121,8 @@ func hint(body []byte, signature, secret string) string {
 		return "It would fit without the spaces around PINGR_WEBHOOK_SECRET."
 	case fits(body, signature, "whsec_"+secret):
 		return "It would fit with whsec_ before the secret: the prefix is part of it."
+	case len(signature) != len(pingr.Sign(nil, "")):
+		return "Is that the whole header, sha256= and 64 digits?"
 	}
 	return "Either the secret is another one, or the body was changed on the way (parsed and printed again, say)."
 }

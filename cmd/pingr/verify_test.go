@@ -33,8 +33,9 @@ func TestVerify(t *testing.T) {
 		{"a changed body", strings.Replace(body, "evt_1", "evt_2", 1), sign(body), secret, nil, exitFailed, "does not fit", "changed"},
 		{"stale", old, sign(old), secret, nil, exitFailed, "5 minutes", "--any-age"},
 		{"stale, and that is fine", old, sign(old), secret, []string{"--any-age"}, exitDone, "valid", ""},
-		{"not JSON", "hello", sign("hello"), secret, nil, exitFailed, "not a JSON object", "fits"},
-		{"no timestamp", `{"event":"x"}`, sign(`{"event":"x"}`), secret, nil, exitFailed, "no timestamp", "fits"},
+		{"not JSON", "hello", sign("hello"), secret, nil, exitFailed, "not a JSON object", "The signature itself fits.\n"},
+		{"no timestamp", `{"event":"x"}`, sign(`{"event":"x"}`), secret, nil, exitFailed, "no timestamp", "fits; --any-age"},
+		{"a shortened signature", body, sign(body)[:20], secret, nil, exitFailed, "lowercase hex", "the whole header"},
 		{"nothing", "", sign(body), secret, nil, exitFailed, "does not fit", "empty"},
 	}
 	for _, tt := range tests {
