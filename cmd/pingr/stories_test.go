@@ -220,6 +220,10 @@ func TestQuickStart(t *testing.T) {
 	require.NoError(t, err)
 	s = p.again(s)
 	s.connected()
+	require.Eventually(t, func() bool { // it comes in the cooldown of the first
+		total := s.must(http.StatusOK, "GET", "/v1/stats?range=24h", "")["total"].(map[string]any)
+		return total["firings"].(map[string]any)["cooldown"] == 1.0
+	}, 20*time.Second, 20*time.Millisecond)
 	backend.setSecrets(s.must(http.StatusOK, "GET", "/v1/webhooks", "", login...)["secret"].(string))
 
 	// Tell Pingr where the backend is, and try it before anybody else does.
