@@ -117,6 +117,7 @@ type Engine struct {
 	holder string // names this engine in leases
 	gate   *gate
 	wake   chan struct{}
+	begun  chan struct{} // closed when Run has begun
 	// waiting is whether rows were left for want of room in the gate.
 	waiting atomic.Bool
 
@@ -153,6 +154,7 @@ func New(c Config) (*Engine, error) {
 		holder:   newID("run_"),
 		gate:     newGate(c.InFlight, c.MaxInFlight),
 		wake:     make(chan struct{}, 1),
+		begun:    make(chan struct{}),
 		sessions: map[string]*served{},
 		atWork:   map[string]bool{},
 	}, nil
@@ -227,8 +229,16 @@ func (e *Engine) begin(work context.Context) bool {
 		return false
 	}
 	e.work = work
+	select {
+	case <-e.begun: // by an earlier Run
+	default:
+		close(e.begun)
+	}
 	return true
 }
+
+// Running is closed once Run has begun: from then on [Engine.Send] sends.
+func (e *Engine) Running() <-chan struct{} { return e.begun }
 
 // end refuses new work and waits for the old, at most StopGrace.
 func (e *Engine) end(cancel context.CancelFunc) {

@@ -55,6 +55,15 @@ type counted struct {
 	server  *Server
 	account string
 	id      string
+
+	listening func() // called when the engine has it; may be nil
+}
+
+func (c counted) Listen(ctx context.Context, handle pingr.Handler) error {
+	if c.listening != nil {
+		c.listening()
+	}
+	return c.Session.Listen(ctx, handle)
 }
 
 func (c counted) Send(ctx context.Context, m pingr.Outgoing) error {

@@ -120,7 +120,7 @@ func (s *Server) sendIdempotent(c caller, in *sendInput) ([]byte, error) {
 func (s *Server) sendOnce(c caller, in sendBody, session, id string, again bool) (body []byte, unknown bool, err error) {
 	r := pingr.SendRequest{ID: id, Account: c.scope(), Session: session, To: in.To, Text: in.Message, Again: again}
 	if c.test {
-		r.Via = counted{testNumber{}, s, c.account.ID, session}
+		r.Via = counted{Session: testNumber{}, server: s, account: c.account.ID, id: session}
 	}
 	_, err = s.engine.Send(c.ctx, r)
 	s.metrics.sent(c.mode(), err)

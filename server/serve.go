@@ -29,8 +29,13 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	defer stop()
 	ran, served := make(chan error, 1), make(chan error, 1)
 	go func() { ran <- s.Run(engine) }()
-	go func() { served <- web.Serve(l) }()
 	var err error
+	select {
+	case <-s.engine.Running(): // whoever asks meanwhile waits, and is not told that nothing is connected
+	case err = <-ran:
+		return errors.Join(err, errors.New("the engine stopped"), l.Close())
+	}
+	go func() { served <- web.Serve(l) }()
 	select {
 	case <-ctx.Done():
 	case err = <-served:

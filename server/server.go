@@ -162,11 +162,14 @@ func (s *Server) Run(ctx context.Context) error {
 		}
 		ctx, cancel := context.WithCancel(ctx)
 		s.unlink[n.ID()] = cancel
+		listening := make(chan struct{})
 		serving.Go(func() {
-			if err := s.engine.Serve(ctx, owner, n.ID(), counted{n, s, owner, n.ID()}); err != nil {
+			session := counted{Session: n, server: s, account: owner, id: n.ID(), listening: func() { close(listening) }}
+			if err := s.engine.Serve(ctx, owner, n.ID(), session); err != nil {
 				s.log.Info("session is served no more", "session", n.ID(), "error", err)
 			}
 		})
+		<-listening
 	}
 	for _, n := range s.numbers.List() {
 		s.serve(n)

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -90,10 +89,7 @@ func newWorld(t *testing.T, change ...func(*Config)) *world {
 		stop()
 		require.NoError(t, <-done)
 	})
-	require.Eventually(t, w.server.running.Load, 5*time.Second, time.Millisecond)
-	require.Eventually(t, func() bool {
-		return w.lines.find("anna-bot").served.Load() && w.lines.find("ben-bot").served.Load()
-	}, 5*time.Second, time.Millisecond)
+	<-w.server.engine.Running()
 	require.Eventually(t, func() bool { return w.call("anna's live key", "GET", "/readyz", "").Code == http.StatusOK }, 5*time.Second, time.Millisecond)
 	return w
 }
@@ -190,13 +186,6 @@ type line struct {
 	*sim.Session
 	lines  *lines
 	record pingr.SessionRecord
-	served atomic.Bool // the engine listens to it, and can send by it
-}
-
-// Listen implements [pingr.Session].
-func (n *line) Listen(ctx context.Context, handle pingr.Handler) error {
-	n.served.Store(true)
-	return n.Session.Listen(ctx, handle)
 }
 
 func (l *lines) add(r pingr.SessionRecord) *line {

@@ -1,0 +1,72 @@
+package server
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/session/sim"
+	"github.com/heypingr/pingr/store/memory"
+
+	"github.com/heypingr/pingr"
+)
+
+// lateLines lists its numbers when it is told to: a start that takes its time.
+type lateLines struct {
+	*lines
+	list chan struct{}
+}
+
+func (l lateLines) List() []Number {
+	<-l.list
+	return l.lines.List()
+}
+
+// Whoever asks while the server starts is not told that nothing is connected.
+func TestServeAnswersWhenTheEngineCanSend(t *testing.T) {
+	store := memory.New()
+	require.NoError(t, store.CreateAccount(t.Context(), account.Account{ID: "acc_anna", Email: "anna@example.com", Plan: "growth", Settings: account.DefaultSettings()}))
+	key, hashed := account.NewKey("acc_anna", "", account.Live, time.Now())
+	require.NoError(t, store.CreateKey(t.Context(), hashed))
+	numbers := lateLines{&lines{}, make(chan struct{})}
+	asha := numbers.add(pingr.SessionRecord{ID: "bot", Account: "acc_anna", Phone: "15550100", State: pingr.SessionConnected}).
+		NewPhone(sim.PhoneConfig{Number: "919876543210"})
+	s, err := New(t.Context(), Config{Store: store, Numbers: func(Notify) (Numbers, error) { return numbers, nil }})
+	require.NoError(t, err)
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Serve(ctx, l) }()
+
+	answered := make(chan int, 1)
+	go func() {
+		r, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+l.Addr().String()+"/v1/send", strings.NewReader(`{"to":"919876543210","message":"Your order left."}`))
+		r.Header = http.Header{"X-Api-Key": {key}, "Content-Type": {"application/json"}}
+		r.Close = true
+		res, err := http.DefaultClient.Do(r)
+		if !assert.NoError(t, err) {
+			answered <- 0
+			return
+		}
+		_ = res.Body.Close()
+		answered <- res.StatusCode
+	}()
+	select {
+	case status := <-answered:
+		t.Errorf("answered %d while it starts", status)
+	case <-time.After(100 * time.Millisecond):
+	}
+	close(numbers.list)
+	assert.Equal(t, http.StatusOK, <-answered)
+	assert.Len(t, asha.Received(), 1)
+	stop()
+	assert.NoError(t, <-ended)
+}
