@@ -122,14 +122,23 @@ function tellZones(list) {
   list.append(...["UTC", ...(Intl.supportedValuesOf?.("timeZone") ?? [])].map((zone) => new Option(zone, zone)));
 }
 
+// What opened a dialog gets the focus back, also when a second dialog took the
+// first one's place, or when what opened it was made anew meanwhile.
+let opener = null;
+function giveBack() {
+  if (document.activeElement !== document.body) return;
+  (opener?.isConnected ? opener : document.getElementById(opener?.id))?.focus();
+}
+
 // A piece of HTML that has just come to the page.
 function arrived(root) {
   root.querySelectorAll("time[datetime]").forEach(tellTime);
   root.querySelectorAll("[data-until]").forEach(tellLeft);
   root.querySelectorAll("datalist#zones").forEach(tellZones);
   root.querySelectorAll("dialog[data-modal]:not([open])").forEach((dialog) => {
+    if (document.activeElement !== document.body) opener = document.activeElement;
     dialog.showModal();
-    dialog.addEventListener("close", () => dialog.remove());
+    dialog.addEventListener("close", () => { dialog.remove(); giveBack(); });
   });
   document.body.dispatchEvent(new CustomEvent("pingr:arrived", { detail: { root } }));
 }
@@ -159,15 +168,30 @@ document.addEventListener("htmx:after:request", (event) => {
   const headers = event.detail?.ctx?.response?.headers;
   const text = headers?.get("Pingr-Toast");
   if (text) toast(decodeURIComponent(text));
+  if (headers?.get("Pingr-Failed")) unturn(event.target);
   if (headers?.get("Pingr-Tried")) document.body.dispatchEvent(new CustomEvent("pingr:tried"));
   if (headers?.get("Pingr-Changed")) document.body.dispatchEvent(new CustomEvent("pingr:back"));
 });
-document.addEventListener("htmx:error", () => toast(document.body.dataset.failed));
+document.addEventListener("htmx:error", (event) => {
+  toast(document.body.dataset.failed);
+  unturn(event.target);
+});
+// A switch that could not be turned shows what is.
+function unturn(element) {
+  element.closest?.("form[hx-trigger=change]")?.reset();
+}
+// A form goes once: a second click while it is under way would make a second key.
+document.addEventListener("submit", (event) => {
+  if (!event.target.matches(".htmx-request")) return;
+  event.preventDefault();
+  event.stopImmediatePropagation();
+}, true);
 document.addEventListener("htmx:after:settle", () => arrived(document.body));
 document.addEventListener("htmx:after:swap", () => {
   if (document.querySelector("[data-close-dialog]")) {
     document.querySelectorAll("dialog[open]").forEach((dialog) => dialog.close());
     document.querySelectorAll("[data-close-dialog]").forEach((mark) => mark.remove());
+    giveBack();
   }
   arrived(document.body);
 });

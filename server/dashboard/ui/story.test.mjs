@@ -174,11 +174,63 @@ test("by keyboard alone", async () => {
   await page.keyboard.type("Shop");
   await page.keyboard.press("Enter");
   await page.waitForSelector("h2:text-is('Shop')");
+  // focused waits until the focus is on what is called so.
+  const focused = (name) => page.waitForFunction((name) => {
+    const e = document.activeElement;
+    return (e.getAttribute("aria-label") ?? e.textContent.trim()) === name;
+  }, name);
+  await focused("Rename Shop");
+  const renewed = page.waitForResponse("**/sessions/list");
+  await page.evaluate(() => document.body.dispatchEvent(new CustomEvent("pingr:session")));
+  await renewed;
+  await page.waitForTimeout(200);
+  await focused("Rename Shop");
+  await page.goto(`${stage.url}/keys`);
+  await tab("Make a key");
+  await page.keyboard.press("Enter");
+  await page.waitForSelector("dialog[open] [name=name]");
+  await page.keyboard.press("Enter");
+  await page.waitForSelector("#made-key");
+  await page.keyboard.press("Escape");
+  await focused("Make a key");
+  await page.goto(`${stage.url}/webhooks/deliveries`);
+  await tab("Failed");
+  await page.keyboard.press("Enter");
+  await page.waitForSelector("[aria-pressed=true]:text-is('Failed')");
+  await focused("Failed");
+  await page.goto(`${stage.url}/settings`);
+  await tab("Save");
+  await page.keyboard.press("Enter");
+  await page.waitForSelector("text=Saved.");
+  await focused("Save");
   await page.goto(`${stage.url}/auto-reply`);
   await tab("Trigger login is on");
   await page.keyboard.press("Space");
   await page.waitForSelector(".trigger.off");
   assert.deepEqual(page.problems, []);
+  await page.context().close();
+});
+
+test("a form that is sent twice, a switch that is refused", async () => {
+  const page = await stage.page();
+  await stage.enter(page);
+  await page.goto(`${stage.url}/keys`);
+  const keys = async () => (await stage.api(page, "GET", "/v1/keys")).keys.length;
+  const before = await keys();
+  await page.click("text=Make a key");
+  await page.waitForSelector("dialog[open]");
+  await page.route("**/keys", async (route) => { await new Promise((resolve) => setTimeout(resolve, 500)); await route.continue(); });
+  await page.dblclick("dialog [type=submit]");
+  await page.waitForSelector("#made-key");
+  await page.waitForTimeout(1000);
+  assert.equal(await keys(), before + 1);
+
+  const { id, is_active } = await stage.api(page, "POST", "/v1/triggers", { session_id: (await stage.api(page, "GET", "/v1/sessions")).sessions[0].id, trigger_phrase: "soon gone", reply_message: "Hello" });
+  await page.goto(`${stage.url}/auto-reply`);
+  await stage.api(page, "DELETE", `/v1/triggers/${id}`);
+  await page.locator(`#active-${id}`).evaluate((e) => e.click());
+  await page.waitForSelector(".toast");
+  assert.equal(await page.isChecked(`#active-${id}`), is_active);
   await page.context().close();
 });
 
