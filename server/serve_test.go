@@ -48,7 +48,7 @@ func TestServeAnswersWhenTheEngineCanSend(t *testing.T) {
 
 	answered := make(chan int, 1)
 	go func() {
-		r, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+l.Addr().String()+"/v1/send", strings.NewReader(`{"to":"919876543210","message":"Your order left."}`))
+		r, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+l.Addr().String()+"/v1/send", strings.NewReader(`{"to":"919876543210","message":"Your order left.","session_id":"bot"}`))
 		r.Header = http.Header{"X-Api-Key": {key}, "Content-Type": {"application/json"}}
 		r.Close = true
 		res, err := http.DefaultClient.Do(r)
