@@ -61,7 +61,8 @@ func TestServeAnswersWhenTheEngineCanSend(t *testing.T) {
 	}()
 	select {
 	case status := <-answered:
-		t.Errorf("answered %d while it starts", status)
+		close(numbers.list)
+		require.FailNow(t, "answered while it starts", "%d", status)
 	case <-time.After(100 * time.Millisecond):
 	}
 	close(numbers.list)
