@@ -24,6 +24,8 @@ type deliveryJSON struct {
 	Attempt    int             `json:"attempt" required:"false"`
 	DurationMs int64           `json:"duration_ms" required:"false"`
 	Error      *string         `json:"error" required:"false"`
+	// Redeliverable is that of the event, on a row that failed.
+	Redeliverable bool `json:"redeliverable" required:"false"`
 }
 
 func deliveryOf(d pingr.Delivery, logged time.Time) deliveryJSON {
@@ -68,10 +70,22 @@ func (s *Server) listDeliveries(c caller, in *deliveriesInput) (*deliveriesOutpu
 	if err != nil {
 		return nil, err
 	}
+	var failed []string
+	for _, d := range page.Rows {
+		if d.Status == "failed" {
+			failed = append(failed, d.EventID)
+		}
+	}
+	queued, err := s.store.Queued(c.ctx, c.scope(), failed)
+	if err != nil {
+		return nil, err
+	}
 	out := &deliveriesOutput{}
 	out.Body.Deliveries, out.Body.Count = []deliveryJSON{}, len(page.Rows)
 	for _, d := range page.Rows {
-		out.Body.Deliveries = append(out.Body.Deliveries, deliveryOf(d.Delivery, d.Logged))
+		row := deliveryOf(d.Delivery, d.Logged)
+		row.Redeliverable = d.Status == "failed" && queued[d.EventID]
+		out.Body.Deliveries = append(out.Body.Deliveries, row)
 	}
 	if page.More {
 		last := page.Rows[len(page.Rows)-1]

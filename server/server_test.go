@@ -180,6 +180,7 @@ func TestRedeliver(t *testing.T) {
 	assert.Equal(t, "static", w.shown(asha))
 	log := w.call("anna", "GET", "/v1/webhooks/deliveries", "").Body.String()
 	require.Contains(t, log, `"http_status":503`)
+	assert.Contains(t, log, `"redeliverable":true`)
 	_, id, _ := strings.Cut(log, `"id":"`)
 	id, _, _ = strings.Cut(id, `"`)
 	w.hook.answer(200, "late")
@@ -191,6 +192,10 @@ func TestRedeliver(t *testing.T) {
 	require.Eventually(t, func() bool {
 		return w.call("anna's live key", "POST", "/v1/webhooks/deliveries/"+id+"/redeliver", "").Code == http.StatusConflict
 	}, 10*time.Second, 10*time.Millisecond)
+	for _, filter := range []string{"", "?event_type=webhook.failed"} {
+		log = w.call("anna", "GET", "/v1/webhooks/deliveries"+filter, "").Body.String()
+		assert.NotContains(t, log, `"redeliverable":true`, "nor is the earlier attempt, also where the later is not shown")
+	}
 	assert.Len(t, asha.Received(), 1, "a late answer is no reply")
 }
 

@@ -135,6 +135,7 @@ var fieldWords = map[string]word{
 	"DeliveryJSON.attempt":             {"Which attempt it was, from 1.", 1},
 	"DeliveryJSON.duration_ms":         {"How long it took, in milliseconds.", 143},
 	"DeliveryJSON.error":               {"Why it failed; null when it did not.", "status 503"},
+	"DeliveryJSON.redeliverable":       {"Whether the event of a row that failed can still be sent again: no other attempt has succeeded, and it was not given up a week ago.", true},
 	"RedeliverOutputBody.event_id":     {"The event that is sent again.", "evt_0199b0c2d4e57f3a8c1b2d3e4f5a6b7c"},
 
 	"cooldown_seconds":        {"How long a number gets no second message, in seconds; 0: no cooldown.", 60},

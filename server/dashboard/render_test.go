@@ -17,11 +17,12 @@ func TestOnlyTheLastAttemptOffersToRedeliver(t *testing.T) {
 	require.NoError(t, err)
 	v := d.newVisit(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), "GET", "/webhooks/deliveries", nil))
 	p := deliveryPage{Deliveries: []delivery{
-		{ID: "dlv_5", Status: "failed", EventID: "evt_b", Attempt: 2},
+		{ID: "dlv_6", Status: "failed", EventID: "evt_d", Attempt: 1}, // its next attempt is on no page of those that failed
+		{ID: "dlv_5", Status: "failed", Waits: true, EventID: "evt_b", Attempt: 2},
 		{ID: "dlv_4", Status: "delivered", EventID: "evt_a", Attempt: 2},
-		{ID: "dlv_3", Status: "failed", EventID: "evt_b", Attempt: 1},
+		{ID: "dlv_3", Status: "failed", Waits: true, EventID: "evt_b", Attempt: 1},
 		{ID: "dlv_2", Status: "failed", EventID: "evt_a", Attempt: 1},
-		{ID: "dlv_1", Status: "failed", EventID: "evt_c", Attempt: 1},
+		{ID: "dlv_1", Status: "failed", Waits: true, EventID: "evt_c", Attempt: 1},
 	}}
 	p.supersede()
 

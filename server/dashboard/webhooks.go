@@ -176,6 +176,7 @@ type delivery struct {
 	Attempt    int     `json:"attempt"`
 	Duration   int64   `json:"duration_ms"`
 	Error      *string `json:"error"`
+	Waits      bool    `json:"redeliverable"`
 	superseded bool    // a later attempt of the same event is on the page
 }
 

@@ -125,6 +125,22 @@ func (s *Store) Delivery(ctx context.Context, owner, id string) (pingr.Delivery,
 	return pingr.Delivery{}, account.ErrNotFound
 }
 
+// Queued says which of these events of an account can be hastened: those that
+// wait, are being delivered, or were given up not too long ago.
+func (s *Store) Queued(ctx context.Context, owner string, events []string) (map[string]bool, error) {
+	if err := s.lock(ctx); err != nil {
+		return nil, err
+	}
+	defer s.mu.Unlock()
+	queued := make(map[string]bool, len(events))
+	for _, id := range events {
+		if row := s.events[id]; row != nil && row.Account == owner {
+			queued[id] = true
+		}
+	}
+	return queued, nil
+}
+
 // Hasten makes an event of an account due at now that waits or was given up,
 // unless it is being delivered at this moment. It returns [account.ErrNotFound]
 // when the event is gone: delivered, or given up too long ago.

@@ -84,6 +84,18 @@ var pageTests = []test{
 		require.NoError(t, s.Hasten(t.Context(), "acc", "evt_a", t0))
 		assert.Empty(t, due(t, s, other, t0), "it is being delivered")
 	}},
+	{"which events are queued, of its account", func(t *testing.T, s Store) {
+		queued := func(owner string, events []string, want map[string]bool) {
+			got, err := s.Queued(t.Context(), owner, events)
+			require.NoError(t, err)
+			assert.Equal(t, want, got)
+		}
+		enqueue(t, s, pending("evt_a"))
+		enqueue(t, s, pending("evt_b"))
+		queued("acc", []string{"evt_b", "evt_gone", "evt_a"}, map[string]bool{"evt_a": true, "evt_b": true})
+		queued("acc", nil, map[string]bool{})
+		queued("acc_other", []string{"evt_a"}, map[string]bool{})
+	}},
 	{"what of a limit is taken", func(t *testing.T, s Store) {
 		taken := func(at time.Time, want int64) {
 			n, err := s.Taken(t.Context(), at, "quota/acc")

@@ -58,6 +58,7 @@ type hosted interface {
 	Taken(ctx context.Context, at time.Time, key string) (int64, error)
 	DeliveryPage(ctx context.Context, q account.DeliveryQuery) (account.DeliveryPage, error)
 	Delivery(ctx context.Context, owner, id string) (pingr.Delivery, error)
+	Queued(ctx context.Context, owner string, events []string) (map[string]bool, error)
 	Hasten(ctx context.Context, owner, event string, now time.Time) error
 	Undelivered(ctx context.Context) (int64, error)
 	Latest(ctx context.Context) (time.Time, error)

@@ -90,6 +90,8 @@ export interface Delivery {
   attempt: number;
   duration_ms: number;
   error: string | null;
+  /** Whether the event of a row that failed can still be sent again. */
+  redeliverable: boolean;
 }
 
 /** Deliveries, newest first. `next_cursor` is the `before` of the next page; null: this is the last. */

@@ -89,6 +89,25 @@ func (s *Store) Delivery(ctx context.Context, owner, id string) (d pingr.Deliver
 	return d, err
 }
 
+// Queued says which of these events of an account can be hastened: those that
+// wait, are being delivered, or were given up not too long ago.
+func (s *Store) Queued(ctx context.Context, owner string, events []string) (map[string]bool, error) {
+	queued := make(map[string]bool, len(events))
+	if len(events) == 0 {
+		return queued, ctx.Err()
+	}
+	err := s.db.Read(ctx, func(tx Tx) error {
+		clear(queued)
+		return tx.Query(`SELECT id FROM events WHERE account = $1 AND id IN (`+places(2, len(events))+`)`, func(row Row) error {
+			var id string
+			err := row.Scan(&id)
+			queued[id] = true
+			return err
+		}, append([]any{owner}, anys(events)...)...)
+	})
+	return queued, err
+}
+
 // Hasten makes an event of an account due at now that waits or was given up,
 // unless it is being delivered at this moment. It returns [account.ErrNotFound]
 // when the event is gone: delivered, or given up too long ago.

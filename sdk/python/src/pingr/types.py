@@ -120,6 +120,7 @@ class Delivery(TypedDict):
     attempt: int
     duration_ms: int
     error: Optional[str]
+    redeliverable: bool
 
 
 class DeliveryPage(TypedDict):
