@@ -54,5 +54,7 @@ func TestTheFirstAccountIsMadeOnceByItsLink(t *testing.T) {
 	s.ServeHTTP(got, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/setup?token=x", nil))
 	assert.Equal(t, http.StatusOK, got.Code)
 	assert.Contains(t, got.Header().Get("Content-Type"), "text/html")
-	assert.Contains(t, got.Header().Get("Content-Security-Policy"), "default-src 'self'")
+	assert.Equal(t, "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'", got.Header().Get("Content-Security-Policy"),
+		"default-src says nothing of the last three")
+	assert.Contains(t, got.Body.String(), "This link was used", "before somebody fills in a form in vain")
 }

@@ -111,7 +111,7 @@ func TestFromTheSetUpLinkToTheFirstPageWithoutScripts(t *testing.T) {
 
 	b.enter(setup)
 	_, page, _ = b.get(setup)
-	assert.Contains(t, page, `name="token"`, "the link shows its form to everybody, for only the server knows whether it was used")
+	assert.Contains(t, page, "This link was used", "nobody fills in a form in vain")
 	status, page, _ = b.do(http.MethodPost, "/setup", with(anna, "token", token))
 	assert.Equal(t, http.StatusUnauthorized, status)
 	assert.Contains(t, page, "This link was used")
@@ -125,6 +125,30 @@ func TestTheLoginTellsOfTheSetUpLinkUntilThereIsAnAccount(t *testing.T) {
 	b.enter(setup)
 	_, page, _ = b.get("/login")
 	assert.NotContains(t, page, "There is no account yet.")
+}
+
+func TestEachPageHasATitleOfItsOwn(t *testing.T) {
+	b, setup := newBrowser(t)
+	b.enter(setup)
+	for path, want := range map[string]string{
+		"/webhooks":            "Webhooks · Pingr",
+		"/webhooks/test":       "Test · Webhooks · Pingr",
+		"/webhooks/deliveries": "Delivery History · Webhooks · Pingr",
+		"/sessions/nope/link":  "That did not work · Sessions · Pingr",
+	} {
+		_, page, _ := b.get(path)
+		assert.Contains(t, page, "<title>"+want+"</title>", path)
+	}
+}
+
+func TestAFilterThatFindsNothingDoesNotSayThatNothingWasSent(t *testing.T) {
+	b, setup := newBrowser(t)
+	b.enter(setup)
+	_, page, _ := b.get("/webhooks/deliveries")
+	assert.Contains(t, page, "Nothing was sent")
+	_, page, _ = b.get("/webhooks/deliveries?outcome=failed")
+	assert.Contains(t, page, "None of these")
+	assert.NotContains(t, page, "Nothing was sent")
 }
 
 func TestLoggingInLeadsBackToWhereOneWas(t *testing.T) {

@@ -2,6 +2,7 @@ package dashboard
 
 import (
 	"bytes"
+	"net/http"
 	"net/http/httptest"
 	"testing"
 
@@ -49,4 +50,23 @@ func TestThePlansLimitIsShownBeforeItIsMet(t *testing.T) {
 	sessions, triggers = page("unlimited", 5)
 	assert.Contains(t, sessions, "Add session")
 	assert.NotContains(t, sessions+triggers, "of the plan")
+}
+
+func TestWhoTriedItIsOneAccount(t *testing.T) {
+	d, err := New(Config{API: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("{}")) })})
+	require.NoError(t, err)
+	tried := func(cookie, account string) bool {
+		r := httptest.NewRequestWithContext(t.Context(), "GET", "/overview", nil)
+		if cookie != "" {
+			r.AddCookie(&http.Cookie{Name: triedCookie, Value: cookie})
+		}
+		v := d.newVisit(httptest.NewRecorder(), r)
+		v.account.ID = account
+		s, err := v.setup()
+		require.NoError(t, err)
+		return s.tried
+	}
+	assert.False(t, tried("", "acc_a"))
+	assert.True(t, tried("acc_a", "acc_a"))
+	assert.False(t, tried("acc_a", "acc_b"), "somebody else in the same browser")
 }

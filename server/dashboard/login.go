@@ -25,7 +25,7 @@ func (d *Dashboard) logIn(w http.ResponseWriter, r *http.Request) {
 // showSetup is where the one-time link of the first start leads.
 func (d *Dashboard) showSetup(w http.ResponseWriter, r *http.Request) {
 	token := r.URL.Query().Get("token")
-	if token == "" {
+	if token == "" || d.config.Empty != nil && !d.config.Empty(r.Context()) {
 		v := d.newVisit(w, r)
 		v.must(http.StatusOK, deadLink(v))
 		return

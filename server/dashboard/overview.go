@@ -144,8 +144,8 @@ func (v *visit) setup() (s setup, err error) {
 	}
 	err = v.api.get("/v1/webhooks/deliveries?limit=1", &log)
 	if s.tried = log.Count > 0; !s.tried {
-		_, cookie := v.r.Cookie(triedCookie) // without an endpoint nothing is logged
-		s.tried = cookie == nil
+		cookie, err := v.r.Cookie(triedCookie) // without an endpoint nothing is logged
+		s.tried = err == nil && cookie.Value == v.account.ID
 	}
 	return s, err
 }
@@ -304,8 +304,8 @@ func (u usage) forecast(now time.Time) (n int64, ok bool) {
 
 // noteTried remembers that somebody tried it, where nothing else does.
 func (v *visit) noteTried() {
-	http.SetCookie(v.w, &http.Cookie{ //nolint:gosec // says nothing
-		Name: triedCookie, Value: "1", Path: "/overview", MaxAge: 365 * 24 * 3600, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+	http.SetCookie(v.w, &http.Cookie{ //nolint:gosec // says no secret
+		Name: triedCookie, Value: v.account.ID, Path: "/overview", MaxAge: 365 * 24 * 3600, HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	})
 }
 

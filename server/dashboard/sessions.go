@@ -156,6 +156,7 @@ func showLink(v *visit) error {
 	if err != nil {
 		return err
 	}
+	v.about = v.T("link.title", s.Name)
 	if s.Status == "link_expired" || s.Status == "logged_out" {
 		return v.beginLink(func(s session, code qrCode) error { return v.show(linkBody(v, s, code)) })
 	}

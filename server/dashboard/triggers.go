@@ -102,6 +102,7 @@ func newTrigger(v *visit) error {
 		return nil
 	}
 	t := trigger{Session: orElse(v.r.URL.Query().Get("session"), l.sessions[0].ID), Active: true, Reply: v.T("triggers.reply.example")}
+	v.about = v.T("triggers.add")
 	return v.show(triggerBody(v, l.sessions, t, nil))
 }
 
@@ -131,6 +132,7 @@ func editTrigger(v *visit) error {
 	if err != nil {
 		return err
 	}
+	v.about = v.T("triggers.edit.of", t.Phrase)
 	return v.show(triggerBody(v, sessions, t, nil))
 }
 

@@ -19,6 +19,7 @@ type visit struct {
 	page    page
 	account account
 	theme   string // "light", "dark" or "", which is the system's
+	about   string // what of its page is shown, for the title; "" is all
 }
 
 // An account is who is logged in, as GET /v1/auth/me tells.
@@ -52,6 +53,15 @@ func say(key string, args ...any) string {
 
 // partial says whether htmx asks for a part of the page that it shows.
 func (v *visit) partial() bool { return v.r.Header.Get("HX-Request") == "true" }
+
+// title is the document's: what tells one tab, or one step back, from another.
+func (v *visit) title() string {
+	title := v.T(v.page.name + ".title")
+	if v.about != "" {
+		return v.about + " · " + title
+	}
+	return title
+}
 
 // where is the page that the reader sees, without the server's address.
 func (v *visit) where() string {
@@ -105,6 +115,7 @@ func (v *visit) fail(err error) {
 		v.w.WriteHeader(status)
 		return
 	}
+	v.about = v.T("error.title")
 	_ = v.write(status, v.frame(errorState(v, text)))
 }
 

@@ -141,6 +141,7 @@ func showWebhookTest(v *visit) error {
 		return err
 	}
 	t := newTrial(s)
+	v.about = v.T("webhooks.test")
 	return v.show(webhookTestBody(v, hookTest{sessions: s.sessions, session: t.session, phone: t.phone, text: t.text, hook: s.hook}))
 }
 
@@ -228,6 +229,7 @@ func showDeliveries(v *visit) error {
 	if err != nil {
 		return err
 	}
+	v.about = v.T("deliveries.history")
 	return v.show(deliveriesBody(v, p))
 }
 

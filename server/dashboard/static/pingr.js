@@ -162,6 +162,13 @@ document.addEventListener("click", (event) => {
   }
 });
 
+document.addEventListener("keydown", (event) => {
+  const button = event.key === "Escape" && document.querySelector("[data-toggle][aria-expanded=true]");
+  if (!button) return;
+  button.click();
+  button.focus();
+});
+
 // htmx: refusals keep the page and are said in a toast; HX-Reswap: none does the
 // keeping. Parts that a server adds may carry data-close-dialog.
 document.addEventListener("htmx:after:request", (event) => {
