@@ -16,7 +16,7 @@ from pingr import login_link
 
 from login.code import PENDING, Code, Codes
 from login.device import device
-from login.site import Site, answer, run
+from login.site import Site, answer, asked, run
 
 if TYPE_CHECKING:
     from login.webhook import Message
@@ -52,8 +52,7 @@ class Desktop:
 
     def digits(self) -> Response:
         """Log the waiting browser in: what only the phone was told was typed in it."""
-        asked = request.get_json(force=True, silent=True)
-        typed = str(asked.get("digits")) if isinstance(asked, dict) else ""
+        typed = asked("digits")
 
         def tried(code: Code) -> bool:
             if code.status != "asked":

@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from flask import Response, request
-
 from login.code import PENDING, Code, Codes
 from login.link import Links
-from login.site import Site, answer, run
+from login.site import Site, answer, asked, run
 
 if TYPE_CHECKING:
+    from flask import Response
+
     from login.webhook import Message
 
 
@@ -31,9 +31,7 @@ class Preentry:
 
     def start(self) -> Response:
         """Give the browser a code for the phone that was typed in."""
-        asked = request.get_json(force=True, silent=True)
-        typed = asked.get("phone") if isinstance(asked, dict) else None
-        phone = re.sub(r"[ +()-]", "", typed) if isinstance(typed, str) else ""
+        phone = re.sub(r"[ +()-]", "", asked("phone"))
         if not re.fullmatch("[0-9]{7,15}", phone):
             return answer(422, error="that is no phone number")
         return self._codes.start(Code(phone=phone))

@@ -90,6 +90,21 @@ var contract = []scenario{
 		}
 		return ""
 	}},
+	{name: "contract: odd bodies", flows: []string{preentry, desktop}, contract: true, play: func(s *scene) string {
+		path, want := "/start", http.StatusUnprocessableEntity
+		if s.flow == desktop {
+			path, want = "/digits", http.StatusGone
+		}
+		for _, body := range []string{
+			``, `null`, `[]`, `1`, `{`, `{"phone":{},"digits":{}}`, `{"phone":["1"],"digits":["1"]}`, strings.Repeat("[", 4000),
+			"{\"phone\":\"\xff\xfe\",\"digits\":\"\xff\"}", `{"phone":"\ud800","digits":"\ud800"}`, `{"phone":"\u0000","digits":"\u0000"}`, `phone=919876543210`,
+		} {
+			if p := must(s.victim.post(path, body)); p.status != want {
+				return fmt.Sprintf("%s with %.20q is answered %d", path, body, p.status)
+			}
+		}
+		return ""
+	}},
 	{name: "contract: 120 starts in a minute", flows: []string{preentry, desktop}, contract: true, alone: true, play: func(s *scene) string {
 		var last page
 		for i := range 121 {

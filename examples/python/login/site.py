@@ -35,6 +35,16 @@ HEADERS = {
 }
 
 
+def asked(name: str) -> str:
+    """Return what a page asks by its JSON, "" for what no page of ours would send."""
+    try:
+        body = request.get_json(force=True, silent=True)
+    except RecursionError:  # some thousand brackets
+        return ""
+    value = body.get(name) if isinstance(body, dict) else None
+    return value if isinstance(value, str) else ""
+
+
 class Site:
     """A site with the paths of every flow."""
 
