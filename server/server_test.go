@@ -323,13 +323,17 @@ func TestEvents(t *testing.T) {
 	assert.Equal(t, ": open", lines.Text())
 	w.call("ben", "PATCH", "/v1/sessions/ben-bot", `{"name":"not for Anna"}`)
 	w.call("anna", "PATCH", "/v1/sessions/anna-bot", `{"name":"Shop"}`)
+	require.Equal(t, http.StatusNoContent, w.call("anna", "DELETE", "/v1/sessions/anna-bot", "").Code)
 	var seen []string
-	for len(seen) < 2 && lines.Scan() {
+	for len(seen) < 4 && lines.Scan() {
 		if lines.Text() != "" {
 			seen = append(seen, lines.Text())
 		}
 	}
-	assert.Equal(t, []string{"event: session", `data: {"detail":"","id":"anna-bot","name":"Shop","status":"connected"}`}, seen)
+	assert.Equal(t, []string{
+		"event: session", `data: {"detail":"","id":"anna-bot","name":"Shop","status":"connected"}`,
+		"event: session", `data: {"detail":"The session was deleted.","id":"anna-bot","name":"Shop","status":"logged_out"}`,
+	}, seen)
 }
 
 func TestCursors(t *testing.T) {

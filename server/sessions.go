@@ -200,7 +200,7 @@ func (s *Server) removeSession(c caller, in *SessionInput) (*struct{}, error) {
 	if fixed {
 		return nil, errFixed
 	}
-	stored := n.ID()
+	stored, gone := n.ID(), n.Record()
 	if err := s.forgetTriggers(c.ctx, stored); err != nil {
 		return nil, err
 	}
@@ -212,7 +212,12 @@ func (s *Server) removeSession(c caller, in *SessionInput) (*struct{}, error) {
 	s.mu.Unlock()
 	s.engine.Forget(stored)
 	// WhatsApp may take its time; a client that leaves must not stop it midway.
-	return nil, s.numbers.Remove(context.WithoutCancel(c.ctx), stored)
+	if err := s.numbers.Remove(context.WithoutCancel(c.ctx), stored); err != nil {
+		return nil, err
+	}
+	gone.State, gone.Detail = pingr.SessionLoggedOut, "The session was deleted."
+	s.sessionChanged(gone)
+	return nil, nil
 }
 
 type qrInput struct {

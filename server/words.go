@@ -57,7 +57,7 @@ var routeWords = map[string]string{ //nolint:gosec // words about secrets, and n
 	"POST /v1/auth/signup":                        "Makes an account of the deployment's plan for new ones and logs it in. Off by default (403). Five tries an hour from an address.",
 	"POST /v1/auth/logout":                        "Makes the token useless, wherever it is.",
 	"GET /v1/auth/me":                             "The account that is logged in.",
-	"GET /v1/events":                              "A stream (text/event-stream) that stays open, with events named session, firing and delivery, each with a JSON object as data; none holds a phone or a text. A comment line every 15 seconds shows that it lives. It ends with the key or login that opened it. At most 20 streams an account.",
+	"GET /v1/events":                              "A stream (text/event-stream) that stays open, with events named session, firing and delivery, each with a JSON object as data; none holds a phone or a text. A comment line every 15 seconds shows that it lives. A session that is deleted is told as logged_out. It ends with the key or login that opened it. At most 20 streams an account.",
 }
 
 // fieldWords are the fields and parameters, by schema and name, or by name alone

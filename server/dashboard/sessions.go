@@ -170,6 +170,10 @@ func showLink(v *visit) error {
 // showCode is the part that shows how far the linking is.
 func showCode(v *visit) error {
 	s, err := v.session()
+	if p := asProblem(err); p != nil && p.Status == http.StatusNotFound { // deleted elsewhere: its code leads nowhere
+		v.redirect("/sessions")
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -272,9 +276,10 @@ func (s session) since() time.Time {
 	return parseTime(*s.ConnectedAt)
 }
 
-// again is when to look for the next code, for hx-trigger.
+// again is when to look for the next code, for hx-trigger. It is every and not
+// load: a part that is put anew by morphing, with the same trigger, loads no more.
 func (c qrCode) again() string {
-	const soon = "load delay:1500ms"
+	const soon = "every 1500ms"
 	if c.QR == "" {
 		return soon
 	}
@@ -282,5 +287,5 @@ func (c qrCode) again() string {
 	if left < time.Second {
 		return soon
 	}
-	return "load delay:" + strconv.FormatInt(left.Milliseconds(), 10) + "ms"
+	return "every " + strconv.FormatInt(left.Milliseconds(), 10) + "ms"
 }

@@ -248,6 +248,11 @@ test("a server that dies and comes back", async () => {
   const { id } = (await stage.api(other, "GET", "/v1/sessions")).sessions.find((s) => s.name === "Shop");
   await stage.api(other, "PATCH", `/v1/sessions/${id}`, { name: "Renamed elsewhere" });
   await page.waitForSelector("text=Renamed elsewhere", { timeout: 5000 });
+  await other.goto(`${stage.url}/sessions/${id}/link`);
+  await other.waitForSelector("body[data-live]");
+  await stage.api(page, "DELETE", `/v1/sessions/${id}`);
+  await page.waitForSelector(`#session-${id}`, { state: "detached", timeout: 5000 });
+  await other.waitForURL("**/sessions");
   await page.context().close();
   await other.context().close();
 });
