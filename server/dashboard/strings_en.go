@@ -202,7 +202,7 @@ var english = map[string]string{ //nolint:gosec // no credentials: words about t
 	"webhooks.secret.about":         "Each event is signed with it, so that your backend knows it is from here. Keep it like a password.",
 	"webhooks.secret.later":         "You get it here as soon as an address is saved.",
 	"webhooks.secret.once":          "Copy it now: it is shown this once.",
-	"webhooks.secret.lost":          "Shown when it was made. Lost it? Rotate makes another; give the old one no time then.",
+	"webhooks.secret.lost":          "Shown once, when it was made. Lost it? Rotate it, and let the old one end at once.",
 	"webhooks.secret.old":           "The old secret signs until",
 	"webhooks.rotate":               "Rotate",
 	"webhooks.rotate.about":         "Makes a new secret. Meanwhile the old one goes on signing, so that you can give your backend both before the change.",
@@ -250,7 +250,7 @@ var english = map[string]string{ //nolint:gosec // no credentials: words about t
 	"deliveries.more":             "More follow",
 
 	"snippets.title": "Receive it",
-	"snippets.about": "A backend that verifies what it gets and answers with a link. The secret belongs into its environment; it comes with a line for the shell.",
+	"snippets.about": "A backend that verifies what it gets and answers with a link. It reads the secret from its environment: the line for your shell is shown with the secret.",
 
 	// API keys
 	"keys.title":           "API keys",
