@@ -21,8 +21,12 @@ import (
 
 // group is a command that only holds others.
 func group(use, short, example string, commands ...*cobra.Command) *cobra.Command {
+	names := make([]string, len(commands))
+	for i, c := range commands {
+		names[i] = c.Name()
+	}
 	c := &cobra.Command{Use: use, Short: short, Example: example, Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error {
-		return usagef("say which: pingr %s --help", use)
+		return usagef("say which: %s", strings.Join(names, ", "))
 	}}
 	c.AddCommand(commands...)
 	return c

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/heypingr/pingr"
 )
 
 // Exit codes of every command.
@@ -43,14 +45,14 @@ func run(ctx context.Context, args []string, std streams) int {
 	a := &app{streams: std}
 	root := a.root()
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	called, err := root.ExecuteContextC(ctx)
 	var wrong usageError
 	switch {
 	case err == nil:
 		return exitDone
 	case errors.As(err, &wrong) || !a.began:
 		fmt.Fprintf(std.err, "pingr: %v\n", err)
-		fmt.Fprintln(std.err, "Run the command with --help for an example.")
+		fmt.Fprintf(std.err, "Usage: %s (%s --help has an example)\n", called.UseLine(), called.CommandPath())
 		return exitUsage
 	case errors.Is(err, errSaid):
 		return exitFailed
@@ -96,9 +98,11 @@ func (a *app) root() *cobra.Command {
 			"Flags win over PINGR_… environment variables, and those over the file that\n" +
 			"--config names (KEY=VALUE lines of the same PINGR_… names).",
 		Example:       "  pingr demo            # watch a login happen, on this machine alone\n  pingr link            # link a WhatsApp number by QR code",
+		Version:       pingr.Version,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
+	root.SetVersionTemplate("pingr {{.Version}}\n")
 	root.SetIn(a.in)
 	root.SetOut(a.out)
 	root.SetErr(a.err)

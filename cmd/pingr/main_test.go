@@ -16,6 +16,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/heypingr/pingr"
 )
 
 // binary is the program, built once for all tests.
@@ -113,7 +115,8 @@ func TestCalledWrongly(t *testing.T) {
 		{"no such command", []string{"lnik"}, nil, "Did you mean this?"},
 		{"no such flag", []string{"demo", "--colour"}, nil, "unknown flag"},
 		{"too many arguments", []string{"version", "now"}, nil, "unknown command"},
-		{"a missing argument", []string{"backup"}, nil, "accepts 1 arg"},
+		{"a missing argument", []string{"backup"}, nil, "Usage: pingr backup FILE"},
+		{"an address without a port", []string{"serve", "--listen", "localhost"}, nil, `"localhost" is not HOST:PORT`},
 		{"the demo for strangers", []string{"demo", "--check", "--listen", "0.0.0.0:0"}, nil, "loopback only"},
 		{"JSON without --check", []string{"demo", "--json"}, nil, "--check"},
 		{"a session id with capitals", []string{"link", "--session", "Shop!"}, nil, "a-z"},
@@ -144,6 +147,9 @@ func TestVersion(t *testing.T) {
 	r := pingrRun(t, "version")
 	assert.Equal(t, exitDone, r.code)
 	assert.Regexp(t, `^pingr \d+\.\d+\.\d+ `, r.out)
+
+	r = pingrRun(t, "--version")
+	assert.Equal(t, "pingr "+pingr.Version+"\n", r.out)
 
 	r = pingrRun(t, "version", "--json")
 	var about struct{ Version, Go, Platform string }

@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"time"
 )
@@ -12,9 +10,9 @@ import (
 // serveMetrics answers GET /metrics at an address of its own until stop is
 // called.
 func serveMetrics(ctx context.Context, listen string, handler http.Handler) (address string, stop func(), err error) {
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", listen)
+	l, err := listenAt(ctx, listen, "--metrics-listen")
 	if err != nil {
-		return "", nil, fmt.Errorf("listen for metrics: %w", err)
+		return "", nil, err
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", handler)

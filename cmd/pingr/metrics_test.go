@@ -35,9 +35,11 @@ func TestMetricsHaveAnAddressOfTheirOwn(t *testing.T) {
 	assert.Contains(t, body, "pingr_sessions{status=\"connected\"} 0\n")
 	status, _ = get("/v1/triggers")
 	assert.Equal(t, 404, status)
+	_, _, err = serveMetrics(t.Context(), address, s.Metrics())
+	assert.ErrorContains(t, err, "another program listens at "+address)
 	stop()
 	_, _, err = serveMetrics(t.Context(), "192.0.2.1:0", s.Metrics())
-	assert.ErrorContains(t, err, "listen for metrics")
+	assert.ErrorContains(t, err, "--metrics-listen: ")
 }
 
 // What the server asks a session beside, if it can tell.

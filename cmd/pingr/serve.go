@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -67,9 +68,9 @@ func (a *app) serve(ctx context.Context, listen, metricsListen string) (err erro
 	if err != nil {
 		return err
 	}
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", listen)
+	l, err := listenAt(ctx, listen, "--listen")
 	if err != nil {
-		return fmt.Errorf("listen: %w", err)
+		return err
 	}
 	defer l.Close()
 	if at, ok := l.Addr().(*net.TCPAddr); ok && at.IP.IsLoopback() {
@@ -169,4 +170,20 @@ func (a *app) webhookGuard() (*pingr.Guard, error) {
 		guard.Allow = append(guard.Allow, network)
 	}
 	return guard, nil
+}
+
+// listenAt listens at the address that somebody gave with a flag, and says what
+// to do where it cannot.
+func listenAt(ctx context.Context, address, flag string) (net.Listener, error) {
+	if _, _, err := net.SplitHostPort(address); err != nil {
+		return nil, usagef("%s: %q is not HOST:PORT, such as 127.0.0.1:8080", flag, address)
+	}
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("another program listens at %s: end it, or give another address with %s", address, flag)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", flag, err)
+	}
+	return l, nil
 }
