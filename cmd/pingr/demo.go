@@ -23,8 +23,7 @@ func (a *app) demoCommand() *cobra.Command {
 			"linked number, an example backend, and a page with a phone beside a login page.\n" +
 			"No message leaves this machine.\n\n" +
 			"With --check it makes one login by itself, prints each step with its\n" +
-			"milliseconds, and exits with 0, or with 1 and the step that failed.\n\n" +
-			"With --data it keeps the chat and the link in the directory demo in there.",
+			"milliseconds, and exits with 0, or with 1 and the step that failed.",
 		Example: "  pingr demo\n  pingr demo --check --json",
 	}, func(cmd *cobra.Command, _ []string) error {
 		if asJSON && !check {
@@ -37,6 +36,7 @@ func (a *app) demoCommand() *cobra.Command {
 	})
 	c.Flags().BoolVar(&check, "check", false, "make one login and print its steps")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON (with --check)")
+	c.Flags().StringVar(&a.flags.data, "data", "", "keep the chat and the link in its directory demo (PINGR_DATA; default: nothing is kept)")
 	c.Flags().StringVar(&listen, "listen", "", "loopback address of the page (default 127.0.0.1:8090, or a free port)")
 	return c
 }

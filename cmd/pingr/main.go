@@ -84,7 +84,7 @@ type app struct {
 	now func() time.Time
 }
 
-// globals are the flags that every command has.
+// globals are the flags that say what a command's configuration is.
 type globals struct {
 	config, data, database, log, plans string
 }
@@ -108,16 +108,20 @@ func (a *app) root() *cobra.Command {
 	root.SetErr(a.err)
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.flags.config, "config", "", "file of PINGR_… settings (PINGR_CONFIG)")
-	flags.StringVar(&a.flags.data, "data", "", "data directory (PINGR_DATA; default "+defaultData+")")
-	flags.StringVar(&a.flags.database, "database", "", "PostgreSQL database, postgres://… (PINGR_DATABASE; default SQLite in the data directory)")
 	flags.StringVar(&a.flags.log, "log", "", "log level on stderr: debug, info, warn, error, off (PINGR_LOG; default warn)")
 	root.AddCommand(
-		a.demoCommand(), a.linkCommand(), a.verifyCommand(),
-		a.serveCommand(), a.accountCommand(), a.keyCommand(),
+		a.demoCommand(), a.verifyCommand(), a.versionCommand(),
 		a.sessionCommand(), a.triggerCommand(), a.webhookCommand(), a.deliveriesCommand(), a.usageCommand(),
 		a.loginCommand(), a.logoutCommand(), a.simulateCommand(),
-		a.backupCommand(), a.doctorCommand(), a.versionCommand(),
 	)
+	for _, c := range []*cobra.Command{
+		a.linkCommand(), a.serveCommand(), a.accountCommand(), a.keyCommand(), a.backupCommand(), a.doctorCommand(),
+	} {
+		flags := c.PersistentFlags()
+		flags.StringVar(&a.flags.data, "data", "", "data directory (PINGR_DATA; default "+defaultData+")")
+		flags.StringVar(&a.flags.database, "database", "", "PostgreSQL database, postgres://… (PINGR_DATABASE; default SQLite in the data directory)")
+		root.AddCommand(c)
+	}
 	explain(root)
 	return root
 }
