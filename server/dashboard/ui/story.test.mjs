@@ -129,8 +129,8 @@ test("the first paint is under 200 ms", async () => {
       times.push(await page.evaluate(() => performance.getEntriesByName("first-contentful-paint")[0].startTime));
     }
     times.sort((a, b) => a - b);
-    // The fastest: what else the machine does is not measured.
-    assert.ok(times[0] < 200, `${path}: ${times.map(Math.round)} ms`);
+    // The second fastest: what else the machine does is not measured.
+    assert.ok(times[1] < 200, `${path}: ${times.map(Math.round)} ms`);
   }
   await page.context().close();
 });
