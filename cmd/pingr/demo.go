@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -42,15 +43,22 @@ func (a *app) demoCommand() *cobra.Command {
 }
 
 func (a *app) startDemo(ctx context.Context, c demo.Config) (*demo.Demo, error) {
+	if c.Listen != "" {
+		if err := checkAddress(c.Listen, "--listen"); err != nil {
+			return nil, err
+		}
+	}
 	c.Log = a.logger()
 	if a.config.Data != "" {
 		c.Dir = filepath.Join(a.config.Data, "demo")
 	}
 	d, err := demo.Start(ctx, c)
-	if errors.Is(err, demo.ErrNotLoopback) {
+	switch {
+	case errors.Is(err, demo.ErrNotLoopback):
 		return nil, usageError{"--listen: " + demo.ErrNotLoopback.Error()}
-	}
-	if err != nil {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, explainListen(err, c.Listen, "--listen")
+	case err != nil:
 		return nil, fmt.Errorf("start demo: %w", err)
 	}
 	return d, nil

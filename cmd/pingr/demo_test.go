@@ -60,6 +60,15 @@ func TestDemoCheckThatFails(t *testing.T) {
 	assert.Contains(t, report.Error, "loopback WhatsApp is up", "it names the step")
 }
 
+func TestDemoWhereAnotherListens(t *testing.T) {
+	taken := strings.TrimPrefix(startDemo(t).url, "http://")
+	for _, args := range [][]string{{"demo"}, {"demo", "--check"}, {"serve", "--data", t.TempDir()}} {
+		r := pingrRun(t, append(args, "--listen", taken)...)
+		assert.Equal(t, exitFailed, r.code)
+		assert.Contains(t, r.err, "another program listens at "+taken+": end it, or give another address with --listen")
+	}
+}
+
 // A demoRun is pingr demo with its page.
 type demoRun struct {
 	url  string

@@ -117,6 +117,7 @@ func TestCalledWrongly(t *testing.T) {
 		{"too many arguments", []string{"version", "now"}, nil, "unknown command"},
 		{"a missing argument", []string{"backup"}, nil, "Usage: pingr backup FILE"},
 		{"an address without a port", []string{"serve", "--listen", "localhost"}, nil, `"localhost" is not HOST:PORT`},
+		{"a demo's address without a port", []string{"demo", "--check", "--listen", "localhost"}, nil, `"localhost" is not HOST:PORT`},
 		{"the demo for strangers", []string{"demo", "--check", "--listen", "0.0.0.0:0"}, nil, "loopback only"},
 		{"JSON without --check", []string{"demo", "--json"}, nil, "--check"},
 		{"a session id with capitals", []string{"link", "--session", "Shop!"}, nil, "a-z"},

@@ -172,18 +172,29 @@ func (a *app) webhookGuard() (*pingr.Guard, error) {
 	return guard, nil
 }
 
-// listenAt listens at the address that somebody gave with a flag, and says what
-// to do where it cannot.
+// listenAt listens at the address that somebody gave with a flag.
 func listenAt(ctx context.Context, address, flag string) (net.Listener, error) {
-	if _, _, err := net.SplitHostPort(address); err != nil {
-		return nil, usagef("%s: %q is not HOST:PORT, such as 127.0.0.1:8080", flag, address)
+	if err := checkAddress(address, flag); err != nil {
+		return nil, err
 	}
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
-	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("another program listens at %s: end it, or give another address with %s", address, flag)
+	return l, explainListen(err, address, flag)
+}
+
+func checkAddress(address, flag string) error {
+	if _, _, err := net.SplitHostPort(address); err != nil {
+		return usagef("%s: %q is not HOST:PORT, such as 127.0.0.1:8080", flag, address)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", flag, err)
+	return nil
+}
+
+// explainListen says what to do where nothing can listen.
+func explainListen(err error, address, flag string) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("another program listens at %s: end it, or give another address with %s", address, flag)
 	}
-	return l, nil
+	return fmt.Errorf("%s: %w", flag, err)
 }

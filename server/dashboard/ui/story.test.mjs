@@ -138,7 +138,7 @@ test("the first paint is under 200 ms", async () => {
 test("by keyboard alone", async () => {
   const page = await stage.page();
   await page.goto(`${stage.url}/login`);
-  // Keys before the first frame are dropped: autofocus comes with it.
+  // Not before the first frame: autofocus comes with it, and keys may be lost.
   await painted(page);
   await page.waitForSelector("[name=email]:focus");
   await page.keyboard.type("anna@example.com");
