@@ -100,19 +100,43 @@ func (d *HTTPDispatcher) Dispatch(ctx context.Context, e Event) (Reply, error) {
 	case resp.StatusCode < 200 || resp.StatusCode > 299:
 		// The body is not read: after 101 it is the bare connection, which
 		// knows no context.
-		return reply, fmt.Errorf("status %d", resp.StatusCode)
+		return reply, errors.New(refusal(resp))
 	}
 	// One byte more than fits tells that there is more; the rest is not read,
 	// and the connection not used again.
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
-	switch {
-	case err != nil:
+	if err != nil {
 		return reply, fmt.Errorf("answer not read: %w", plainly(err, timeout))
-	case len(body) > maxAnswer || resp.Header.Get("Content-Encoding") != "":
-		return reply, nil // it was taken, but what it answers is no reply
 	}
-	reply.Text = dynamicReply(resp.StatusCode, resp.Header.Get("Content-Type"), body)
+	if e.Type == EventMessageReceived {
+		reply.Text, reply.NoReply = answer{resp.Header, body}.reply()
+	}
 	return reply, nil
+}
+
+// maxPlace is how much of a redirect's target an error names, in bytes.
+const maxPlace = 300
+
+// refusal says which status came, and of a redirect where it pointed: without
+// the query, the fragment and the user information, which may be secret.
+func refusal(resp *http.Response) string {
+	said := fmt.Sprintf("status %d", resp.StatusCode)
+	switch resp.StatusCode {
+	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+	default:
+		return said
+	}
+	said += ": redirects are not followed"
+	to, err := resp.Location()
+	if err != nil || to.Host == "" || to.Scheme != "http" && to.Scheme != "https" {
+		return said
+	}
+	place := url.URL{Scheme: to.Scheme, Host: to.Host, Path: to.Path, RawPath: to.RawPath}
+	text := place.String()
+	if len(text) > maxPlace {
+		text = text[:maxPlace] + "…" // percent-encoded: all ASCII but perhaps the host
+	}
+	return said + "; it points to " + strings.ToValidUTF8(text, "")
 }
 
 func (d *HTTPDispatcher) transport() *http.Transport {

@@ -215,7 +215,7 @@ func TestRedirectThatIsNoURL(t *testing.T) {
 		_, _ = io.WriteString(c, "HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: http://%zz/?hush\r\n\r\n")
 	})
 	reply, err := (&HTTPDispatcher{URL: url}).Dispatch(t.Context(), sample)
-	assert.EqualError(t, err, "status 302")
+	assert.EqualError(t, err, "status 302: redirects are not followed")
 	assert.Equal(t, 302, reply.Status)
 }
 

@@ -3,7 +3,8 @@ package pingr
 import (
 	"bytes"
 	"encoding/json"
-	"mime"
+	"net/http"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -44,48 +45,103 @@ func Cut(text string, limit int) string {
 // exactly so, is replaced by it, once over.
 func StaticReply(reply, phone string) string { return strings.ReplaceAll(reply, "{{phone}}", phone) }
 
-// dynamicReply is the text in a webhook's answer: the non-empty string "reply"
-// of a JSON object, in an answer of status 2xx with content type
-// application/json. Anything else is none: white space alone, a NUL that no
-// phone shows and no PostgreSQL keeps, or two replies, of which no two parsers
-// agree on the one that counts.
-func dynamicReply(status int, contentType string, body []byte) string {
-	if status < 200 || status > 299 {
-		return ""
-	}
-	if kind, _, err := mime.ParseMediaType(contentType); err != nil || kind != "application/json" {
-		return ""
-	}
-	var text string
-	if err := json.Unmarshal(onlyField(body, "reply"), &text); err != nil {
-		return ""
-	}
-	if strings.TrimSpace(text) == "" || strings.ContainsRune(text, 0) {
-		return ""
-	}
-	return Cut(text, MaxReply)
+// An answer is what an endpoint answered a message.received event with.
+type answer struct {
+	header http.Header
+	body   []byte // at most one byte more than maxAnswer
 }
 
-// onlyField is the value of a JSON object's field, spelled exactly so; nil when
-// body is no object or has the field not once. (Unmarshal would take "Reply"
-// too, and the last of two.)
-func onlyField(body []byte, name string) (value json.RawMessage) {
+// reply is the text in a 2xx answer: the string "reply" of a JSON object, cut to
+// MaxReply. Without one, why says what is wrong with the answer, unless it says
+// nothing on purpose.
+func (a answer) reply() (text string, why NoReply) {
+	body := bytes.TrimPrefix(a.body, []byte("\xEF\xBB\xBF"))
+	if len(bytes.TrimSpace(body)) == 0 {
+		return "", "" // 204, or nothing to say
+	}
+	switch {
+	case a.compressed():
+		return "", NoReplyContentEncoding
+	case !a.isJSON():
+		return "", NoReplyContentType
+	case len(a.body) > maxAnswer:
+		return "", NoReplyTooLong
+	case !utf8.Valid(body):
+		return "", NoReplyNotUTF8
+	}
+	value, why := onlyField(body, "reply")
+	if why != "" || value == nil {
+		return "", why
+	}
+	if value[0] != '"' && !bytes.Equal(value, []byte("null")) {
+		return "", NoReplyNotText
+	}
+	if err := json.Unmarshal(value, &text); err != nil {
+		return "", NoReplyNotText
+	}
+	switch {
+	case strings.TrimSpace(text) == "":
+		return "", NoReplyEmpty
+	case strings.ContainsRune(text, 0):
+		return "", NoReplyNUL
+	}
+	return Cut(text, MaxReply), ""
+}
+
+// isJSON looks at the type alone: parameters mean nothing to JSON (RFC 8259,
+// section 11), so a broken one breaks nothing.
+func (a answer) isJSON() bool {
+	kind, _, _ := strings.Cut(a.header.Get("Content-Type"), ";")
+	return strings.EqualFold(strings.TrimSpace(kind), "application/json")
+}
+
+// codings are those that IANA knows (HTTP Content Coding Registry) and that
+// change the body. Any other word, such as identity, none or UTF-8, is some
+// framework's mistake about a plain body.
+var codings = []string{
+	"aes128gcm", "br", "compress", "dcb", "dcz", "deflate", "exi", "gzip", "pack200-gzip", "x-compress", "x-gzip", "zstd",
+}
+
+func (a answer) compressed() bool {
+	for _, line := range a.header.Values("Content-Encoding") {
+		for coding := range strings.SplitSeq(line, ",") {
+			if slices.Contains(codings, strings.ToLower(strings.TrimSpace(coding))) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// onlyField is the value of a JSON object's field, spelled exactly so; nil for
+// an empty object. (Unmarshal would take "Reply" too, and the last of two.)
+func onlyField(body []byte, name string) (value json.RawMessage, why NoReply) {
 	if !json.Valid(body) {
-		return nil
+		return nil, NoReplyNotJSON
 	}
 	d := json.NewDecoder(bytes.NewReader(body))
 	if start, _ := d.Token(); start != json.Delim('{') {
-		return nil
+		return nil, NoReplyNotObject
+	}
+	if !d.More() {
+		return nil, ""
 	}
 	for d.More() {
 		key, _ := d.Token()
 		var v json.RawMessage
-		if err := d.Decode(&v); err != nil || key == name && value != nil {
-			return nil
+		if err := d.Decode(&v); err != nil {
+			return nil, NoReplyNotJSON
 		}
-		if key == name {
-			value = v
+		if key != name {
+			continue
 		}
+		if value != nil {
+			return nil, NoReplyTwoFields
+		}
+		value = v
 	}
-	return value
+	if value == nil {
+		return nil, NoReplyNoField
+	}
+	return value, ""
 }

@@ -80,6 +80,9 @@ type AutoReply struct {
 type Reply struct {
 	// Text is the dynamic reply; empty means the static one.
 	Text string
+	// NoReply is why an answer that was taken has no Text; empty when it has
+	// none on purpose.
+	NoReply NoReply
 	// URL and Status are for the delivery log: where the event went and the
 	// HTTP status that came back (0 when no HTTP was spoken).
 	URL    string
