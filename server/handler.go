@@ -159,8 +159,8 @@ func (s *Server) dashboard(mux *http.ServeMux) {
 	pages, err := dashboard.New(dashboard.Config{
 		API: http.HandlerFunc(s.ServeHTTP), SignUp: s.config.SignUpPlan != "", CheckURL: s.config.Guard.CheckURL, Log: s.log,
 		Empty: func(ctx context.Context) bool {
-			token, err := s.SetupToken(ctx)
-			return err == nil && token != ""
+			has, err := s.hasAccount(ctx)
+			return err == nil && !has
 		},
 		Limits: func(plan string) (sessions, triggers int) {
 			p := s.plan(account.Account{Plan: plan})

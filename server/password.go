@@ -30,10 +30,16 @@ const (
 // ErrPassword: a password is too short or too long to be one.
 var ErrPassword = fmt.Errorf("password must be %d to %d characters", minPassword, maxPassword)
 
+// passwordFits reports whether a text may be a password.
+func passwordFits(password string) bool {
+	n := utf8.RuneCountInString(password)
+	return n >= minPassword && n <= maxPassword
+}
+
 // HashPassword returns the argon2id string by which a password is kept, or
 // [ErrPassword].
 func HashPassword(password string) (string, error) {
-	if n := utf8.RuneCountInString(password); n < minPassword || n > maxPassword {
+	if !passwordFits(password) {
 		return "", ErrPassword
 	}
 	salt := make([]byte, argonSalt)

@@ -82,6 +82,12 @@ type Server struct {
 	decoy     string        // a password hash that nobody has the password of
 	running   atomic.Bool
 
+	// setup is the token of the set-up link, empty where there was an account
+	// when the server began; anyAccount is set once there is one.
+	setup      []byte
+	settingUp  sync.Mutex
+	anyAccount atomic.Bool
+
 	mu     sync.Mutex // guards adding and removing sessions, and serving
 	serve  func(Number)
 	unlink map[string]context.CancelFunc // by session: ends serving it
@@ -118,6 +124,9 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	var err error
 	if s.signing, err = c.Store.KeepValue(ctx, "login signing key", randomKey); err != nil {
 		return nil, fmt.Errorf("signing key: %w", err)
+	}
+	if err := s.loadSetup(ctx); err != nil {
+		return nil, fmt.Errorf("set-up link: %w", err)
 	}
 	if s.decoy, err = HashPassword(rand.Text()); err != nil {
 		return nil, err

@@ -14,15 +14,37 @@ import (
 // account.
 const setupToken = "setup token"
 
+// loadSetup keeps the token of the set-up link in memory, if there is no account
+// yet: whoever guesses it costs the store nothing.
+func (s *Server) loadSetup(ctx context.Context) error {
+	if has, err := s.hasAccount(ctx); err != nil || has {
+		return err
+	}
+	var err error
+	s.setup, err = s.store.KeepValue(ctx, setupToken, func() []byte { return []byte(rand.Text()) })
+	return err
+}
+
+// hasAccount reports whether there is an account. Accounts stay, so it asks the
+// store only until there is one.
+func (s *Server) hasAccount(ctx context.Context) (bool, error) {
+	if s.anyAccount.Load() {
+		return true, nil
+	}
+	found, err := s.store.AnyAccount(ctx)
+	if err == nil && found {
+		s.anyAccount.Store(true)
+	}
+	return found, err
+}
+
 // SetupToken returns what the one-time set-up link carries
 // ("/setup?token=…"), or "" when there is an account already.
 func (s *Server) SetupToken(ctx context.Context) (string, error) {
-	accounts, err := s.store.Accounts(ctx)
-	if err != nil || len(accounts) > 0 {
+	if has, err := s.hasAccount(ctx); err != nil || has {
 		return "", err
 	}
-	token, err := s.store.KeepValue(ctx, setupToken, func() []byte { return []byte(rand.Text()) })
-	return string(token), err
+	return string(s.setup), nil
 }
 
 type setUpInput struct {
@@ -39,23 +61,27 @@ func (s *Server) setUp(c caller, in *setUpInput) (*loginOutput, error) {
 	if in.foreign {
 		return nil, fail(forbidden, "The request comes from another site.")
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	want, err := s.SetupToken(c.ctx)
-	if err != nil {
-		return nil, err
+	if !passwordFits(in.Body.Password) {
+		return nil, badParam("password", ErrPassword.Error())
 	}
-	if want == "" || subtle.ConstantTimeCompare([]byte(want), []byte(in.Body.Token)) != 1 {
-		return nil, fail(invalidKey, "The set-up link is invalid, or was used.")
-	}
-	hash, err := HashPassword(in.Body.Password)
-	if err != nil {
-		return nil, badParam("password", err.Error())
-	}
-	plan := s.config.Plans[len(s.config.Plans)-1].Name
-	a, err := account.New(in.Body.Email, hash, plan, s.now())
+	a, err := account.New(in.Body.Email, "", s.config.Plans[len(s.config.Plans)-1].Name, s.now())
 	if err != nil {
 		return nil, badParam("email", err.Error())
+	}
+	dead := fail(invalidKey, "The set-up link is invalid, or was used.")
+	// Anybody may ask this: nothing is locked or read before the token holds.
+	if len(s.setup) == 0 || subtle.ConstantTimeCompare(s.setup, []byte(in.Body.Token)) != 1 {
+		return nil, dead
+	}
+	s.settingUp.Lock()
+	defer s.settingUp.Unlock()
+	if has, err := s.hasAccount(c.ctx); err != nil {
+		return nil, err
+	} else if has {
+		return nil, dead
+	}
+	if a.PasswordHash, err = HashPassword(in.Body.Password); err != nil {
+		return nil, err
 	}
 	if err := s.store.CreateAccount(c.ctx, a); err != nil {
 		return nil, err

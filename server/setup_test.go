@@ -1,14 +1,19 @@
 package server
 
 import (
+	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/heypingr/pingr/account"
 	"github.com/heypingr/pingr/store/memory"
 )
 
@@ -57,4 +62,83 @@ func TestTheFirstAccountIsMadeOnceByItsLink(t *testing.T) {
 	assert.Equal(t, "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'", got.Header().Get("Content-Security-Policy"),
 		"default-src says nothing of the last three")
 	assert.Contains(t, got.Body.String(), "This link was used", "before somebody fills in a form in vain")
+}
+
+// An accountReads store counts what a stranger can make a server read.
+type accountReads struct {
+	*memory.Store
+	n atomic.Int64
+}
+
+func (s *accountReads) AnyAccount(ctx context.Context) (bool, error) {
+	s.n.Add(1)
+	return s.Store.AnyAccount(ctx)
+}
+
+func (s *accountReads) Account(ctx context.Context, id string) (account.Account, error) {
+	s.n.Add(1)
+	return s.Store.Account(ctx, id)
+}
+
+func (s *accountReads) AccountByEmail(ctx context.Context, email string) (account.Account, error) {
+	s.n.Add(1)
+	return s.Store.AccountByEmail(ctx, email)
+}
+
+func (s *accountReads) KeepValue(ctx context.Context, name string, make func() []byte) ([]byte, error) {
+	s.n.Add(1)
+	return s.Store.KeepValue(ctx, name, make)
+}
+
+func TestStrangersReadNoAccounts(t *testing.T) {
+	doors := []struct{ method, path, body, kind string }{
+		{"GET", "/login", "", ""},
+		{"GET", "/setup?token=guess", "", ""},
+		{"GET", "/signup", "", ""},
+		{"POST", "/v1/auth/setup", `{"token":"guess","email":"eve@example.com","password":"correct horse"}`, "application/json"},
+		{"POST", "/setup", "token=guess&email=eve%40example.com&password=correct+horse", "application/x-www-form-urlencoded"},
+	}
+	knock := func(s *Server, method, path, body, kind string) int {
+		r := httptest.NewRequestWithContext(t.Context(), method, "http://localhost"+path, strings.NewReader(body))
+		r.Header.Set("Content-Type", kind)
+		got := httptest.NewRecorder()
+		s.ServeHTTP(got, r)
+		return got.Code
+	}
+	store := &accountReads{Store: memory.New()}
+	empty, err := New(t.Context(), Config{Store: store})
+	require.NoError(t, err)
+	defer empty.Close()
+	store.n.Store(0)
+	for range 50 {
+		assert.Equal(t, 401, knock(empty, "POST", "/v1/auth/setup", doors[3].body, doors[3].kind))
+	}
+	assert.Zero(t, store.n.Load(), "a guessed token is compared before anything is read")
+	empty.settingUp.Lock() // as while somebody makes the first account
+	assert.Equal(t, 401, knock(empty, "POST", "/v1/auth/setup", doors[3].body, doors[3].kind), "and before anything is locked")
+	empty.settingUp.Unlock()
+
+	for i := range 2000 {
+		a, err := account.New(fmt.Sprintf("user%d@example.com", i), "x", "growth", time.Now())
+		require.NoError(t, err)
+		require.NoError(t, store.CreateAccount(t.Context(), a))
+	}
+	for range 50 {
+		for _, d := range doors {
+			knock(empty, d.method, d.path, d.body, d.kind)
+		}
+	}
+	assert.EqualValues(t, 1, store.n.Load(), "asked once, whether there is an account")
+
+	later, err := New(t.Context(), Config{Store: store})
+	require.NoError(t, err)
+	defer later.Close()
+	store.n.Store(0)
+	for range 50 {
+		for _, d := range doors {
+			knock(later, d.method, d.path, d.body, d.kind)
+		}
+	}
+	assert.Zero(t, store.n.Load())
+	assert.Equal(t, 401, knock(later, "POST", "/v1/auth/setup", `{"token":"","email":"eve@example.com","password":"correct horse"}`, doors[3].kind), "no token is not the empty one")
 }

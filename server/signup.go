@@ -36,6 +36,9 @@ func (s *Server) signUp(c caller, in *signUpInput) (*loginOutput, error) {
 	if err != nil {
 		return nil, badParam("email", err.Error())
 	}
+	if !passwordFits(in.Body.Password) {
+		return nil, badParam("password", ErrPassword.Error())
+	}
 	// Counted however it ends: each try costs a password hash.
 	try := badLogins("sign up", in.address, now)
 	try.Max, try.Until = maxSignUps, now.Add(signUpWindow)
@@ -53,7 +56,7 @@ func (s *Server) signUp(c caller, in *signUpInput) (*loginOutput, error) {
 		return nil, c.ctx.Err()
 	}
 	if err != nil {
-		return nil, badParam("password", err.Error())
+		return nil, err
 	}
 	if err := s.store.CreateAccount(c.ctx, a); errors.Is(err, pingr.ErrConflict) {
 		return nil, fail(conflict, "There is an account of that e-mail already.")

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -125,12 +126,12 @@ func (a *app) serve(ctx context.Context, listen, metricsListen string) (err erro
 // adopt gives numbers that pingr link linked to the account, if there is only
 // one.
 func (a *app) adopt(ctx context.Context, store database) error {
-	accounts, err := store.Accounts(ctx)
-	if err != nil || len(accounts) != 1 {
+	records, err := store.Sessions(ctx)
+	if err != nil || !slices.ContainsFunc(records, func(r pingr.SessionRecord) bool { return r.Account == "" }) {
 		return err
 	}
-	records, err := store.Sessions(ctx)
-	if err != nil {
+	accounts, err := store.Accounts(ctx)
+	if err != nil || len(accounts) != 1 {
 		return err
 	}
 	for _, r := range records {

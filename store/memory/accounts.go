@@ -83,6 +83,15 @@ func (s *Store) Accounts(ctx context.Context) ([]account.Account, error) {
 	}), nil
 }
 
+// AnyAccount reports whether there is an account.
+func (s *Store) AnyAccount(ctx context.Context) (bool, error) {
+	if err := s.lock(ctx); err != nil {
+		return false, err
+	}
+	defer s.mu.Unlock()
+	return len(s.accounts) > 0, nil
+}
+
 // UpdateAccount changes an account in one step and returns it as it is then.
 // The error of change undoes all. An e-mail that is another's is
 // [pingr.ErrConflict].

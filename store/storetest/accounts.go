@@ -43,6 +43,15 @@ var accountTests = []test{
 		require.NoError(t, err)
 		assert.Equal(t, []account.Account{anna()}, all)
 	}},
+	{"whether there is an account", func(t *testing.T, s Store) {
+		found, err := s.AnyAccount(t.Context())
+		require.NoError(t, err)
+		assert.False(t, found)
+		require.NoError(t, s.CreateAccount(t.Context(), anna()))
+		found, err = s.AnyAccount(t.Context())
+		require.NoError(t, err)
+		assert.True(t, found)
+	}},
 	{"the latest time is that of the last thing that happened", func(t *testing.T, s Store) {
 		latest := func() time.Time {
 			at, err := s.Latest(t.Context())

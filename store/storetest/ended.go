@@ -54,6 +54,10 @@ var calls = []struct {
 		_, err := s.Deliveries(ctx, owner, time.Time{}, 1)
 		return err
 	}},
+	{"AnyAccount", func(ctx context.Context, s Store) error {
+		_, err := s.AnyAccount(ctx)
+		return err
+	}},
 	{"Purge", func(ctx context.Context, s Store) error {
 		_, err := s.Purge(ctx, after(9999999), after(9999999), after(9999999))
 		return err

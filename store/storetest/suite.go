@@ -44,6 +44,7 @@ type hosted interface {
 	Account(ctx context.Context, id string) (account.Account, error)
 	AccountByEmail(ctx context.Context, email string) (account.Account, error)
 	Accounts(ctx context.Context) ([]account.Account, error)
+	AnyAccount(ctx context.Context) (bool, error)
 	UpdateAccount(ctx context.Context, id string, change func(*account.Account) error) (account.Account, error)
 	KeepValue(ctx context.Context, name string, make func() []byte) ([]byte, error)
 	ForgetValue(ctx context.Context, name string) error

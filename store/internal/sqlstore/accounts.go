@@ -115,6 +115,16 @@ func (s *Store) Accounts(ctx context.Context) ([]account.Account, error) {
 	return all, err
 }
 
+// AnyAccount reports whether there is an account. It reads one row at most.
+func (s *Store) AnyAccount(ctx context.Context) (bool, error) {
+	found := false
+	err := s.db.Read(ctx, func(tx Tx) error {
+		found = false
+		return tx.Query(`SELECT 1 FROM accounts LIMIT 1`, func(Row) error { found = true; return nil })
+	})
+	return found, err
+}
+
 // UpdateAccount changes an account in one step and returns it as it is then;
 // change may run more than once, each time on a fresh copy. Its error undoes
 // all. An e-mail that is another's is [pingr.ErrConflict].
