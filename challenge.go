@@ -63,16 +63,30 @@ func uniform(n int) int {
 // trigger phrase, white space and the code. Both are compared as they are when
 // a trigger fires (see [Normalize]), so that every text that fires the trigger
 // and goes on gives a code: letter case, the Turkish i, full-width letters,
-// invisible characters and the amount of space do not count. ok is false for
-// the phrase alone, another text, an empty trigger, or a phrase and code
-// without space between.
+// invisible characters and the amount of space do not count. Nor does what
+// nobody could mean otherwise (SPEC section 5, step 3): *bold* and other marks,
+// quotation marks and brackets, a colon or dash between phrase and code,
+// full stops, commas, exclamation and question marks and emoji around the code,
+// and further lines. ok is false for the phrase alone, another text, an empty trigger, or a
+// phrase and code without space or colon between.
 func ExtractChallengeCode(text, trigger string) (code string, ok bool) {
 	phrase := Normalize(trigger)
-	rest, ok := strings.CutPrefix(Normalize(text), phrase+" ")
-	if !ok || phrase == "" {
+	if phrase == "" {
 		return "", false
 	}
-	return cases.Upper(language.Und).String(rest), true
+	lines := normalizeLines(text)
+	said := strings.ReplaceAll(lines, "\n", " ")
+	rest, ok := afterPhrase(said, phrase)
+	if !ok {
+		rest, ok = afterPhrase(strings.TrimLeftFunc(said, isWrapping), phrase)
+	}
+	if !ok {
+		return "", false
+	}
+	rest = strings.TrimLeftFunc(rest, isLead)
+	line, _, _ := strings.Cut(lines[len(lines)-len(rest):], "\n")
+	code = cases.Upper(language.Und).String(strings.TrimRightFunc(line, isCodeTail))
+	return code, code != ""
 }
 
 // LoginLink is the link that opens WhatsApp with the text filled in, addressed

@@ -19,8 +19,8 @@ func FuzzMatch(f *testing.F) {
 		if !utf8.ValidString(once) || strings.Contains(once, "  ") || strings.TrimSpace(once) != once {
 			t.Fatalf("%q normalizes to %q", text, once)
 		}
-		for i, p := range Phrases(text) {
-			if p == "" || utf8.RuneCountInString(p) > MaxPhrase || i > 0 && len(p) >= len(Phrases(text)[i-1]) {
+		for _, p := range Phrases(text) {
+			if p == "" || utf8.RuneCountInString(p) > MaxPhrase {
 				t.Fatalf("phrases of %q: %q", text, Phrases(text))
 			}
 		}
@@ -33,12 +33,17 @@ func FuzzMatch(f *testing.F) {
 }
 
 func FuzzExtract(f *testing.F) {
-	f.Add("login X4K9MQ", "login")
+	for _, text := range []string{"login X4K9MQ", "*Login:* \"x4k9mq\".", "login\n- x4 \U0001F64F\nAnn", "login:x", "login !"} {
+		f.Add(text, "login")
+	}
 	f.Add("ANMELDÜNG x4", "anmeldüng")
 	f.Fuzz(func(t *testing.T, text, trigger string) {
 		code, ok := ExtractChallengeCode(text, trigger)
 		if ok != (code != "") || code != strings.ToUpper(strings.TrimSpace(code)) {
 			t.Fatalf("code %q, %v", code, ok)
+		}
+		if _, fires := Match([]Trigger{{Phrase: trigger, Active: true}}, text); ok && !fires && CheckPhrase(trigger) == nil && len(text) < maxMatched {
+			t.Fatalf("%q gives the code %q and does not fire %q", text, code, trigger)
 		}
 	})
 }

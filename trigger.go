@@ -103,34 +103,32 @@ func dropMarks(r rune) rune {
 	return r
 }
 
-// Phrases are the normalized phrases that text could fire: the whole of it, and
-// every beginning that a space follows, the longest first, none longer than
-// [MaxPhrase].
+// Phrases returns the normalized phrases that text could fire, the longest
+// first, none longer than [MaxPhrase]: the whole of it, and every beginning
+// that a space or a colon follows. What people write around a phrase without
+// meaning it (*bold*, "quotes", a full stop, an emoji) may be part of it or not;
+// phrases without the quotes in front come last.
 func Phrases(text string) []string {
-	whole := len(text) <= maxMatched
+	whole := len(text) <= maxMatched // else the last word may be cut off
 	if !whole {
 		text = text[:maxMatched]
 	}
-	text = Normalize(text)
-	ends := make([]int, 0, 8)
-	n := 0
-	for i, r := range text {
-		if n > MaxPhrase {
-			break
-		}
-		if r == ' ' {
-			ends = append(ends, i)
-		}
-		n++
-	}
-	if whole && n <= MaxPhrase && text != "" { // what a word was cut off from may be another word
-		ends = append(ends, len(text))
-	}
-	phrases := make([]string, 0, len(ends))
-	for i := len(ends) - 1; i >= 0; i-- {
-		phrases = append(phrases, text[:ends[i]])
+	said := Normalize(text)
+	bare := strings.TrimLeftFunc(said, isWrapping)
+	phrases := prefixes(said, whole)
+	if bare != said {
+		phrases = append(phrases, prefixes(bare, whole)...)
 	}
 	return phrases
+}
+
+func prefixes(said string, whole bool) []string {
+	ends := phraseEnds(said, whole)
+	list := make([]string, len(ends))
+	for i, end := range ends {
+		list[i] = said[:end]
+	}
+	return list
 }
 
 // Match returns the active trigger that text fires: the one with the longest

@@ -37,6 +37,20 @@ func TestMatch(t *testing.T) {
 		{"a ligature", "oﬃce", []string{"office"}, "office"},
 		{"composed and decomposed", "cafe\u0301", []string{"café"}, "café"},
 		{"an emoji phrase with its variation selector", "❤️ x", []string{"❤"}, "❤"},
+		{"a full stop, as two spaces write it", "login.", []string{"login"}, "login"},
+		{"an exclamation mark", "Login!", []string{"login"}, "login"},
+		{"bold", "*login X4K9MQ*", []string{"login"}, "login"},
+		{"only the phrase in bold", "*login* X4K9MQ", []string{"login"}, "login"},
+		{"quotes", "“login X4K9MQ”", []string{"login"}, "login"},
+		{"a question may be about logging in", "login?", []string{"login"}, ""},
+		{"a colon", "login: X4K9MQ", []string{"login"}, "login"},
+		{"a colon without space", "login:X4K9MQ", []string{"login"}, "login"},
+		{"an emoji behind the phrase", "login🙏", []string{"login"}, "login"},
+		{"a full stop goes on as a word does", "login.example", []string{"login"}, ""},
+		{"bold within a word", "log*in*", []string{"log"}, ""},
+		{"a phrase with the mark is longer", "login! now", []string{"login", "login!"}, "login!"},
+		{"a phrase in quotes is what was written", `"login" x`, []string{"login", `"login"`}, `"login"`},
+		{"a phrase with a mark, in bold", "*login!*", []string{"login", "login!"}, "login!"},
 		{"empty text", "", []string{"login"}, ""},
 		{"only marks", "\u200b\u200b", []string{"login"}, ""},
 		{"invalid UTF-8", "login \xff\xfe", []string{"login"}, "login"},
@@ -81,6 +95,10 @@ func TestNormalizeTwiceChangesNothing(t *testing.T) {
 
 func TestPhrases(t *testing.T) {
 	assert.Equal(t, []string{"login x4 now", "login x4", "login"}, Phrases(" Login  X4 now "))
+	assert.Equal(t, []string{"login: x4.", "login: x4", "login:", "login"}, Phrases("Login: X4."))
+	assert.Equal(t, []string{`"login" x`, `"login"`, `"login`, `login" x`, `login"`, "login"}, Phrases(`"Login" x`))
+	assert.Len(t, Phrases(strings.Repeat("*", MaxPhrase)), MaxPhrase, "each beginning may be meant")
+	assert.Empty(t, Phrases(strings.Repeat("*", 10<<20)), "no phrase is that long")
 	assert.Empty(t, Phrases(""))
 	assert.Empty(t, Phrases(strings.Repeat("a", 10<<20)), "no phrase is that long")
 	assert.Empty(t, Phrases(strings.Repeat("\u200b", maxMatched/3)+"loginx"), "cut off within a word, it is not the word")

@@ -33,7 +33,7 @@ var routeWords = map[string]string{ //nolint:gosec // words about secrets, and n
 	"POST /v1/sessions/{id}/pair-code":            "Asks WhatsApp for a code that is typed on the phone under Linked devices, Link with phone number.",
 	"POST /v1/sessions/{id}/reconnect":            "Hangs up and connects again, also a session that waits for a person, such as one that another client replaced.",
 	"GET /v1/triggers":                            "All triggers, or those of one session.",
-	"POST /v1/triggers":                           "Adds a trigger to a session, within the plan's limit. It fires when a message is the phrase, or begins with it and a space follows, whatever the case.",
+	"POST /v1/triggers":                           "Adds a trigger to a session, within the plan's limit. It fires when a message is the phrase, or begins with it and a space follows, whatever the case; *bold*, quotes, a colon, full stops and emoji around the phrase do not count.",
 	"POST /v1/match":                              "Says which trigger of a session a text would fire now, as the engine decides it: the active one with the longest phrase that the text is, or begins with before a space. Nothing fires.",
 	"GET /v1/triggers/{id}":                       "One trigger.",
 	"PATCH /v1/triggers/{id}":                     "Changes what is given and leaves the rest.",

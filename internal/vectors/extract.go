@@ -47,9 +47,7 @@ func extractCases() []extractCase {
 		{"a longer word", "logins X4K9MQ", "login", ""},
 		{"a shorter word", "logi X4K9MQ", "login", ""},
 		{"the phrase later in the text", "please login X4K9MQ", "login", ""},
-		{"a colon behind the phrase", "login: X4K9MQ", "login", ""},
 		{"a hyphen between", "login-X4K9MQ", "login", ""},
-		{"a quote in front", `"login X4K9MQ"`, "login", ""},
 		{"the code first", "X4K9MQ login", "login", ""},
 		{"an empty text", "", "login", ""},
 		{"a text of space", "   ", "login", ""},
@@ -134,29 +132,33 @@ func extractCases() []extractCase {
 		{"Croatian dž in three cases", "login ǆǅǄ", "login", "DŽDŽDŽ"},
 		{"an apostrophe n", "login ŉ", "login", "ʼN"},
 		{"a j with a caron has no capital of its own", "login ǰ", "login", "J\u030c"},
-		{"emoji in the code", "login 😀", "login", "😀"},
+		{"emoji within the code", "login X😀4", "login", "X😀4"},
 		{"a keycap", "login 4️⃣", "login", "4\u20e3"},
-		{"a flag", "login 🇮🇳", "login", "🇮🇳"},
 		{"a word that is a phrase", "ﷺ X4", "صلى الله عليه وسلم", "X4"},
 	}
 	list := make([]extractCase, 0, len(tests)+8)
 	for _, t := range tests {
-		c := extractCase{Name: t.name, Text: t.text, Trigger: t.trigger}
-		if t.code != "" {
-			c.Code = &t.code
-		}
-		list = append(list, c)
+		list = append(list, extractOf(t.name, t.text, t.trigger, t.code))
 	}
+	list = append(list, writtenCases()...)
 	broken := []struct{ name, textJSON, code string }{
 		{"an unpaired high surrogate in the code", `"login X\ud83d"`, "X\ufffd"},
 		{"an unpaired low surrogate in the code", `"login \ude00X"`, "\ufffdX"},
 		{"two unpaired surrogates in the code", `"login \ude00\ud83d"`, "\ufffd\ufffd"},
-		{"a pair of surrogates in the code", `"login \ud83d\ude00"`, "😀"},
+		{"a pair of surrogates in the code", `"login X\ud83d\ude004"`, "X😀4"},
 	}
 	for _, b := range broken {
 		list = append(list, extractCase{Name: b.name, Text: textOf("", b.textJSON), TextJSON: b.textJSON, Trigger: "login", Code: &b.code})
 	}
 	return list
+}
+
+func extractOf(name, text, trigger, code string) extractCase {
+	c := extractCase{Name: name, Text: text, Trigger: trigger}
+	if code != "" {
+		c.Code = &code
+	}
+	return c
 }
 
 // characterCases take the single characters by which languages differ: white

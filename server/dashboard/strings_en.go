@@ -150,7 +150,7 @@ var english = map[string]string{ //nolint:gosec // no credentials: words about t
 	"triggers.empty.title":   "No trigger yet",
 	"triggers.empty.about":   "Choose the word that your users text to log in, such as “login”.",
 	"triggers.add":           "Add trigger",
-	"triggers.add.about":     "A text that is the phrase, or begins with it and a space, fires it.",
+	"triggers.add.about":     "A text that is the phrase, or begins with it and a space, fires it. *Bold*, quotes, a colon and a full stop around it do not count.",
 	"triggers.back":          "All triggers",
 	"triggers.limit":         "%d of %d triggers of the plan %s.",
 	"triggers.full":          "All triggers of your plan are used (%d of %d, plan %s). Delete one to add another.",

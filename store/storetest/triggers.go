@@ -42,7 +42,8 @@ var triggerTests = []test{
 		for _, phrase := range []string{"login", "login now", "login now please", "logic", "login nowhere"} {
 			save(t, s, trigger(phrase))
 		}
-		finds(t, s, "login now please!", "trg_login now")
+		finds(t, s, "login now pleased", "trg_login now")
+		finds(t, s, "*login now please!*", "trg_login now please")
 		finds(t, s, "login now please", "trg_login now please")
 		finds(t, s, "login now please hurry up", "trg_login now please")
 		finds(t, s, "login nowhere now", "trg_login nowhere")

@@ -24,19 +24,53 @@ export function createChallengeCode(opts: ChallengeOptions = {}): string {
   return Array.from({ length }, () => charset[randomInt(charset.length)]).join('');
 }
 
+// What people and keyboards write around a phrase and a code without meaning it,
+// the same lists as the server's (punctuation.go).
+const WRAPPING = String.raw`*_~\u0060"'“”„‟‘’‚‛′«»‹›「」『』〝〞〟()\[\]{}<>`;
+const EMOJI = String.raw`\u00A9\u00AE\u2190-\u21FF\u2300-\u23FF\u25A0-\u27BF\u2900-\u297F\u2B00-\u2BFF\u3030\u303D\u{1F000}-\u{1FAFF}`;
+const TAIL = `${WRAPPING}:.,!。、،۔।॥${EMOJI} `;
+const FRONT = new RegExp(`^[${WRAPPING} ]+`, 'u');
+const AFTER = new RegExp(`^[${TAIL}]*`, 'u');
+const LEAD = new RegExp(`^[${TAIL}\\-‐‑‒–—―]+`, 'u');
+// Up to the last character that belongs to the code. A search for what follows
+// it would begin at every place in turn, which takes the square of a long text.
+const CODE = new RegExp(`^.*[^${TAIL}?؟]`, 'u');
+const LINE_END = /[\n\v\f\r\u0085\u2028\u2029]+/u;
+
+/**
+ * What follows phrase in said, which is one line; undefined when said does not
+ * begin with it. A phrase ends before white space, a colon or the end, and
+ * before what is dropped in front of these.
+ */
+function afterPhrase(said: string, phrase: string): string | undefined {
+  if (!said.startsWith(phrase)) return undefined;
+  const rest = said.slice(phrase.length);
+  const dropped = AFTER.exec(rest)?.[0] ?? '';
+  return dropped.length === rest.length || /[ :]/.test(dropped) ? rest : undefined;
+}
+
 /**
  * Returns the code, in capitals, of a text that is the trigger phrase, white
- * space and the code; null for any other text.
+ * space and the code; null for any other text, and for the phrase alone.
  *
  * Both are compared as they are when a trigger fires, so that every text that
  * fires the trigger and goes on gives a code: letter case, the Turkish i,
  * full-width letters, invisible characters and the amount of space do not count.
+ * Nor does what nobody could mean otherwise: `*bold*` and other marks, quotation
+ * marks and brackets, a colon or dash between phrase and code, full stops,
+ * commas, exclamation and question marks and emoji around the code, and further
+ * lines.
  */
 export function extractChallengeCode(text: string, trigger: string): string | null {
   const phrase = normalize(trigger ?? '');
-  const said = normalize(text ?? '');
-  if (phrase === '' || !said.startsWith(`${phrase} `)) return null;
-  return said.slice(phrase.length + 1).toUpperCase();
+  if (phrase === '') return null;
+  const lines = (text ?? '').split(LINE_END).map(normalize).filter(Boolean).join('\n');
+  const said = lines.replaceAll('\n', ' ');
+  const rest = afterPhrase(said, phrase) ?? afterPhrase(said.replace(FRONT, ''), phrase);
+  if (rest === undefined) return null;
+  const from = lines.length - rest.replace(LEAD, '').length;
+  const code = CODE.exec(lines.slice(from).split('\n', 1)[0] ?? '');
+  return code ? code[0].toUpperCase() : null;
 }
 
 /**
