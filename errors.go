@@ -8,6 +8,9 @@ var (
 	// ErrSessionUnavailable: a message did not go out because the session is
 	// not connected; it may be sent later.
 	ErrSessionUnavailable = errors.New("session unavailable")
+	// ErrRefused: WhatsApp refused a message, so that nobody saw it, for a reason
+	// that may pass; the same message may be sent again after a pause.
+	ErrRefused = errors.New("refused for now")
 	// ErrGone: the endpoint wants no more of this event (HTTP 410).
 	ErrGone = errors.New("endpoint gone")
 	// ErrConflict: a Store holds another row under that name already, such as a

@@ -152,9 +152,15 @@ func (e *Engine) deliver(ctx context.Context, f *Firing, settings Settings, line
 	case err == nil:
 		return e.conclude(ctx, f, Outcome{Kind: Replied, Reason: string(f.Source)})
 	case errors.Is(err, ErrNotSent):
-		return e.conclude(ctx, f, Outcome{Kind: Failed, Reason: "whatsapp refused the message", Release: f.State == StateDecided})
+		return e.conclude(ctx, f, refused(*f, !errors.Is(err, ErrUnknown)))
 	}
 	return e.sendLater(ctx, f, err)
+}
+
+// refused ends a firing whose reply WhatsApp refused for good. hidden is whether
+// certainly nobody saw this try; an earlier one may have been seen.
+func refused(f Firing, hidden bool) Outcome {
+	return Outcome{Kind: Failed, Reason: "whatsapp refused the message", Release: hidden && f.State == StateDecided}
 }
 
 // tooLate ends a firing whose reply would be of no use any more. Only one that
@@ -169,13 +175,22 @@ func tooLate(f Firing) Outcome {
 // sendLater gives the firing back until its next try, so that it holds no place
 // among its account's work meanwhile.
 func (e *Engine) sendLater(ctx context.Context, f *Firing, cause error) error {
-	if !errors.Is(cause, ErrSessionUnavailable) {
+	if !errors.Is(cause, ErrSessionUnavailable) && !errors.Is(cause, ErrRefused) {
 		f.State = StateUnknown
 	}
 	now := e.cfg.Now()
+	failing := now.Sub(f.DecidedAt)
+	wait := pause(failing)
+	if errors.Is(cause, ErrRefused) {
+		// Twice as long each time: whoever is refused and insists is banned.
+		wait = max(failing, time.Second)
+		if failing+wait > e.cfg.ReplyDeadline {
+			return e.conclude(ctx, f, refused(*f, true))
+		}
+	}
 	// Without a holder: this engine says all that is known of the send. A stop
 	// must not keep it from saying so.
-	_, err := e.cfg.Store.Keep(context.WithoutCancel(ctx), f.ID, e.holder, f.State, Lease{Until: now.Add(pause(now.Sub(f.DecidedAt)))})
+	_, err := e.cfg.Store.Keep(context.WithoutCancel(ctx), f.ID, e.holder, f.State, Lease{Until: now.Add(wait)})
 	if err != nil {
 		return fmt.Errorf("keep firing: %w", err)
 	}

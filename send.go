@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 	"unicode/utf8"
 )
 
@@ -14,6 +15,10 @@ var ErrText = errors.New("message must be 1 to 4096 characters")
 // ErrUnknown: a send ended without an answer, so that the message may have gone
 // out or not.
 var ErrUnknown = errors.New("not known whether it was sent")
+
+// maxSendWait is the longest pause before a message that was refused is sent
+// again while the caller of Send waits.
+const maxSendWait = 2 * time.Second
 
 // A SendRequest is a message that the program sends of its own accord, not in
 // answer to one.
@@ -37,13 +42,15 @@ type SendRequest struct {
 	Again bool
 }
 
-// Send takes the account's cooldown and quota in one step, sends once and
-// returns the message's id. An error that is [ErrUnknown] leaves it open whether
+// Send takes the account's cooldown and quota in one step, sends one message and
+// returns its id. What WhatsApp refuses for now ([ErrRefused]) is sent again after
+// 1 s and after 2 s more. An error that is [ErrUnknown] leaves it open whether
 // the message went out: the same ID may be sent with Again. The end of ctx is
-// one, and the send goes on without it. After any other error nothing was sent
-// and no limit is taken, except that Again leaves them as they are: a
-// *[LimitError], [ErrPhone], [ErrText], [ErrNotSent], [ErrSessionUnavailable]
-// (also while Run is not running), or a failure of the Store.
+// one, and the send goes on without it; so is a failure of an Again to send, for
+// the earlier Send may have gone out. After any other error this call sent nothing
+// and took no limit: a *[LimitError], [ErrPhone], [ErrText], [ErrNotSent], [ErrRefused],
+// [ErrSessionUnavailable] (also while Run is not running), or a failure of the
+// Store.
 func (e *Engine) Send(ctx context.Context, r SendRequest) (id string, err error) {
 	phone, err := ParsePhone(r.To)
 	if err != nil {
@@ -81,23 +88,42 @@ func (e *Engine) sendOwn(ctx context.Context, r SendRequest, phone string) error
 			return fmt.Errorf("reserve: %w", err)
 		}
 	}
-	m := Outgoing{ID: whatsappID(r.Account, r.ID), To: PhoneJID(phone), Text: r.Text}
-	if r.Via != nil {
-		err = r.Via.Send(ctx, m)
-	} else {
-		err = e.send(ctx, r.Account, r.Session, m)
-	}
+	err = e.trySend(ctx, r, Outgoing{ID: whatsappID(r.Account, r.ID), To: PhoneJID(phone), Text: r.Text})
 	e.cfg.Log.Info("send", "message_id", r.ID, "account", r.Account, "session", r.Session, "sent", err == nil,
 		"send_ms", e.cfg.Now().Sub(now).Milliseconds())
 	switch {
-	case err == nil:
-		return nil
-	case !errors.Is(err, ErrNotSent) && !errors.Is(err, ErrSessionUnavailable):
-		return fmt.Errorf("%w: %w", ErrUnknown, err)
-	case !r.Again:
-		if giveBack := e.cfg.Store.Release(context.WithoutCancel(ctx), limits...); giveBack != nil {
-			e.cfg.Log.Error("limits not given back", "message_id", r.ID, "error", giveBack)
-		}
+	case err == nil || errors.Is(err, ErrUnknown):
+		return err
+	case r.Again || !hidden(err):
+		return fmt.Errorf("%w: %w", ErrUnknown, err) // of an Again: the earlier one may have gone out
+	}
+	if giveBack := e.cfg.Store.Release(context.WithoutCancel(ctx), limits...); giveBack != nil {
+		e.cfg.Log.Error("limits not given back", "message_id", r.ID, "error", giveBack)
 	}
 	return err
+}
+
+// hidden reports whether a send that ended with err was certainly seen by nobody.
+func hidden(err error) bool {
+	return errors.Is(err, ErrNotSent) || errors.Is(err, ErrSessionUnavailable) || errors.Is(err, ErrRefused)
+}
+
+// trySend sends, and again when WhatsApp refuses it for now: the caller waits, so
+// not for long.
+func (e *Engine) trySend(ctx context.Context, r SendRequest, m Outgoing) (err error) {
+	for wait := time.Second; ; wait *= 2 {
+		if r.Via != nil {
+			err = r.Via.Send(ctx, m)
+		} else {
+			err = e.send(ctx, r.Account, r.Session, m)
+		}
+		if !errors.Is(err, ErrRefused) || wait > maxSendWait {
+			return err
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return err
+		}
+	}
 }

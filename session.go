@@ -20,9 +20,12 @@ type Session interface {
 	// returned an error is not acknowledged and comes again.
 	Listen(ctx context.Context, handle Handler) error
 	// Send sends one text and returns when WhatsApp acknowledged it. An error
-	// that is [ErrNotSent] means the message did not go out and never will;
-	// [ErrSessionUnavailable] that it did not go out now but may later; any
-	// other error leaves it unknown, and the same Outgoing may be sent again.
+	// that is [ErrNotSent] means the message did not go out and never will
+	// (unless it is [ErrUnknown] too: then it may have, and must not be repeated);
+	// [ErrSessionUnavailable] and [ErrRefused] that it did not go out now but may
+	// later; any other error leaves it unknown, and the same Outgoing may be sent
+	// again. What holds for one call says nothing of an earlier one of the same
+	// Outgoing, which may have gone out.
 	Send(ctx context.Context, m Outgoing) error
 }
 

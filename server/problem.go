@@ -128,6 +128,8 @@ func problemOf(err error, now time.Time) (p *problem, unexpected bool) {
 		return badParam("trigger_phrase", pingr.ErrPhrase.Error()), false
 	case errors.Is(err, pingr.ErrConflict):
 		return fail(conflict, "There is one already."), false
+	case errors.Is(err, pingr.ErrRefused):
+		return fail(sessionUnavailable, "WhatsApp refuses the message for now. Try again in a minute."), false
 	case errors.Is(err, pingr.ErrSessionUnavailable):
 		return fail(sessionUnavailable, "The session is not connected."), false
 	}

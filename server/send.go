@@ -158,7 +158,7 @@ func sendProblem(err error, phone string, now time.Time) error {
 	case errors.As(err, &limit) && limit.Kind == pingr.Cooldown:
 		wait := limit.RetryAfter(now)
 		return tooMany(rateLimit, wait, "Number +%s is in cooldown. Try again in %ds.", phone, wait)
-	case errors.Is(err, pingr.ErrNotSent):
+	case errors.Is(err, pingr.ErrNotSent) && !errors.Is(err, pingr.ErrUnknown):
 		return fail(sessionUnavailable, "WhatsApp refused the message.")
 	case errors.Is(err, pingr.ErrUnknown):
 		return fail(sessionUnavailable, "WhatsApp did not say whether the message arrived. Ask again with the same Idempotency-Key: it is shown once.")

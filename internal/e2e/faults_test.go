@@ -25,6 +25,8 @@ func TestSends(t *testing.T) {
 		want  int
 	}{
 		{"the session is away for a minute", sim.Away, time.Minute, 1},
+		{"WhatsApp refuses for a minute", sim.RefuseForNow, time.Minute, 1},
+		{"WhatsApp refuses for longer than a login link is of use", sim.RefuseForNow, 15 * time.Minute, 0},
 		{"acknowledgements are lost for a minute: repeated, shown once", sim.LoseAck, time.Minute, 1},
 		{"messages are lost for a minute", sim.LoseMessage, time.Minute, 1},
 		{"nothing answers for a minute", sim.Hang, time.Minute, 1},
@@ -48,6 +50,92 @@ func TestSends(t *testing.T) {
 			})
 		})
 	}
+}
+
+// What a reply took is given back when certainly nobody saw it. One that may have
+// been seen keeps it, whatever becomes of its later tries: a second reply within
+// the cooldown would be the alternative.
+func TestWhatAFailedReplyGivesBack(t *testing.T) {
+	tests := []struct {
+		name        string
+		first, then sim.Fault
+		shown       int // of the first reply
+		second      bool
+	}{
+		{"refused for good", sim.Refuse, sim.Refuse, 0, true},
+		{"refused until it was too late", sim.RefuseForNow, sim.RefuseForNow, 0, true},
+		{"no link until it was too late", sim.Away, sim.Away, 0, true},
+		{"refused, then no link until it was too late", sim.RefuseForNow, sim.Away, 0, true},
+		{"no link, then refused for good", sim.Away, sim.Refuse, 0, true},
+		{"shown, its answer lost, then refused for good", sim.LoseAck, sim.Refuse, 1, false},
+		{"shown, its answer lost, then refused until it was too late", sim.LoseAck, sim.RefuseForNow, 1, false},
+		{"shown, its answer lost, then no link until it was too late", sim.LoseAck, sim.Away, 1, false},
+		{"shown, its answer lost until it was too late", sim.LoseAck, sim.LoseAck, 1, false},
+		{"perhaps shown, then refused for good", sim.LoseMessage, sim.Refuse, 0, false},
+		{"no link, then shown, its answer lost until it was too late", sim.Away, sim.LoseAck, 1, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				w.config.Settings.Cooldown = time.Hour
+				w.backend = func(context.Context, pingr.Event) (pingr.Reply, error) {
+					w.number.SetFault(tt.first)
+					return pingr.Reply{}, nil
+				}
+				w.start()
+				p := w.person(asha)
+				p.Send("login")
+				pass(500 * time.Millisecond)
+				w.number.SetFault(tt.then)
+				pass(15 * time.Minute)
+				assert.Len(t, texts(p), tt.shown)
+				w.backend = nil
+				w.number.SetFault(sim.None)
+				p.Send("login")
+				pass(time.Minute)
+				want := tt.shown
+				if tt.second {
+					want++
+				}
+				assert.Len(t, texts(p), want)
+			})
+		})
+	}
+}
+
+// Who is refused and insists is banned: the pauses double.
+func TestRefusedReplyIsTriedWithGrowingPauses(t *testing.T) {
+	inWorld(t, func(w *world) {
+		var tries []time.Duration
+		began := time.Now()
+		w.served = func(s pingr.Session) pingr.Session {
+			return counting{s, func() { tries = append(tries, time.Since(began)) }}
+		}
+		w.backend = func(context.Context, pingr.Event) (pingr.Reply, error) {
+			w.number.SetFault(sim.RefuseForNow)
+			return pingr.Reply{}, nil
+		}
+		w.start()
+		w.person(asha).Send("login")
+		pass(20 * time.Minute)
+		require.Greater(t, len(tries), 5)
+		assert.Less(t, len(tries), 12)
+		for i := 2; i < len(tries); i++ {
+			assert.GreaterOrEqual(t, tries[i], 2*tries[i-1]-time.Second, "try %d", i+1)
+		}
+		assert.LessOrEqual(t, tries[len(tries)-1], 10*time.Minute)
+	})
+}
+
+// counting tells of each send.
+type counting struct {
+	pingr.Session
+	sends func()
+}
+
+func (c counting) Send(ctx context.Context, m pingr.Outgoing) error {
+	c.sends()
+	return c.Session.Send(ctx, m)
 }
 
 // A program that was down for an hour does not send an hour-old login link.

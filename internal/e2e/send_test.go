@@ -25,6 +25,7 @@ func TestSend(t *testing.T) {
 		{"it is shown", sim.None, nil, 1, true},
 		{"the session is away: the limits are given back", sim.Away, pingr.ErrSessionUnavailable, 0, false},
 		{"WhatsApp refuses: the limits are given back", sim.Refuse, pingr.ErrNotSent, 0, false},
+		{"WhatsApp refuses for now: the limits are given back", sim.RefuseForNow, pingr.ErrRefused, 0, false},
 		{"the answer is lost: unknown, the limits stay taken", sim.LoseAck, pingr.ErrUnknown, 1, true},
 		{"the message is lost: unknown, the limits stay taken", sim.LoseMessage, pingr.ErrUnknown, 0, true},
 		{"no answer for half a minute: unknown", sim.Hang, pingr.ErrUnknown, 0, true},
@@ -68,6 +69,49 @@ func TestSendAgainIsShownOnce(t *testing.T) {
 		again.ID, again.Again = id, true
 		_, err = w.engine.Send(w.Context(), again)
 		require.NoError(t, err, "the cooldown is its own")
+		assert.Equal(t, []string{"hi"}, texts(p))
+	})
+}
+
+// A send that may have been seen keeps its limits, whatever becomes of its
+// repetition, and whoever asked must not take it for unsent.
+func TestSendAgainThatFailsIsUnknown(t *testing.T) {
+	for name, fault := range map[string]sim.Fault{
+		"refused": sim.Refuse, "refused for now": sim.RefuseForNow, "no link": sim.Away, "no answer": sim.LoseAck,
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				w.start()
+				p := w.person(asha)
+				pass(time.Millisecond)
+				w.number.SetFault(sim.LoseAck)
+				id, err := w.engine.Send(w.Context(), request("hi"))
+				require.ErrorIs(t, err, pingr.ErrUnknown)
+				w.number.SetFault(fault)
+				again := request("hi")
+				again.ID, again.Again = id, true
+				_, err = w.engine.Send(w.Context(), again)
+				require.ErrorIs(t, err, pingr.ErrUnknown)
+				w.number.SetFault(sim.None)
+				_, err = w.engine.Send(w.Context(), request("another"))
+				var limit *pingr.LimitError
+				require.ErrorAs(t, err, &limit)
+				assert.Equal(t, []string{"hi"}, texts(p))
+			})
+		})
+	}
+}
+
+// What is refused once or twice arrives while the caller waits.
+func TestSendThatIsRefusedForAMoment(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.start()
+		p := w.person(asha)
+		pass(time.Millisecond)
+		w.number.SetFault(sim.RefuseForNow)
+		time.AfterFunc(2*time.Second, func() { w.number.SetFault(sim.None) })
+		_, err := w.engine.Send(w.Context(), request("hi"))
+		require.NoError(t, err)
 		assert.Equal(t, []string{"hi"}, texts(p))
 	})
 }

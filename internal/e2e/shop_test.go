@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -35,11 +36,18 @@ type shop struct {
 	device   *whatsapptest.Device
 	backend  *backend
 	store    *sqlite.Store
+	pool     *whatsapp.Pool
+	ended    atomic.Int64 // firings
+	serve    func(id string, number *whatsapp.Session)
 	stop     func()
 }
 
 // open links a new number and serves it with the trigger "login".
 func open(t *testing.T, settings pingr.Settings) *shop {
+	return openWith(t, pingr.Config{Settings: settings})
+}
+
+func openWith(t *testing.T, config pingr.Config) *shop {
 	t.Helper()
 	server, err := whatsapptest.Start(whatsapptest.Config{})
 	require.NoError(t, err)
@@ -51,10 +59,8 @@ func open(t *testing.T, settings pingr.Settings) *shop {
 	s.store, err = sqlite.Open(ctx, sqlite.Config{Dir: dir})
 	require.NoError(t, err)
 	require.NoError(t, s.store.SaveTrigger(ctx, pingr.Trigger{ID: "trg_1", Session: session, Phrase: "login", Reply: "static for {{phone}}", Active: true}))
-	engine, err := pingr.New(pingr.Config{
-		Store: s.store, Settings: settings,
-		Dispatcher: &pingr.HTTPDispatcher{URL: s.backend.URL, Secret: secret},
-	})
+	config.Store, config.Dispatcher = ends{s.store, &s.ended}, &pingr.HTTPDispatcher{URL: s.backend.URL, Secret: secret}
+	engine, err := pingr.New(config)
 	require.NoError(t, err)
 	pool, err := whatsapp.Open(ctx, whatsapp.Config{
 		Dir: dir, Registry: s.store, Notify: engine.Notify,
@@ -65,7 +71,10 @@ func open(t *testing.T, settings pingr.Settings) *shop {
 	require.NoError(t, err)
 	var running sync.WaitGroup
 	running.Go(func() { _ = engine.Run(ctx) })
-	running.Go(func() { _ = engine.Serve(ctx, account, session, number) })
+	s.pool, s.serve = pool, func(id string, number *whatsapp.Session) {
+		running.Go(func() { _ = engine.Serve(ctx, account, id, number) })
+	}
+	s.serve(session, number)
 	s.stop = sync.OnceFunc(func() {
 		cancel()
 		running.Wait()
@@ -74,12 +83,37 @@ func open(t *testing.T, settings pingr.Settings) *shop {
 		require.NoError(t, server.Close())
 	})
 	t.Cleanup(s.stop)
-	s.device = s.link(number)
+	s.device = s.link(number, s.phone)
 	return s
 }
 
-// link scans the session's QR with the shop's phone.
-func (s *shop) link(number *whatsapp.Session) *whatsapptest.Device {
+// ends counts the firings that ended.
+type ends struct {
+	pingr.Store
+	n *atomic.Int64
+}
+
+func (e ends) Finish(ctx context.Context, o pingr.Outcome) error {
+	err := e.Store.Finish(ctx, o)
+	if err == nil {
+		e.n.Add(1)
+	}
+	return err
+}
+
+// another links one more number, with a trigger of its own.
+func (s *shop) another(id string) (*whatsapptest.Phone, *whatsapptest.Device) {
+	s.Helper()
+	require.NoError(s, s.store.SaveTrigger(s.Context(), pingr.Trigger{ID: "trg_" + id, Session: id, Phrase: "login", Reply: "static", Active: true}))
+	number, err := s.pool.Add(s.Context(), pingr.SessionRecord{ID: id, Account: account})
+	require.NoError(s, err)
+	s.serve(id, number)
+	phone := s.whatsapp.NewPhone(whatsapptest.PhoneConfig{Name: id})
+	return phone, s.link(number, phone)
+}
+
+// link scans the session's QR with a phone.
+func (s *shop) link(number *whatsapp.Session, phone *whatsapptest.Phone) *whatsapptest.Device {
 	s.Helper()
 	ctx, cancel := context.WithTimeout(s.Context(), 30*time.Second)
 	defer cancel()
@@ -87,7 +121,7 @@ func (s *shop) link(number *whatsapp.Session) *whatsapptest.Device {
 	for snapshot := range number.Changes(ctx) {
 		if snapshot.QR.Code != "" && device == nil {
 			var err error
-			device, err = s.phone.Scan(ctx, snapshot.QR.Code)
+			device, err = phone.Scan(ctx, snapshot.QR.Code)
 			require.NoError(s, err)
 		}
 		if snapshot.Record.State == pingr.SessionConnected {

@@ -33,6 +33,9 @@ type world struct {
 	// backend answers; nil gives no dynamic reply.
 	backend func(context.Context, pingr.Event) (pingr.Reply, error)
 
+	// served changes what the engine sends with; nil leaves it.
+	served func(pingr.Session) pingr.Session
+
 	mu     sync.Mutex
 	events []told
 	stop   func()
@@ -76,7 +79,11 @@ func (w *world) start() *world {
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { _ = engine.Run(ctx) })
-	running.Go(func() { _ = engine.Serve(ctx, account, session, w.number) })
+	var number pingr.Session = w.number
+	if w.served != nil {
+		number = w.served(number)
+	}
+	running.Go(func() { _ = engine.Serve(ctx, account, session, number) })
 	w.alsoAs = func(account, id string, number *sim.Session) func() {
 		ctx, cancel := context.WithCancel(ctx)
 		running.Go(func() { _ = engine.Serve(ctx, account, id, number) })

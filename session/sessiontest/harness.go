@@ -40,6 +40,8 @@ const (
 	Deliver Fault = iota
 	// Refuse answers every send with a permanent refusal.
 	Refuse
+	// RefuseForNow answers every send with a refusal that may pass.
+	RefuseForNow
 	// LoseAck delivers a send and loses the answer.
 	LoseAck
 )

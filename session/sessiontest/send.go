@@ -58,6 +58,20 @@ func sendRefused(t *testing.T, h Harness) {
 	assert.Equal(t, "yes", next(t, alice).Text)
 }
 
+func sendRefusedForNow(t *testing.T, h Harness) {
+	alice, to := met(t, h)
+	h.Sends(t, RefuseForNow)
+	m := pingr.Outgoing{ID: "3EB0NOTYET", To: to, Text: "not yet"}
+	err := trySend(t, h.Session(), m)
+	require.ErrorIs(t, err, pingr.ErrRefused)
+	require.NotErrorIs(t, err, pingr.ErrNotSent)
+	require.Empty(t, alice.Shown())
+	h.Sends(t, Deliver)
+	send(t, h.Session(), m)
+	assert.Equal(t, "not yet", next(t, alice).Text)
+	assert.Len(t, alice.Shown(), 1)
+}
+
 func sendUnknown(t *testing.T, h Harness) {
 	alice, to := met(t, h)
 	h.Sends(t, LoseAck)

@@ -21,6 +21,7 @@ func Run(t *testing.T, make func(t *testing.T) Harness) {
 		{"the same id sent twice shows once", sameIDShowsOnce},
 		{"a send without a link may be made later", sendWithoutLink},
 		{"a send that is refused is not sent", sendRefused},
+		{"a send that is refused for now may be made again", sendRefusedForNow},
 		{"a send without an answer is unknown", sendUnknown},
 		{"what cannot be sent is refused at once", sendImpossible},
 		{"Listen ends with its context", listenEnds},

@@ -51,6 +51,8 @@ const (
 	Away
 	// Refuse is a permanent refusal: [pingr.ErrNotSent].
 	Refuse
+	// RefuseForNow refuses what may be sent later: [pingr.ErrRefused].
+	RefuseForNow
 	// LoseMessage loses the message itself: [ErrNoAnswer], nothing shown.
 	LoseMessage
 	// LoseAck delivers and loses the answer: [ErrNoAnswer], one message shown.
@@ -251,6 +253,9 @@ func (s *Session) Send(ctx context.Context, m pingr.Outgoing) error {
 	case Refuse:
 		s.mu.Unlock()
 		return fmt.Errorf("%w: refused", pingr.ErrNotSent)
+	case RefuseForNow:
+		s.mu.Unlock()
+		return fmt.Errorf("%w: refused", pingr.ErrRefused)
 	case LoseMessage:
 		s.mu.Unlock()
 		return ErrNoAnswer

@@ -46,9 +46,10 @@ func (h *harness) Group(_ *testing.T, members ...sessiontest.Phone) string {
 
 func (h *harness) Sends(_ *testing.T, f sessiontest.Fault) {
 	h.session.SetFault(map[sessiontest.Fault]sim.Fault{
-		sessiontest.Deliver: sim.None,
-		sessiontest.Refuse:  sim.Refuse,
-		sessiontest.LoseAck: sim.LoseAck,
+		sessiontest.Deliver:      sim.None,
+		sessiontest.Refuse:       sim.Refuse,
+		sessiontest.RefuseForNow: sim.RefuseForNow,
+		sessiontest.LoseAck:      sim.LoseAck,
 	}[f])
 }
 

@@ -219,6 +219,8 @@ func (h *harness) Sends(_ *testing.T, f sessiontest.Fault) {
 		sessiontest.Deliver: {},
 		sessiontest.Refuse:  {Error: 463},
 		sessiontest.LoseAck: {Lose: true},
+
+		sessiontest.RefuseForNow: {Error: 400},
 	}[f])
 }
 

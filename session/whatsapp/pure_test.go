@@ -84,7 +84,7 @@ func TestOneWhatsAppAtATime(t *testing.T) {
 
 func TestSendError(t *testing.T) {
 	server := func(code int) error { return fmt.Errorf("%w %d", whatsmeow.ErrServerReturnedError, code) }
-	const sent, unavailable, notSent, unknown = "sent", "unavailable", "not sent", "unknown"
+	const sent, unavailable, refused, notSent, unknown = "sent", "unavailable", "refused for now", "not sent", "unknown"
 	for _, c := range []struct {
 		name   string
 		err    error
@@ -93,8 +93,11 @@ func TestSendError(t *testing.T) {
 	}{
 		{"no error", nil, true, sent},
 		{"the reach-out limit", server(463), true, notSent},
-		{"a bad stanza", server(479), true, notSent},
-		{"too fast", server(429), true, unavailable},
+		{"a bad stanza", server(479), true, refused},
+		{"too fast", server(429), true, refused},
+		{"a code that nobody knows", server(444), true, refused},
+		{"a failure that nobody knows", server(599), true, unknown},
+		{"a code before its ciphertext was made", server(500), false, refused},
 		{"trouble at WhatsApp", server(500), true, unknown},
 		{"no answer in time", whatsmeow.ErrMessageTimedOut, true, unknown},
 		{"the caller gave up after it left", context.DeadlineExceeded, true, unknown},
@@ -103,15 +106,19 @@ func TestSendError(t *testing.T) {
 		{"the socket was gone at whatsmeow's second try", whatsmeow.ErrNotConnected, true, unknown},
 		{"the connection broke under it", &whatsmeow.DisconnectedError{Action: "message send"}, true, unknown},
 		{"not logged in", whatsmeow.ErrNotLoggedIn, false, unavailable},
-		{"the device list was refused", fmt.Errorf("failed to get device list: %w", &whatsmeow.IQError{Code: 403}), false, notSent},
+		{"the device list was refused", fmt.Errorf("failed to get device list: %w", &whatsmeow.IQError{Code: 403}), false, refused},
 		{"the device list is late", fmt.Errorf("failed to get device list: %w", whatsmeow.ErrIQTimedOut), false, unavailable},
 		{"no such number", errors.New("no LID found for 919876543210@s.whatsapp.net from server"), false, notSent},
 		{"nobody to encrypt for", fmt.Errorf("failed to store cached sessions: %w", errNoDevice), false, unavailable},
 		{"the database", errors.New("disk is full"), false, unavailable},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			err := sendError(c.err, c.sealed)
+			err := sendError(c.err, c.sealed, false)
 			switch c.want {
+			case refused:
+				require.ErrorIs(t, err, pingr.ErrRefused)
+				require.NotErrorIs(t, err, pingr.ErrNotSent)
+				require.NotErrorIs(t, err, pingr.ErrSessionUnavailable)
 			case sent:
 				require.NoError(t, err)
 				return
@@ -128,6 +135,26 @@ func TestSendError(t *testing.T) {
 			}
 			assert.NotContains(t, err.Error(), "919876543210")
 		})
+	}
+}
+
+// The connection broke under a message, and whatsmeow sent it a second time by
+// itself: a refusal of the second copy says nothing of the first.
+func TestRefusalOfASecondCopy(t *testing.T) {
+	for code := range ackCodes {
+		err := sendError(fmt.Errorf("%w %d", whatsmeow.ErrServerReturnedError, code), true, true)
+		require.ErrorIs(t, err, pingr.ErrUnknown, "%d", code)
+		require.NotErrorIs(t, err, pingr.ErrRefused, "%d", code)
+		assert.Equal(t, code == 463, errors.Is(err, pingr.ErrNotSent), "%d: only 463 is never repeated", code)
+	}
+}
+
+func TestAckCodes(t *testing.T) {
+	for code, m := range ackCodes {
+		assert.Contains(t, []verdict{final, again, unknown}, m.verdict, "%d", code)
+		assert.NotEmpty(t, m.why, "%d", code)
+		assert.Equal(t, code == 463, m.verdict == final, "%d: only 463 is never repeated", code)
+		assert.Equal(t, code >= 500, m.verdict == unknown, "%d: what WhatsApp did not take was not shown", code)
 	}
 }
 

@@ -52,13 +52,16 @@ func (s *Session) Send(ctx context.Context, m pingr.Outgoing) error {
 		h.recipient = to.SignalAddress().String()
 	}
 	text := strings.ToValidUTF8(m.Text, "\uFFFD")
-	_, err = l.client.SendMessage(withHolder(ctx, h), to, content(text, s.timer(ctx, to)),
+	sent, err := l.client.SendMessage(withHolder(ctx, h), to, content(text, s.timer(ctx, to)),
 		whatsmeow.SendRequestExtra{ID: m.ID, Timeout: s.pool.timing.send})
+	if code, refused := serverCode(err); refused && code == codeStaleGroup && to.Server == types.GroupServer {
+		_, _ = l.client.GetGroupInfo(ctx, to) // renews whatsmeow's copy, for the next try
+	}
 	if err == nil && h.recipient != "" && !h.sealed {
 		// whatsmeow found nobody to encrypt it for, and sent an empty envelope.
 		return notNow(errNoDevice)
 	}
-	return sendError(err, h.sealed)
+	return sendError(err, h.sealed, sent.DebugTimings.Retry > 0)
 }
 
 // awaitLine returns the line of a session that is connected or about to be:
@@ -126,13 +129,22 @@ func content(text string, seconds uint32) *waE2E.Message {
 func notNow(err error) error { return fmt.Errorf("%w: %w", pingr.ErrSessionUnavailable, err) }
 
 // sendError says what became of a message. sealed is whether its ciphertext
-// was made: before that nothing can have gone out.
-func sendError(err error, sealed bool) error {
+// was made: before that nothing can have gone out. repeated is whether the
+// connection broke under it and whatsmeow sent it a second time by itself: what
+// is said of the second says nothing of the first.
+func sendError(err error, sealed, repeated bool) error {
 	if err == nil {
 		return nil
 	}
 	if code, ok := serverCode(err); ok {
-		return refusal(code, sealed)
+		err := refusal(code, sealed)
+		switch {
+		case repeated && errors.Is(err, pingr.ErrNotSent):
+			return fmt.Errorf("%w: %w", pingr.ErrUnknown, err)
+		case repeated:
+			return fmt.Errorf("%w: WhatsApp answered %d to the second copy", pingr.ErrUnknown, code)
+		}
+		return err
 	}
 	if sealed {
 		// There was no socket to write to when the message was ready. Unwrapped
@@ -147,7 +159,7 @@ func sendError(err error, sealed bool) error {
 	}
 	var iq *whatsmeow.IQError
 	switch {
-	case errors.As(err, &iq) && iq.Code >= 400 && iq.Code < 500:
+	case errors.As(err, &iq) && iq.Code > 0:
 		return refusal(iq.Code, false)
 	case errors.Is(err, errNoDevice):
 		return notNow(errNoDevice)
@@ -165,20 +177,6 @@ func serverCode(err error) (int, bool) {
 	var code int
 	_, scanErr := fmt.Sscanf(strings.TrimPrefix(err.Error(), whatsmeow.ErrServerReturnedError.Error()), "%d", &code)
 	return code, scanErr == nil
-}
-
-// refusal is the meaning of a code. 463 is WhatsApp's limit on writing to
-// people who did not write first: repeating it makes it worse.
-func refusal(code int, sealed bool) error {
-	switch {
-	case code == 408 || code == 429:
-		return fmt.Errorf("%w: WhatsApp answered %d", pingr.ErrSessionUnavailable, code)
-	case code >= 400 && code < 500:
-		return fmt.Errorf("%w: WhatsApp answered %d", pingr.ErrNotSent, code)
-	case sealed:
-		return fmt.Errorf("send: WhatsApp answered %d", code)
-	}
-	return fmt.Errorf("%w: WhatsApp answered %d", pingr.ErrSessionUnavailable, code)
 }
 
 // plain keeps what tells errors apart and drops words, in which whatsmeow

@@ -1,0 +1,89 @@
+package whatsapp
+
+import (
+	"fmt"
+
+	"github.com/heypingr/pingr"
+)
+
+// A verdict is what a code that refuses a message means for the message.
+type verdict string
+
+const (
+	// final: repeating it does harm. It was not shown and is never sent again.
+	final verdict = "final"
+	// again: it was not shown, and the same id may be sent again after a pause.
+	again verdict = "again"
+	// unknown: whether it was shown is not known. The same id is sent again, and
+	// what it took is not given back.
+	unknown verdict = "unknown"
+)
+
+// codeStaleGroup: see ackCodes.
+const codeStaleGroup = 421
+
+// A meaning is what is known of a code.
+type meaning struct {
+	verdict verdict
+	why     string
+}
+
+// ackCodes are the codes with which WhatsApp refuses a message: the error of
+// its acknowledgement (whatsmeow send.go, ErrServerReturnedError), or of a
+// question that must be answered before (whatsmeow request.go, IQError). Names
+// in capitals are WhatsApp Web's own (WAWebCreateNackFromStanza, NackReason);
+// whatsmeow's receipt.go has those from 487 on. What WhatsApp documents is
+// nothing: the rest is what users of unofficial clients reported, as noted.
+//
+// A refusal in the 400s says that the message was not taken, so that nobody saw
+// it. A failure in the 500s may have come after it was.
+var ackCodes = map[int]meaning{
+	400:            {again, "the address does not fit the account's move to LIDs, or a bad moment: reported to pass (whatsmeow issue 1149)"},
+	401:            {again, "the login of this moment was not accepted; if it ended, the connection ends with a code of its own"},
+	403:            {again, "forbidden at this moment; a ban or lock ends the connection with a code of its own"},
+	404:            {again, "a recipient or device that is not known at this moment, as just after somebody relinked"},
+	405:            {again, "not allowed at this moment (whatsmeow issues 347, 470)"},
+	406:            {again, "the recipient's keys or devices changed under the message; the next try asks for them"},
+	408:            {again, "WhatsApp itself ran out of time"},
+	409:            {again, "the list of devices changed under the message"},
+	420:            {again, "too fast (whatsmeow issue 380)"},
+	codeStaleGroup: {again, "StaleGroupAddressingMode: the group changed how it names its members; the next try asks for them"},
+	429:            {again, "too fast (whatsmeow errors.go, ErrIQRateOverLimit)"},
+	463: {final, "the limit on writing to people without a token of theirs, be it that they never wrote or that WhatsApp " +
+		"took it so: each repetition counts against the number (Baileys issues 2441, 2698)"},
+	475: {again, "NewChatMessagesCapped: too many new chats for now"},
+	479: {again, "the stanza was found invalid, mostly after the recipient's keys changed (whatsmeow issue 922, client.go)"},
+	487: {again, "ParsingError"},
+	488: {again, "UnrecognizedStanza"},
+	489: {again, "UnrecognizedStanzaClass"},
+	490: {again, "UnrecognizedStanzaType"},
+	491: {again, "InvalidProtobuf"},
+	495: {again, "MissingMessageSecret"},
+	500: {unknown, "UnhandledError at WhatsApp, before or after the message was taken"},
+	503: {unknown, "WhatsApp is not available, before or after the message was taken"},
+	552: {unknown, "DBOperationFailed at WhatsApp, before or after the message was taken"},
+}
+
+// meaningOf is the meaning of any code: of one that is not in the table, that
+// of its class.
+func meaningOf(code int) meaning {
+	if m, known := ackCodes[code]; known {
+		return m
+	}
+	if code >= 400 && code < 500 {
+		return meaning{again, "refused for a reason that is not known"}
+	}
+	return meaning{unknown, "a code that is not known"}
+}
+
+// refusal says what became of a message that WhatsApp refused. sealed is whether
+// its ciphertext existed: before that nothing can have gone out.
+func refusal(code int, sealed bool) error {
+	switch v := meaningOf(code).verdict; {
+	case v == final:
+		return fmt.Errorf("%w: WhatsApp answered %d", pingr.ErrNotSent, code)
+	case v == again || !sealed:
+		return fmt.Errorf("%w: WhatsApp answered %d", pingr.ErrRefused, code)
+	}
+	return fmt.Errorf("send: WhatsApp answered %d", code)
+}
