@@ -1,6 +1,7 @@
 package server
 
 import (
+	"slices"
 	"strings"
 )
 
@@ -17,33 +18,52 @@ func shownID(stored string) string {
 	return id
 }
 
+// testName is the stored name that a live session has in its account's test
+// mode, where it is simulated like [testSession] and has triggers of its own.
+func testName(stored, owner string) string { return storedID(shownID(stored), owner+testScope) }
+
 // storedSession is the stored name of a session of the caller.
 func (s *Server) storedSession(c caller, id string) (string, error) {
 	for _, stored := range []string{storedID(id, c.account.ID), id} {
-		if s.owns(c, stored) && shownID(stored) == id {
+		switch {
+		case shownID(stored) != id:
+		case c.test && id == testSession:
+			return storedID(testSession, c.account.ID), nil
+		case !s.ownsLive(c, stored):
+		case c.test:
+			return testName(stored, c.account.ID), nil
+		default:
 			return stored, nil
 		}
 	}
 	return "", fail(notFound, "There is no such session.")
 }
 
-// owns says whether the stored name of a session is one that the caller acts on.
+// owns reports whether the stored name of a session is one that the caller acts on.
 func (s *Server) owns(c caller, stored string) bool {
 	if c.test {
-		return stored == storedID(testSession, c.account.ID)
+		return slices.Contains(s.sessionsOf(c), stored)
 	}
+	return s.ownsLive(c, stored)
+}
+
+func (s *Server) ownsLive(c caller, stored string) bool {
 	n, ok := s.numbers.Get(stored)
 	return ok && n.Record().Account == c.account.ID
 }
 
 // sessionsOf are the stored names of all.
 func (s *Server) sessionsOf(c caller) []string {
-	if c.test {
-		return []string{storedID(testSession, c.account.ID)}
-	}
 	var ids []string
+	if c.test {
+		ids = append(ids, storedID(testSession, c.account.ID))
+	}
 	for _, n := range s.ownNumbers(c) {
-		ids = append(ids, n.ID())
+		if c.test {
+			ids = append(ids, testName(n.ID(), c.account.ID))
+		} else {
+			ids = append(ids, n.ID())
+		}
 	}
 	return ids
 }

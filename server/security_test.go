@@ -163,12 +163,15 @@ func TestAnotherAccountsIDs(t *testing.T) {
 			if r.auth == byJWT && who != "ben" {
 				continue
 			}
+			if who == "anna's test key" && strings.HasPrefix(r.path, "/v1/sessions/") {
+				continue // it simulates her sessions; see TestTestKeysNameLiveSessions
+			}
 			got := w.call(who, r.method, path, bodies[r.method+" "+r.path])
 			assert.Equal(t, notFound, codeOf(t, got), "%s %s as %s", r.method, r.path, who)
 			tried++
 		}
 	}
-	assert.Greater(t, tried, 40)
+	assert.Greater(t, tried, 35)
 	assert.Equal(t, anna, w.furnished("anna"))
 }
 
@@ -210,7 +213,7 @@ func TestAnotherAccountsSession(t *testing.T) {
 			continue
 		}
 		tried = append(tried, r.name())
-		for _, who := range []string{"ben", "ben's live key", "ben's test key", "anna's test key"} {
+		for _, who := range []string{"ben", "ben's live key", "ben's test key"} {
 			if r.auth == byJWT && who != "ben" || r.auth == byKey && who == "ben" {
 				continue
 			}

@@ -44,6 +44,17 @@ func testRecord(a account.Account) pingr.SessionRecord {
 	}
 }
 
+// simulatedRecord is a session as test mode knows it; id is one that number found.
+func (s *Server) simulatedRecord(c caller, id string) pingr.SessionRecord {
+	r := testRecord(c.account)
+	for _, n := range s.ownNumbers(c) {
+		if shownID(n.ID()) == id && id != testSession {
+			r.ID, r.Name = testName(n.ID(), c.account.ID), n.Record().Name
+		}
+	}
+	return r
+}
+
 type sessionsInput struct{ ModeParam }
 
 type sessionsOutput struct {
@@ -87,8 +98,8 @@ func (s *Server) sessionAnswer(c caller, r pingr.SessionRecord) (*sessionOutput,
 	return &sessionOutput{one}, err
 }
 
-// number finds a session of the caller. In test mode there is one, which is no
-// Number: fixed is true then.
+// number finds a session of the caller. Those of test mode are no Numbers: fixed
+// is true then.
 func (s *Server) number(c caller, id string) (n Number, fixed bool, err error) {
 	stored, err := s.storedSession(c, id)
 	if err != nil {
@@ -104,7 +115,7 @@ func (s *Server) number(c caller, id string) (n Number, fixed bool, err error) {
 	return n, false, nil
 }
 
-var errFixed = fail(forbidden, "Test mode has one session, which is always connected and does not change.")
+var errFixed = fail(forbidden, "Sessions of test mode are always connected and do not change.")
 
 // showSession is GET /v1/sessions/{id}.
 func (s *Server) showSession(c caller, in *SessionInput) (*sessionOutput, error) {
@@ -113,7 +124,7 @@ func (s *Server) showSession(c caller, in *SessionInput) (*sessionOutput, error)
 		return nil, err
 	}
 	if fixed {
-		return s.sessionAnswer(c, testRecord(c.account))
+		return s.sessionAnswer(c, s.simulatedRecord(c, in.ID))
 	}
 	return s.sessionAnswer(c, n.Record())
 }
@@ -153,7 +164,7 @@ func (s *Server) addSession(c caller, in *addSessionInput) (*sessionOutput, erro
 		return nil, taken
 	}
 	stored := storedID(id, c.account.ID)
-	if err := s.forgetTriggers(c.ctx, stored); err != nil {
+	if err := s.forgetTriggers(c.ctx, stored, testName(stored, c.account.ID)); err != nil {
 		return nil, err
 	}
 	n, err := s.numbers.Add(c.ctx, pingr.SessionRecord{
@@ -201,7 +212,7 @@ func (s *Server) removeSession(c caller, in *SessionInput) (*struct{}, error) {
 		return nil, errFixed
 	}
 	stored, gone := n.ID(), n.Record()
-	if err := s.forgetTriggers(c.ctx, stored); err != nil {
+	if err := s.forgetTriggers(c.ctx, stored, testName(stored, c.account.ID)); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
@@ -311,7 +322,7 @@ func (s *Server) reconnect(c caller, in *SessionInput) (*sessionOutput, error) {
 		return nil, err
 	}
 	if fixed {
-		return s.sessionAnswer(c, testRecord(c.account))
+		return s.sessionAnswer(c, s.simulatedRecord(c, in.ID))
 	}
 	if err := n.Reconnect(); err != nil {
 		return nil, words(err, map[error]*problem{pingr.ErrConflict: fail(conflict, "The session has to be linked first.")})

@@ -207,14 +207,19 @@ func triggerProblem(err error) error {
 	})
 }
 
-// forgetTriggers deletes all of a session, so that whoever has its id next does
-// not inherit them.
-func (s *Server) forgetTriggers(ctx context.Context, session string) error {
-	triggers, err := s.store.Triggers(ctx, session)
-	for _, t := range triggers {
-		if err == nil {
-			err = s.store.DeleteTrigger(ctx, t.ID)
+// forgetTriggers deletes all of some sessions, so that whoever has their id next
+// does not inherit them.
+func (s *Server) forgetTriggers(ctx context.Context, sessions ...string) error {
+	for _, session := range sessions {
+		triggers, err := s.store.Triggers(ctx, session)
+		if err != nil {
+			return err
+		}
+		for _, t := range triggers {
+			if err := s.store.DeleteTrigger(ctx, t.ID); err != nil {
+				return err
+			}
 		}
 	}
-	return err
+	return nil
 }

@@ -23,7 +23,7 @@ var tags = [][2]string{
 
 // routeWords are what a route does beyond its summary, by operation.
 var routeWords = map[string]string{ //nolint:gosec // words about secrets, and none of them
-	"POST /v1/send":                               "Sends a text by one of the account's sessions and answers when WhatsApp has taken it. It counts for the recipient's cooldown and the plan's messages like a reply. With a test key nothing is sent, and the answer is what live mode would answer. If it is not known whether a message arrived (409), ask again with the same Idempotency-Key: the person sees it once.",
+	"POST /v1/send":                               "Sends a text by one of the account's sessions and answers when WhatsApp has taken it. It counts for the recipient's cooldown and the plan's messages like a reply. With a test key nothing is sent, and the answer is what live mode would answer, whichever of the account's sessions is named. If it is not known whether a message arrived (409), ask again with the same Idempotency-Key: the person sees it once.",
 	"GET /v1/sessions":                            "All sessions of the account.",
 	"POST /v1/sessions":                           "Adds a session, within the plan's limit, and begins to link it: show its QR code next, or ask for a code to type.",
 	"GET /v1/sessions/{id}":                       "One session.",
