@@ -281,3 +281,15 @@ func TestAPathThatIsNoPage(t *testing.T) {
 	assert.Equal(t, http.StatusNotFound, status)
 	assert.Contains(t, page, "not_found")
 }
+
+// The product's documentation says where the cooldown is set.
+func TestTheCooldownIsUnderItsDocumentedName(t *testing.T) {
+	b, setup := newBrowser(t)
+	_, _, _ = b.do(http.MethodPost, "/setup", with(anna, "token", strings.TrimPrefix(setup, "/setup?token=")))
+	status, page, _ := b.get("/settings")
+	require.Equal(t, http.StatusOK, status)
+	_, section, found := strings.Cut(page, `<h2 id="settings-cooldown">Cooldown settings</h2>`)
+	require.True(t, found)
+	section, _, _ = strings.Cut(section, "</section>")
+	assert.Contains(t, section, `name="cooldown_seconds"`)
+}

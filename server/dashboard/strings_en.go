@@ -287,6 +287,7 @@ var english = map[string]string{ //nolint:gosec // no credentials: words about t
 	"settings.replies":       "Replies",
 	"settings.account":       "Account",
 	"settings.seconds":       "seconds",
+	"settings.cooldown.name": "Cooldown settings",
 	"settings.cooldown":      "Cooldown",
 	"settings.cooldown.hint": "A number gets one reply in this time; what it texts meanwhile reaches your webhook, but gets none. 0 turns it off.",
 	"settings.age":           "Oldest message to answer",
