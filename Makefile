@@ -8,7 +8,7 @@ SHELL := /bin/bash
 BIN := $(CURDIR)/bin
 GOLANGCI_LINT := $(BIN)/golangci-lint-2.15.0
 GOFUMPT := $(BIN)/gofumpt-0.9.1
-SCHEMATHESIS := $(BIN)/schemathesis-4.32.5
+SCHEMATHESIS := $(BIN)/schemathesis
 # A count, since a fuzz run that its time ends now and then fails with "context
 # deadline exceeded" (golang.org/issue/75804).
 FUZZTIME ?= 5000x
@@ -32,8 +32,31 @@ $(GOFUMPT):
 	GOBIN=$(BIN)/tmp go install mvdan.cc/gofumpt@v0.9.1
 	mv $(BIN)/tmp/gofumpt $@
 
+# What PyPI gives is locked with all that it depends on, by version and hash:
+# .ci/locks/X.txt, which make lock resolves from X.in for Python 3.11 and newer.
+# Only wheels, since building one would fetch whatever builds it that day.
+LOCKS := .ci/locks
+PIP_FLAGS := --quiet --disable-pip-version-check
+.PHONY: python
+python:
+	@./.ci/need 'python3>=3.11' 'python3 -m ensurepip --version:python3-venv'
+
+.PHONY: locked
+locked: ## nothing is installed but what a lock file or a version holds; nobody is told to install a stranger's name
+	go test -count=1 ./internal/locked
+
+.PHONY: lock
+lock: $(BIN)/uv/installed ## resolve .ci/locks/*.in again; UPGRADE=--upgrade takes newer releases
+	cd $(LOCKS) && for in in *.in; do $(BIN)/uv/bin/uv pip compile --quiet $(UPGRADE) --universal --python-version 3.11 --generate-hashes \
+	  --custom-compile-command "make lock ($$(sha256sum $$in | cut -c -16) is $$in)" --output-file $${in%.in}.txt $$in; done
+
+$(BIN)/uv/installed: $(LOCKS)/uv.txt | python
+	python3 -m venv --clear $(BIN)/uv
+	$(BIN)/uv/bin/python -m pip install $(PIP_FLAGS) --require-hashes --only-binary :all: -r $<
+	@touch $@
+
 .PHONY: lint
-lint: tools ## format, generated code, vet, golangci-lint, a tidy go.mod
+lint: tools locked ## format, generated code, vet, golangci-lint, a tidy go.mod, locked installs
 	@unformatted=$$($(GOFUMPT) -l $$(git ls-files -co --exclude-standard '*.go' | grep -v _templ.go)); \
 	  if [ -n "$$unformatted" ]; then echo "not formatted (run make fmt):"; echo "$$unformatted"; exit 1; fi
 	@sum() { git ls-files -co --exclude-standard '*_templ.go' | xargs cat | sha256sum; }; \
@@ -69,10 +92,11 @@ CLIENTS := $(BIN)/clients
 export PINGR_TEST_CLIENTS := $(CLIENTS)
 .PHONY: clients
 clients: $(CLIENTS)/installed
-$(CLIENTS)/installed:
-	@./.ci/need python3 'python3 -m ensurepip --version:python3-venv'
-	python3 -m venv --clear $(CLIENTS)/venv
-	for v in 0.1.1 0.2.0; do $(CLIENTS)/venv/bin/python -m pip install --quiet --disable-pip-version-check --target $(CLIENTS)/$$v hey-pingr[async]==$$v; done
+$(CLIENTS)/installed: $(LOCKS)/hey-pingr-0.1.1.txt $(LOCKS)/hey-pingr-0.2.0.txt | python
+	rm -rf $(CLIENTS)
+	python3 -m venv $(CLIENTS)/venv
+	for v in 0.1.1 0.2.0; do $(CLIENTS)/venv/bin/python -m pip install $(PIP_FLAGS) --require-hashes --only-binary :all: \
+	  --target $(CLIENTS)/$$v -r $(LOCKS)/hey-pingr-$$v.txt; done
 	@touch $@
 
 # Both suites replay testdata/vectors.json, as internal/vectors does in Go. What
@@ -84,10 +108,14 @@ sdk: sdk-node sdk-python ## the helpers for Node and Python, their packages and 
 sdk-node: sdk/node/node_modules/.package-lock.json ## the helpers for Node
 	cd sdk/node && npm run --silent build && npm run --silent check && npm test --silent
 
-sdk/node/node_modules/.package-lock.json: sdk/node/package-lock.json
-	@./.ci/need node:nodejs npm
-	@node -e 'if (parseInt(process.versions.node) < 20) throw Error("Node 20 or newer is needed")'
-	cd sdk/node && npm ci --silent
+# The lock files' versions, held to their hashes; no package may run a script.
+NPM_CI := npm ci --loglevel=error --ignore-scripts
+.PHONY: node
+node:
+	@./.ci/need 'node>=20:nodejs' npm
+
+sdk/node/node_modules/.package-lock.json: sdk/node/package-lock.json | node
+	cd sdk/node && $(NPM_CI)
 	@touch $@
 
 .PHONY: sdk-python
@@ -100,15 +128,14 @@ sdk-python: sdk/python/.venv/installed clients ## helpers, client and examples f
 bench-python: sdk/python/.venv/installed clients ## verifying in Python beside the published package and standardwebhooks, as ratios
 	sdk/python/.venv/bin/python sdk/python/bench/verify.py
 
-sdk/python/.venv/installed: sdk/python/requirements-dev.txt
-	@./.ci/need python3 'python3 -m ensurepip --version:python3-venv'
+sdk/python/.venv/installed: $(LOCKS)/dev.txt | python
 	python3 -m venv --clear sdk/python/.venv
-	sdk/python/.venv/bin/python -m pip install --quiet --disable-pip-version-check -r $<
-	sdk/python/.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e sdk/python
+	sdk/python/.venv/bin/python -m pip install $(PIP_FLAGS) --require-hashes --only-binary :all: -r $<
+	sdk/python/.venv/bin/python -m pip install $(PIP_FLAGS) --no-build-isolation --no-deps -e sdk/python
 	@touch $@
 
 examples/node/node_modules/.package-lock.json: examples/node/package-lock.json sdk/node/node_modules/.package-lock.json
-	cd examples/node && npm ci --silent
+	cd examples/node && $(NPM_CI)
 	@touch $@
 
 .PHONY: sec-login
@@ -135,9 +162,8 @@ stage: build server/dashboard/ui/node_modules/.package-lock.json
 	@./.ci/need chromium
 	go build -o $(BIN)/loopback ./internal/loopback
 
-server/dashboard/ui/node_modules/.package-lock.json: server/dashboard/ui/package-lock.json
-	@./.ci/need node:nodejs npm
-	cd server/dashboard/ui && npm ci --silent
+server/dashboard/ui/node_modules/.package-lock.json: server/dashboard/ui/package-lock.json | node
+	cd server/dashboard/ui && $(NPM_CI)
 	@touch $@
 
 # Requests made from /openapi.json, the same ones each time.
@@ -145,10 +171,9 @@ server/dashboard/ui/node_modules/.package-lock.json: server/dashboard/ui/package
 api-fuzz: $(SCHEMATHESIS)/installed build ## schemathesis against pingr serve
 	go run ./internal/apifuzz -schemathesis $(SCHEMATHESIS)/bin/schemathesis -pingr $(BIN)/pingr
 
-$(SCHEMATHESIS)/installed:
-	@./.ci/need python3 'python3 -m ensurepip --version:python3-venv'
+$(SCHEMATHESIS)/installed: $(LOCKS)/schemathesis.txt | python
 	python3 -m venv --clear $(SCHEMATHESIS)
-	$(SCHEMATHESIS)/bin/python -m pip install --quiet --disable-pip-version-check schemathesis==4.32.5
+	$(SCHEMATHESIS)/bin/python -m pip install $(PIP_FLAGS) --require-hashes --only-binary :all: -r $<
 	@touch $@
 
 # Tests of store/postgres start a server of their own; without one they are

@@ -38,7 +38,7 @@ asyncio.run(without_httpx())
 """
 USED = f"""{",".join(pingr.__all__)} X4 6
 network_error
-AsyncPingr needs httpx: pip install 'hey-pingr[async]'
+AsyncPingr needs httpx: pip install httpx
 """
 
 

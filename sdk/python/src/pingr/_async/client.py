@@ -32,7 +32,7 @@ class AsyncPingr:
     """A client of Pingr's REST API.
 
     Use it as a context manager, or call ``aclose``. It belongs to the event loop of its first request, whose tasks
-    may use it at the same time; ``pip install 'hey-pingr[async]'`` brings httpx, which it needs.
+    may use it at the same time. It needs httpx (``pip install httpx``).
 
     With a key it does all but what needs a dashboard login: keys, simulation, rotation of the secret. ``login`` gives
     a client that does these too. All calls raise ``PingrError``, or one of its kinds.

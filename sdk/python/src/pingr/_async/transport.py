@@ -32,7 +32,7 @@ class AsyncTransport:
             try:
                 import httpx  # noqa: PLC0415
             except ImportError as err:
-                raise ImportError("AsyncPingr needs httpx: pip install 'hey-pingr[async]'") from err
+                raise ImportError("AsyncPingr needs httpx: pip install httpx") from err
             self._client = httpx.AsyncClient(follow_redirects=False)
         return self._client
 
