@@ -3,15 +3,19 @@ package pingr
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -82,13 +86,7 @@ func (d *HTTPDispatcher) Dispatch(ctx context.Context, e Event) (Reply, error) {
 	if strings.HasPrefix(strings.ToLower(d.URL), "http:") {
 		ctx = context.WithValue(ctx, plainHTTP{}, true)
 	}
-	req, err := d.request(ctx, e)
-	if err != nil {
-		return reply, err
-	}
-	// Not by http.Client: it would parse the Location of a redirect, which is
-	// not followed.
-	resp, err := d.transport().RoundTrip(req)
+	resp, err := d.post(ctx, e)
 	if err != nil {
 		return reply, plainly(err, timeout)
 	}
@@ -147,12 +145,58 @@ func (d *HTTPDispatcher) transport() *http.Transport {
 	return d.own
 }
 
-// request stamps the event anew, and signs it.
-func (d *HTTPDispatcher) request(ctx context.Context, e Event) (*http.Request, error) {
-	now := time.Now()
-	if d.Now != nil {
-		now = d.Now()
+// post sends the event, and again when the endpoint closed a kept connection
+// just as it was used again: it may have received the event, or not.
+// The webhook-id tells the repeat. net/http would send the same bytes, which an
+// endpoint that takes each signature once refuses; so each has its own stamp.
+func (d *HTTPDispatcher) post(ctx context.Context, e Event) (*http.Response, error) {
+	var last time.Time
+	for {
+		now := time.Now()
+		if d.Now != nil {
+			now = d.Now()
+		}
+		if !now.After(last.Add(time.Millisecond)) {
+			now = last.Add(time.Millisecond)
+		}
+		last = now
+		var c connection
+		req, err := d.request(c.trace(ctx), e, now)
+		if err != nil {
+			return nil, err
+		}
+		// Not by http.Client: it would parse the Location of a redirect, which is
+		// not followed.
+		resp, err := d.transport().RoundTrip(req)
+		if err == nil || !c.closedEarly() || ctx.Err() != nil {
+			return resp, err
+		}
 	}
+}
+
+// A connection is what is known of the one that carried a request.
+type connection struct{ kept, answered atomic.Bool }
+
+func (c *connection) trace(ctx context.Context) context.Context {
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GotConn:              func(i httptrace.GotConnInfo) { c.kept.Store(i.Reused && !speaksHTTP2(i.Conn)) },
+		GotFirstResponseByte: func() { c.answered.Store(true) },
+	})
+}
+
+// speaksHTTP2 reports whether the endpoint says by itself what it did not begin:
+// then net/http repeats that, and nothing else is to be repeated.
+func speaksHTTP2(c net.Conn) bool {
+	secure, ok := c.(*tls.Conn)
+	return ok && secure.ConnectionState().NegotiatedProtocol == "h2"
+}
+
+// closedEarly reports whether a failed request went over a kept connection that
+// ended before the first byte of an answer.
+func (c *connection) closedEarly() bool { return c.kept.Load() && !c.answered.Load() }
+
+// request stamps the event and signs it.
+func (d *HTTPDispatcher) request(ctx context.Context, e Event, now time.Time) (*http.Request, error) {
 	e.Timestamp = now.UnixMilli()
 	body, err := json.Marshal(e)
 	if err != nil {
@@ -174,10 +218,6 @@ func (d *HTTPDispatcher) request(ctx context.Context, e Event) (*http.Request, e
 	if signatures := d.signaturesStandard(e.ID, now, body); signatures != "" {
 		req.Header.Set("Webhook-Signature", signatures)
 	}
-	// An endpoint may close a kept connection just as it is used again; then
-	// net/http repeats the request on a new one, if it may. The webhook-id
-	// tells a repeat. An empty key says so to net/http and is not sent.
-	req.Header["Idempotency-Key"] = nil
 	return req, nil
 }
 

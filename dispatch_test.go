@@ -220,10 +220,12 @@ func TestRedirectThatIsNoURL(t *testing.T) {
 }
 
 // An endpoint that closes an idle connection while it is used again costs no
-// failed attempt: the request goes out again, under the same webhook-id.
+// failed attempt: the request goes out again, under the same webhook-id and a
+// signature of its own, even where the clock stands still.
 func TestConnectionsAreKeptAndReplaced(t *testing.T) {
 	var mu sync.Mutex
 	var ids []string
+	signatures := map[string]bool{}
 	connections := 0
 	url := serveRaw(t, func(n int, c net.Conn, in *bufio.Reader) {
 		for i := 0; ; i++ {
@@ -234,6 +236,7 @@ func TestConnectionsAreKeptAndReplaced(t *testing.T) {
 			mu.Lock()
 			connections = n + 1
 			ids = append(ids, r.Header.Get("Webhook-Id"))
+			signatures[r.Header.Get("X-Pingr-Signature")] = true
 			mu.Unlock()
 			if n == 0 && i == 2 {
 				return
@@ -248,13 +251,15 @@ func TestConnectionsAreKeptAndReplaced(t *testing.T) {
 		e := sample
 		e.ID = fmt.Sprint("evt_", i)
 		// A dispatcher for each call: what they share is the transport.
-		reply, err := (&HTTPDispatcher{URL: url, Transport: transport}).Dispatch(t.Context(), e)
+		d := HTTPDispatcher{URL: url, Transport: transport, Secret: testSecret, Now: func() time.Time { return time.UnixMilli(1714825320000) }}
+		reply, err := d.Dispatch(t.Context(), e)
 		require.NoError(t, err)
 		assert.Equal(t, "hi", reply.Text)
 	}
 	mu.Lock()
 	defer mu.Unlock()
 	assert.Equal(t, []string{"evt_0", "evt_1", "evt_2", "evt_2", "evt_3"}, ids)
+	assert.Len(t, signatures, 5)
 	assert.Equal(t, 2, connections)
 }
 
@@ -290,7 +295,7 @@ func TestSlowEndpointHoldsNobodyUp(t *testing.T) {
 
 func TestSecretsOfOtherForms(t *testing.T) {
 	for secret, want := range map[string][2]bool{testSecret: {true, true}, "plain": {true, false}, "whsec_***": {true, false}, "": {false, false}} {
-		r, err := (&HTTPDispatcher{URL: "https://example.com", Secret: secret}).request(t.Context(), sample)
+		r, err := (&HTTPDispatcher{URL: "https://example.com", Secret: secret}).request(t.Context(), sample, time.Now())
 		require.NoError(t, err)
 		assert.Equal(t, want, [2]bool{r.Header.Get("X-Pingr-Signature") != "", r.Header.Get("Webhook-Signature") != ""}, secret)
 	}

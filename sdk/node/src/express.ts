@@ -4,6 +4,7 @@ import { PARSED, readBody, receive, refused } from './receive.js';
 import type { Answer, WebhookOptions } from './receive.js';
 
 export type { Reply, WebhookOptions } from './receive.js';
+export type { Seen } from './seen.js';
 
 /**
  * A handler for Express (4 and 5), Connect and plain `node:http`. Mount it

@@ -2,6 +2,7 @@ import { MAX_BODY, receive } from './receive.js';
 import type { WebhookOptions } from './receive.js';
 
 export type { Reply, WebhookOptions } from './receive.js';
+export type { Seen } from './seen.js';
 
 /** What is used of a Fastify instance (4 and 5). */
 interface Instance {

@@ -3,6 +3,7 @@ import { PARSED, readBody, receive } from './receive.js';
 import type { WebhookOptions } from './receive.js';
 
 export type { Reply, WebhookOptions } from './receive.js';
+export type { Seen } from './seen.js';
 
 /**
  * A handler for Hono.

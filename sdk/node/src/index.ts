@@ -8,6 +8,8 @@ export type {
   AutoReply, From, Message, MessageReceived, PingrEvent, SessionConnected, SessionDisconnected, Trigger,
 } from './events.js';
 export type { DeliveryQuery, SettingsChange, TriggerChange } from './resources.js';
+export { SeenInMemory } from './seen.js';
+export type { Seen } from './seen.js';
 export type { PingrOptions, RequestOptions } from './transport.js';
 export type {
   Account, Delivery, DeliveryPage, EventName, Key, Login, Match, Mode, QRCode, RotatedSecret, Sent, Session, Settings,

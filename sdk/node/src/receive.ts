@@ -1,5 +1,7 @@
 import { PingrError, PingrWebhookError } from './errors.js';
 import type { PingrEvent } from './events.js';
+import { isFirst } from './seen.js';
+import type { Seen } from './seen.js';
 import { verifyWebhook } from './webhook.js';
 
 /** How webhooks are received. */
@@ -7,9 +9,15 @@ export interface WebhookOptions {
   /** The webhook's secret (`whsec_…`), or several while one is rotated. */
   secret: string | readonly string[];
   /**
+   * Lets each delivery in once, and answers 409 to its repeat; `new SeenInMemory()`
+   * for a program of one process. Without it, whoever reads a request in a log can
+   * send it again for five minutes, and is answered as Pingr was.
+   */
+  seen?: Seen;
+  /**
    * Called with every event whose signature holds; what it returns is the
    * reply, nothing leaves the trigger's own. It may be called more than once
-   * with the same `id`. When it throws, the answer is 500 and Pingr asks again later.
+   * with the same `id`, as Pingr's own further attempts. When it throws, the answer is 500 and Pingr asks again later.
    */
   onEvent: (event: PingrEvent) => Reply | Promise<Reply>;
   /** Told of every request that is answered with an error. Default: `console.error` of its message. */
@@ -21,10 +29,12 @@ export type Reply = string | null | undefined | void;
 
 /** What to answer a webhook with: JSON, or for an error its words. */
 export interface Answer {
-  status: 200 | 401 | 413 | 500;
+  status: 200 | 401 | 409 | 413 | 500;
   type: 'application/json' | 'text/plain; charset=utf-8';
   body: string;
 }
+
+const REPEATED = 'this delivery was received before; Pingr signs each attempt again, so is it a replay?';
 
 /** More than an event with the longest text takes, in bytes. */
 export const MAX_BODY = 1024 * 1024;
@@ -34,6 +44,8 @@ export async function receive(body: Uint8Array, signature: string | null | undef
   try {
     if (body.length > MAX_BODY) return refused(413, new PingrError('The body is longer than 1 MiB', 'payload_too_large'), options);
     const event = verifyWebhook(body, signature ?? undefined, options.secret);
+    // Before it is handled: of two that arrive together one must not be answered.
+    if (options.seen && !(await isFirst(options.seen, body))) return refused(409, new PingrWebhookError(REPEATED), options);
     const reply = await options.onEvent(event);
     return { status: 200, type: 'application/json', body: JSON.stringify(reply ? { reply } : {}) };
   } catch (error) {
@@ -42,7 +54,7 @@ export async function receive(body: Uint8Array, signature: string | null | undef
 }
 
 /** Tells whoever runs it, and answers the error's words unless they may be too much. */
-export function refused(status: 401 | 413 | 500, error: unknown, options: WebhookOptions): Answer {
+export function refused(status: 401 | 409 | 413 | 500, error: unknown, options: WebhookOptions): Answer {
   if (options.onError) options.onError(error);
   else console.error(`Pingr webhook: ${error instanceof Error ? error.message : 'failed'}`);
   return { status, type: 'text/plain; charset=utf-8', body: status === 500 ? 'not handled; try again later' : (error as Error).message };

@@ -1,6 +1,6 @@
 // Webhooks received in the real frameworks, by real requests.
 import assert from 'node:assert/strict';
-import { createHmac } from 'node:crypto';
+import { createHash, createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { connect } from 'node:net';
@@ -11,6 +11,7 @@ import express4 from 'express4';
 import fastify from 'fastify';
 import fastify4 from 'fastify4';
 import { Hono } from 'hono';
+import { SeenInMemory } from 'hey-pingr';
 import { pingrWebhook as forExpress } from 'hey-pingr/express';
 import { pingrWebhook as forFastify } from 'hey-pingr/fastify';
 import { fetchWebhook, pingrWebhook as forHono } from 'hey-pingr/hono';
@@ -125,6 +126,73 @@ for (const [framework, start] of Object.entries(frameworks)) {
     });
   });
 }
+
+for (const [framework, start] of Object.entries(frameworks)) {
+  test(`${framework} takes each delivery once, when it is told to`, async (t) => {
+    let told = 0;
+    const { port, close } = await start({
+      secret: [secret, 'whsec_b2xk'], seen: new SeenInMemory(), onEvent: () => `link ${told += 1}`, onError: () => {},
+    });
+    t.after(close);
+    const at = Date.now();
+    const [first, next] = [event('login', at), event('login', at + 1)];
+    const post = async (body, key, headers = {}) => {
+      const answer = await fetch(`http://127.0.0.1:${port}/pingr`, {
+        method: 'POST', body, headers: { 'x-pingr-signature': sign(body, key), 'content-type': 'application/json', ...headers },
+      });
+      return `${answer.status} ${await answer.text()}`;
+    };
+    const replay = /^409 this delivery was received before/;
+    const all = await Promise.all(Array.from({ length: 20 }, () => post(first, 'whsec_b2xk')));
+    assert.equal(all.filter((said) => said === '200 {"reply":"link 1"}').length, 1, 'of many at once one is answered');
+    assert.equal(all.filter((said) => replay.test(said)).length, 19);
+    assert.match(await post(first, secret), replay, 'whichever secret signs the same bytes');
+    assert.match(await post(first, 'whsec_b2xk', { 'webhook-id': 'evt_2', 'x-pingr-attempt': '2', 'webhook-signature': 'v1,x' }), replay);
+    assert.match(await post(first, '', { 'x-pingr-signature': sign(first).toUpperCase() }), /^401 /);
+    assert.equal(await post(next, secret), '200 {"reply":"link 2"}', 'Pingr\'s next attempt is signed again');
+  });
+}
+
+test('what is seen is a key that every language computes, remembered longer than it verifies', async (t) => {
+  const asked = [];
+  let fails = false;
+  const seen = {
+    add: async (key, lifeMs) => {
+      if (fails) throw new Error('Redis is down');
+      return asked.push([key, lifeMs]) === 1;
+    },
+  };
+  const { port, close } = await frameworks['node:http']({ secret, seen, onEvent: () => 'hi', onError: () => {} });
+  t.after(close);
+  const body = event('login');
+  const post = (key) => fetch(`http://127.0.0.1:${port}/`, { method: 'POST', body, headers: { 'x-pingr-signature': sign(body, key) } });
+  assert.equal((await post('whsec_guessed')).status, 401);
+  assert.deepEqual(asked, [], 'what is not signed is not remembered');
+  assert.equal((await post(secret)).status, 200);
+  assert.deepEqual(asked, [[createHash('sha256').update(body).digest('hex'), 15 * 60_000]]);
+  fails = true;
+  assert.equal((await post(secret)).status, 500, 'then Pingr tries again');
+});
+
+test('SeenInMemory holds a key to its end, and is bounded', (t) => {
+  t.mock.timers.enable({ apis: ['Date'] });
+  let now = 0;
+  t.mock.method(performance, 'now', () => now);
+  const seen = new SeenInMemory();
+  assert.deepEqual([seen.add('a', 1000), seen.add('a', 9000), seen.add('b', 500)], [true, false, true]);
+  now = 999;
+  t.mock.timers.setTime(3_600_000); // a clock that is set changes nothing
+  assert.equal(seen.add('a', 1000), false);
+  assert.equal(seen.add('b', 1000), true, 'it ended, though an older key did not');
+  now = 1000;
+  assert.equal(seen.add('a', 1000), true);
+  now = 10_000;
+  for (let i = 0; i < 100_000; i++) seen.add(`${i}`, 1000);
+  assert.throws(() => seen.add('one more', 1000), /store of your own/);
+  assert.equal(seen.add('7', 1000), false, 'it still knows what it holds');
+  now = 11_000;
+  assert.equal(seen.add('one more', 1000), true);
+});
 
 test('Fastify\'s own parser goes on parsing', async (t) => {
   const { port, close } = await frameworks['Fastify 5']({ secret, onEvent: () => null });

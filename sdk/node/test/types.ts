@@ -1,7 +1,7 @@
 // Compiled, never run: what the types let a program say.
-import { createChallengeCode, extractChallengeCode, loginLink, PingrWebhookError, verifyWebhook } from 'hey-pingr';
+import { createChallengeCode, extractChallengeCode, loginLink, PingrWebhookError, SeenInMemory, verifyWebhook } from 'hey-pingr';
 import { Pingr, PingrRateLimitError } from 'hey-pingr';
-import type { Delivery, PingrEvent, Sent } from 'hey-pingr';
+import type { Delivery, PingrEvent, Seen, Sent } from 'hey-pingr';
 import { pingrWebhook as forExpress } from 'hey-pingr/express';
 import { pingrWebhook as forFastify } from 'hey-pingr/fastify';
 import { fetchWebhook, pingrWebhook as forHono } from 'hey-pingr/hono';
@@ -55,6 +55,9 @@ export async function client(): Promise<void> {
 
 const options = { secret: 'x', onEvent: (e: PingrEvent) => (e.event === 'message.received' ? 'hi' : undefined) };
 express().post('/pingr', forExpress(options));
+const redis: Seen = { add: async (key, lifeMs) => key.length === 64 && lifeMs > 0 };
+express().post('/pingr', forExpress({ ...options, seen: redis }));
+new Hono().post('/pingr', forHono({ ...options, seen: new SeenInMemory() }));
 fastify().register(forFastify, { path: '/pingr', ...options });
 new Hono().post('/pingr', forHono(options));
 export const POST: (request: Request) => Promise<Response> = fetchWebhook(options);

@@ -7,6 +7,7 @@ import hmac
 import json
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ from world import until
 import pingr.django
 import pingr.fastapi
 import pingr.flask
-from pingr import Event, extract_challenge_code
+from pingr import Event, PingrError, SeenInMemory, extract_challenge_code
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,8 +52,27 @@ async def on_event_async(event: Event) -> Any:
     return on_event(event)
 
 
+class AsyncSeen:
+    """What was seen, as asyncio asks for it."""
+
+    def __init__(self) -> None:
+        self._seen = SeenInMemory()
+
+    async def add(self, key: str, life: float) -> bool:
+        return self._seen.add(key, life)
+
+
+class Broken:
+    """A store that is down."""
+
+    def add(self, key: str, life: float) -> bool:
+        raise ConnectionError(f"not kept: {key}, {life}")
+
+
 def flask_site() -> Any:
     app = flask.Flask("site")
+    app.post("/once", endpoint="once")(pingr.flask.pingr_webhook([SECRET, OLD], seen=SeenInMemory())(on_event))
+    app.post("/broken", endpoint="broken")(pingr.flask.pingr_webhook(SECRET, seen=Broken())(on_event))
     hook = pingr.flask.pingr_webhook([SECRET, OLD])
     app.post("/webhook")(hook(on_event))
     app.post("/own", endpoint="own")(hook(lambda _: flask.Response("own", 202)))
@@ -61,7 +81,10 @@ def flask_site() -> Any:
 
 def django_site() -> Any:
     hook = pingr.django.pingr_webhook([SECRET, OLD])
+    once = pingr.django.pingr_webhook([SECRET, OLD], seen=SeenInMemory())
+    broken = pingr.django.pingr_webhook(SECRET, seen=Broken())
     urls = [path("webhook", hook(on_event)), path("own", hook(lambda _: HttpResponse("own", status=202)))]
+    urls += [path("once", once(on_event)), path("broken", broken(on_event))]
     if not settings.configured:
         middleware = ["django.middleware.common.CommonMiddleware", "django.middleware.csrf.CsrfViewMiddleware"]
         settings.configure(ROOT_URLCONF=tuple(urls), ALLOWED_HOSTS=["*"], MIDDLEWARE=middleware, LOGGING_CONFIG=None)
@@ -73,6 +96,9 @@ def fastapi_site(function: Any) -> Any:
     app = fastapi.FastAPI()
     hook = pingr.fastapi.pingr_webhook([SECRET, OLD])
     app.post("/webhook")(hook(function))
+    remembered = SeenInMemory() if function is on_event else AsyncSeen()
+    app.post("/once")(pingr.fastapi.pingr_webhook([SECRET, OLD], seen=remembered)(function))
+    app.post("/broken")(pingr.fastapi.pingr_webhook(SECRET, seen=Broken())(function))
 
     async def own(_: Event) -> Any:
         return fastapi.Response("own", 202)
@@ -201,6 +227,69 @@ def test_a_fault_of_the_function_is_a_500_so_that_pingr_asks_again(port: int) ->
 
 def test_a_response_of_the_framework_is_sent_as_it_is(port: int) -> None:
     assert tell(port, "login", where="/own") == (202, "own")
+
+
+def test_each_delivery_is_taken_once(port: int) -> None:
+    seen.clear()
+    at = time.time_ns() // 1_000_000
+    first, following = body_of("login x4k9mq", at), body_of("login x4k9mq", at + 1)
+    with ThreadPoolExecutor(20) as many:
+        answers = list(many.map(lambda _: post(port, first, sign(first, OLD), "/once"), range(20)))
+    assert answers.count((200, {"reply": "X4K9MQ"})) == 1
+    assert sum(status == 409 and "received before" in said for status, said in answers) == 19
+    assert post(port, first, sign(first), "/once")[0] == 409, "whichever secret signs the same bytes"
+    more = {"webhook-id": "evt_2", "x-pingr-attempt": "2", "webhook-signature": "v1,x"}
+    assert post(port, first, sign(first, OLD), "/once", **more)[0] == 409
+    assert post(port, first, sign(first).upper(), "/once")[0] == 401
+    assert post(port, following, sign(following), "/once") == (200, {"reply": "X4K9MQ"}), "Pingr's next attempt"
+    assert len(seen) == 2
+
+
+def test_what_is_not_signed_is_not_remembered(port: int) -> None:
+    body = body_of("login x4k9mq")
+    assert post(port, body, sign(body, "whsec_guessed"), "/once")[0] == 401
+    assert post(port, body, sign(body), "/once")[0] == 200
+
+
+def test_nobody_is_answered_when_nothing_can_be_remembered(port: int) -> None:
+    seen.clear()
+    assert tell(port, "login x", where="/broken")[0] == 500
+    assert seen == []
+
+
+def test_what_is_seen_is_a_key_that_every_language_computes() -> None:
+    asked = []
+
+    class Kept:
+        def add(self, key: str, life: float) -> bool:
+            asked.append((key, life))
+            return True
+
+    app = flask.Flask("site")
+    app.post("/")(pingr.flask.pingr_webhook(SECRET, seen=Kept())(on_event))
+    body = body_of("login x")
+    assert app.test_client().post("/", data=body, headers={"x-pingr-signature": sign(body)}).status_code == 200
+    assert asked == [(hashlib.sha256(body).hexdigest(), 15 * 60)]
+
+
+def test_seen_in_memory_holds_a_key_to_its_end_and_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    memory = SeenInMemory()
+    assert (memory.add("a", 60), memory.add("a", 600), memory.add("b", 30)) == (True, False, True)
+    now = 59.0
+    assert not memory.add("a", 60)
+    assert memory.add("b", 60), "it ended, though an older one did not"
+    now = 60.0
+    assert memory.add("a", 60)
+    now = 1000.0
+    for n in range(100_000):
+        memory.add(str(n), 60)
+    with pytest.raises(PingrError, match="store of your own"):
+        memory.add("one more", 60)
+    assert not memory.add("7", 60), "it still knows what it holds"
+    now = 1060.0
+    assert memory.add("one more", 60)
 
 
 def test_only_post_is_answered(port: int) -> None:

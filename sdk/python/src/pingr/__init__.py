@@ -21,11 +21,13 @@ from .events import (
     SessionDisconnected,
     Trigger,
 )
+from .seen import AsyncSeen, Seen, SeenInMemory
 from .webhook import verify_webhook
 
 __all__ = [
     "CHALLENGE_CHARSET",
     "AsyncPingr",
+    "AsyncSeen",
     "AutoReply",
     "Event",
     "From",
@@ -38,6 +40,8 @@ __all__ = [
     "PingrRateLimitError",
     "PingrValidationError",
     "PingrWebhookError",
+    "Seen",
+    "SeenInMemory",
     "SessionConnected",
     "SessionDisconnected",
     "Trigger",

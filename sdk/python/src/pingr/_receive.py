@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .errors import PingrError, PingrWebhookError
+from .seen import LIFE, key_of
 from .webhook import verify_webhook
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .events import Event
+    from .seen import Seen
 
 #: More than an event with the longest text takes, in bytes.
 MAX_BODY = 1 << 20
@@ -40,6 +42,22 @@ def event_of(body: bytes, signature: str | None, secret: str | Sequence[str]) ->
         return verify_webhook(body, signature, secret)
     except PingrWebhookError as err:
         raise RefusedError(err.message, err.code, 401) from None
+
+
+def take_once(seen: Seen | None, body: bytes) -> None:
+    """Refuse a verified body that was received before.
+
+    It comes before the function: of two that arrive together one must not be answered.
+    """
+    if seen is not None and not seen.add(key_of(body), LIFE):
+        raise repeated()
+
+
+def repeated() -> RefusedError:
+    """Return the refusal of a delivery that was received before."""
+    return RefusedError(
+        "this delivery was received before; Pingr signs each attempt again, so is it a replay?", "webhook_error", 409
+    )
 
 
 def answer_of(reply: object) -> dict[str, str]:

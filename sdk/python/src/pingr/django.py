@@ -19,7 +19,7 @@ from django.http import HttpResponse, HttpResponseBase, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from ._receive import MAX_BODY, RefusedError, answer_of, checked, event_of, too_long
+from ._receive import MAX_BODY, RefusedError, answer_of, checked, event_of, take_once, too_long
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,21 +27,28 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
     from .events import Event
+    from .seen import Seen
 
 __all__ = ["pingr_webhook"]
 
 _log = logging.getLogger("pingr")
 
 
-def pingr_webhook(secret: str | Sequence[str] | None) -> Callable[[Callable[[Event], Any]], Callable[..., Any]]:
+def pingr_webhook(
+    secret: str | Sequence[str] | None,
+    *,
+    seen: Seen | None = None,
+) -> Callable[[Callable[[Event], Any]], Callable[..., Any]]:
     """Make a view that gives a function each webhook whose signature and time hold, and answers with what it returns.
 
     ``None`` leaves the answer to the trigger's own reply; a response of Django's is sent as it is. The function may
-    get the same event twice, with the same ``id``. What does not verify is answered 401, more than 1 MiB 413, what is
-    no POST 405. The view needs no CSRF token: the signature says who asks.
+    get the same event twice, with the same ``id``. What does not verify is answered 401, a delivery that ``seen``
+    knows 409, more than 1 MiB 413, what is no POST 405. The view needs no CSRF token: the signature says who asks.
 
     Args:
         secret: the endpoint's, or several while one is rotated, the new one first.
+        seen: lets each delivery in once, and answers 409 to its repeat; ``SeenInMemory()`` for one process. Without it,
+            whoever reads a request in a log can send it again for five minutes, and is answered as Pingr was.
 
     """
     secrets = checked(secret)
@@ -50,7 +57,9 @@ def pingr_webhook(secret: str | Sequence[str] | None) -> Callable[[Callable[[Eve
         @wraps(on_event)
         def view(request: HttpRequest) -> HttpResponseBase:
             try:
-                event = event_of(_body(request), request.headers.get("x-pingr-signature"), secrets)
+                body = _body(request)
+                event = event_of(body, request.headers.get("x-pingr-signature"), secrets)
+                take_once(seen, body)
             except RefusedError as refused:
                 _log.warning("Pingr webhook: %s", refused.message)
                 return HttpResponse(refused.message, status=refused.status, content_type="text/plain")

@@ -18,12 +18,14 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annotation
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from ._receive import MAX_BODY, RefusedError, answer_of, checked, event_of, too_long
+from ._receive import MAX_BODY, RefusedError, answer_of, checked, event_of, repeated, too_long
+from .seen import LIFE, key_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Sequence
 
     from .events import Event
+    from .seen import AsyncSeen, Seen
 
 __all__ = ["pingr_webhook"]
 
@@ -32,15 +34,19 @@ _log = logging.getLogger("pingr")
 
 def pingr_webhook(
     secret: str | Sequence[str] | None,
+    *,
+    seen: Seen | AsyncSeen | None = None,
 ) -> Callable[[Callable[[Event], Any]], Callable[[Request], Awaitable[Response]]]:
     """Give a function each webhook whose signature and time hold, and answer with the text that it returns.
 
     ``None`` leaves the answer to the trigger's own reply; a response of Starlette's is sent as it is. A function that
     is not ``async`` runs in a thread. It may get the same event twice, with the same ``id``. What does not verify is
-    answered 401, more than 1 MiB 413.
+    answered 401, a delivery that ``seen`` knows 409, more than 1 MiB 413.
 
     Args:
         secret: the endpoint's, or several while one is rotated, the new one first.
+        seen: lets each delivery in once, and answers 409 to its repeat; ``SeenInMemory()`` for one process. Without it,
+            whoever reads a request in a log can send it again for five minutes, and is answered as Pingr was.
 
     """
     secrets = checked(secret)
@@ -48,7 +54,9 @@ def pingr_webhook(
     def decorate(on_event: Callable[[Event], Any]) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:
             try:
-                event = event_of(await _body(request), request.headers.get("x-pingr-signature"), secrets)
+                body = await _body(request)
+                event = event_of(body, request.headers.get("x-pingr-signature"), secrets)
+                await _take_once(seen, body)
             except RefusedError as refused:
                 _log.warning("Pingr webhook: %s", refused.message)
                 return PlainTextResponse(refused.message, refused.status or 401)
@@ -63,6 +71,14 @@ def pingr_webhook(
         return endpoint
 
     return decorate
+
+
+async def _take_once(seen: Seen | AsyncSeen | None, body: bytes) -> None:
+    if seen is None:
+        return
+    is_new: bool | Awaitable[bool] = await run_in_threadpool(seen.add, key_of(body), LIFE)
+    if not (await is_new if inspect.isawaitable(is_new) else is_new):
+        raise repeated()
 
 
 async def _body(request: Request) -> bytes:

@@ -15,26 +15,32 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from flask import Response, current_app, jsonify, request
 
-from ._receive import MAX_BODY, RefusedError, answer_of, checked, event_of, too_long
+from ._receive import MAX_BODY, RefusedError, answer_of, checked, event_of, take_once, too_long
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .events import Event
+    from .seen import Seen
 
 __all__ = ["pingr_webhook"]
 
 
 def pingr_webhook(
     secret: str | Sequence[str] | None,
+    *,
+    seen: Seen | None = None,
 ) -> Callable[[Callable[[Event], Any]], Callable[[], Response]]:
     """Give a function each webhook whose signature and time hold, and answer with the text that it returns.
 
     ``None`` leaves the answer to the trigger's own reply; a ``flask.Response`` is sent as it is. The function may get
-    the same event twice, with the same ``id``. What does not verify is answered 401, more than 1 MiB 413.
+    the same event twice, with the same ``id``. What does not verify is answered 401, a delivery that ``seen`` knows
+    409, more than 1 MiB 413.
 
     Args:
         secret: the endpoint's, or several while one is rotated, the new one first.
+        seen: lets each delivery in once, and answers 409 to its repeat; ``SeenInMemory()`` for one process. Without it,
+            whoever reads a request in a log can send it again for five minutes, and is answered as Pingr was.
 
     """
     secrets = checked(secret)
@@ -43,7 +49,9 @@ def pingr_webhook(
         @wraps(on_event)
         def view() -> Response:
             try:
-                event = event_of(_body(), request.headers.get("x-pingr-signature"), secrets)
+                body = _body()
+                event = event_of(body, request.headers.get("x-pingr-signature"), secrets)
+                take_once(seen, body)
             except RefusedError as refused:
                 current_app.logger.warning("Pingr webhook: %s", refused.message)
                 return Response(refused.message, refused.status, mimetype="text/plain")
