@@ -129,6 +129,38 @@ func within(path string, parents ...string) bool {
 	})
 }
 
+// libsignal is under GPL-3.0: a program that links it may only be passed on under
+// those terms. NOTICE and README name these packages, and what is free of it.
+func TestWhatLinksLibsignal(t *testing.T) {
+	want := []string{
+		"cmd/pingr", "examples/embed", "internal/bench", "internal/demo", "internal/loopback", "session/whatsapp", "whatsapptest",
+	}
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-f", `{{.ImportPath}} {{join .Deps " "}}`, "./...").Output()
+	require.NoError(t, err)
+	var linking []string
+	for line := range strings.Lines(string(out)) {
+		pkg := strings.Fields(line)
+		if slices.ContainsFunc(pkg[1:], func(dep string) bool { return within(dep, "go.mau.fi/libsignal") }) {
+			linking = append(linking, strings.TrimPrefix(pkg[0], module+"/"))
+		}
+	}
+	assert.Equal(t, want, linking, "NOTICE, README and pingr version tell of these packages")
+
+	notice, err := os.ReadFile("NOTICE")
+	require.NoError(t, err)
+	linked, free, found := strings.Cut(string(notice), "Free of it are")
+	require.True(t, found)
+	readme, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	for _, pkg := range want {
+		assert.Contains(t, linked, pkg)
+		assert.NotContains(t, free, pkg)
+		if !strings.HasPrefix(pkg, "internal/") {
+			assert.Contains(t, string(readme), "`"+pkg+"`")
+		}
+	}
+}
+
 // All that the root package may depend on beside the standard library.
 func TestRootDependencies(t *testing.T) {
 	allowed := []string{module, "golang.org/x/text/", "golang.org/x/time/", "github.com/rivo/uniseg", "github.com/google/uuid", "code.dny.dev/ssrf"}

@@ -147,16 +147,17 @@ func TestCalledWrongly(t *testing.T) {
 func TestVersion(t *testing.T) {
 	r := pingrRun(t, "version")
 	assert.Equal(t, exitDone, r.code)
-	assert.Regexp(t, `^pingr \d+\.\d+\.\d+ `, r.out)
+	assert.Regexp(t, `^pingr \d+\.\d+\.\d+ .*\nPingr's source is under the MIT License\. This program .* GNU GPL, version 3\.\n$`, r.out)
 
 	r = pingrRun(t, "--version")
 	assert.Equal(t, "pingr "+pingr.Version+"\n", r.out)
 
 	r = pingrRun(t, "version", "--json")
-	var about struct{ Version, Go, Platform string }
+	var about struct{ Version, Go, Platform, License string }
 	require.NoError(t, json.Unmarshal([]byte(r.out), &about))
 	assert.NotEmpty(t, about.Version)
 	assert.Contains(t, about.Platform, "/")
+	assert.Contains(t, about.License, "GNU GPL, version 3")
 }
 
 func TestCompletion(t *testing.T) {

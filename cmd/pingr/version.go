@@ -10,11 +10,16 @@ import (
 	"github.com/heypingr/pingr"
 )
 
+// license is what whoever passes the program on has to know; light_test.go
+// holds which packages link libsignal.
+const license = "Pingr's source is under the MIT License. This program links go.mau.fi/libsignal, " +
+	"so it may only be passed on under the terms of the GNU GPL, version 3."
+
 func (a *app) versionCommand() *cobra.Command {
 	var asJSON bool
 	c := a.command(cobra.Command{
 		Use:     "version",
-		Short:   "Print the version",
+		Short:   "Print the version, and the license of the program",
 		Example: "  pingr version --json",
 	}, func(*cobra.Command, []string) error {
 		about := struct {
@@ -22,7 +27,8 @@ func (a *app) versionCommand() *cobra.Command {
 			Revision string `json:"revision,omitempty"`
 			Go       string `json:"go"`
 			Platform string `json:"platform"`
-		}{pingr.Version, revision(), runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH}
+			License  string `json:"license"`
+		}{pingr.Version, revision(), runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH, license}
 		if asJSON {
 			return a.writeJSON(about)
 		}
@@ -30,7 +36,7 @@ func (a *app) versionCommand() *cobra.Command {
 		if about.Revision != "" {
 			text += " (" + about.Revision + ")"
 		}
-		fmt.Fprintln(a.out, text, about.Go, about.Platform)
+		fmt.Fprintf(a.out, "%s %s %s\n%s\n", text, about.Go, about.Platform, license)
 		return nil
 	})
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")

@@ -15,7 +15,7 @@ type snippet struct{ name, title, code string }
 func snippetList(path string) []snippet {
 	all := []snippet{
 		{"node", "Node", `import { createServer } from "node:http";
-import { verifyWebhook } from "hey-pingr";
+import { verifyWebhook } from "hey-pingr"; // not on npm: sdk/node/README.md of Pingr says how
 
 createServer(async (req, res) => {
   const chunks = [];
@@ -38,7 +38,7 @@ createServer(async (req, res) => {
 		{"python", "Python", `import os
 
 from flask import Flask, request
-from pingr import PingrWebhookError, verify_webhook
+from pingr import PingrWebhookError, verify_webhook  # not on PyPI yet: sdk/python/README.md of Pingr says how
 
 app = Flask(__name__)
 
