@@ -232,15 +232,38 @@ func (d *HTTPDispatcher) signaturesStandard(id string, now time.Time, body []byt
 	return strings.Join(signatures, " ")
 }
 
-// plainly says what a late attempt is, and drops the URL, whose query may be
+// plainly says what a late attempt is, drops our own addresses and the resolver's,
+// which are nobody else's business, and the URL, whose query may be
 // secret, from an error of net/http.
 func plainly(err error, timeout time.Duration) error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("no whole answer within %s: %w", timeout, context.DeadlineExceeded)
+	}
+	var lookup *net.DNSError
+	if errors.As(err, &lookup) {
+		return plainLookup(lookup)
+	}
+	var network *net.OpError
+	if errors.As(err, &network) {
+		without := *network
+		without.Source = nil
+		return &without
 	}
 	var failed *url.Error
 	if errors.As(err, &failed) {
 		return failed.Err
 	}
 	return err
+}
+
+// plainLookup leaves the resolver out, which the error names up to twice.
+func plainLookup(err *net.DNSError) error {
+	why := "the resolver failed"
+	switch {
+	case err.IsNotFound:
+		why = "no such host"
+	case err.IsTimeout:
+		why = "the resolver did not answer in time"
+	}
+	return &net.DNSError{Err: why, Name: err.Name, IsTimeout: err.IsTimeout, IsTemporary: err.IsTemporary, IsNotFound: err.IsNotFound}
 }

@@ -74,7 +74,8 @@ func (g *Guard) allows(ip netip.Addr) bool {
 }
 
 // special are networks that ssrf lets through or that lead back inside: IPv4
-// in IPv6 by NAT64, 6to4 and Teredo, and the unspecified addresses.
+// in IPv6 by NAT64, 6to4 and Teredo, the unspecified addresses, and what a cloud
+// answers its machines from a public address.
 var special = []netip.Prefix{
 	netip.MustParsePrefix("64:ff9b::/96"),
 	netip.MustParsePrefix("64:ff9b:1::/48"),
@@ -83,6 +84,7 @@ var special = []netip.Prefix{
 	netip.MustParsePrefix("100.64.0.0/10"),
 	netip.MustParsePrefix("::/128"),
 	netip.MustParsePrefix("0.0.0.0/8"),
+	netip.MustParsePrefix("168.63.129.16/32"), // Azure's, beside its metadata service
 }
 
 // public is the list of the IANA's special-purpose registries, for any port.

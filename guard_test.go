@@ -19,7 +19,7 @@ func TestGuardRefuses(t *testing.T) {
 		"127.0.0.1", "127.8.8.8", "::1", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "fe80::1", "fc00::1",
 		"fd00:ec2::254", "224.0.0.1", "ff02::1", "0.0.0.0", "::", "100.64.0.1", "100.100.100.200", "192.0.0.192", "198.18.0.1",
 		"192.0.2.1", "203.0.113.1", "240.0.0.1", "255.255.255.255", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::7f00:1",
-		"64:ff9b:1::1", "2002:7f00:1::", "2001:0:4136:e378::", "2001:db8::1", "100::1", "fec0::1",
+		"64:ff9b:1::1", "2002:7f00:1::", "2001:0:4136:e378::", "2001:db8::1", "100::1", "fec0::1", "168.63.129.16", "::ffff:168.63.129.16",
 	} {
 		err := g.check(netip.MustParseAddr(ip))
 		if assert.Error(t, err, ip) {
@@ -27,7 +27,7 @@ func TestGuardRefuses(t *testing.T) {
 			assert.ErrorContains(t, err, "Guard.Allow", "and the setting")
 		}
 	}
-	for _, ip := range []string{"93.184.216.34", "1.1.1.1", "2606:4700:4700::1111"} {
+	for _, ip := range []string{"93.184.216.34", "1.1.1.1", "168.63.129.15", "2606:4700:4700::1111"} {
 		assert.NoError(t, g.check(netip.MustParseAddr(ip)), ip)
 	}
 	g.Allow = []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("127.0.0.0/8")}

@@ -83,7 +83,7 @@ func (a *app) client(server string) (*client, error) {
 
 func isLoopback(host string) bool {
 	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
+	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
 }
 
 // ask makes a request as whoever calls: body is sent as JSON unless it is nil,

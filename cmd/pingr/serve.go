@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/netip"
 	"slices"
-	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -29,8 +28,9 @@ func (a *app) serveCommand() *cobra.Command {
 			"does the same. It prints one line when it is ready, and finishes what is in\n" +
 			"flight when it is told to stop.\n\n" +
 			"Behind a proxy that speaks https, set PINGR_PUBLIC_URL to the address there, so\n" +
-			"that logins travel over https alone. While --listen is on loopback, webhook\n" +
-			"endpoints may be too; other special addresses are for PINGR_WEBHOOK_ALLOW.\n\n" +
+			"that logins travel over https alone. Webhook endpoints on loopback are allowed\n" +
+			"while the server is private: it listens on loopback, has no public URL and lets\n" +
+			"nobody sign up. Other special addresses are for PINGR_WEBHOOK_ALLOW.\n\n" +
 			"With --database, everything is in PostgreSQL but the keys of linked numbers,\n" +
 			"which stay in the data directory; docs/serve.md tells of several processes.",
 		Example: "  pingr serve\n  pingr serve --listen 0.0.0.0:8080 --data /var/lib/pingr\n  pingr serve --database postgres://pingr@db.example.com/pingr",
@@ -65,6 +65,10 @@ func (a *app) serve(ctx context.Context, listen, metricsListen string) (err erro
 	if err != nil {
 		return err
 	}
+	public, err := a.config.publicURL()
+	if err != nil {
+		return err
+	}
 	endpoint, err := a.config.endpoint()
 	if err != nil {
 		return err
@@ -74,7 +78,7 @@ func (a *app) serve(ctx context.Context, listen, metricsListen string) (err erro
 		return err
 	}
 	defer l.Close()
-	if at, ok := l.Addr().(*net.TCPAddr); ok && at.IP.IsLoopback() {
+	if isPrivate(l.Addr(), public, signUpPlan) {
 		guard.Allow = append(guard.Allow, netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128"))
 	}
 	store, err := a.openDatabase(ctx)
@@ -95,7 +99,7 @@ func (a *app) serve(ctx context.Context, listen, metricsListen string) (err erro
 		Plans: plans, SignUpPlan: signUpPlan,
 		Store: store, Guard: guard, Now: a.now, Log: a.logger(), MetricsApart: metricsListen != "",
 		FreeSpace:     func() (uint64, bool) { return freeSpace(a.config.dataDir()) },
-		SecureCookies: strings.HasPrefix(a.config.PublicURL, "https:"),
+		SecureCookies: public != nil && public.Scheme == "https",
 		Numbers: func(n server.Notify) (_ server.Numbers, err error) {
 			pool, err = whatsapp.Open(ctx, whatsapp.Config{
 				Dir: a.config.dataDir(), Registry: a.registry(store), Notify: n.Event, OnChange: n.Changed, Log: a.logger(), Endpoint: endpoint,
@@ -107,7 +111,11 @@ func (a *app) serve(ctx context.Context, listen, metricsListen string) (err erro
 		return err
 	}
 	address := "http://" + l.Addr().String()
-	if err := a.offerSetup(ctx, s, address); err != nil {
+	door := address
+	if public != nil {
+		door = public.String()
+	}
+	if err := a.offerSetup(ctx, s, door); err != nil {
 		return err
 	}
 	if metricsListen != "" {
@@ -152,9 +160,6 @@ func (a *app) offerSetup(ctx context.Context, s *server.Server, address string) 
 	token, err := s.SetupToken(ctx)
 	if err != nil || token == "" {
 		return err
-	}
-	if a.config.PublicURL != "" {
-		address = strings.TrimSuffix(a.config.PublicURL, "/")
 	}
 	fmt.Fprintln(a.err, "There is no account yet. Make the first one: "+address+"/setup?token="+token)
 	return nil

@@ -1,0 +1,105 @@
+//go:build !race
+
+package main
+
+import (
+	"net"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestPublicURL(t *testing.T) {
+	for _, tt := range []struct{ url, want, fault string }{
+		{"", "", ""},
+		{"https://pingr.example.com", "https://pingr.example.com", ""},
+		{"https://pingr.example.com/", "https://pingr.example.com", ""},
+		{"http://localhost:8080", "http://localhost:8080", ""},
+		{"https://example.com/pingr", "", "must not have a path: Pingr needs a host of its own, as in https://pingr.example.com"},
+		{"https://example.com/pingr/", "", "must not have a path"},
+		{"https://example.com//", "", "must not have a path"},
+		{"https://example.com?x=1", "", "must not have a path"},
+		{"https://example.com#x", "", "must not have a path"},
+		{"https://anna:secret@example.com", "", "must not hold a user name"},
+		{"pingr.example.com", "", "must be an address as in https://"},
+		{"ftp://pingr.example.com", "", "must be an address as in https://"},
+		{"https://", "", "must be an address as in https://"},
+	} {
+		t.Run(tt.url, func(t *testing.T) {
+			got, err := config{PublicURL: tt.url}.publicURL()
+			if tt.fault != "" {
+				require.ErrorContains(t, err, tt.fault)
+				assert.NotContains(t, err.Error(), "secret")
+				return
+			}
+			require.NoError(t, err)
+			if tt.want == "" {
+				assert.Nil(t, got)
+				return
+			}
+			assert.Equal(t, tt.want, got.String())
+		})
+	}
+	got := call{args: []string{"serve", "--listen", "127.0.0.1:0"}, env: []string{"PINGR_PUBLIC_URL=https://example.com/pingr"}}.run(t)
+	assert.Equal(t, exitUsage, got.code)
+	assert.Contains(t, got.err, "PINGR_PUBLIC_URL must not have a path")
+}
+
+func TestIsPrivate(t *testing.T) {
+	loopback, everywhere := net.IPv4(127, 0, 0, 1), net.IPv4zero
+	for _, tt := range []struct {
+		name         string
+		listen       net.IP
+		public, plan string
+		want         bool
+	}{
+		{"on loopback", loopback, "", "", true},
+		{"on IPv6's loopback", net.IPv6loopback, "", "", true},
+		{"its public address is there too", loopback, "http://localhost:8080", "", true},
+		{"on all addresses", everywhere, "", "", false},
+		{"on all addresses, and its public address is loopback", everywhere, "http://127.0.0.1:8080", "", false},
+		{"behind a proxy", loopback, "https://pingr.example.com", "", false},
+		{"people sign up", loopback, "", "starter", false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			public, err := config{PublicURL: tt.public}.publicURL()
+			require.NoError(t, err)
+			assert.Equal(t, tt.want, isPrivate(&net.TCPAddr{IP: tt.listen, Port: 8080}, public, tt.plan))
+		})
+	}
+}
+
+// Whoever has an account on a server for others must not reach what else runs on
+// its machine.
+func TestEndpointsOnLoopbackAreForAPrivateServer(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		env  []string
+		want int
+	}{
+		{"private", nil, 200},
+		{"behind a proxy", []string{"PINGR_PUBLIC_URL=https://pingr.example.com"}, 422},
+		{"people sign up", []string{"PINGR_SIGNUP=on", "PINGR_SIGNUP_PLAN=starter"}, 422},
+		{"allowed by who runs it", []string{"PINGR_PUBLIC_URL=https://pingr.example.com", "PINGR_WEBHOOK_ALLOW=127.0.0.0/8"}, 200},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p := newPlace(t)
+			made := call{args: []string{"account", "create", "--email", "anna@example.com", "--data", p.data}, stdin: "correct horse\n"}.run(t)
+			require.Equal(t, exitDone, made.code, made.err)
+			key := call{args: []string{"key", "create", "--account", "anna@example.com", "--mode", "live", "--data", p.data}}.run(t)
+			p.env = append(p.env, tt.env...)
+			s := p.serve(t)
+			s.key = strings.TrimSpace(key.out)
+			status, answer := s.call("PUT", "/v1/webhooks", `{"url":"http://127.0.0.1:9/hook"}`)
+			assert.Equal(t, tt.want, status, answer)
+			status, answer = s.call("PUT", "/v1/webhooks", `{"url":"https://[::1]:9/hook"}`)
+			want := tt.want
+			if tt.name == "allowed by who runs it" {
+				want = 422 // it allowed IPv4's
+			}
+			assert.Equal(t, want, status, answer)
+		})
+	}
+}
