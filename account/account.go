@@ -5,6 +5,7 @@
 package account
 
 import (
+	"encoding/json"
 	"errors"
 	"net/mail"
 	"slices"
@@ -71,6 +72,9 @@ type Settings struct {
 	NoPhoneReply         *string          `json:"no_phone_reply"`
 	GroupReply           pingr.GroupReply `json:"group_reply"`
 	MaxMessageAgeSeconds int              `json:"max_message_age_seconds"`
+	// DisconnectGraceSeconds is how long a link that was lost may take to come
+	// back before session.disconnected is told; 0 is at once.
+	DisconnectGraceSeconds int `json:"disconnect_grace_seconds"`
 	// Overage is "block" or "allow": what becomes of messages beyond the plan's.
 	Overage string `json:"overage"`
 	// TimeZone is a name of the IANA database; midnight there begins a day.
@@ -87,8 +91,21 @@ const (
 func DefaultSettings() Settings {
 	return Settings{
 		CooldownSeconds: 60, GroupReply: pingr.GroupPrivate, MaxMessageAgeSeconds: 300,
-		Overage: OverageBlock, TimeZone: "UTC",
+		DisconnectGraceSeconds: 1,
+		Overage:                OverageBlock, TimeZone: "UTC",
 	}
+}
+
+// UnmarshalJSON implements json.Unmarshaler. Settings that were stored before
+// there was a field have its default.
+func (s *Settings) UnmarshalJSON(b []byte) error {
+	type plain Settings
+	read := plain{DisconnectGraceSeconds: DefaultSettings().DisconnectGraceSeconds}
+	if err := json.Unmarshal(b, &read); err != nil {
+		return err
+	}
+	*s = Settings(read)
+	return nil
 }
 
 // Engine is what the engine is to know of the settings under a plan.

@@ -1,6 +1,7 @@
 package account_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"regexp"
 	"testing"
@@ -70,6 +71,16 @@ func TestSettingsForTheEngine(t *testing.T) {
 	assert.Negative(t, got.Cooldown, "none, and not the engine's default")
 	assert.Zero(t, got.MonthlyQuota)
 	assert.Equal(t, text, got.NoPhoneReply)
+}
+
+// Settings that were stored before there was a field have its default.
+func TestSettingsOfAnEarlierVersion(t *testing.T) {
+	var s account.Settings
+	require.NoError(t, json.Unmarshal([]byte(`{"cooldown_seconds":0,"group_reply":"private"}`), &s))
+	assert.Equal(t, 1, s.DisconnectGraceSeconds)
+	assert.Zero(t, s.CooldownSeconds)
+	require.NoError(t, json.Unmarshal([]byte(`{"disconnect_grace_seconds":0}`), &s))
+	assert.Zero(t, s.DisconnectGraceSeconds, "at once is what was chosen")
 }
 
 func TestWebhookWants(t *testing.T) {

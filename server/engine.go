@@ -29,6 +29,15 @@ func (s *Server) settingsOf(ctx context.Context, scope string) (pingr.Settings, 
 	return a.Of(mode).Settings.Engine(s.plan(a)), nil
 }
 
+// disconnectGrace is an account's setting.
+func (s *Server) disconnectGrace(ctx context.Context, id string) (time.Duration, error) {
+	a, err := s.store.Account(ctx, id)
+	if errors.Is(err, account.ErrNotFound) {
+		return 0, nil // nobody is told
+	}
+	return time.Duration(a.Settings.DisconnectGraceSeconds) * time.Second, err
+}
+
 // dispatcher tells each account's own endpoint.
 type dispatcher struct{ *Server }
 

@@ -56,10 +56,12 @@ type Config struct {
 }
 
 // Notify is what Numbers call: Event queues an event for an account's webhook
-// and returns when it is durable; Changed says that a session has changed.
+// and returns when it is durable; Changed says that a session has changed; Grace
+// is how long a link of the account's sessions may be lost untold.
 type Notify struct {
 	Event   func(ctx context.Context, account string, e pingr.Event) error
 	Changed func(pingr.SessionRecord)
+	Grace   func(ctx context.Context, account string) (time.Duration, error)
 }
 
 // A Server is the API. Make it with [New]. It is safe for concurrent use.
@@ -140,7 +142,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	}
 	s.numbers = noNumbers{}
 	if c.Numbers != nil {
-		if s.numbers, err = c.Numbers(Notify{Event: s.engine.Notify, Changed: s.sessionChanged}); err != nil {
+		if s.numbers, err = c.Numbers(Notify{Event: s.engine.Notify, Changed: s.sessionChanged, Grace: s.disconnectGrace}); err != nil {
 			return nil, err
 		}
 	}

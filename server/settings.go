@@ -46,6 +46,7 @@ type changeSettingsInput struct {
 		NoPhoneReply         nullableText      `json:"no_phone_reply,omitempty"`
 		GroupReply           *pingr.GroupReply `json:"group_reply,omitempty" enum:"private,group,off"`
 		MaxMessageAgeSeconds *whole            `json:"max_message_age_seconds,omitempty" minimum:"1" maximum:"1209600"`
+		DisconnectGrace      *whole            `json:"disconnect_grace_seconds,omitempty" minimum:"0" maximum:"60"`
 		Overage              *string           `json:"overage,omitempty" enum:"block,allow"`
 		TimeZone             *string           `json:"time_zone,omitempty" minLength:"1" maxLength:"64"`
 	}
@@ -69,6 +70,7 @@ func (s *Server) changeSettings(c caller, in *changeSettingsInput) (*settingsOut
 			setIf(&own.Settings.CooldownSeconds, (*int)(b.CooldownSeconds))
 			setIf(&own.Settings.GroupReply, b.GroupReply)
 			setIf(&own.Settings.MaxMessageAgeSeconds, (*int)(b.MaxMessageAgeSeconds))
+			setIf(&own.Settings.DisconnectGraceSeconds, (*int)(b.DisconnectGrace))
 			setIf(&own.Settings.Overage, b.Overage)
 			setIf(&own.Settings.TimeZone, b.TimeZone)
 			if b.NoPhoneReply.given {

@@ -102,7 +102,8 @@ func (a *app) serve(ctx context.Context, listen, metricsListen string) (err erro
 		SecureCookies: public != nil && public.Scheme == "https",
 		Numbers: func(n server.Notify) (_ server.Numbers, err error) {
 			pool, err = whatsapp.Open(ctx, whatsapp.Config{
-				Dir: a.config.dataDir(), Registry: a.registry(store), Notify: n.Event, OnChange: n.Changed, Log: a.logger(), Endpoint: endpoint,
+				Dir: a.config.dataDir(), Registry: a.registry(store), Notify: n.Event, OnChange: n.Changed, Grace: n.Grace,
+				Log: a.logger(), Endpoint: endpoint,
 			})
 			return numbers{pool}, err
 		},

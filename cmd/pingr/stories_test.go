@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strings"
@@ -253,4 +254,35 @@ func TestQuickStart(t *testing.T) {
 	assert.Equal(t, first.ID, page["deliveries"].([]any)[0].(map[string]any)["event_id"])
 	_, talk := s.stop()
 	assert.NotContains(t, talk, ashaNumber)
+}
+
+// A lost connection is told when it is not back within the account's grace.
+func TestLostConnection(t *testing.T) {
+	h := newHosted(t, "growth", time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC))
+	device := h.place.shop.Devices()[0]
+	lose := func(logins int) {
+		device.FailLogins(whatsapptest.LoginFailure{Reason: 503, Times: logins})
+		device.Drop()
+	}
+	assert.InDelta(t, 1, h.must(http.StatusOK, "GET", "/v1/settings", "")["disconnect_grace_seconds"], 0)
+
+	h.must(http.StatusOK, "PATCH", "/v1/settings", `{"disconnect_grace_seconds":60}`)
+	logins := device.Logins()
+	lose(2)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	require.NoError(t, device.WaitLogins(ctx, logins+1))
+	h.connected()
+	told, _ := h.backend.heard()
+	assert.Empty(t, told, "it was back in time")
+
+	h.must(http.StatusOK, "PATCH", "/v1/settings", `{"disconnect_grace_seconds":0}`)
+	lost := time.Now()
+	lose(2)
+	e := h.backend.last(t, 1)
+	assert.Less(t, time.Since(lost), 3*time.Second)
+	assert.Equal(t, pingr.EventSessionDisconnected, e.Type)
+	assert.Equal(t, "transient", e.Kind)
+	assert.Equal(t, "shop", e.Session)
+	assert.Equal(t, pingr.EventSessionConnected, h.backend.last(t, 2).Type)
 }

@@ -36,6 +36,25 @@ func TestOnlyTheLastAttemptOffersToRedeliver(t *testing.T) {
 	assert.Equal(t, []string{"dlv_5", "dlv_1"}, offered)
 }
 
+// The colour of a number's state: red is a number that answers nobody.
+func TestColourOfASession(t *testing.T) {
+	d, err := New(Config{})
+	require.NoError(t, err)
+	v := d.newVisit(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), "GET", "/sessions", nil))
+	for status, colour := range map[string]string{
+		"connected": "good", "connecting": "warn", "pairing": "warn",
+		"disconnected": "bad", "link_expired": "bad", "restricted": "bad", "logged_out": "bad",
+	} {
+		var html strings.Builder
+		require.NoError(t, sessionList(v, []session{{ID: "shop", Name: "Shop", Status: status, Detail: "What to do."}}).Render(t.Context(), &html))
+		assert.Contains(t, html.String(), `class="badge badge-`+colour+`"`, status)
+		assert.Equal(t, status != "pairing" && status != "link_expired", strings.Contains(html.String(), "What to do."), status)
+		if status == "disconnected" || status == "logged_out" {
+			assert.Contains(t, html.String(), "session-detail-bad", status)
+		}
+	}
+}
+
 // BenchmarkTwoHundredDeliveries is a page's HTML, made of what the API told.
 func BenchmarkTwoHundredDeliveries(b *testing.B) {
 	status, failed := 503, "the endpoint did not answer in time"

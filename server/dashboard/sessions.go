@@ -237,7 +237,7 @@ func (s session) light() string {
 	switch s.Status {
 	case "connected":
 		return "good"
-	case "connecting", "pairing", "disconnected":
+	case "connecting", "pairing":
 		return "warn"
 	}
 	return "bad"

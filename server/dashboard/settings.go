@@ -21,6 +21,7 @@ type settings struct {
 	NoPhoneReply *string `json:"no_phone_reply"`
 	GroupReply   string  `json:"group_reply"`
 	MaxAge       int     `json:"max_message_age_seconds"`
+	Grace        int     `json:"disconnect_grace_seconds"`
 	Overage      string  `json:"overage"`
 	TimeZone     string  `json:"time_zone"`
 }
@@ -41,6 +42,9 @@ func saveSettings(v *visit) error {
 	}
 	if s.MaxAge, err = strconv.Atoi(v.field("max_message_age_seconds")); err != nil {
 		return v.part(settingsForm(v, s, &Problem{Message: v.T("settings.whole", v.T("settings.age"))}))
+	}
+	if s.Grace, err = strconv.Atoi(v.field("disconnect_grace_seconds")); err != nil {
+		return v.part(settingsForm(v, s, &Problem{Message: v.T("settings.whole", v.T("settings.grace"))}))
 	}
 	if text := v.field("no_phone_reply"); strings.TrimSpace(text) != "" {
 		s.NoPhoneReply = &text

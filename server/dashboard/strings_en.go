@@ -292,6 +292,8 @@ var english = map[string]string{ //nolint:gosec // no credentials: words about t
 	"settings.cooldown.hint": "A number gets one reply in this time; what it texts meanwhile reaches your webhook, but gets none. 0 turns it off.",
 	"settings.age":           "Oldest message to answer",
 	"settings.age.hint":      "After an outage, what was sent longer ago is recorded and left alone: nobody wants yesterday's login link.",
+	"settings.grace":         "Tell of a lost connection after",
+	"settings.grace.hint":    "Your webhook gets session.disconnected unless the link is back by then. 0 tells it at once.",
 	"settings.group":         "Triggers texted in groups",
 	"settings.group.private": "Reply to the sender privately",
 	"settings.group.group":   "Reply in the group",

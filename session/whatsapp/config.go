@@ -19,6 +19,12 @@ type Config struct {
 	// account's webhook and returns when it is durable. After an error the same
 	// event, with the same id, is queued again later. Nil drops them.
 	Notify func(ctx context.Context, account string, e pingr.Event) error
+	// Grace is how long an account's link that was lost may take to come back
+	// before session.disconnected is queued; zero queues it at once. It is asked
+	// at each loss and holds nothing up. Nil, or an error, means 1 second. Ends that
+	// need a person are queued at once, and so is what is not up 10 seconds after
+	// it was started or linked.
+	Grace func(ctx context.Context, account string) (time.Duration, error)
 	// OnChange is called after every change of a record, one call a session at
 	// a time. Nil does nothing.
 	OnChange func(pingr.SessionRecord)
@@ -48,7 +54,8 @@ type timing struct {
 	health     time.Duration // between two health checks
 	silence    time.Duration // age of the last frame that calls for a ping
 	ping       time.Duration // how long a round trip may take
-	report     time.Duration // how long a link may be gone unreported
+	grace      time.Duration // how long a link may be lost unreported, unless Config.Grace says
+	report     time.Duration // how long a start may take unreported
 	login      time.Duration // from dialing to connected
 	send       time.Duration // how long a send waits for its answer
 	probe      time.Duration // between two tries of a failed database
@@ -67,6 +74,7 @@ func (t timing) withDefaults() timing {
 		{&t.health, 30 * time.Second},
 		{&t.silence, 25 * time.Second}, // whatsmeow pings every 20 to 30 s
 		{&t.ping, 10 * time.Second},
+		{&t.grace, time.Second},
 		{&t.report, 10 * time.Second},
 		{&t.login, 45 * time.Second},
 		{&t.send, 20 * time.Second},

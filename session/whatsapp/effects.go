@@ -95,24 +95,66 @@ func (s *Session) perform(e effect) error {
 // report sees to the events that webhooks are told. The caller holds s.mu.
 func (s *Session) report(r report, before status, in input) {
 	switch r {
-	case reportSoon:
+	case reportLate:
 		if s.overdue == nil && !s.reported() {
-			s.overdue = time.AfterFunc(s.pool.timing.report, s.reportLost)
+			o := &overdue{}
+			s.overdue = o
+			o.timer = time.AfterFunc(s.pool.timing.report, func() { s.reportLost(o) })
+		}
+	case reportSoon:
+		if !s.reported() && (s.overdue == nil || !s.overdue.lost) {
+			s.overdue.stop()
+			o, account := &overdue{lost: true}, s.record.Account
+			s.overdue = o
+			s.pool.run(func() { s.awaitGrace(o, account, time.Now()) })
 		}
 	case reportNow:
-		stop(s.overdue)
-		s.overdue = nil
+		s.notOverdue()
 		// Tried again and ended in the same way: that is known already.
 		if s.reported() && before.reason == in.code {
 			return
 		}
 		s.disconnected(in.code, "terminal")
 	case reportUp:
-		stop(s.overdue)
-		s.overdue = nil
+		s.notOverdue()
 		if s.reported() {
 			s.event(pingr.Event{Type: pingr.EventSessionConnected})
 		}
+	}
+}
+
+// overdue is a report that is due unless the link is up before.
+type overdue struct {
+	lost  bool        // rather than never made
+	timer *time.Timer // nil while the grace is being looked up
+}
+
+func (o *overdue) stop() {
+	if o != nil {
+		stop(o.timer)
+	}
+}
+
+// notOverdue calls a report off. The caller holds s.mu.
+func (s *Session) notOverdue() {
+	s.overdue.stop()
+	s.overdue = nil
+}
+
+// awaitGrace looks up how long the link may be lost, and reports it then.
+func (s *Session) awaitGrace(o *overdue, account string, since time.Time) {
+	grace := s.pool.timing.grace
+	if s.pool.config.Grace != nil {
+		ctx, cancel := context.WithTimeout(s.pool.ctx, effectTimeout)
+		defer cancel()
+		if own, err := s.pool.config.Grace(ctx, account); err == nil {
+			grace = own
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.overdue == o && !s.closed {
+		o.timer = time.AfterFunc(grace-time.Since(since), func() { s.reportLost(o) })
 	}
 }
 
@@ -127,11 +169,11 @@ func (s *Session) reported() bool {
 	return s.record.Reported
 }
 
-// reportLost reports a link that is not back in time.
-func (s *Session) reportLost() {
+// reportLost reports a link that is not up in time.
+func (s *Session) reportLost(o *overdue) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.overdue == nil || s.closed {
+	if s.overdue != o || s.closed {
 		return
 	}
 	s.overdue = nil

@@ -41,7 +41,7 @@ const patience = 20 * time.Second
 // quick is the timing of tests: nothing that must happen waits for long.
 var quick = timing{
 	health: 100 * time.Millisecond, silence: 300 * time.Millisecond, ping: time.Second,
-	report: 300 * time.Millisecond, login: 5 * time.Second, send: 3 * time.Second, probe: 50 * time.Millisecond,
+	grace: 300 * time.Millisecond, report: 300 * time.Millisecond, login: 5 * time.Second, send: 3 * time.Second, probe: 50 * time.Millisecond,
 	backoff: 20 * time.Millisecond, backoffMax: 200 * time.Millisecond, redeliver: 20 * time.Millisecond,
 }
 

@@ -37,8 +37,8 @@ type Session struct {
 	attempt   int       // number of the latest dial
 	failures  int       // dials in vain since the last connection
 	redial    *time.Timer
-	overdue   *time.Timer // reports the disconnect
-	banEnds   time.Time   // of the last temporary ban
+	overdue   *overdue  // reports the disconnect; nil when none is due
+	banEnds   time.Time // of the last temporary ban
 	refusals  refusals
 	timers    map[string]uint32 // disappearing timers by chat, seconds
 
@@ -264,7 +264,7 @@ func (s *Session) close() {
 	close(s.done)
 	s.endRound()
 	stop(s.redial)
-	stop(s.overdue)
+	s.overdue.stop()
 	stop(s.refusals.timer)
 	for w := range s.watchers {
 		s.unwatch(w)

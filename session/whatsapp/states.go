@@ -69,8 +69,12 @@ var ends = map[int]struct {
 type report string
 
 const (
-	// reportSoon: session.disconnected, unless the link is back before.
+	// reportSoon: session.disconnected, unless the link that was lost is back
+	// within the account's grace.
 	reportSoon report = "soon"
+	// reportLate: session.disconnected, unless the link that is being made is up
+	// after the time that this may take.
+	reportLate report = "late"
 	// reportNow: session.disconnected at once.
 	reportNow report = "now"
 	// reportUp: session.connected, if a disconnect was reported.
@@ -127,13 +131,13 @@ func (s status) next(in input) (_ status, _ outcome, ok bool) {
 		if !linking {
 			return s, outcome{}, false
 		}
-		return status{pingr.SessionConnecting, 0, ""}, outcome{report: reportSoon}, true
+		return status{pingr.SessionConnecting, 0, ""}, outcome{report: reportLate}, true
 
 	case inputDial:
 		if linking || s.state == pingr.SessionLinkExpired || s.state == pingr.SessionLoggedOut {
 			return s, outcome{}, false
 		}
-		return status{pingr.SessionConnecting, s.reason, ""}, outcome{report: reportSoon}, true
+		return status{pingr.SessionConnecting, s.reason, ""}, outcome{report: reportLate}, true
 
 	case inputUp:
 		if s.state != pingr.SessionConnecting && (s.state != pingr.SessionDisconnected || s.terminal()) {

@@ -37,7 +37,7 @@ func TestEndsThatNeedAPerson(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t)
-			w.pool.timing.report = time.Minute // a terminal one does not wait for it
+			w.pool.timing.grace, w.pool.timing.report = time.Minute, time.Minute // a terminal one does not wait for it
 			s, device := w.link("sess_end")
 			logins := device.Logins()
 			c.do(device)
@@ -159,7 +159,7 @@ func TestTransientDisconnectIsReportedOnceAndAnswered(t *testing.T) {
 
 func TestShortDropIsNotReported(t *testing.T) {
 	w := newWorld(t)
-	w.pool.timing.report = time.Minute
+	w.pool.timing.grace, w.pool.timing.report = time.Minute, time.Minute
 	s, device := w.link("sess_blip")
 	logins := device.Logins()
 	device.Drop()
@@ -171,6 +171,54 @@ func TestShortDropIsNotReported(t *testing.T) {
 	defer s.mu.Unlock()
 	assert.Nil(t, s.overdue, "no report is planned any more")
 	assert.Empty(t, w.events.events)
+}
+
+// Unless it is back within the account's grace, a lost link is told at once.
+func TestGraceIsTheAccounts(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		grace  func(context.Context, string) (time.Duration, error)
+		within time.Duration
+	}{
+		{"at once", func(context.Context, string) (time.Duration, error) { return 0, nil }, 500 * time.Millisecond},
+		{"after a second", nil, 2 * time.Second},
+		{"after a second too when nobody can say", func(context.Context, string) (time.Duration, error) { return 0, errors.New("no database") }, 2 * time.Second},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t)
+			require.NoError(t, w.pool.Close())
+			w.config.timing.grace, w.config.Grace = 0, c.grace
+			w.open()
+			s, device := w.link("sess_grace")
+			device.FailLogins(whatsapptest.LoginFailure{Reason: 503})
+			device.Drop()
+			w.untilState(s, pingr.SessionDisconnected)
+			lost := time.Now()
+			e := receive(t, w.events.events)
+			assert.Equal(t, "transient", e.Kind)
+			assert.Less(t, time.Since(lost), c.within)
+			if c.grace == nil {
+				assert.Greater(t, time.Since(lost), 500*time.Millisecond, "it had a second to come back")
+			}
+		})
+	}
+	t.Run("of the account, for as long as it says", func(t *testing.T) {
+		w := newWorld(t)
+		require.NoError(t, w.pool.Close())
+		asked := make(chan string, 10)
+		w.config.Grace = func(_ context.Context, account string) (time.Duration, error) {
+			asked <- account
+			return time.Minute, nil
+		}
+		w.open()
+		s, device := w.link("sess_grace")
+		device.FailLogins(whatsapptest.LoginFailure{Reason: 503, Times: 3})
+		device.Drop()
+		assert.Equal(t, "acc", receive(t, asked))
+		w.untilState(s, pingr.SessionConnected)
+		assert.Empty(t, w.events.events)
+		assert.Empty(t, asked, "the tries that fail do not begin it anew")
+	})
 }
 
 func TestSilentSocketIsFound(t *testing.T) {

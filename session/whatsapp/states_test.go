@@ -34,7 +34,7 @@ func TestTransitions(t *testing.T) {
 		code   int
 		out    outcome
 	}{
-		{"a QR is scanned", pairing, 0, paired, connecting, 0, outcome{report: reportSoon}},
+		{"a QR is scanned", pairing, 0, paired, connecting, 0, outcome{report: reportLate}},
 		{"nobody scans", pairing, 0, over, expired, 0, outcome{hangUp: true}},
 		{"the link breaks while linking", pairing, 0, lost, expired, 0, outcome{hangUp: true}},
 		{"an outdated client cannot link", pairing, 0, ended(405), expired, 0, outcome{hangUp: true}},
@@ -50,9 +50,9 @@ func TestTransitions(t *testing.T) {
 		{"the link breaks", connected, 0, lost, disconnected, 503, outcome{report: reportSoon, retry: true, hangUp: true}},
 		{"it cannot be made", connecting, 0, lost, disconnected, 503, outcome{report: reportSoon, retry: true, hangUp: true}},
 		{"nor at the second try", disconnected, 0, lost, disconnected, 503, outcome{report: reportSoon, retry: true, hangUp: true}},
-		{"reconnect on demand", connected, 0, dial, connecting, 0, outcome{report: reportSoon}},
-		{"reconnect after a ban keeps the reason until it is up", restricted, 402, dial, connecting, 402, outcome{report: reportSoon}},
-		{"reconnect after another client", disconnected, 440, dial, connecting, 440, outcome{report: reportSoon}},
+		{"reconnect on demand", connected, 0, dial, connecting, 0, outcome{report: reportLate}},
+		{"reconnect after a ban keeps the reason until it is up", restricted, 402, dial, connecting, 402, outcome{report: reportLate}},
+		{"reconnect after another client", disconnected, 440, dial, connecting, 440, outcome{report: reportLate}},
 		{"nothing to connect with after a logout", loggedOut, 401, dial, ignored, 0, outcome{}},
 		{"nor before linking", pairing, 0, dial, ignored, 0, outcome{}},
 

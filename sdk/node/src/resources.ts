@@ -203,6 +203,8 @@ export interface SettingsChange {
   noPhoneReply?: string | null;
   groupReply?: t.Settings['group_reply'];
   maxMessageAgeSeconds?: number;
+  /** How long a lost link may take to come back before session.disconnected is told, 0 to 60. */
+  disconnectGraceSeconds?: number;
   overage?: t.Settings['overage'];
   /** A name of the IANA time zone database. */
   timeZone?: string;
@@ -218,7 +220,8 @@ export class AccountSettings extends Resource {
   update(change: SettingsChange, options?: RequestOptions): Promise<t.Settings> {
     const body = {
       cooldown_seconds: change.cooldownSeconds, no_phone_reply: change.noPhoneReply, group_reply: change.groupReply,
-      max_message_age_seconds: change.maxMessageAgeSeconds, overage: change.overage, time_zone: change.timeZone,
+      max_message_age_seconds: change.maxMessageAgeSeconds, disconnect_grace_seconds: change.disconnectGraceSeconds,
+      overage: change.overage, time_zone: change.timeZone,
     };
     return this.json('PATCH', '/v1/settings', options, { body });
   }

@@ -107,6 +107,7 @@ export interface Settings {
   no_phone_reply: string | null;
   group_reply: 'private' | 'group' | 'off';
   max_message_age_seconds: number;
+  disconnect_grace_seconds: number;
   overage: 'block' | 'allow';
   time_zone: string;
 }

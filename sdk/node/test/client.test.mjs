@@ -165,7 +165,7 @@ test('the REST API of the real server', async (t) => {
 
   await t.test('settings, usage, stats', async () => {
     const changed = await client.settings.update({
-      cooldownSeconds: 5, noPhoneReply: 'Please write from a number.', groupReply: 'off', maxMessageAgeSeconds: 60, overage: 'allow', timeZone: 'Europe/Berlin',
+      cooldownSeconds: 5, noPhoneReply: 'Please write from a number.', groupReply: 'off', maxMessageAgeSeconds: 60, disconnectGraceSeconds: 5, overage: 'allow', timeZone: 'Europe/Berlin',
     });
     assert.deepEqual(await client.settings.get(), changed);
     assert.equal((await client.settings.update({ noPhoneReply: null })).no_phone_reply, null);

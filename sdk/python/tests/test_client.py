@@ -173,6 +173,7 @@ def account(customer: Customer, _: Endpoint) -> None:
         no_phone_reply="Write from a number, please.",
         group_reply="off",
         max_message_age_seconds=60,
+        disconnect_grace_seconds=5,
         overage="allow",
         time_zone="Europe/Berlin",
     )

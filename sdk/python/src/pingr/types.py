@@ -138,6 +138,7 @@ class Settings(TypedDict):
     no_phone_reply: Optional[str]
     group_reply: GroupReply
     max_message_age_seconds: int
+    disconnect_grace_seconds: int
     overage: Overage
     time_zone: str
 

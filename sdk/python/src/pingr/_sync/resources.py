@@ -242,6 +242,7 @@ class AccountSettings(Resource):
         no_phone_reply: str | Unset | None = UNSET,
         group_reply: t.GroupReply | None = None,
         max_message_age_seconds: int | None = None,
+        disconnect_grace_seconds: int | None = None,
         overage: t.Overage | None = None,
         time_zone: str | None = None,
     ) -> t.Settings:
@@ -252,6 +253,7 @@ class AccountSettings(Resource):
             no_phone_reply: the answer to people whose number WhatsApp hides; ``None`` is no answer.
             group_reply: where a message in a group is answered.
             max_message_age_seconds: messages that arrive older are not answered.
+            disconnect_grace_seconds: how long a lost link may take to come back before it is told, 0 to 60.
             overage: whether messages beyond the plan's are blocked, or sent and charged.
             time_zone: a name such as ``Europe/Berlin``.
 
@@ -260,6 +262,7 @@ class AccountSettings(Resource):
             "cooldown_seconds": cooldown_seconds,
             "group_reply": group_reply,
             "max_message_age_seconds": max_message_age_seconds,
+            "disconnect_grace_seconds": disconnect_grace_seconds,
             "overage": overage,
             "time_zone": time_zone,
         }
