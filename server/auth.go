@@ -33,6 +33,10 @@ const (
 	loginTime   = 12 * time.Hour
 	loginIssuer = "pingr"
 	loginCookie = "pingr_login"
+	// hostCookie is its name where there is https: no other host, no page under
+	// another path and nobody on a plain connection can set a cookie of that name
+	// (RFC 6265bis, section 4.1.3.2).
+	hostCookie = "__Host-" + loginCookie
 	// useNoted is how exact the last use of a key is.
 	useNoted = time.Minute
 )
@@ -116,7 +120,9 @@ func emptyParam(ctx huma.Context) *problem {
 }
 
 func (s *Server) caller(r *http.Request, want auth) (caller, error) {
-	if keys := r.Header.Values("X-API-Key"); len(keys) > 0 {
+	if keys := r.Header.Values("X-API-Key"); len(keys) > 1 {
+		return caller{}, errKey
+	} else if len(keys) == 1 {
 		c, err := s.keyCaller(r.Context(), keys[0])
 		if err == nil && want == byJWT {
 			err = fail(forbidden, "This needs a dashboard login, not a key.")
@@ -128,14 +134,17 @@ func (s *Server) caller(r *http.Request, want auth) (caller, error) {
 	}
 	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	if !ok {
-		cookie, err := r.Cookie(loginCookie)
-		if err != nil {
+		cookies := r.CookiesNamed(s.cookieName(r.TLS != nil))
+		if len(cookies) == 0 {
 			return caller{}, fail(invalidKey, "The API key or login is missing.")
+		}
+		if len(cookies) > 1 { // one is planted, and nothing tells which
+			return caller{}, fail(invalidKey, "The browser sent two logins. Delete the cookies of this site and log in again.")
 		}
 		if err := new(http.CrossOriginProtection).Check(r); err != nil {
 			return caller{}, fail(forbidden, "The request comes from another site.")
 		}
-		token = cookie.Value
+		token = cookies[0].Value
 	}
 	c, err := s.loginCaller(r.Context(), strings.TrimSpace(token))
 	switch r.URL.Query().Get("mode") {
@@ -144,6 +153,15 @@ func (s *Server) caller(r *http.Request, want auth) (caller, error) {
 		c.test = true
 	}
 	return c, err
+}
+
+// cookieName is what the login cookie is called where the server is reached by
+// https, or a request came by TLS, and elsewhere.
+func (s *Server) cookieName(tls bool) string {
+	if s.config.HTTPS || tls {
+		return hostCookie
+	}
+	return loginCookie
 }
 
 var errKey = fail(invalidKey, "The API key is invalid.")

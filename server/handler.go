@@ -26,6 +26,9 @@ func (s *Server) around(mux *http.ServeMux) http.Handler {
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Content-Security-Policy", "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'")
 		h.Set("Cache-Control", "no-store")
+		if s.config.HTTPS {
+			h.Set("Strict-Transport-Security", "max-age=31536000")
+		}
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody+2)
 		seen, began := &response{ResponseWriter: w, status: http.StatusOK}, time.Now()
 		defer func() {
@@ -162,6 +165,7 @@ func (s *Server) dashboard(mux *http.ServeMux) {
 			has, err := s.hasAccount(ctx)
 			return err == nil && !has
 		},
+		TwoLogins: func(r *http.Request) bool { return len(r.CookiesNamed(s.cookieName(r.TLS != nil))) > 1 },
 		Limits: func(plan string) (sessions, triggers int) {
 			p := s.plan(account.Account{Plan: plan})
 			return p.Sessions, p.Triggers

@@ -33,12 +33,14 @@ type loginInput struct {
 type Origin struct {
 	address string
 	foreign bool
+	tls     bool
 }
 
 // Resolve implements huma.Resolver.
 func (o *Origin) Resolve(ctx huma.Context) []error {
 	r, _ := humago.Unwrap(ctx)
 	o.address = clientAddress(r)
+	o.tls = r.TLS != nil
 	o.foreign = new(http.CrossOriginProtection).Check(r) != nil
 	return nil
 }
@@ -107,15 +109,15 @@ func (s *Server) logIn(c caller, in *loginInput) (*loginOutput, error) {
 	if err := s.store.Release(c.ctx, tries...); err != nil {
 		return nil, err
 	}
-	return s.loggedIn(a)
+	return s.loggedIn(a, in.tls)
 }
 
-func (s *Server) loggedIn(a account.Account) (*loginOutput, error) {
+func (s *Server) loggedIn(a account.Account, tls bool) (*loginOutput, error) {
 	token, ends, err := s.newLogin(a)
 	if err != nil {
 		return nil, err
 	}
-	out := &loginOutput{SetCookie: s.cookie(token, ends)}
+	out := &loginOutput{SetCookie: s.cookie(token, ends, tls)}
 	out.Body.Token, out.Body.ExpiresAt, out.Body.Account = token, stamp(ends), accountOf(a)
 	return out, nil
 }
@@ -128,25 +130,27 @@ func badLogins(kind, who string, now time.Time) pingr.Limit {
 	}
 }
 
-func (s *Server) cookie(token string, ends time.Time) http.Cookie {
+func (s *Server) cookie(token string, ends time.Time, tls bool) http.Cookie {
 	return http.Cookie{ //nolint:gosec // Secure where there is https; loopback has none
-		Name: loginCookie, Value: token, Path: "/", Expires: ends, HttpOnly: true,
-		SameSite: http.SameSiteLaxMode, Secure: s.config.SecureCookies,
+		Name: s.cookieName(tls), Value: token, Path: "/", Expires: ends, HttpOnly: true,
+		SameSite: http.SameSiteLaxMode, Secure: s.config.HTTPS || tls,
 	}
 }
+
+type logOutInput struct{ Origin }
 
 type logOutOutput struct {
 	SetCookie http.Cookie `header:"Set-Cookie"`
 }
 
 // logOut is POST /v1/auth/logout: the token is of no use any more.
-func (s *Server) logOut(c caller, _ *struct{}) (*logOutOutput, error) {
+func (s *Server) logOut(c caller, in *logOutInput) (*logOutOutput, error) {
 	var ended *pingr.LimitError
 	if err := s.store.Reserve(c.ctx, s.now(), endedLogin(*c.login)); err != nil && !errors.As(err, &ended) {
 		return nil, err
 	}
 	s.hub.end(c.account.ID, c.credential)
-	gone := s.cookie("", time.Unix(1, 0)) //nolint:gosec // as above
+	gone := s.cookie("", time.Unix(1, 0), in.tls) //nolint:gosec // as above
 	gone.MaxAge = -1
 	return &logOutOutput{gone}, nil
 }

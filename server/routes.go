@@ -101,7 +101,7 @@ func (s *Server) routes() http.Handler {
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"key":    {Type: "apiKey", In: "header", Name: "X-API-Key", Description: "An API key, pk_live_… or pk_test_…."},
 		"login":  {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "The token of a dashboard login."},
-		"cookie": {Type: "apiKey", In: "cookie", Name: loginCookie, Description: "The same token as a cookie; requests from other sites are refused."},
+		"cookie": {Type: "apiKey", In: "cookie", Name: s.cookieName(false), Description: "The same token as a cookie, which is called " + hostCookie + " where the server is reached by https; requests from other sites are refused."},
 	}
 	s.api = humago.New(mux, config)
 	s.api.UseMiddleware(s.authenticate)

@@ -38,9 +38,11 @@ type Config struct {
 	// Guard says which addresses webhook endpoints may have. Nil is the zero
 	// Guard: https to the public internet only.
 	Guard *pingr.Guard
-	// SecureCookies lets the login cookie travel over https alone: set it when
-	// the server is reached by https.
-	SecureCookies bool
+	// HTTPS says that the server is reached by https alone, through a proxy: the
+	// login cookie then travels over https alone, under a name that no other host
+	// can set, and browsers are told never to come by http (HSTS). A request that
+	// came by TLS to this process has such a cookie in any case.
+	HTTPS bool
 	// RetrySchedule is the engine's; nil is its default.
 	RetrySchedule []time.Duration
 	// MetricsApart leaves /metrics out, for a deployment that serves

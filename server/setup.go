@@ -89,5 +89,5 @@ func (s *Server) setUp(c caller, in *setUpInput) (*loginOutput, error) {
 	if err := s.store.ForgetValue(c.ctx, setupToken); err != nil && !errors.Is(err, pingr.ErrConflict) {
 		return nil, err
 	}
-	return s.loggedIn(a)
+	return s.loggedIn(a, in.tls)
 }

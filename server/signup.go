@@ -63,5 +63,5 @@ func (s *Server) signUp(c caller, in *signUpInput) (*loginOutput, error) {
 	} else if err != nil {
 		return nil, err
 	}
-	return s.loggedIn(a)
+	return s.loggedIn(a, in.tls)
 }

@@ -61,7 +61,7 @@ func (c client) ask(method, path string, in, out any) (http.Header, error) {
 		return nil, fmt.Errorf("make request: %w", err)
 	}
 	r.Host, r.RemoteAddr = c.r.Host, c.r.RemoteAddr
-	r.RequestURI = path
+	r.RequestURI, r.TLS = path, c.r.TLS
 	for _, name := range told {
 		if values := c.r.Header.Values(name); len(values) > 0 {
 			r.Header[name] = values

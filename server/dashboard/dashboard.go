@@ -24,6 +24,9 @@ type Config struct {
 	// Empty says whether there is no account yet, so that the login page can tell
 	// of the set-up link. Nil: there is one.
 	Empty func(context.Context) bool
+	// TwoLogins reports whether a request carries two logins, of which one is
+	// planted: the API takes neither. Nil: none does.
+	TwoLogins func(*http.Request) bool
 	// CheckURL says what is wrong with a webhook endpoint's address, as far as
 	// the address tells. Nil: none is checked while it is typed.
 	CheckURL func(string) error

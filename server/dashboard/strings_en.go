@@ -36,6 +36,7 @@ var english = map[string]string{ //nolint:gosec // no credentials: words about t
 	"login.about":  "Welcome back.",
 	"login.do":     "Log in",
 	"login.empty":  "There is no account yet. Open the link that pingr serve printed when it started; it makes the first one.",
+	"login.twice":  "This browser sends two logins, and one was planted by somebody else: neither is taken. Delete the cookies of this site, then log in.",
 	"login.signup": "New here? Make an account",
 
 	"setup.title":      "Welcome to Pingr",
