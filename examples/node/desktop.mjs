@@ -48,10 +48,7 @@ await main('desktop', (site) => {
 
   // Tells the phone that sent a code the digits, and what they are for.
   site.onMessage = async (m) => {
-    if (m.no) {
-      await endAsked(m.phone, '', 'refused');
-      return 'Nobody was logged in.';
-    }
+    if (m.no) return refuse(m);
     if (!m.code) return codes.where();
     if (await codes.isBlocked(m.phone)) return '';
     const code = await codes.get(m.code);
@@ -68,35 +65,41 @@ await main('desktop', (site) => {
     return m.suppressed ? '' : ask(m);
   };
 
-  // Makes the digits.
+  // Makes the digits. That the phone is asked about this code, that the code says
+  // so, and that the one before is void, so that NO has one meaning, is one step:
+  // two codes sent at once would both stay open, and NO would end one.
   async function ask(m) {
-    await onlyOne(m);
     const digits = String(randomInt(1_000_000)).padStart(6, '0');
-    const { code, changed } = await codes.change(m.code, (c) => {
-      if (c.status !== 'waiting') return false;
-      const reply = `Log in to ${site.name} on ${c.device}? Then type these digits on that page:\n${digits}\n`
+    for (;;) {
+      const { code, update } = await codes.read(m.code);
+      if (code?.status !== 'waiting') return site.onMessage(m); // meanwhile it was ended, or sent by another phone
+      const reply = `Log in to ${site.name} on ${code.device}? Then type these digits on that page:\n${digits}\n`
         + 'They log that browser in as you: pass them on to nobody, whoever asks. Not you? Answer NO.';
-      Object.assign(c, { status: 'asked', phone: m.phone, event: m.event, digits, reply });
-      return true;
-    });
-    return changed ? code.reply : site.onMessage(m); // meanwhile it was ended, or sent by another phone
+      const asked = update({ status: 'asked', phone: m.phone, event: m.event, digits, reply });
+      const { changes } = await endAsked(m.phone, m.code, 'void');
+      if (await site.state.commit([asked, ...changes])) return reply;
+    }
   }
 
-  // Ends the code that the phone was asked about before, so that NO has one meaning.
-  async function onlyOne(m) {
-    do await endAsked(m.phone, m.code, 'void');
-    while (!(await site.state.add(`login:asks:${m.phone}`, m.code, site.codeLife)));
+  // Ends what the phone is asked about.
+  async function refuse(m) {
+    for (;;) {
+      const { code, changes } = await endAsked(m.phone, '', 'refused');
+      if (code?.status === 'done') return `Too late: the digits were typed on ${code.device}. Was that not you? Then tell ${site.name} at once.`;
+      if (await site.state.commit(changes)) return 'Nobody was logged in.';
+    }
   }
 
-  // Ends the code that a phone is asked about, if there is one other than except.
-  async function endAsked(phone, except, status) {
-    const name = await site.state.take(`login:asks:${phone}`);
-    if (name === null || name === except) return;
-    await codes.change(name, (c) => {
-      const mine = c.status === 'asked' && c.phone === phone;
-      c.status = status;
-      return mine;
-    });
+  // The code that a phone is asked about, and the changes after which it has
+  // ended, if it could, and the phone is asked about next, or about none.
+  async function endAsked(phone, next, status) {
+    const key = `login:asks:${phone}`;
+    const name = await site.state.get(key) ?? '';
+    const changes = [{ key, old: name, value: next, life: site.codeLife }];
+    if (name === '' || name === next) return { code: null, changes };
+    const { code, update } = await codes.read(name);
+    if (code?.status === 'asked' && code.phone === phone) changes.push(update({ status }));
+    return { code, changes };
   }
 });
 

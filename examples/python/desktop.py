@@ -8,15 +8,17 @@ from __future__ import annotations
 import hmac
 import io
 import secrets
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import segno
 from flask import Response, abort, request
 from pingr import login_link
 
-from login.code import PENDING, Code, Codes
+from login.code import PENDING, Code, Codes, update
 from login.device import device
 from login.site import Site, answer, asked, run
+from login.state import Change
 
 if TYPE_CHECKING:
     from login.webhook import Message
@@ -76,8 +78,7 @@ class Desktop:
     def answer(self, message: Message) -> str | None:
         """Tell the phone that sent a code the digits, and what they are for."""
         if message.no:
-            self._end_asked(message.phone, None, "refused")
-            return "Nobody was logged in."
+            return self._refuse(message)
         if message.code is None:
             return self._codes.where()
         if self._codes.blocked(message.phone):
@@ -96,43 +97,50 @@ class Desktop:
         return None if message.suppressed else self._ask(message, message.code)
 
     def _ask(self, message: Message, word: str) -> str | None:
-        """Make the digits."""
-        self._only_one(message.phone, word)
-        digits = f"{secrets.randbelow(1_000_000):06}"
+        """Make the digits.
 
-        def asked(code: Code) -> bool:
-            was, code.status = code.status, "asked"
-            code.phone, code.event, code.digits = message.phone, message.event, digits
+        That the phone is asked about this code, that the code says so, and that the one before is void, so that NO has
+        one meaning, is one step: two codes sent at once would both stay open, and NO would end one.
+        """
+        digits = f"{secrets.randbelow(1_000_000):06}"
+        while True:
+            code, value = self._codes.read(word)
+            if code.status != "waiting":
+                return self.answer(message)  # meanwhile it was ended, or sent by another phone
+            code.status, code.phone, code.event, code.digits = "asked", message.phone, message.event, digits
             code.reply = (
                 f"Log in to {self._site.options.site} on {code.device}? Then type these digits on that page:\n"
                 f"{digits}\n"
                 "They log that browser in as you: pass them on to nobody, whoever asks. Not you? Answer NO."
             )
-            return was == "waiting"
+            _, changes = self._end_asked(message.phone, word, "void")
+            if self._state.commit(update(word, value, code), *changes):
+                return code.reply
 
-        code, changed = self._codes.change(word, asked)
-        # When it was not changed, it was ended meanwhile, or sent by another phone.
-        return code.reply if changed else self.answer(message)
-
-    def _only_one(self, phone: str, word: str) -> None:
-        """End the code that the phone was asked about before, so that NO has one meaning."""
+    def _refuse(self, message: Message) -> str:
+        """End what the phone is asked about."""
         while True:
-            self._end_asked(phone, word, "void")
-            if self._state.add("login:asks:" + phone, word, self._site.options.code_life):
-                return
+            code, changes = self._end_asked(message.phone, "", "refused")
+            if code.status == "done":
+                site = self._site.options.site
+                return f"Too late: the digits were typed on {code.device}. Was that not you? Then tell {site} at once."
+            if self._state.commit(*changes):
+                return "Nobody was logged in."
 
-    def _end_asked(self, phone: str, but: str | None, status: str) -> None:
-        """End the code that a phone is asked about, if there is another one."""
-        word = self._state.take("login:asks:" + phone)
-        if word is None or word == but:
-            return
+    def _end_asked(self, phone: str, following: str, status: str) -> tuple[Code, list[Change]]:
+        """Return the code that a phone is asked about, and the changes that end it.
 
-        def ended(code: Code) -> bool:
-            mine = code.status == "asked" and code.phone == phone
-            code.status = status
-            return mine
-
-        self._codes.change(word, ended)
+        After them it has ended, if it could, and the phone is asked about the following code, or about none.
+        """
+        key = "login:asks:" + phone
+        word = self._state.get(key) or ""
+        changes = [Change(key, word, following, self._site.options.code_life)]
+        if word in ("", following):
+            return Code(), changes
+        code, value = self._codes.read(word)
+        if code.status == "asked" and code.phone == phone:
+            changes.append(update(word, value, replace(code, status=status)))
+        return code, changes
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -33,10 +34,23 @@ var contract = []scenario{
 		)
 	}},
 	{name: "contract: the same event, the same answer", contract: true, play: func(s *scene) string {
-		e := s.event(s.start(s.victim.browser, s.victimNumber), time.Now())
-		w := webhook{e, pingr.Sign([]byte(e), s.secret)}
-		reply := s.send(w)
-		return first(differ("key in the answer", true, keyOf(reply) != ""), differ("second answer", reply, s.send(w)))
+		now := time.Now()
+		e := s.event(s.start(s.victim.browser, s.victimNumber), now)
+		reply := s.send(s.sign(e))
+		stamp := `"timestamp":` + strconv.FormatInt(now.UnixMilli(), 10)
+		again := strings.Replace(e, stamp, `"timestamp":`+strconv.FormatInt(now.UnixMilli()+1, 10), 1)
+		return first(differ("key in the answer", true, keyOf(reply) != ""), differ("answer to the next attempt", reply, s.send(s.sign(again))))
+	}},
+	{name: "contract: one delivery many times at once, one answer", contract: true, play: func(s *scene) string {
+		w := s.signed(s.start(s.victim.browser, s.victimNumber))
+		statuses := map[int]int{}
+		for _, answer := range s.atOnce(slices.Repeat([]webhook{w}, 20)...) {
+			statuses[answer.status]++
+		}
+		return first(
+			differ("answers", 1, statuses[http.StatusOK]), differ("refusals by 409", 19, statuses[http.StatusConflict]),
+			differ("key for one more", key(""), keyOf(s.send(w))),
+		)
 	}},
 	{name: "contract: session cookie", contract: true, inAfter: true, play: func(s *scene) string {
 		s.login(s.victim)
@@ -166,6 +180,28 @@ var contract = []scenario{
 		s.say(s.victim, text(s.start(s.victim.browser, s.victimNumber)))
 		s.say(s.victim, text("login no"))
 		return differ("poll", `{"status":"refused"}`, compact(must(s.victim.get("/poll"))))
+	}},
+	{name: "contract: what says NO", flows: []string{desktop}, contract: true, alone: true, play: func(s *scene) string {
+		for status, texts := range map[string][]string{
+			"refused": {
+				"no", "NO.", "No!", "  no", "*no*", "_No_", "\u201cno\u201d", "'NO'", "no \U0001F6AB", "NO\U0001F6AB\uFE0F", "no, that was not me",
+				"No.It was not me", "no\nwho is this?", "\uFF2E\uFF2F", "n\u200bo", "login no", "login: NO.",
+			},
+			"asked": {"nova", "nope", "not me", "no1", "n\u00f3", "n o", "yes, no", "login", "\U0001F6AB", ""},
+		} {
+			for _, no := range texts {
+				s.send(s.signed(s.start(s.victim.browser, s.victimNumber)))
+				s.send(s.signed(no))
+				if said := must(s.victim.get("/poll")).field("status"); said != status {
+					return fmt.Sprintf("poll after %q: %s, not %s", no, said, status)
+				}
+			}
+		}
+		return ""
+	}},
+	{name: "contract: NO after the login", flows: []string{desktop}, contract: true, inAfter: true, play: func(s *scene) string {
+		s.login(s.victim)
+		return differ("says that it is too late", true, strings.HasPrefix(s.say(s.victim, text("NO")), "Too late"))
 	}},
 	{name: "contract: QR code", flows: []string{desktop}, contract: true, play: func(s *scene) string {
 		path := "/qr.png"

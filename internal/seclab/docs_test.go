@@ -3,11 +3,11 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -28,10 +28,7 @@ func docsGo(t *testing.T) (golang, shell []string, address string) {
 	require.NoError(t, err)
 	page, err := os.ReadFile(filepath.Join(repository, "docs", "go.md"))
 	require.NoError(t, err)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	address = l.Addr().String()
-	require.NoError(t, l.Close())
+	address = freeAddress(t)
 	for _, block := range fence.FindAllStringSubmatch(string(page), -1) {
 		text := strings.ReplaceAll(block[2], "127.0.0.1:8090", address)
 		if block[1] == "go" {
@@ -78,25 +75,43 @@ func inDir(t *testing.T, dir, name string, args ...string) string {
 // The program of docs/go.md withstands what the example withstands.
 func TestDocsGoProgramHolds(t *testing.T) {
 	golang, _, address := docsGo(t)
-	dir := module(t, map[string]string{"main.go": golang[0], "main_test.go": golang[1]})
-	inDir(t, dir, "go", "vet", ".")
-	inDir(t, dir, "go", "test", ".")
-	binary := filepath.Join(dir, "shop")
-	inDir(t, dir, "go", "build", "-o", binary, ".")
+	build := func(program string) (binary string) {
+		dir := module(t, map[string]string{"main.go": program, "main_test.go": golang[1]})
+		inDir(t, dir, "go", "vet", ".")
+		inDir(t, dir, "go", "test", ".")
+		binary = filepath.Join(dir, "shop")
+		inDir(t, dir, "go", "build", "-o", binary, ".")
+		return binary
+	}
+	without := strings.Replace(golang[0], "Seen:       &pingr.SeenInMemory{},", "", 1)
+	require.NotEqual(t, golang[0], without)
+	holdDocs(t, build(golang[0]), build(without), func() (string, []string) { return address, nil })
+}
+
+// holdDocs attacks a program of docs, and the same without what lets each
+// delivery in once. at says where it will listen, and by which environment.
+func holdDocs(t *testing.T, program, without string, at func() (address string, env []string), interpreter ...string) {
+	t.Helper()
+	play := func(t *testing.T, program string, s scenario) (finding string) {
+		t.Helper()
+		address, env := at()
+		secret := pingr.NewSecret()
+		c, _, err := run(t.Context(), append(env, "PINGR_WEBHOOK_SECRET="+secret), "", append(slices.Clone(interpreter), program)...)
+		require.NoError(t, err)
+		defer c.stop()
+		require.NoError(t, listens(t.Context(), address))
+		finding, err = play(t.Context(), s, mobile, site{"http://" + address, "http://" + address, secret})
+		require.NoError(t, err)
+		return finding
+	}
 	for _, s := range of(mobile) {
 		if len(s.options) > 0 || s.contract {
 			continue // it has no options, and a contract of its own
 		}
-		t.Run(s.name, func(t *testing.T) {
-			secret := pingr.NewSecret()
-			c, _, err := run(t.Context(), []string{"PINGR_WEBHOOK_SECRET=" + secret}, "", binary)
-			require.NoError(t, err)
-			defer c.stop()
-			require.NoError(t, listens(t.Context(), address))
-			finding, err := play(t.Context(), s, mobile, site{"http://" + address, "http://" + address, secret})
-			require.NoError(t, err)
-			assert.Empty(t, finding)
-		})
+		t.Run(s.name, func(t *testing.T) { assert.Empty(t, play(t, program, s)) })
+		if s.name == replayed {
+			t.Run("without Seen: "+s.name, func(t *testing.T) { assert.Contains(t, play(t, without, s), "is logged in") })
+		}
 	}
 }
 

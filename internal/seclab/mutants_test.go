@@ -26,9 +26,29 @@ func TestEachDefenceIsNeeded(t *testing.T) {
 	for _, m := range []struct {
 		without, flow, file, old, changed, scenario string
 	}{
+		{"deliveries count twice, mobile", mobile, loginSite, "Seen: seen{state}, ", "", replayed},
+		{"deliveries count twice, preentry", preentry, loginSite, "Seen: seen{state}, ", "", replayed},
+		{"deliveries count twice, desktop", desktop, loginSite, "Seen: seen{state}, ", "", replayed},
+		{
+			"deliveries are looked up and then remembered", mobile, loginWebhook, `return s.State.Add(ctx, "login:seen:"+key, "1", life)`,
+			`_, ok, err := s.State.Get(ctx, "login:seen:"+key)
+			if err != nil || ok {
+				return false, err
+			}
+			time.Sleep(time.Millisecond)
+			return true, s.State.Set(ctx, "login:seen:"+key, "1", life)`, "contract: one delivery many times at once, one answer",
+		},
+		{
+			"the phone's claim is a step of its own", desktop, desktopMain, "done, err := f.State.Commit(ctx, append(changes, asked)...)",
+			`done, err := f.State.Commit(ctx, changes...)
+			if err == nil && done {
+				done, err = f.State.Commit(ctx, asked)
+			}`, "victim sends two codes at once, answers NO and then tells the digits",
+		},
+		{"NO is that word alone", desktop, loginWebhook, `return len(words) > 0 && words[0] == "no"`, `return text == "NO"`, "contract: what says NO"},
 		{"simulated messages count", mobile, loginWebhook, "case e.Simulated:", "case false:", "simulated message of the victim's number"},
 		{"groups count", preentry, loginWebhook, "case e.From.Group:", "case false:", "answer in a group that the attacker reads"},
-		{"events count twice", mobile, loginWebhook, `"login:event:" + e.ID`, `"login:event:" + newToken()`, "recorded webhook sent again"},
+		{"events count twice", mobile, loginWebhook, `"login:event:" + e.ID`, `"login:event:" + newToken()`, "contract: the same event, the same answer"},
 		{"no id is an id", mobile, loginWebhook, `if e.ID == "" {`, "if false {", "events without an id, the victim's and then the attacker's"},
 		{"scripts read cookies", mobile, loginSite, "HttpOnly: true", "HttpOnly: false", "script in the page reads cookies"},
 		{"any origin", mobile, loginSite, `r.URL.Path != "/webhook"`, "false", "form on another site"},
@@ -86,7 +106,8 @@ func playMutant(t *testing.T, flow, file, old, changed, name string) (finding st
 	require.NoError(t, err, "%s", out)
 	for _, s := range of(flow) {
 		if s.name == name {
-			finding, err = lab{}.against(t.Context(), program{"go", flow, []string{binary}}, s)
+			// Two processes that share a Redis: what is not one step shows there.
+			finding, err = lab{redis: true}.against(t.Context(), program{"go", flow, []string{binary}}, s)
 			require.NoError(t, err)
 			return finding
 		}

@@ -51,6 +51,9 @@ func of(flow string) []scenario {
 	return chosen
 }
 
+// replayed is the attack that only signatures which are taken once ward off.
+const replayed = "recorded webhook sent again before its answer is used"
+
 // everywhere are the attacks on what all flows share.
 var everywhere = []scenario{
 	{name: "nobody attacks", control: true, inAfter: true, play: func(s *scene) string {
@@ -94,6 +97,18 @@ var everywhere = []scenario{
 		}
 		s.login(s.victim)
 		s.grab(s.send(s.webhook()))
+		return ""
+	}},
+	{name: replayed, inAfter: true, play: func(s *scene) string {
+		if s.flow == desktop {
+			s.say(s.victim, text(s.start(s.attacker.browser, s.victimNumber)))
+			s.replay(s.webhook())
+			s.login(s.victim)
+			return ""
+		}
+		k := keyOf(s.say(s.victim, text(s.start(s.victim.browser, s.victimNumber))))
+		s.replay(s.webhook())
+		s.use(s.victim.browser, k)
 		return ""
 	}},
 	{name: "events without an id, the victim's and then the attacker's", inAfter: true, play: func(s *scene) string {

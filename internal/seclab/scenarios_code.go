@@ -123,9 +123,28 @@ var byCode = []scenario{
 		return ""
 	}},
 	{name: "victim answers NO and then tells the digits", flows: []string{desktop}, play: func(s *scene) string {
-		k := keyOf(s.say(s.victim, text(s.start(s.attacker.browser, s.victimNumber))))
-		s.say(s.victim, text("No"))
-		s.use(s.attacker.browser, k)
+		for _, no := range []string{"No", "NO.", "*no*", "no, that was not me"} {
+			k := keyOf(s.say(s.victim, text(s.start(s.attacker.browser, s.victimNumber))))
+			s.say(s.victim, text(no))
+			s.use(s.attacker.browser, k)
+		}
+		return ""
+	}},
+	{name: "victim sends two codes at once, answers NO and then tells the digits", flows: []string{desktop}, alone: true, play: func(s *scene) string {
+		other := newBrowser(s.origin)
+		for range 50 { // with two starts each, an address gets no more in a minute
+			first, second := s.start(s.attacker.browser, s.victimNumber), s.start(other, s.victimNumber)
+			answers := s.atOnce(s.signed(first), s.signed(second))
+			s.send(s.signed("NO"))
+			s.use(s.attacker.browser, keyOf(answers[0].field("reply")))
+			s.use(other, keyOf(answers[1].field("reply")))
+			if must(other.me()) != "" {
+				s.attacker.steal(other, everyCookie)
+			}
+			if must(s.attacker.me()) != "" {
+				return "" // the judge will see
+			}
+		}
 		return ""
 	}},
 	{name: "digits of an earlier code that the victim was sent", flows: []string{desktop}, inAfter: true, play: func(s *scene) string {

@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"regexp"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -172,6 +173,57 @@ func (s *scene) webhook() webhook {
 func (s *scene) send(w webhook) (reply string) {
 	p := must(s.attacker.ask(http.MethodPost, s.hook+"/webhook", w.body, from{"X-Pingr-Signature": w.signature}))
 	return p.field("reply")
+}
+
+// replay sends a webhook again to every process of the site, in the clothes that
+// whoever cannot sign can put on it, and uses what is answered.
+func (s *scene) replay(w webhook) {
+	for _, address := range []string{s.hook, s.origin} {
+		for _, says := range []from{
+			{},
+			{"X-Pingr-Attempt": "2"},
+			{"Webhook-Id": "evt_other", "Webhook-Signature": "v1,other", "Webhook-Timestamp": "1"},
+			{"X-Pingr-Signature": strings.ToUpper(w.signature)},
+			{"X-Pingr-Signature": "SHA256=" + strings.TrimPrefix(w.signature, "sha256=")},
+			{"X-Pingr-Signature": w.signature + "," + w.signature},
+			{"Content-Type": "text/plain", "X-Forwarded-For": "203.0.113.7"},
+		} {
+			if says["X-Pingr-Signature"] == "" {
+				says["X-Pingr-Signature"] = w.signature
+			}
+			s.grab(must(s.attacker.ask(http.MethodPost, address+"/webhook", w.body, says)).field("reply"))
+		}
+	}
+}
+
+// signed is an event of the victim's as Pingr tells it, which no attacker can
+// make: for what depends on when it comes.
+func (s *scene) signed(text string) webhook {
+	return s.sign(s.event(text, time.Now()))
+}
+
+func (s *scene) sign(event string) webhook {
+	return webhook{event, pingr.Sign([]byte(event), s.secret)}
+}
+
+// atOnce sends webhooks at the same time, to the processes of the site in turn.
+func (s *scene) atOnce(webhooks ...webhook) (answers []page) {
+	answers = make([]page, len(webhooks))
+	failed := make([]error, len(webhooks))
+	var ready, all sync.WaitGroup
+	ready.Add(len(webhooks))
+	for i, w := range webhooks {
+		address := []string{s.hook, s.origin}[i%2]
+		b := newBrowser(s.origin)
+		all.Go(func() {
+			ready.Done()
+			ready.Wait()
+			answers[i], failed[i] = b.ask(http.MethodPost, address+"/webhook", w.body, from{"X-Pingr-Signature": w.signature})
+		})
+	}
+	all.Wait()
+	check(errors.Join(failed...))
+	return answers
 }
 
 // event is one as Pingr tells it, of a message that the victim did not send.

@@ -130,62 +130,77 @@ func (f flow) answer(ctx context.Context, m login.Message) (string, error) {
 	return f.ask(ctx, m)
 }
 
-// ask makes the digits.
+// ask makes the digits. That the phone is asked about this code, that the code
+// says so, and that the one before is void, so that NO has one meaning, is one
+// step: two codes sent at once would both stay open, and NO would end one.
 func (f flow) ask(ctx context.Context, m login.Message) (string, error) {
 	n, err := rand.Int(rand.Reader, big.NewInt(1_000_000))
 	if err != nil {
 		return "", err
 	}
-	if err := f.onlyOne(ctx, m); err != nil {
-		return "", err
-	}
 	digits := fmt.Sprintf("%06d", n)
-	code, changed, err := f.Change(ctx, m.Code, func(c *login.Code) bool {
-		if c.Status != login.Waiting {
-			return false
-		}
-		c.Status, c.Phone, c.Event, c.Digits = login.Asked, m.Phone, m.Event, digits
-		c.Reply = fmt.Sprintf("Log in to %s on %s? Then type these digits on that page:\n%s\n"+
-			"They log that browser in as you: pass them on to nobody, whoever asks. Not you? Answer NO.",
-			f.Name, c.Device, digits)
-		return true
-	})
-	if err == nil && !changed {
-		return f.answer(ctx, m) // meanwhile it was ended, or sent by another phone
-	}
-	return code.Reply, err
-}
-
-// onlyOne ends the code that the phone was asked about before, so that NO has
-// one meaning.
-func (f flow) onlyOne(ctx context.Context, m login.Message) error {
 	for {
-		if err := f.endAsked(ctx, m.Phone, m.Code, login.Void); err != nil {
-			return err
+		code, value, err := f.Code(ctx, m.Code)
+		if err != nil {
+			return "", err
 		}
-		added, err := f.State.Add(ctx, "login:asks:"+m.Phone, m.Code, f.CodeLife)
-		if err != nil || added {
-			return err
+		if code.Status != login.Waiting {
+			return f.answer(ctx, m) // meanwhile it was ended, or sent by another phone
+		}
+		code.Status, code.Phone, code.Event, code.Digits = login.Asked, m.Phone, m.Event, digits
+		code.Reply = fmt.Sprintf("Log in to %s on %s? Then type these digits on that page:\n%s\n"+
+			"They log that browser in as you: pass them on to nobody, whoever asks. Not you? Answer NO.",
+			f.Name, code.Device, digits)
+		_, changes, err := f.endAsked(ctx, m.Phone, m.Code, login.Void)
+		if err != nil {
+			return "", err
+		}
+		asked, err := login.ChangeCode(m.Code, value, code)
+		if err != nil {
+			return "", err
+		}
+		done, err := f.State.Commit(ctx, append(changes, asked)...)
+		if err != nil || done {
+			return code.Reply, err
 		}
 	}
 }
 
 // refuse ends what the phone is asked about.
 func (f flow) refuse(ctx context.Context, m login.Message) (string, error) {
-	return "Nobody was logged in.", f.endAsked(ctx, m.Phone, "", login.Refused)
+	for {
+		code, changes, err := f.endAsked(ctx, m.Phone, "", login.Refused)
+		switch {
+		case err != nil:
+			return "", err
+		case code.Status == login.Done:
+			return fmt.Sprintf("Too late: the digits were typed on %s. Was that not you? Then tell %s at once.", code.Device, f.Name), nil
+		}
+		done, err := f.State.Commit(ctx, changes...)
+		if err != nil || done {
+			return "Nobody was logged in.", err
+		}
+	}
 }
 
-// endAsked ends the code that a phone is asked about, if there is one other than
-// except.
-func (f flow) endAsked(ctx context.Context, phone, except string, with login.Status) error {
-	code, ok, err := f.State.Take(ctx, "login:asks:"+phone)
-	if err != nil || !ok || code == except {
-		return err
+// endAsked is the code that a phone is asked about, and the changes after which
+// it has ended, if it could, and the phone is asked about next, or about none.
+func (f flow) endAsked(ctx context.Context, phone, next string, with login.Status) (login.Code, []login.Change, error) {
+	asks := "login:asks:" + phone
+	name, _, err := f.State.Get(ctx, asks)
+	if err != nil {
+		return login.Code{}, nil, err
 	}
-	_, _, err = f.Change(ctx, code, func(c *login.Code) bool {
-		mine := c.Status == login.Asked && c.Phone == phone
-		c.Status = with
-		return mine
-	})
-	return err
+	changes := []login.Change{{Key: asks, Old: name, New: next, Life: f.CodeLife}}
+	if name == "" || name == next {
+		return login.Code{}, changes, nil
+	}
+	code, value, err := f.Code(ctx, name)
+	if err != nil || code.Status != login.Asked || code.Phone != phone {
+		return code, changes, err
+	}
+	ended := code
+	ended.Status = with
+	change, err := login.ChangeCode(name, value, ended)
+	return code, append(changes, change), err
 }

@@ -159,6 +159,13 @@ func (s *Site) Change(ctx context.Context, code string, change func(*Code) bool)
 	}
 }
 
+// ChangeCode is the Change of a code whose value is old, for steps that change
+// more than the code.
+func ChangeCode(code, old string, c Code) (Change, error) {
+	value, err := json.Marshal(c)
+	return Change{Key: "login:code:" + code, Old: old, New: string(value)}, err
+}
+
 // End makes a pending code Void or Refused, and its link with it.
 func (s *Site) End(ctx context.Context, code string, with Status) (ended bool, err error) {
 	c, ended, err := s.Change(ctx, code, func(c *Code) bool {

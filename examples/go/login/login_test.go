@@ -58,6 +58,18 @@ func TestDevice(t *testing.T) {
 	}
 }
 
+func TestSaysNo(t *testing.T) {
+	for _, text := range []string{
+		"no", "NO.", "No!", "  no", "*no*", "_No_", "\u201cno\u201d", "'NO'", "no \U0001F6AB", "NO\U0001F6AB\uFE0F", "no, that was not me", "No.It was not me", "no\nwho is this?",
+		"ＮＯ", "n\u200bo", "login no", "login: NO.", "\u00bfno?", "NO-NO", "> no",
+	} {
+		assert.True(t, saysNo(text), text)
+	}
+	for _, text := range []string{"", "nova", "nope", "not me", "no1", "nó", "n o", "yes, no", "1 no", "login", "login nova", "logins no", "login X4K9MQ7T no", "\U0001F6AB"} {
+		assert.False(t, saysNo(text), text)
+	}
+}
+
 // testSite is a site in memory, and a clock to set.
 func testSite(t *testing.T) (s *Site, now *atomic.Int64) {
 	t.Helper()

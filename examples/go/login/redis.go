@@ -37,6 +37,21 @@ if redis.call('GET', KEYS[1]) == ARGV[1] then
   return 1
 end
 return 0`)
+	commit = redis.NewScript(`
+for i, key in ipairs(KEYS) do
+  if (redis.call('GET', key) or '') ~= ARGV[3 * i - 2] then return 0 end
+end
+for i, key in ipairs(KEYS) do
+  local new, life = ARGV[3 * i - 1], ARGV[3 * i]
+  if new == '' then
+    redis.call('DEL', key)
+  elseif life == '0' then
+    redis.call('SET', key, new, 'KEEPTTL')
+  else
+    redis.call('SET', key, new, 'PX', life)
+  end
+end
+return 1`)
 	count = redis.NewScript(`
 local n = redis.call('INCR', KEYS[1])
 if n == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
@@ -65,6 +80,17 @@ func (r *Redis) Add(ctx context.Context, key, value string, life time.Duration) 
 // Swap implements [State].
 func (r *Redis) Swap(ctx context.Context, key, old, value string) (bool, error) {
 	return swap.Run(ctx, r.client, []string{key}, old, value).Bool()
+}
+
+// Commit implements [State].
+func (r *Redis) Commit(ctx context.Context, changes ...Change) (bool, error) {
+	var keys []string
+	var args []any
+	for _, c := range changes {
+		keys = append(keys, c.Key)
+		args = append(args, c.Old, c.New, c.Life.Milliseconds())
+	}
+	return commit.Run(ctx, r.client, keys, args...).Bool()
 }
 
 // Take implements [State].

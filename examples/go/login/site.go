@@ -50,7 +50,7 @@ func NewSite(o Options, state State, pages fs.FS) *Site {
 	s.Handle("GET /me", s.me)
 	s.Handle("POST /logout", s.logout)
 	s.mux.Handle("POST /webhook", http.MaxBytesHandler(&pingr.WebhookHandler{
-		Secret: o.Secret, Dispatcher: pingr.DispatcherFunc(s.dispatch),
+		Secret: o.Secret, Seen: seen{state}, Dispatcher: pingr.DispatcherFunc(s.dispatch),
 		Failed: func(_ *http.Request, err error) { s.Log(err) },
 	}, maxWebhook))
 	return s

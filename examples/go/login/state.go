@@ -20,10 +20,22 @@ type State interface {
 	// Swap replaces a value that is still old, and says whether it was. Its
 	// life goes on.
 	Swap(ctx context.Context, key, old, value string) (bool, error)
+	// Commit makes all changes if every value is still the old one, and reports
+	// whether it did: all of them, or none.
+	Commit(ctx context.Context, changes ...Change) (bool, error)
 	// Take returns a value and deletes it.
 	Take(ctx context.Context, key string) (value string, ok bool, err error)
 	// Count adds one to a number and returns it. Its life begins with the first.
 	Count(ctx context.Context, key string, life time.Duration) (int, error)
+}
+
+// A Change is what Commit does to one value.
+type Change struct {
+	Key string
+	// Old is what must be there and New what then is; empty is nothing.
+	Old, New string
+	// Life begins now; 0 leaves it as it is, where a value was.
+	Life time.Duration
 }
 
 // Memory is the State of a program of one process. The zero value works.
@@ -73,6 +85,27 @@ func (m *Memory) Swap(_ context.Context, key, old, value string) (bool, error) {
 		return false, nil
 	}
 	m.held[key] = held{value, h.until}
+	return true, nil
+}
+
+// Commit implements [State].
+func (m *Memory) Commit(_ context.Context, changes ...Change) (bool, error) {
+	defer m.lock()()
+	for _, c := range changes {
+		if h, ok := m.find(c.Key); ok != (c.Old != "") || (ok && h.value != c.Old) {
+			return false, nil
+		}
+	}
+	for _, c := range changes {
+		until := m.held[c.Key].until
+		if c.Life > 0 {
+			until = m.now().Add(c.Life)
+		}
+		m.held[c.Key] = held{c.New, until}
+		if c.New == "" {
+			delete(m.held, c.Key)
+		}
+	}
 	return true, nil
 }
 

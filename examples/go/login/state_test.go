@@ -110,6 +110,27 @@ func conform(t *testing.T, s State) {
 			is(t, "c", step.after)
 		}
 	})
+	t.Run("commit makes all changes or none", func(t *testing.T) {
+		require.NoError(t, s.Set(ctx, "here", "1", life))
+		commit := func(changes ...Change) bool {
+			t.Helper()
+			ok, err := s.Commit(ctx, changes...)
+			require.NoError(t, err)
+			return ok
+		}
+		appears := Change{Key: "new", New: "x", Life: life}
+		assert.False(t, commit(appears, Change{Key: "here", Old: "2", New: "3"}), "another value")
+		assert.False(t, commit(appears, Change{Key: "gone", Old: "1", New: "2", Life: life}), "no value")
+		assert.False(t, commit(appears, Change{Key: "here", New: "3", Life: life}), "a value where none should be")
+		is(t, "here", "1")
+		is(t, "new", "")
+		assert.True(t, commit(appears, Change{Key: "here", Old: "1", New: "2"}, Change{Key: "none"}))
+		is(t, "here", "2")
+		is(t, "new", "x")
+		assert.True(t, commit(Change{Key: "here", Old: "2"}, Change{Key: "new", Old: "x"}))
+		is(t, "here", "")
+		is(t, "new", "")
+	})
 	t.Run("take deletes", func(t *testing.T) {
 		require.NoError(t, s.Set(ctx, "d", "1", life))
 		value, ok, err := s.Take(ctx, "d")
@@ -130,7 +151,11 @@ func conform(t *testing.T, s State) {
 		require.NoError(t, err)
 		_, err = s.Count(ctx, "g", life)
 		require.NoError(t, err)
-		for _, key := range []string{"e", "f", "g"} {
+		require.NoError(t, s.Set(ctx, "h", "1", short))
+		require.NoError(t, s.Set(ctx, "i", "1", short))
+		_, err = s.Commit(ctx, Change{Key: "h", Old: "1", New: "2"}, Change{Key: "i", Old: "1", New: "2", Life: life}, Change{Key: "j", New: "1", Life: short})
+		require.NoError(t, err)
+		for _, key := range []string{"e", "f", "g", "h", "j"} {
 			assert.Eventually(t, func() bool {
 				_, ok, err := s.Get(ctx, key)
 				return err == nil && !ok
@@ -139,6 +164,7 @@ func conform(t *testing.T, s State) {
 		n, err := s.Count(ctx, "g", life)
 		require.NoError(t, err)
 		assert.Equal(t, 1, n, "it counts anew")
+		is(t, "i", "2") // whose life began again
 	})
 	t.Run("each is atomic", func(t *testing.T) { conformAtomic(ctx, t, s) })
 }
@@ -148,9 +174,13 @@ func conformAtomic(ctx context.Context, t *testing.T, s State) {
 	const many = 50
 	require.NoError(t, s.Set(ctx, "swapped", "old", time.Minute))
 	require.NoError(t, s.Set(ctx, "taken", "x", time.Minute))
+	require.NoError(t, s.Set(ctx, "committed", "old", time.Minute))
 	for name, try := range map[string]func(i int) (bool, error){
 		"add":  func(int) (bool, error) { return s.Add(ctx, "added", "x", time.Minute) },
 		"swap": func(i int) (bool, error) { return s.Swap(ctx, "swapped", "old", "new"+strconv.Itoa(i)) },
+		"commit": func(i int) (bool, error) {
+			return s.Commit(ctx, Change{Key: "claimed", New: strconv.Itoa(i), Life: time.Minute}, Change{Key: "committed", Old: "old", New: "new"})
+		},
 		"take": func(int) (bool, error) { _, ok, err := s.Take(ctx, "taken"); return ok, err },
 		"count": func(int) (bool, error) {
 			n, err := s.Count(ctx, "counted", time.Minute)

@@ -3,7 +3,9 @@ package login
 import (
 	"context"
 	"encoding/json"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/heypingr/pingr"
 )
@@ -85,6 +87,26 @@ func (s *Site) decide(ctx context.Context, e pingr.Event) (string, error) {
 		Suppressed: e.AutoReply != nil && e.AutoReply.Status == "suppressed",
 	}
 	m.Code, _ = pingr.ExtractChallengeCode(e.Message.Text, "login")
-	m.No = m.Code == "NO" || pingr.Normalize(e.Message.Text) == "no" || (e.Trigger != nil && e.Trigger.Phrase == "no")
+	m.No = saysNo(e.Message.Text) || (e.Trigger != nil && e.Trigger.Phrase == "no")
 	return s.answer(ctx, m)
+}
+
+// saysNo reports whether the word no is what a text begins with, or what follows
+// login: NO, "No!", *no*, "no, that was not me"; but not "nova".
+func saysNo(text string) bool {
+	words := strings.FieldsFunc(pingr.Normalize(text), func(r rune) bool {
+		return !unicode.In(r, unicode.Letter, unicode.Mark, unicode.Number)
+	})
+	if len(words) > 1 && words[0] == "login" {
+		words = words[1:]
+	}
+	return len(words) > 0 && words[0] == "no"
+}
+
+// seen keeps in the State which deliveries came: each is taken once.
+type seen struct{ State }
+
+// Add implements [pingr.Seen].
+func (s seen) Add(ctx context.Context, key string, life time.Duration) (isNew bool, err error) {
+	return s.State.Add(ctx, "login:seen:"+key, "1", life)
 }

@@ -58,8 +58,15 @@ export class Codes {
 
   /** A code as it stands, or null. */
   async get(name) {
-    const value = await this.state.get(`login:code:${name}`);
-    return value === null ? null : JSON.parse(value);
+    return (await this.read(name)).code;
+  }
+
+  /** The same with `update`, which makes of changed fields what state.commit takes. */
+  async read(name) {
+    const key = `login:code:${name}`;
+    const old = await this.state.get(key);
+    const code = old === null ? null : JSON.parse(old);
+    return { code, update: (fields) => ({ key, old, value: JSON.stringify({ ...code, ...fields }) }) };
   }
 
   /**

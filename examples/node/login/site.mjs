@@ -60,7 +60,8 @@ export class Site {
     site.handle('GET /', (_req, res) => site.page(res, 200, 'page'));
     site.handle('GET /me', (req, res) => site.#me(req, res));
     site.handle('POST /logout', (req, res) => site.#logout(req, res));
-    site.webhook = pingrWebhook({ secret: options.secret, onEvent: (event) => site.#answer(event) });
+    const seen = { add: (key, life) => state.add(`login:seen:${key}`, '1', life) }; // each delivery is taken once
+    site.webhook = pingrWebhook({ secret: options.secret, seen, onEvent: (event) => site.#answer(event) });
     return site;
   }
 
@@ -178,10 +179,20 @@ export class Site {
     const code = extractChallengeCode(message.text, 'login');
     return this.onMessage({
       event: id, phone: from.phone, code,
-      no: code === 'NO' || message.text.trim().toLowerCase() === 'no' || trigger?.phrase === 'no',
+      no: saysNo(message.text) || trigger?.phrase === 'no',
       forwarded: message.forwarded === true, suppressed: autoReply?.status === 'suppressed',
     });
   }
+}
+
+/**
+ * Whether the word no is what a text begins with, or what follows login: NO,
+ * "No!", *no*, "no, that was not me"; but not "nova".
+ */
+function saysNo(text) {
+  const seen = text.normalize('NFKC').toLowerCase().replace(/[\p{Cf}\p{Default_Ignorable_Code_Point}]/gu, '');
+  const [first, second] = seen.match(/[\p{L}\p{M}\p{N}]+/gu) ?? [];
+  return first === 'no' || (first === 'login' && second === 'no');
 }
 
 export function json(res, status, value) {

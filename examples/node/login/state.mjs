@@ -1,5 +1,7 @@
 // What a flow must not forget: strings by key, each with a life in milliseconds
-// after which it is gone. Every operation is atomic (examples/README.md, State).
+// after which it is gone. Every operation is atomic (examples/README.md, State);
+// commit makes all changes `{ key, old, value, life }` if every value is still
+// the old one, or none. Nothing is ''; without a life, it goes on.
 import { createClient } from 'redis';
 
 /** The state of a program of one process. */
@@ -38,6 +40,17 @@ export class Memory {
     return true;
   }
 
+  async commit(changes) {
+    const isOld = ({ key, old = '' }) => (this.#find(key)?.value ?? '') === old;
+    if (!changes.every(isOld)) return false;
+    for (const { key, value = '', life = 0 } of changes) {
+      const until = life ? Date.now() + life : this.#held.get(key)?.until;
+      if (value) this.#held.set(key, { value, until });
+      else this.#held.delete(key);
+    }
+    return true;
+  }
+
   async take(key) {
     const held = this.#find(key);
     this.#held.delete(key);
@@ -60,6 +73,21 @@ if redis.call('GET', KEYS[1]) == ARGV[1] then
   return 1
 end
 return 0`;
+const COMMIT = `
+for i, key in ipairs(KEYS) do
+  if (redis.call('GET', key) or '') ~= ARGV[3 * i - 2] then return 0 end
+end
+for i, key in ipairs(KEYS) do
+  local new, life = ARGV[3 * i - 1], ARGV[3 * i]
+  if new == '' then
+    redis.call('DEL', key)
+  elseif life == '0' then
+    redis.call('SET', key, new, 'KEEPTTL')
+  else
+    redis.call('SET', key, new, 'PX', life)
+  end
+end
+return 1`;
 const COUNT = `
 local n = redis.call('INCR', KEYS[1])
 if n == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
@@ -94,6 +122,11 @@ export class Redis {
 
   async swap(key, old, value) {
     return (await this.#client.eval(SWAP, { keys: [key], arguments: [old, value] })) === 1;
+  }
+
+  async commit(changes) {
+    const given = changes.flatMap(({ old = '', value = '', life = 0 }) => [old, value, String(life)]);
+    return (await this.#client.eval(COMMIT, { keys: changes.map(({ key }) => key), arguments: given })) === 1;
   }
 
   async take(key) {

@@ -10,6 +10,7 @@ from flask import Response, request
 from pingr import create_challenge_code, login_link
 
 from .site import POLL_COOKIE, Site, answer
+from .state import Change
 from .token import create_token
 
 if TYPE_CHECKING:
@@ -32,6 +33,11 @@ class Code:
     event: str = ""  # the one that reply answers
     reply: str = ""
     link: str = ""  # the token of the link in reply (preentry)
+
+
+def update(word: str, old: str, code: Code) -> Change:
+    """Return the change of a code whose value is old."""
+    return Change("login:code:" + word, old, json.dumps(asdict(code)))
 
 
 class Codes:
@@ -83,8 +89,12 @@ class Codes:
 
     def get(self, word: str) -> Code:
         """Look a code up."""
+        return self.read(word)[0]
+
+    def read(self, word: str) -> tuple[Code, str]:
+        """Look a code up, with its value for a Change."""
         value = self._state.get("login:code:" + word)
-        return Code(**json.loads(value)) if value else Code()
+        return (Code(**json.loads(value)), value) if value else (Code(), "")
 
     def change(self, word: str, change: Callable[[Code], bool]) -> tuple[Code, bool]:
         """Change a code in one atomic step, and say whether it was.

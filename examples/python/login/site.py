@@ -45,6 +45,16 @@ def asked(name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
+class _Seen:
+    """Keeps in the state which deliveries came: each is taken once."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    def add(self, key: str, life: float) -> bool:
+        return self._state.add("login:seen:" + key, "1", life)
+
+
 class Site:
     """A site with the paths of every flow."""
 
@@ -65,7 +75,8 @@ class Site:
 
     def on_message(self, answer: Callable[[Message], str | None]) -> None:
         """Set what answers messages."""
-        self.app.post("/webhook")(pingr_webhook(self.options.secret)(Webhook(self.state, answer).on_event))
+        hook = pingr_webhook(self.options.secret, seen=_Seen(self.state))
+        self.app.post("/webhook")(hook(Webhook(self.state, answer).on_event))
 
     def _refuse_other_sites(self) -> None:
         """Let no other page log a browser in or out."""

@@ -7,7 +7,18 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import dataclass
 from typing import Callable, Protocol
+
+
+@dataclass(frozen=True)
+class Change:
+    """What commit does to one value. "" is nothing; without a life, it goes on."""
+
+    key: str
+    old: str
+    new: str
+    life: float = 0
 
 
 class State(Protocol):
@@ -24,6 +35,9 @@ class State(Protocol):
 
     def swap(self, key: str, old: str, new: str) -> bool:
         """Replace a value that is still old, and say whether it was. Its life goes on."""
+
+    def commit(self, *changes: Change) -> bool:
+        """Make all changes if every value is still the old one, or none, and say whether they were made."""
 
     def take(self, key: str) -> str | None:
         """Return a value and delete it."""
@@ -70,6 +84,18 @@ class Memory:
             self._held[key] = new, self._held[key][1]
             return True
 
+    def commit(self, *changes: Change) -> bool:
+        """Make all changes if every value is still the old one, or none, and say whether they were made."""
+        with self._lock:
+            self._sweep()
+            if any((self._find(change.key) or "") != change.old for change in changes):
+                return False
+            for change in changes:
+                _, until = self._held.pop(change.key, ("", 0.0))
+                if change.new:
+                    self._held[change.key] = change.new, self._now() + change.life if change.life else until
+            return True
+
     def take(self, key: str) -> str | None:
         """Return a value and delete it."""
         with self._lock:
@@ -105,6 +131,21 @@ if redis.call('GET', KEYS[1]) == ARGV[1] then
   return 1
 end
 return 0"""
+_COMMIT = """
+for i, key in ipairs(KEYS) do
+  if (redis.call('GET', key) or '') ~= ARGV[3 * i - 2] then return 0 end
+end
+for i, key in ipairs(KEYS) do
+  local new, life = ARGV[3 * i - 1], ARGV[3 * i]
+  if new == '' then
+    redis.call('DEL', key)
+  elseif life == '0' then
+    redis.call('SET', key, new, 'KEEPTTL')
+  else
+    redis.call('SET', key, new, 'PX', life)
+  end
+end
+return 1"""
 _COUNT = """
 local n = redis.call('INCR', KEYS[1])
 if n == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
@@ -121,6 +162,7 @@ class Redis:
         self._client = redis.Redis.from_url(url, decode_responses=True)
         self._client.ping()
         self._swap = self._client.register_script(_SWAP)
+        self._commit = self._client.register_script(_COMMIT)
         self._count = self._client.register_script(_COUNT)
 
     def get(self, key: str) -> str | None:
@@ -138,6 +180,11 @@ class Redis:
     def swap(self, key: str, old: str, new: str) -> bool:
         """Replace a value that is still old, and say whether it was. Its life goes on."""
         return bool(self._swap(keys=[key], args=[old, new]))
+
+    def commit(self, *changes: Change) -> bool:
+        """Make all changes if every value is still the old one, or none, and say whether they were made."""
+        given = [value for c in changes for value in (c.old, c.new, str(int(c.life * 1000)))]
+        return bool(self._commit(keys=[c.key for c in changes], args=given))
 
     def take(self, key: str) -> str | None:
         """Return a value and delete it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Callable
 
@@ -59,15 +60,30 @@ class Webhook:
         if event["from"]["is_group"]:
             return "Please write to me directly, not in a group: a login is nobody else's."
         text = event["message"]["text"]
-        code = extract_challenge_code(text, "login")
-        says_no = "NO" in (code, extract_challenge_code("login " + text, "login"))
         return self._answer(
             Message(
                 event=event.get("id", ""),
                 phone=event["from"]["phone"],
-                code=code,
-                no=says_no or event.get("trigger", {}).get("phrase") == "no",
+                code=extract_challenge_code(text, "login"),
+                no=says_no(text) or event.get("trigger", {}).get("phrase") == "no",
                 forwarded=bool(event["message"].get("forwarded")),
                 suppressed=event.get("auto_reply", {}).get("status") == "suppressed",
             )
         )
+
+
+def says_no(text: str) -> bool:
+    """Return whether the word no is what a text begins with, or what follows login.
+
+    It is in NO, "No!", *no* and "no, that was not me", but not in "nova".
+    """
+    words = "".join(map(_of_word, unicodedata.normalize("NFKC", text))).lower().split()
+    return words[:1] == ["no"] or words[:2] == ["login", "no"]
+
+
+def _of_word(character: str) -> str:
+    """Return a character of a word, nothing for an invisible one, and a space for others."""
+    kind = unicodedata.category(character)
+    if kind == "Cf" or "\ufe00" <= character <= "\ufe0f":
+        return ""
+    return character if kind[0] in "LMN" else " "

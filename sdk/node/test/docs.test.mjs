@@ -25,6 +25,13 @@ async function freePort() {
   return port;
 }
 
+test('attackers do not get in', async () => {
+  const { stdout } = await promisify(execFile)('go', ['test', '-count=1', '-v', '-run', 'TestDocsNodeProgramHolds', './internal/seclab'], {
+    cwd: join(sdk, '../..'), env: { ...process.env, PINGR_TEST_NODE: sdk }, encoding: 'utf8',
+  });
+  assert.ok(stdout.match(/--- PASS: TestDocsNodeProgramHolds\//g).length > 10, stdout);
+});
+
 test('docs/node.md leads to a login', async (t) => {
   const [server, connect, tests, codes, rest, ...more] = blocks('js');
   const [, run, check, ...others] = blocks('sh'); // the first one installs

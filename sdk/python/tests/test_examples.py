@@ -20,7 +20,8 @@ sys.path.insert(0, str(EXAMPLES))
 from login.device import device  # noqa: E402
 from login.options import parse  # noqa: E402
 from login.site import HEADERS, Site  # noqa: E402
-from login.state import Memory, Redis, State  # noqa: E402
+from login.state import Change, Memory, Redis, State  # noqa: E402
+from login.webhook import says_no  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,6 +81,19 @@ def test_a_value_is_swapped_only_while_it_is_the_old_one(state: State) -> None:
     assert state.get("k") == "2"
 
 
+def test_all_changes_are_made_or_none(state: State) -> None:
+    state.set("here", "1", 60)
+    new = Change("new", "", "x", 60)
+    assert not state.commit(new, Change("here", "2", "3")), "another value"
+    assert not state.commit(new, Change("gone", "1", "2", 60)), "no value"
+    assert not state.commit(new, Change("here", "", "3", 60)), "a value where none should be"
+    assert (state.get("here"), state.get("new")) == ("1", None)
+    assert state.commit(new, Change("here", "1", "2"), Change("none", "", ""))
+    assert (state.get("here"), state.get("new")) == ("2", "x")
+    assert state.commit(Change("here", "2", ""), Change("new", "x", ""))
+    assert (state.get("here"), state.get("new")) == (None, None)
+
+
 def test_counting_goes_on_until_the_first_is_over(state: State) -> None:
     assert [state.count("k", 60) for _ in range(3)] == [1, 2, 3]
     assert state.get("k") == "3"
@@ -92,18 +106,24 @@ def test_everything_has_an_end_which_a_swap_does_not_move(state: State) -> None:
     state.set("set", "1", 0.1)
     assert state.add("added", "1", 0.1)
     assert state.swap("set", "1", "2")
+    state.set("short", "1", 0.1)
+    state.set("long", "1", 0.1)
+    assert state.commit(Change("short", "1", "2"), Change("long", "1", "2", 60), Change("new", "", "1", 0.1))
+    until(lambda: state.get("short") is None and state.get("new") is None, "the ends of what was committed", 5)
+    assert state.get("long") == "2"
     until(lambda: state.get("set") is None and state.get("added") is None, "their ends", 5)
     assert state.add("added", "2", 60)
 
 
-@pytest.mark.parametrize("what", ["take", "add", "swap", "count"])
+@pytest.mark.parametrize("what", ["take", "add", "swap", "commit", "count"])
 def test_of_many_at_once_one_wins(state: State, what: str) -> None:
-    if what in ("take", "swap"):
+    if what in ("take", "swap", "commit"):
         state.set("k", "0", 60)
     tries: dict[str, Any] = {
         "take": lambda: state.take("k") is not None,
         "add": lambda: state.add("k", "1", 60),
         "swap": lambda: state.swap("k", "0", "1"),
+        "commit": lambda: state.commit(Change("claim", "", "1", 60), Change("k", "0", "1")),
         "count": lambda: state.count("k", 60) == 1,
     }
     won: list[bool] = []
@@ -145,6 +165,24 @@ def test_what_strangers_cause_does_not_pile_up_in_memory() -> None:
 )
 def test_a_device_is_named_and_never_quoted(agent: str, want: str) -> None:
     assert device(agent) == want
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["no", "NO.", "No!", "  no", "*no*", "_No_", "“no”", "'NO'", "no 🚫", "NO🚫\ufe0f", "no, that was not me",
+     "No.It was not me", "no\nwho is this?", "\uff2e\uff2f", "n\u200bo", "login no", "login: NO.", "¿no?", "NO-NO", "> no"],
+)  # fmt: skip
+def test_a_text_that_begins_with_the_word_no_says_no(text: str) -> None:
+    assert says_no(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "nova", "nope", "not me", "no1", "nó", "n o", "yes, no", "1 no", "login", "login nova", "logins no",
+     "login X4K9MQ7T no", "🚫"],
+)  # fmt: skip
+def test_a_text_with_another_word_does_not(text: str) -> None:
+    assert not says_no(text)
 
 
 def test_options(monkeypatch: pytest.MonkeyPatch) -> None:
