@@ -20,6 +20,7 @@ func (s *Server) settingsOf(ctx context.Context, scope string) (pingr.Settings, 
 	id, test := strings.CutSuffix(scope, testScope)
 	a, err := s.store.Account(ctx, id)
 	if err != nil {
+		s.trouble.hear("reading an account's settings", err)
 		return pingr.Settings{}, err
 	}
 	mode := account.Live
@@ -67,19 +68,20 @@ func (s *Server) endpoint(w account.Webhook) *pingr.HTTPDispatcher {
 	return &pingr.HTTPDispatcher{URL: w.URL, Secret: secret, OtherSecrets: others, Guard: s.config.Guard, Transport: s.transport, Now: s.now}
 }
 
-// observed is the engine's store; it tells the event streams what happens, and
-// leaves out of the log what was told to nobody.
+// observed is the engine's store; it tells the event streams what happens and
+// /readyz what fails, and leaves out of the log what was told to nobody.
 type observed struct {
 	Store
 	hub     *hub
 	metrics *metrics
+	trouble *trouble
 
 	mu     sync.Mutex
 	firing map[string]firingNote // by id, until it is done
 }
 
-func newObserved(store Store, h *hub, m *metrics) *observed {
-	return &observed{Store: store, hub: h, metrics: m, firing: map[string]firingNote{}}
+func newObserved(store Store, h *hub, m *metrics, t *trouble) *observed {
+	return &observed{Store: store, hub: h, metrics: m, trouble: t, firing: map[string]firingNote{}}
 }
 
 // A firingNote is what the event stream says of a firing: no text, no phone.
@@ -113,8 +115,15 @@ func (o *observed) note(f pingr.Firing) {
 	o.hub.publish(n.account, "firing", n)
 }
 
+func (o *observed) FindTrigger(ctx context.Context, session string, phrases []string) (pingr.Trigger, bool, error) {
+	t, ok, err := o.Store.FindTrigger(ctx, session, phrases)
+	o.trouble.hear("finding a trigger", err)
+	return t, ok, err
+}
+
 func (o *observed) Accept(ctx context.Context, f pingr.Firing, l pingr.Lease) (bool, error) {
 	first, err := o.Store.Accept(ctx, f, l)
+	o.trouble.hear("storing a message", err)
 	if first && err == nil {
 		o.note(f)
 	}
@@ -123,14 +132,28 @@ func (o *observed) Accept(ctx context.Context, f pingr.Firing, l pingr.Lease) (b
 
 func (o *observed) Claim(ctx context.Context, l pingr.Lease, now time.Time, skip []string, most int) ([]pingr.Firing, error) {
 	firings, err := o.Store.Claim(ctx, l, now, skip, most)
+	o.trouble.hear("taking up messages", err)
 	for _, f := range firings {
 		o.note(f)
 	}
 	return firings, err
 }
 
+func (o *observed) Keep(ctx context.Context, id, holder string, state pingr.State, l pingr.Lease) (bool, error) {
+	held, err := o.Store.Keep(ctx, id, holder, state, l)
+	o.trouble.hear("keeping a message", err)
+	return held, err
+}
+
+func (o *observed) Due(ctx context.Context, l pingr.Lease, now time.Time, skip []string, most int) ([]pingr.PendingEvent, error) {
+	events, err := o.Store.Due(ctx, l, now, skip, most)
+	o.trouble.hear("taking up events", err)
+	return events, err
+}
+
 func (o *observed) Decide(ctx context.Context, d pingr.Decision) (pingr.Firing, error) {
 	f, err := o.Store.Decide(ctx, d)
+	o.trouble.hear("storing a reply", err)
 	if err == nil {
 		o.note(f)
 	}
@@ -139,6 +162,7 @@ func (o *observed) Decide(ctx context.Context, d pingr.Decision) (pingr.Firing, 
 
 func (o *observed) Finish(ctx context.Context, out pingr.Outcome) error {
 	err := o.Store.Finish(ctx, out)
+	o.trouble.hear("recording an outcome", err)
 	if err != nil {
 		return err
 	}

@@ -3,12 +3,12 @@ package server
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
-
-	"github.com/heypingr/pingr"
 )
 
 const (
@@ -17,8 +17,8 @@ const (
 	// maxClockOff is how wrong the clock may be; receivers of webhooks refuse
 	// what is 5 minutes off.
 	maxClockOff = 2 * time.Minute
-	// readyTime is how long an answer of the database counts: whoever asks often
-	// must not make it write often.
+	// readyTime is how long an answer of the database counts: it costs as much as
+	// a message, and whoever asks often must not make it write often.
 	readyTime = 2 * time.Second
 )
 
@@ -43,6 +43,7 @@ type readiness struct {
 	mu     sync.Mutex
 	at     time.Time
 	checks map[string]check
+	logged string // the last error, so that each is logged once
 }
 
 // ready is GET /readyz: whether the server does its work, each check by name.
@@ -101,6 +102,46 @@ func (r *readiness) clock() check {
 
 const setClock = "Set the clock (timedatectl set-ntp true): webhooks are refused when it is 5 minutes off."
 
+// database makes what a message needs, and compares our clock with the times that
+// are stored.
+func (r *readiness) database(ctx context.Context, now time.Time) (database, clock check) {
+	clock = check{Status: "ok"}
+	err := r.server.store.Check(ctx, now)
+	if err != nil {
+		return r.broken(err), clock
+	}
+	latest, err := r.server.store.Latest(ctx)
+	if err != nil {
+		return r.broken(err), clock
+	}
+	r.logged = ""
+	if latest.Sub(now) > maxClockOff {
+		clock = failed(setClock, "it says %s, but it has been %s before",
+			now.UTC().Format(time.DateTime), latest.UTC().Format(time.DateTime))
+	}
+	if what := r.server.trouble.last(); what != "" {
+		return failed("Look at the log.", "%s failed moments ago", what), clock
+	}
+	return check{Status: "ok"}, clock
+}
+
+// broken is what the check says of an error, and logs it once. The error itself
+// is told only where the store vouches for its words.
+func (r *readiness) broken(err error) check {
+	if text := err.Error(); text != r.logged {
+		r.logged = text
+		r.server.log.Error("database does not do what a message needs", "error", err)
+	}
+	var damage interface {
+		error
+		Advice() string
+	}
+	if errors.As(err, &damage) {
+		return failed("Messages may go unanswered: "+damage.Advice()+".", "%s", strings.TrimSuffix(damage.Error(), "; "+damage.Advice()))
+	}
+	return failed("Look at the log; is the disk full, or the database down?", "it does not do what a message needs")
+}
+
 // stored looks at the database, what it knows of the time, and its disk.
 func (r *readiness) stored(ctx context.Context) map[string]check {
 	r.mu.Lock()
@@ -111,16 +152,9 @@ func (r *readiness) stored(ctx context.Context) map[string]check {
 	// Whoever hangs up must not spoil the answer for others.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	s, now := r.server, r.server.now()
-	r.checks = map[string]check{"database": {Status: "ok"}, "disk": {Status: "skip", Found: "not known here"}}
-	probe := pingr.Limit{Kind: pingr.Quota, Key: "ready", Until: now.Add(time.Hour)}
-	if err := s.store.Reserve(ctx, now, probe); err != nil {
-		s.log.Error("database does not take writes", "error", err)
-		r.checks["database"] = failed("Look at the log; is the disk full, or the database down?", "it does not take writes")
-	} else if latest, err := s.store.Latest(ctx); err == nil && latest.Sub(now) > maxClockOff {
-		r.checks["clock"] = failed(setClock, "it says %s, but it has been %s before",
-			now.UTC().Format(time.DateTime), latest.UTC().Format(time.DateTime))
-	}
+	s := r.server
+	r.checks = map[string]check{"disk": {Status: "skip", Found: "not known here"}}
+	r.checks["database"], r.checks["clock"] = r.database(ctx, s.now())
 	if s.config.FreeSpace != nil {
 		if free, known := s.config.FreeSpace(); known && free < LeastSpace {
 			r.checks["disk"] = failed("Free some: messages wait at WhatsApp while nothing can be written.", "%d MB free", free>>20)

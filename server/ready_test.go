@@ -6,7 +6,9 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -14,6 +16,7 @@ import (
 
 	"github.com/heypingr/pingr"
 	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/session/sim"
 	"github.com/heypingr/pingr/store/memory"
 )
 
@@ -23,11 +26,11 @@ type fullStore struct {
 	full bool
 }
 
-func (f *fullStore) Reserve(ctx context.Context, at time.Time, limits ...pingr.Limit) error {
+func (f *fullStore) Check(ctx context.Context, now time.Time) error {
 	if f.full {
 		return errors.New("disk full of " + account.NewID("secrets"))
 	}
-	return f.Store.Reserve(ctx, at, limits...)
+	return f.Store.Check(ctx, now)
 }
 
 // offNumbers is a session that knows how far WhatsApp's clock is ahead.
@@ -59,13 +62,13 @@ func TestReady(t *testing.T) {
 		{name: "all is well", free: LeastSpace, off: 2 * time.Minute, seen: now},
 		{name: "a clock that went back a little", free: LeastSpace, seen: now.Add(maxClockOff)},
 		{name: "the disk is full", free: LeastSpace - 1, fails: map[string]string{"disk": "99 MB free"}},
-		{name: "the database takes no writes", free: LeastSpace, full: true, fails: map[string]string{"database": "it does not take writes"}},
+		{name: "the database takes no writes", free: LeastSpace, full: true, fails: map[string]string{"database": "it does not do what a message needs"}},
 		{name: "our clock is behind", free: LeastSpace, off: 7 * time.Minute, fails: map[string]string{"clock": "it is 7m0s behind WhatsApp's"}},
 		{name: "our clock is ahead", free: LeastSpace, off: -7 * time.Minute, fails: map[string]string{"clock": "it is 7m0s ahead of WhatsApp's"}},
 		{name: "our clock went back", free: LeastSpace, seen: now.Add(time.Hour), fails: map[string]string{"clock": "it says 2026-11-23 10:00:00, but it has been 2026-11-23 11:00:00 before"}},
 		{name: "the engine stopped", free: LeastSpace, idle: true, fails: map[string]string{"engine": "the engine is not running"}},
 		{name: "all at once", idle: true, full: true, off: time.Hour, fails: map[string]string{
-			"engine": "the engine is not running", "disk": "0 MB free", "database": "it does not take writes", "clock": "it is 1h0m0s behind WhatsApp's",
+			"engine": "the engine is not running", "disk": "0 MB free", "database": "it does not do what a message needs", "clock": "it is 1h0m0s behind WhatsApp's",
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -109,18 +112,85 @@ func TestReady(t *testing.T) {
 	}
 }
 
+// A countingStore counts the checks.
+type countingStore struct {
+	Store
+	checks atomic.Int64
+}
+
+func (c *countingStore) Check(ctx context.Context, now time.Time) error {
+	c.checks.Add(1)
+	return c.Store.Check(ctx, now)
+}
+
 // Strangers may ask as often as they like.
 func TestReadyWritesSeldom(t *testing.T) {
-	w := newWorld(t)
-	taken := func() int64 {
-		n, err := w.store.Taken(t.Context(), w.clock(), "ready")
-		require.NoError(t, err)
-		return n
-	}
-	before, began := taken(), time.Now()
+	var store *countingStore
+	w := newWorld(t, func(c *Config) {
+		store = &countingStore{Store: c.Store}
+		c.Store = store
+	})
+	before, began := store.checks.Load(), time.Now()
 	for range 1000 {
 		w.call("nobody", "GET", "/readyz", "")
 	}
-	assert.LessOrEqual(t, taken()-before, int64(time.Since(began)/readyTime)+1)
-	assert.Positive(t, taken())
+	assert.LessOrEqual(t, store.checks.Load()-before, int64(time.Since(began)/readyTime)+1)
+	assert.Positive(t, store.checks.Load())
+}
+
+// A failingStore fails where it is told to.
+type failingStore struct {
+	Store
+	accepts, reads error
+}
+
+func (f *failingStore) Accept(ctx context.Context, m pingr.Firing, l pingr.Lease) (bool, error) {
+	if f.accepts != nil {
+		return false, f.accepts
+	}
+	return f.Store.Accept(ctx, m, l)
+}
+
+func (f *failingStore) FindTrigger(ctx context.Context, session string, phrases []string) (pingr.Trigger, bool, error) {
+	if f.reads != nil {
+		return pingr.Trigger{}, false, f.reads
+	}
+	return f.Store.FindTrigger(ctx, session, phrases)
+}
+
+// What the pipeline meets is believed, though the check itself goes well, and
+// forgotten after a while in which all went well.
+func TestReadyBelievesThePipeline(t *testing.T) {
+	for name, broken := range map[string]struct{ accepts, reads error }{
+		"storing a message": {accepts: errors.New("no")},
+		"finding a trigger": {reads: errors.New("no")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				store := memory.New()
+				require.NoError(t, store.CreateAccount(t.Context(), account.Account{ID: "acc_anna", Settings: account.DefaultSettings()}))
+				require.NoError(t, store.SaveTrigger(t.Context(), pingr.Trigger{ID: "trg_1", Session: "bot", Phrase: "login", Reply: "Hello.", Active: true}))
+				failing := &failingStore{store, broken.accepts, broken.reads}
+				number := &lines{}
+				number.add(pingr.SessionRecord{ID: "bot", Account: "acc_anna"})
+				s, err := New(t.Context(), Config{Store: failing, Numbers: func(Notify) (Numbers, error) { return number, nil }})
+				require.NoError(t, err)
+				ctx, stop := context.WithCancel(t.Context())
+				done := make(chan error, 1)
+				go func() { done <- s.Run(ctx) }()
+				synctest.Wait()
+				assert.Equal(t, "ok", readyCheck(t, s, "database").Status)
+				number.find("bot").NewPhone(sim.PhoneConfig{Number: "919876543210"}).Send("login")
+				time.Sleep(readyTime)
+				c := readyCheck(t, s, "database")
+				assert.Equal(t, "fail", c.Status)
+				assert.Contains(t, c.Found, name)
+				failing.accepts, failing.reads = nil, nil
+				time.Sleep(troubleTime + readyTime)
+				assert.Equal(t, "ok", readyCheck(t, s, "database").Status)
+				stop()
+				require.NoError(t, <-done)
+			})
+		})
+	}
 }

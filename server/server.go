@@ -85,6 +85,7 @@ type Server struct {
 	passwords chan struct{} // holds a token for each check under way
 	decoy     string        // a password hash that nobody has the password of
 	running   atomic.Bool
+	trouble   trouble
 
 	// setup is the token of the set-up link, empty where there was an account
 	// when the server began; anyAccount is set once there is one.
@@ -136,7 +137,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 		return nil, err
 	}
 	s.engine, err = pingr.New(pingr.Config{
-		Store: newObserved(c.Store, s.hub, s.metrics), Dispatcher: dispatcher{s}, Accounts: s.settingsOf,
+		Store: newObserved(c.Store, s.hub, s.metrics, &s.trouble), Dispatcher: dispatcher{s}, Accounts: s.settingsOf,
 		RetrySchedule: c.RetrySchedule, Now: c.Now, Log: c.Log,
 	})
 	if err != nil {

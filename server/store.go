@@ -19,6 +19,10 @@ type Store interface {
 	triggerStore
 	limitStore
 	statsStore
+	// Check makes the reads and writes that a message needs, leaves nothing
+	// behind, and believes their errors. An error with an Advice method may be
+	// shown as it is.
+	Check(ctx context.Context, now time.Time) error
 }
 
 type accountStore interface {

@@ -27,7 +27,7 @@ type database interface {
 // openDatabase opens the database for the one engine of the data directory.
 func (a *app) openDatabase(ctx context.Context) (database, error) {
 	if a.config.Database == "" {
-		return sqlite.Open(ctx, sqlite.Config{Dir: a.config.dataDir()})
+		return sqlite.Open(ctx, sqlite.Config{Dir: a.config.dataDir(), Log: a.logger()})
 	}
 	unlock, err := sqlite.LockDir(a.config.dataDir())
 	if err != nil {

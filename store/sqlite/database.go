@@ -48,6 +48,10 @@ func dsn(file, synchronous string, cache int) string {
 		"busy_timeout(" + busyTimeout + ")", "journal_mode(WAL)", "synchronous(" + synchronous + ")",
 		"secure_delete(1)", "cache_size(-" + strconv.Itoa(cache) + ")",
 	}}
+	return fileURL(file, query)
+}
+
+func fileURL(file string, query url.Values) string {
 	name := url.URL{Scheme: "file", Opaque: (&url.URL{Path: file}).EscapedPath(), RawQuery: query.Encode()}
 	return name.String()
 }

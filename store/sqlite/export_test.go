@@ -13,7 +13,7 @@ func (s *Store) LimitPages(ctx context.Context, pages int) error { return s.db.l
 
 // LimitLogPages does so for deliveries.db.
 func (s *Store) LimitLogPages(ctx context.Context, pages int) error {
-	return s.log.limitPages(ctx, pages)
+	return s.log.db.limitPages(ctx, pages)
 }
 
 func (d *database) limitPages(ctx context.Context, pages int) error {
@@ -59,7 +59,7 @@ func (s *Store) Waiting() int { return len(s.db.queue) }
 
 // Plan is how SQLite would run a query, on whichever file has its table.
 func (s *Store) Plan(ctx context.Context, query string) (plan string, err error) {
-	for _, d := range []*database{s.db, s.log} {
+	for _, d := range []*database{s.db, s.log.db} {
 		err = d.Read(ctx, func(tx sqlstore.Tx) error {
 			return tx.Query("EXPLAIN QUERY PLAN "+query, func(r sqlstore.Row) error {
 				var id, parent, unused int64

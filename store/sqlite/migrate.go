@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 
 	"github.com/pressly/goose/v3"
 )
@@ -21,17 +20,11 @@ const (
 //go:embed migrations
 var migrations embed.FS
 
-// migrateAll brings the tables of both files up to date. When the engine's lock
-// is another's, it changes nothing, and fails if there is something to change.
-func migrateAll(ctx context.Context, dir string, locked error) error {
-	for file, from := range map[string]string{mainFile: "migrations", logFile: "migrations/deliveries"} {
-		if err := migrate(ctx, filepath.Join(dir, file), from, locked); err != nil {
-			return fmt.Errorf("%s: %w", file, err)
-		}
-	}
-	return nil
-}
+// errNewer is why tables cannot be used that a later version made.
+var errNewer = errors.New("use the newer pingr")
 
+// migrate brings the tables of a file up to date. When the engine's lock is
+// another's, it changes nothing, and fails if there is something to change.
 func migrate(ctx context.Context, file, from string, locked error) error {
 	// SQLite gives the files beside it the same mode.
 	f, err := os.OpenFile(file, os.O_CREATE|os.O_RDWR, 0o600)
@@ -59,7 +52,7 @@ func migrate(ctx context.Context, file, from string, locked error) error {
 	case err != nil:
 		return err
 	case current > target:
-		return fmt.Errorf("its tables are of version %d, this program knows %d: use the newer pingr", current, target)
+		return fmt.Errorf("its tables are of version %d, this program knows %d: %w", current, target, errNewer)
 	case current == target:
 		return nil
 	case locked != nil:

@@ -7,6 +7,11 @@
 //	               rows (synchronous=NORMAL)
 //	lock           held by the one engine that uses the directory
 //
+// The files are read through after Open and now and then, and errors that mean
+// damage are believed: [Store.Check] and Config.Log tell of it. A damaged
+// delivery log is set aside and begun afresh; of a damaged pingr.db, [Repair]
+// saves what can be read.
+//
 // Texts that are erased from the tables are overwritten (secure_delete), and
 // gone from the write-ahead log within about a second of the last write, or
 // after four megabytes of others.
@@ -16,9 +21,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/heypingr/pingr"
 	"github.com/heypingr/pingr/store/internal/sqlstore"
@@ -33,6 +40,8 @@ type Config struct {
 	// administration of triggers, sessions and the like, and does not lock the
 	// directory. Accepting and claiming firings is the engine's.
 	Admin bool
+	// Log hears of damage: what is wrong, where, and what to do. Nil discards.
+	Log *slog.Logger
 }
 
 // A Store is a [pingr.Store] in files, with the management of triggers,
@@ -40,9 +49,11 @@ type Config struct {
 // concurrent use.
 type Store struct {
 	*sqlstore.Store
-	dir     string
-	db, log *database
-	lock    *lock // nil for Admin
+	dir   string
+	db    *database
+	log   *deliveryFile
+	watch *watch // nil for Admin
+	lock  *lock  // nil for Admin
 
 	once sync.Once
 	err  error
@@ -65,6 +76,9 @@ func open(ctx context.Context, c Config) (s *Store, err error) {
 	if c.Dir == "" {
 		return nil, errors.New("sqlite.Config.Dir is required")
 	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
 	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
 		return nil, err
 	}
@@ -86,31 +100,96 @@ func open(ctx context.Context, c Config) (s *Store, err error) {
 		return s, locked
 	}
 	s.lock = engine
-	if err := migrateAll(ctx, c.Dir, locked); err != nil {
+	if s.log, err = openDeliveries(ctx, c, locked); err != nil {
+		return s, err
+	}
+	if err := s.openMain(ctx, c, locked); err != nil {
 		return s, err
 	}
 	if c.Admin && engine != nil {
 		engine.release()
 		s.lock = nil
 	}
-	return s, s.openFiles(ctx, c)
+	return s, nil
 }
 
-func (s *Store) openFiles(ctx context.Context, c Config) (err error) {
-	if s.db, err = openDatabase(filepath.Join(c.Dir, mainFile), "FULL", size{cache: 4 << 10, readers: 4}); err != nil {
+// openMain opens pingr.db. Where damage keeps it from that, the error names it.
+func (s *Store) openMain(ctx context.Context, c Config, locked error) error {
+	file := filepath.Join(c.Dir, mainFile)
+	err := s.tryMain(ctx, c, file, locked)
+	if err == nil || errors.Is(err, errNewer) || ctx.Err() != nil {
+		return err
+	}
+	damage := &DamageError{File: mainFile, Err: err}
+	if errors.As(CheckFile(ctx, file), &damage) {
+		return &DamageError{File: mainFile, Found: damage.Found, Err: err}
+	}
+	return damaged(mainFile, err)
+}
+
+func (s *Store) tryMain(ctx context.Context, c Config, file string, locked error) (err error) {
+	if err := migrate(ctx, file, "migrations", locked); err != nil {
 		return fmt.Errorf("%s: %w", mainFile, err)
 	}
-	if s.log, err = openDatabase(filepath.Join(c.Dir, logFile), "NORMAL", size{cache: 1 << 10, readers: 1}); err != nil {
-		return fmt.Errorf("%s: %w", logFile, err)
+	if s.db, err = openDatabase(file, "FULL", size{cache: 4 << 10, readers: 4}); err != nil {
+		return fmt.Errorf("%s: %w", mainFile, err)
 	}
-	s.Store = sqlstore.New(s.db, s.log, sqlstore.Dialect{})
+	s.Store = sqlstore.New(watched{s.db, s}, s.log, sqlstore.Dialect{})
 	if c.Admin {
 		return nil
 	}
 	if err := sqlstore.VoidLeases(ctx, s.db); err != nil {
 		return fmt.Errorf("end leases: %w", err)
 	}
+	s.watch = newWatch(c.Dir, c.Log, s.log)
+	s.watch.start()
 	return nil
+}
+
+// Check makes the reads and writes that a message needs, and returns an error
+// when one of them fails, or when pingr.db is damaged anywhere: then it is a
+// *[DamageError]. After Open it waits until the file has been read through once.
+// It costs about what a message costs, and leaves nothing behind.
+func (s *Store) Check(ctx context.Context, now time.Time) error {
+	if s.watch != nil {
+		if err := s.watch.err(ctx); err != nil {
+			return err
+		}
+	}
+	return s.Store.Check(ctx, now)
+}
+
+// watched is pingr.db's [sqlstore.DB]: whoever finds it damaged is told so in
+// plain words, and so is the watch.
+type watched struct {
+	*database
+	store *Store
+}
+
+// Write implements [sqlstore.DB].
+func (w watched) Write(ctx context.Context, op func(sqlstore.Tx) error) error {
+	return w.store.see(w.database.Write(ctx, op))
+}
+
+// WriteSoon implements [sqlstore.DB].
+func (w watched) WriteSoon(ctx context.Context, op func(sqlstore.Tx) error) error {
+	return w.store.see(w.database.WriteSoon(ctx, op))
+}
+
+// Read implements [sqlstore.DB].
+func (w watched) Read(ctx context.Context, op func(sqlstore.Tx) error) error {
+	return w.store.see(w.database.Read(ctx, op))
+}
+
+func (s *Store) see(err error) error {
+	if !isDamage(err) {
+		return err
+	}
+	damage := &DamageError{File: mainFile, Err: err}
+	if s.watch != nil {
+		s.watch.suspect(damage)
+	}
+	return damage
 }
 
 // Close finishes what was begun, writes the rest of the delivery log and
@@ -122,13 +201,17 @@ func (s *Store) Close() error {
 
 func (s *Store) close() error {
 	var errs []error
+	if s.watch != nil {
+		s.watch.close()
+	}
 	if s.Store != nil {
 		errs = append(errs, s.Store.Close())
 	}
-	for _, d := range []*database{s.log, s.db} {
-		if d != nil {
-			errs = append(errs, d.close())
-		}
+	if s.log != nil {
+		errs = append(errs, s.log.close())
+	}
+	if s.db != nil {
+		errs = append(errs, s.db.close())
 	}
 	if s.lock != nil {
 		s.lock.release()

@@ -35,6 +35,7 @@ var calls = []struct {
 	{"Finish", func(ctx context.Context, s Store) error {
 		return s.Finish(ctx, pingr.Outcome{Firing: "a", At: t0, Kind: pingr.Failed})
 	}},
+	{"Check", func(ctx context.Context, s Store) error { return s.Check(ctx, t0) }},
 	{"Reserve", func(ctx context.Context, s Store) error { return s.Reserve(ctx, t0, quota(1)) }},
 	{"Release", func(ctx context.Context, s Store) error { return s.Release(ctx, quota(1)) }},
 	{"Peek", func(ctx context.Context, s Store) error { return s.Peek(ctx, t0, quota(1)) }},

@@ -64,6 +64,9 @@ type hosted interface {
 	Undelivered(ctx context.Context) (int64, error)
 	Latest(ctx context.Context) (time.Time, error)
 	Stats(ctx context.Context, owner string, borders []time.Time) (account.Stats, error)
+	// Check makes the reads and writes that a message needs, returns an error
+	// when one of them fails, and leaves nothing behind.
+	Check(ctx context.Context, now time.Time) error
 	Trigger(ctx context.Context, id string) (pingr.Trigger, error)
 	CreateTrigger(ctx context.Context, t pingr.Trigger, sessions []string, limit int) error
 	UpdateTrigger(ctx context.Context, id string, change func(*pingr.Trigger) error) (pingr.Trigger, error)
@@ -100,6 +103,7 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"pages", pageTests},
 		{"plans", planTests},
 		{"stats", statsTests},
+		{"check", checkTests},
 		{"hostile", hostileTests},
 		{"concurrent", concurrentTests},
 		{"ended", endedTests()},

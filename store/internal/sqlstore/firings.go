@@ -16,32 +16,34 @@ import (
 // Accept implements [pingr.Firings].
 func (s *Store) Accept(ctx context.Context, f pingr.Firing, l pingr.Lease) (bool, error) {
 	keys, row := messageKeys(f), body(f)
-	accepted := f.AcceptedAt.UnixMilli()
-	insert, args := insertKeys(keys, accepted)
 	var first, taken bool
-	err := s.db.Write(ctx, func(tx Tx) error {
-		first, taken = false, false
-		added, err := tx.Exec(insert, args...)
-		if err != nil || added < int64(len(keys)) {
-			return err
-		}
-		n, err := tx.Exec(`
-			INSERT INTO firings (id, account, session, holder, lease_until, accepted_at, body, text)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO NOTHING`,
-			f.ID, f.Account, f.Session, l.Holder, l.Until.UnixMilli(), accepted, row, []byte(f.Message.Text))
-		if err != nil {
-			return err
-		}
-		first, taken = n == 1, n == 0
-		if taken {
-			return forgetKeys(tx, keys)
-		}
-		return nil
+	err := s.db.Write(ctx, func(tx Tx) (err error) {
+		first, taken, err = accept(tx, f, keys, row, l)
+		return err
 	})
 	if err == nil && taken {
 		err = fmt.Errorf("firing %s is in the store already", f.ID)
 	}
 	return first && err == nil, err
+}
+
+// accept stores a firing whose keys are all new. taken reports that its id is
+// another's.
+func accept(tx Tx, f pingr.Firing, keys [][]byte, row []byte, l pingr.Lease) (first, taken bool, err error) {
+	accepted := f.AcceptedAt.UnixMilli()
+	insert, args := insertKeys(keys, accepted)
+	added, err := tx.Exec(insert, args...)
+	if err != nil || added < int64(len(keys)) {
+		return false, false, err
+	}
+	n, err := tx.Exec(`
+		INSERT INTO firings (id, account, session, holder, lease_until, accepted_at, body, text)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO NOTHING`,
+		f.ID, f.Account, f.Session, l.Holder, l.Until.UnixMilli(), accepted, row, []byte(f.Message.Text))
+	if err != nil || n == 1 {
+		return err == nil, false, err
+	}
+	return false, true, forgetKeys(tx, keys)
 }
 
 // messageKeys are f.Message.Keys() of the session as hashes: short, of one

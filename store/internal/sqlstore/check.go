@@ -1,0 +1,69 @@
+package sqlstore
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"time"
+
+	"github.com/heypingr/pingr"
+)
+
+// Check makes the reads and writes that a message needs, from its trigger to
+// its outcome, for one that nobody wrote, and returns an error when one of them
+// fails. It takes one transaction of its own, which leaves nothing behind.
+func (s *Store) Check(ctx context.Context, now time.Time) error {
+	name := "ready_" + rand.Text() // another place in each index every time
+	if _, _, err := s.FindTrigger(ctx, name, []string{name}); err != nil {
+		return err
+	}
+	for _, from := range []string{
+		` FROM firings WHERE done_at IS NULL AND lease_until <= $1`,
+		` FROM events WHERE next_at <= $1 AND lease_until <= $1`,
+		` FROM accounts WHERE created_at > $1`,
+		` FROM sessions WHERE created_at > $1`,
+	} {
+		if _, err := s.exists(ctx, from, []any{int64(0)}); err != nil {
+			return err
+		}
+	}
+	return s.db.Write(ctx, func(tx Tx) error { return liveAndVanish(tx, name, now) })
+}
+
+// liveAndVanish takes a firing from Accept to Finish, by the same statements,
+// and deletes it.
+func liveAndVanish(tx Tx, name string, now time.Time) error {
+	f := pingr.Firing{
+		ID: name, Account: name, Session: name, AcceptedAt: now,
+		Message: pingr.Message{ID: name, Chat: name, Sender: name, Phone: name, LID: name, Text: name},
+	}
+	keys := messageKeys(f)
+	first, _, err := accept(tx, f, keys, body(f), pingr.Lease{Holder: name, Until: now})
+	if err != nil {
+		return err
+	}
+	limits := []pingr.Limit{{Kind: pingr.Cooldown, Key: name, Max: 1, Until: now.Add(time.Minute)}}
+	retry := &pingr.PendingEvent{Event: pingr.Event{ID: name, Account: name}, Account: name, Attempt: 1, Next: now}
+	f, err = decide(tx, pingr.Decision{Firing: name, Holder: name, At: now, Text: name, Source: pingr.Static, Limits: limits, Retry: retry})
+	if err != nil {
+		return err
+	}
+	ended, err := end(tx, pingr.Outcome{Firing: name, At: now, Kind: pingr.Replied, Release: true})
+	if err != nil {
+		return err
+	}
+	if !first || f.State != pingr.StateDecided || !ended {
+		return errors.New("a message that nobody wrote was not stored as it should be")
+	}
+	if err := forgetKeys(tx, keys); err != nil {
+		return err
+	}
+	for _, row := range []string{
+		`DELETE FROM events WHERE id = $1`, `DELETE FROM firings WHERE id = $1`, `DELETE FROM counts WHERE account = $1`,
+	} {
+		if n, err := tx.Exec(row, name); err != nil || n != 1 {
+			return errors.Join(err, errors.New("what was stored was not found again"))
+		}
+	}
+	return nil
+}

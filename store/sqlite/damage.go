@@ -1,0 +1,185 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// A DamageError says that a file holds what SQLite cannot have written: a disk
+// that lies, a copy that was cut short, another program. It does not heal.
+type DamageError struct {
+	// File is the name of the file, without its directory.
+	File string
+	// Found are what an integrity check found: tables and pages, and never what
+	// a row holds. Empty when nobody has looked yet, or nothing can be read.
+	Found []string
+	// Err is what an operation failed with; nil when only the check found it.
+	Err error
+}
+
+func (e *DamageError) Error() string {
+	text := e.File + " is damaged"
+	if len(e.Found) > 0 {
+		text += ": " + e.Found[0]
+	} else if e.Err != nil {
+		text += ": " + e.Err.Error()
+	}
+	if n := len(e.Found) - 1; n > 0 {
+		text += fmt.Sprintf(" (and %d more)", n)
+	}
+	return text + "; " + e.Advice()
+}
+
+// Unwrap returns Err.
+func (e *DamageError) Unwrap() error { return e.Err }
+
+// Advice says what to do about it.
+func (e *DamageError) Advice() string {
+	switch e.File {
+	case mainFile:
+		return "stop Pingr, save what can be read with pingr repair, and look at the disk"
+	case logFile:
+		return "it is set aside, and begun afresh, when Pingr starts; look at the disk"
+	}
+	return "look at the disk"
+}
+
+// isDamage reports whether SQLite found the file itself to be wrong.
+func isDamage(err error) bool {
+	var said *sqlite.Error
+	if !errors.As(err, &said) {
+		return false
+	}
+	switch said.Code() & 0xff {
+	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
+		return true
+	}
+	return false
+}
+
+// damaged makes a *DamageError of what is one, and leaves other errors alone.
+func damaged(file string, err error) error {
+	var known *DamageError
+	if !isDamage(err) || errors.As(err, &known) {
+		return err
+	}
+	return &DamageError{File: file, Err: err}
+}
+
+// maxFound bounds what is told of a damage.
+const maxFound = 20
+
+// CheckFile reads a whole SQLite file, of ours or not, and returns a
+// *[DamageError] when it is damaged, or breaks its own foreign keys. It may be
+// called while others use the file, and keeps nobody from writing. It takes
+// about a second for each 100 MB.
+func CheckFile(ctx context.Context, file string) error {
+	db, err := openToLook(file)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	if err := inspect(ctx, db, filepath.Base(file), "integrity_check"); err != nil {
+		return err
+	}
+	return foreignKeys(ctx, db, filepath.Base(file))
+}
+
+// openToLook opens a file that is not made when it is missing, and is not
+// written to, for one reader.
+func openToLook(file string) (*sql.DB, error) {
+	query := url.Values{"mode": {"rw"}, "_pragma": {"busy_timeout(" + busyTimeout + ")", "query_only(1)"}}
+	db, err := sql.Open("sqlite", fileURL(file, query))
+	if err == nil {
+		db.SetMaxOpenConns(1)
+	}
+	return db, err
+}
+
+// inspect runs integrity_check, or quick_check, which leaves out whether indexes
+// and tables agree.
+func inspect(ctx context.Context, db *sql.DB, file, check string) error {
+	found, err := texts(ctx, db, fmt.Sprintf("PRAGMA %s(%d)", check, maxFound))
+	if err != nil {
+		return damaged(file, err)
+	}
+	var lines []string
+	for _, text := range found {
+		for line := range strings.Lines(text) {
+			if line = strings.TrimSpace(line); line != "" && line != "ok" && !strings.HasPrefix(line, "***") {
+				lines = append(lines, line)
+			}
+		}
+	}
+	if len(lines) == 0 {
+		return nil
+	}
+	trees := treeNames(ctx, db)
+	for i, line := range lines {
+		lines[i] = nameTree(line, trees)
+	}
+	return &DamageError{File: file, Found: lines[:min(len(lines), maxFound)]}
+}
+
+// aTree is how the check calls a table or an index: by its root page.
+var aTree = regexp.MustCompile(`^Tree (\d+) `)
+
+func nameTree(line string, names map[string]string) string {
+	return aTree.ReplaceAllStringFunc(line, func(tree string) string {
+		if name := names[aTree.FindStringSubmatch(tree)[1]]; name != "" {
+			return name + ", "
+		}
+		return tree
+	})
+}
+
+// treeNames are tables and indexes by their root page, as far as they can be
+// read.
+func treeNames(ctx context.Context, db *sql.DB) map[string]string {
+	names := map[string]string{}
+	rows, err := texts(ctx, db, `SELECT rootpage || ' ' || type || ' ' || name FROM sqlite_schema WHERE rootpage > 0`)
+	if err != nil {
+		return names
+	}
+	for _, row := range rows {
+		page, name, _ := strings.Cut(row, " ")
+		names[page] = name
+	}
+	return names
+}
+
+func foreignKeys(ctx context.Context, db *sql.DB, file string) error {
+	found, err := texts(ctx, db, `SELECT "table" || ': ' || count(*) || ' rows without their row in ' || parent
+		FROM pragma_foreign_key_check GROUP BY "table", parent`)
+	if err != nil || len(found) == 0 {
+		return damaged(file, err)
+	}
+	return &DamageError{File: file, Found: found}
+}
+
+// texts are the first column of a query's rows.
+func texts(ctx context.Context, db *sql.DB, query string) ([]string, error) {
+	rows, err := db.QueryContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var all []string
+	for rows.Next() {
+		var text string
+		if err := rows.Scan(&text); err != nil {
+			return all, err
+		}
+		all = append(all, text)
+	}
+	return all, rows.Err()
+}

@@ -1,0 +1,139 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+)
+
+const (
+	// restAtLeast is how long nobody reads the files through when all is well; a
+	// pass that takes long is followed by a rest a hundred times as long.
+	restAtLeast = time.Minute
+	// restWhenSuspected is the least time between two passes that errors ask for.
+	restWhenSuspected = time.Second
+)
+
+// A watch knows whether pingr.db is damaged: it reads the files through once
+// the store is open and now and then after, and hears of every operation that
+// finds damage. One bad page may else go unnoticed until the message comes that
+// needs it.
+type watch struct {
+	dir        string
+	log        *slog.Logger
+	deliveries *deliveryFile
+
+	suspected chan struct{} // wakes the goroutine
+	first     chan struct{} // closed after the first pass
+	stop      context.CancelFunc
+	done      chan struct{}
+
+	mu     sync.Mutex
+	damage *DamageError
+}
+
+func newWatch(dir string, log *slog.Logger, deliveries *deliveryFile) *watch {
+	return &watch{
+		dir: dir, log: log, deliveries: deliveries,
+		suspected: make(chan struct{}, 1), first: make(chan struct{}), done: make(chan struct{}),
+	}
+}
+
+func (w *watch) start() {
+	ctx, cancel := context.WithCancel(context.Background())
+	w.stop = cancel
+	go w.run(ctx)
+}
+
+func (w *watch) close() {
+	w.stop()
+	<-w.done
+}
+
+func (w *watch) run(ctx context.Context) {
+	defer close(w.done)
+	for n := 0; ; n++ {
+		began := time.Now()
+		w.pass(ctx)
+		if n == 0 {
+			close(w.first)
+		}
+		took := time.Since(began)
+		select {
+		case <-time.After(max(restWhenSuspected, 10*took)):
+		case <-ctx.Done():
+			return
+		}
+		select {
+		case <-time.After(max(restAtLeast, 100*took)):
+		case <-w.suspected:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// pass reads the files through. Whether the indexes of the delivery log agree
+// with its table is left out: it is large, and nothing of weight hangs on it.
+func (w *watch) pass(ctx context.Context) {
+	err := CheckFile(ctx, filepath.Join(w.dir, mainFile))
+	var damage *DamageError
+	switch {
+	case ctx.Err() != nil:
+		return
+	case err == nil || errors.As(err, &damage):
+		w.found(damage)
+	default:
+		w.log.Warn("database not checked", "file", mainFile, "error", err)
+	}
+	w.deliveries.check(ctx)
+}
+
+// found takes what a pass found, nil for nothing.
+func (w *watch) found(damage *DamageError) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	before := w.damage
+	w.damage = damage
+	switch {
+	case damage == nil && before != nil:
+		w.log.Warn("database is whole after all", "file", before.File)
+	case damage != nil && (before == nil || !slices.Equal(before.Found, damage.Found)):
+		w.log.Error("database is damaged", "file", damage.File, "found", damage.Found, "error", damage.Err, "do", damage.Advice())
+	}
+}
+
+// suspect hears of an operation that found damage, which is believed until a
+// pass has looked.
+func (w *watch) suspect(damage *DamageError) {
+	w.mu.Lock()
+	if w.damage == nil {
+		w.damage = damage
+		w.log.Error("database is damaged", "file", damage.File, "error", damage.Err, "do", damage.Advice())
+	}
+	w.mu.Unlock()
+	select {
+	case w.suspected <- struct{}{}:
+	default:
+	}
+}
+
+// err waits for the first pass, and returns the damage, if there is any.
+func (w *watch) err(ctx context.Context) error {
+	select {
+	case <-w.first:
+	case <-ctx.Done():
+		return fmt.Errorf("%s is still being read through for the first time: %w", mainFile, ctx.Err())
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.damage != nil {
+		return w.damage
+	}
+	return nil
+}
