@@ -2,6 +2,8 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -14,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/session/whatsapp"
 	"github.com/heypingr/pingr/store/sqlite"
 )
 
@@ -169,4 +172,111 @@ func TestDoctorOfADamagedDatabase(t *testing.T) {
 	r, found := checks(t, call{args: []string{"--data", dir}})
 	assert.Equal(t, exitFailed, r.code)
 	assert.Equal(t, "fail", found["database"].Status)
+}
+
+// fill makes pingr.db larger than what an engine reads when it starts.
+func fill(t *testing.T, dir string) {
+	t.Helper()
+	store, err := sqlite.Open(t.Context(), sqlite.Config{Dir: dir})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, store.Close()) }()
+	for i := range 300 {
+		phrase := fmt.Sprint("login ", i)
+		require.NoError(t, store.SaveTrigger(t.Context(), pingr.Trigger{ID: "trg_" + phrase, Session: "shop", Phrase: phrase, Reply: "hello", Active: true}))
+		require.NoError(t, store.LogDelivery(t.Context(), pingr.Delivery{ID: fmt.Sprint("dlv_", i), Account: "acc", URL: "https://example.com/", At: time.Now()}))
+		_, err := store.Accept(t.Context(), pingr.Firing{ID: phrase, Message: pingr.Message{ID: phrase, Chat: "1", Sender: "1"}, AcceptedAt: time.Now()}, pingr.Lease{})
+		require.NoError(t, err)
+	}
+}
+
+// ruin zeroes a page in the last quarter of a file.
+func ruin(t *testing.T, file string) {
+	t.Helper()
+	content, err := os.ReadFile(file)
+	require.NoError(t, err)
+	at := len(content) / 4096 * 3 / 4 * 4096
+	clear(content[at : at+4096])
+	require.NoError(t, os.WriteFile(file, content, 0o600))
+}
+
+// One damaged page of any file is found, whether or not an engine has it open,
+// and said to be damaged where it is used.
+func TestDoctorReadsEveryFile(t *testing.T) {
+	for _, name := range []string{"pingr.db", "deliveries.db", "whatsapp.db"} {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "data")
+			fill(t, dir)
+			pool, err := whatsapp.Open(t.Context(), whatsapp.Config{Dir: dir})
+			require.NoError(t, err)
+			require.NoError(t, pool.Close())
+			_, found := checks(t, call{args: []string{"--data", dir}})
+			require.Equal(t, "ok", found[name].Status, "%+v", found[name])
+			ruin(t, filepath.Join(dir, name))
+
+			r, found := checks(t, call{args: []string{"--data", dir}})
+			assert.Equal(t, exitFailed, r.code)
+			assert.Equal(t, "fail", found[name].Status)
+			assert.Regexp(t, `damaged: .*page \d+`, found[name].Found)
+			store, err := sqlite.Open(t.Context(), sqlite.Config{Dir: dir})
+			require.NoError(t, err)
+			switch name {
+			case "pingr.db":
+				require.Error(t, store.Check(t.Context(), time.Now()))
+			case "deliveries.db":
+				require.Error(t, noAside(dir))
+			}
+			r, found = checks(t, call{args: []string{"--data", dir}})
+			if name == "deliveries.db" {
+				assert.Equal(t, "ok", found[name].Status)
+				assert.Equal(t, "warn", found["set aside"].Status)
+				assert.Contains(t, found["set aside"].Found, "deliveries.db.damaged-")
+			} else {
+				assert.Equal(t, exitFailed, r.code, "also while an engine runs")
+				assert.Equal(t, "fail", found[name].Status)
+			}
+			require.NoError(t, store.Close())
+		})
+	}
+}
+
+// noAside waits a while for a file that was set aside; an error says that there
+// is one.
+func noAside(dir string) error {
+	for range 100 {
+		if found, _ := filepath.Glob(filepath.Join(dir, "*.damaged-*")); len(found) > 0 {
+			return errors.New("set aside")
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	return nil
+}
+
+func TestRepairSavesWhatCanBeRead(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	fill(t, dir)
+	r := pingrRun(t, "repair", "--data", dir)
+	require.Equal(t, exitDone, r.code, r.err)
+	assert.Contains(t, r.out, "nothing to repair")
+
+	ruin(t, filepath.Join(dir, "pingr.db"))
+	r = pingrRun(t, "backup", "--data", dir, filepath.Join(t.TempDir(), "copy.db"))
+	if r.code != exitDone { // it may be an index that is damaged: its table can be copied
+		assert.Contains(t, r.err, "pingr repair")
+	}
+	engine, err := sqlite.Open(t.Context(), sqlite.Config{Dir: dir})
+	require.NoError(t, err)
+	r = pingrRun(t, "repair", "--data", dir)
+	assert.Equal(t, exitFailed, r.code)
+	assert.Contains(t, r.err, "stop it")
+	require.NoError(t, engine.Close())
+
+	r = pingrRun(t, "repair", "--data", dir)
+	require.Equal(t, exitDone, r.code, r.err)
+	assert.Regexp(t, `^message_keys: \d+ rows saved`, r.out)
+	assert.Contains(t, r.out, "triggers: ")
+	assert.Contains(t, r.err, "pingr.db.damaged-")
+	_, found := checks(t, call{args: []string{"--data", dir}})
+	assert.Equal(t, "ok", found["pingr.db"].Status)
+	r = pingrRun(t, "repair", "--data", dir, "--json")
+	assert.JSONEq(t, `{"damaged":false,"found":[],"aside":"","tables":[],"keys_made_again":0}`, r.out)
 }

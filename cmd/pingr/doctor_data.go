@@ -77,8 +77,7 @@ func (a *app) checkDisk() finding {
 	return ok(check, "%s free", size(free))
 }
 
-// checkStore opens the database as an engine would, to see who holds it, and
-// beside the engine when one does.
+// checkStore opens the database beside whoever uses it.
 func (a *app) checkStore(ctx context.Context) []finding {
 	const check = "database"
 	if a.config.Database != "" {
@@ -88,22 +87,30 @@ func (a *app) checkStore(ctx context.Context) []finding {
 	if _, err := os.Stat(filepath.Join(dir, "pingr.db")); errors.Is(err, os.ErrNotExist) {
 		return []finding{warn(check, "Link a number with pingr link.", "there is none yet")}
 	}
-	state := "opens; no engine is running on it"
-	store, err := sqlite.Open(ctx, sqlite.Config{Dir: dir})
+	state, running := "opens; no engine is running on it", false
 	var locked *sqlite.LockedError
-	if errors.As(err, &locked) {
-		state = "opens; an engine is running on it"
+	switch unlock, err := sqlite.LockDir(dir); {
+	case err == nil:
+		unlock()
+	case errors.As(err, &locked):
+		state, running = "opens; an engine is running on it", true
 		if locked.PID != 0 {
 			state += fmt.Sprintf(" (process %d)", locked.PID)
 		}
-		store, err = sqlite.Open(ctx, sqlite.Config{Dir: dir, Admin: true})
 	}
-	if err != nil {
+	store, err := sqlite.Open(ctx, sqlite.Config{Dir: dir, Admin: true})
+	var damage *sqlite.DamageError
+	switch {
+	case errors.As(err, &damage):
+		return []finding{fail(check, saveWhatCan, "%v", err)}
+	case err != nil:
 		return []finding{fail(check, "Look at the file's owner and mode; if it is damaged, put a backup back.", "%v", err)}
 	}
 	defer store.Close()
-	return append([]finding{ok(check, "%s", state)}, checkRows(ctx, store, store.Sessions, locked != nil)...)
+	return append([]finding{ok(check, "%s", state)}, checkRows(ctx, store, store.Sessions, running)...)
 }
+
+const saveWhatCan = "Stop Pingr and run pingr repair, or put a backup back; then look at the disk (docs/serve.md)."
 
 // checkPostgres does so with a database that several processes may share.
 func (a *app) checkPostgres(ctx context.Context) []finding {
@@ -129,11 +136,11 @@ func checkRows(
 	var findings []finding
 	records, err := sessions(ctx)
 	if err != nil {
-		return append(findings, fail("sessions", "If the database is damaged, put a backup back.", "%v", err))
+		return append(findings, fail("sessions", saveWhatCan, "%v", err))
 	}
 	latest, err := store.Latest(ctx)
 	if err != nil {
-		return append(findings, fail("clock", "If the database is damaged, put a backup back.", "%v", err))
+		return append(findings, fail("clock", saveWhatCan, "%v", err))
 	}
 	findings = append(findings, checkClock(latest, time.Now()))
 	return append(findings, checkSessions(records, running)...)

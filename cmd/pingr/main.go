@@ -115,7 +115,7 @@ func (a *app) root() *cobra.Command {
 		a.loginCommand(), a.logoutCommand(), a.simulateCommand(),
 	)
 	for _, c := range []*cobra.Command{
-		a.linkCommand(), a.serveCommand(), a.accountCommand(), a.keyCommand(), a.backupCommand(), a.doctorCommand(),
+		a.linkCommand(), a.serveCommand(), a.accountCommand(), a.keyCommand(), a.backupCommand(), a.repairCommand(), a.doctorCommand(),
 	} {
 		flags := c.PersistentFlags()
 		flags.StringVar(&a.flags.data, "data", "", "data directory (PINGR_DATA; default "+defaultData+")")

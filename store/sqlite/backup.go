@@ -16,7 +16,8 @@ import (
 // log is not in it, and neither are the keys of linked numbers, which are in
 // whatsapp.db: a copy of those that is put back after the original went on
 // would break every conversation, so numbers are linked again instead. The
-// copy is a plain SQLite file; put back, it is named pingr.db.
+// copy is a plain SQLite file; put back, it is named pingr.db. A damaged file is
+// not copied, which is a *[DamageError]: [Repair] saves what can be read of it.
 func (s *Store) Backup(ctx context.Context, file string) error {
 	if err := s.backup(ctx, file); err != nil {
 		return fmt.Errorf("back up store: %w", err)
@@ -58,7 +59,7 @@ func (s *Store) copyTo(ctx context.Context, file string) error {
 	}
 	defer db.Close()
 	_, err = db.ExecContext(ctx, `VACUUM INTO $1`, file)
-	return err
+	return damaged(mainFile, err)
 }
 
 // syncDir makes a new name in the directory durable, where the system can.

@@ -109,9 +109,6 @@ func openToLook(file string) (*sql.DB, error) {
 // and tables agree.
 func inspect(ctx context.Context, db *sql.DB, file, check string) error {
 	found, err := texts(ctx, db, fmt.Sprintf("PRAGMA %s(%d)", check, maxFound))
-	if err != nil {
-		return damaged(file, err)
-	}
 	var lines []string
 	for _, text := range found {
 		for line := range strings.Lines(text) {
@@ -120,14 +117,14 @@ func inspect(ctx context.Context, db *sql.DB, file, check string) error {
 			}
 		}
 	}
-	if len(lines) == 0 {
-		return nil
+	if err != nil && !isDamage(err) || len(lines) == 0 {
+		return damaged(file, err) // the check itself may fail of what it finds
 	}
 	trees := treeNames(ctx, db)
 	for i, line := range lines {
 		lines[i] = nameTree(line, trees)
 	}
-	return &DamageError{File: file, Found: lines[:min(len(lines), maxFound)]}
+	return &DamageError{File: file, Found: lines[:min(len(lines), maxFound)], Err: err}
 }
 
 // aTree is how the check calls a table or an index: by its root page.

@@ -43,11 +43,11 @@ func openDeliveries(ctx context.Context, c Config, locked error) (*deliveryFile,
 	switch {
 	case err == nil:
 		return f, nil
-	case f.admin && isDamage(err):
+	case !replaceable(ctx, err):
+		return nil, err
+	case f.admin:
 		f.err = damaged(logFile, err)
 		return f, nil
-	case f.admin || !replaceable(ctx, err):
-		return nil, err
 	}
 	if aside := f.rename(err); aside != nil {
 		return nil, errors.Join(err, aside)
@@ -71,6 +71,10 @@ func (f *deliveryFile) open(ctx context.Context, locked error) error {
 // could not be opened.
 func replaceable(ctx context.Context, err error) bool {
 	if ctx.Err() != nil || errors.Is(err, errNewer) || errors.Is(err, syscall.ENOSPC) {
+		return false
+	}
+	var locked *LockedError
+	if errors.As(err, &locked) {
 		return false
 	}
 	var said *sqlite.Error

@@ -2,7 +2,12 @@ package sqlite
 
 import (
 	"context"
+	"fmt"
 	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
 
 	"github.com/heypingr/pingr/store/internal/sqlstore"
 )
@@ -50,6 +55,50 @@ func (s *Store) Exec(ctx context.Context, query string) error {
 		return err
 	})
 }
+
+// ExecLog runs one statement on deliveries.db.
+func (s *Store) ExecLog(ctx context.Context, query string) error {
+	return s.log.Write(ctx, func(tx sqlstore.Tx) error {
+		_, err := tx.Exec(query)
+		return err
+	})
+}
+
+// Setting is a setting of the connection that writes a file.
+func (s *Store) Setting(t *testing.T, file, name string) string {
+	t.Helper()
+	return strings.Join(s.texts(t, file, "PRAGMA "+name), " ")
+}
+
+// Leaves are the pages of a table or an index that hold its rows, in order.
+func (s *Store) Leaves(t *testing.T, file, name string) (pages []int64) {
+	t.Helper()
+	for _, text := range s.texts(t, file, `SELECT pageno FROM dbstat WHERE name = $1 AND pagetype = 'leaf' ORDER BY path`, name) {
+		page, err := strconv.ParseInt(text, 10, 64)
+		require.NoError(t, err)
+		pages = append(pages, page)
+	}
+	return pages
+}
+
+func (s *Store) texts(t *testing.T, file, query string, args ...any) (all []string) {
+	t.Helper()
+	d := s.db
+	if file == logFile {
+		d = s.log.db
+	}
+	require.NoError(t, d.Write(t.Context(), func(tx sqlstore.Tx) error {
+		all = nil
+		return tx.Query(query, func(r sqlstore.Row) error {
+			all = append(all, fmt.Sprint(r.(row)[0]))
+			return nil
+		}, args...)
+	}))
+	return all
+}
+
+// SetAside renames a database and what is beside it.
+func SetAside(file string) (string, error) { return setAside(file) }
 
 // Dir is where the files are.
 func (s *Store) Dir() string { return s.dir }
