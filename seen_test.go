@@ -126,6 +126,34 @@ func (k *keptKeys) Add(ctx context.Context, key string, life time.Duration) (boo
 	return k.SeenInMemory.Add(ctx, key, life)
 }
 
+// An endpoint that takes each delivery once, answered, and closed the connection
+// before the answer was through, is told again and answers the same.
+func TestAnswerLostWithItsConnectionIsGivenAgain(t *testing.T) {
+	const secret = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
+	h := &pingr.WebhookHandler{
+		Secret: secret, Seen: &pingr.SeenInMemory{},
+		Dispatcher: pingr.DispatcherFunc(func(_ context.Context, e pingr.Event) (pingr.Reply, error) {
+			return pingr.Reply{Text: "answer to " + e.ID}, nil
+		}),
+	}
+	var requests atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if requests.Add(1) == 2 {
+			h.ServeHTTP(httptest.NewRecorder(), r)
+			panic(http.ErrAbortHandler)
+		}
+		h.ServeHTTP(w, r)
+	}))
+	defer server.Close()
+	d := &pingr.HTTPDispatcher{URL: server.URL, Secret: secret}
+	for _, id := range []string{"evt_1", "evt_2"} {
+		reply, err := d.Dispatch(t.Context(), pingr.Event{Type: pingr.EventMessageReceived, ID: id})
+		require.NoError(t, err)
+		assert.Equal(t, "answer to "+id, reply.Text)
+	}
+	assert.EqualValues(t, 3, requests.Load())
+}
+
 // When the store fails, nobody is answered, and Pingr tries again.
 func TestWebhookHandlerWithoutItsMemory(t *testing.T) {
 	body := `{"event":"session.connected","timestamp":` + strconv.FormatInt(time.Now().UnixMilli(), 10) + `}`
@@ -160,7 +188,7 @@ func TestSeenInMemory(t *testing.T) {
 		assert.True(t, add("b", time.Minute))
 		time.Sleep(time.Minute - 1)
 		assert.False(t, add("a", time.Minute), "it lives to its end")
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		assert.True(t, add("a", time.Minute), "and not longer, whoever asked meanwhile")
 		assert.False(t, add("a", time.Minute))
 	})
