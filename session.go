@@ -53,6 +53,11 @@ const (
 	SessionRestricted SessionState = "restricted"
 )
 
+// ReasonKeysDamaged is the Reason of a session in SessionLoggedOut whose keys on
+// disk cannot be read. It must be linked again: an old copy of the keys would use
+// some of them twice. WhatsApp's own codes are below 1000.
+const ReasonKeysDamaged = 1000
+
 // A SessionRecord is what must not be forgotten about a session, even when
 // WhatsApp's own library deletes its keys: a session keeps its id, and with it
 // its triggers, through every logout.
@@ -66,8 +71,9 @@ type SessionRecord struct {
 	Device string
 	Phone  string
 	State  SessionState
-	// Reason is the code that ended the last connection (401, 402, …), 0 when
-	// there is none; Detail says it in words for a person, with what to do.
+	// Reason is the code that ended the last connection (401, 402, …, or
+	// [ReasonKeysDamaged]), 0 when there is none; Detail says it in words for a
+	// person, with what to do.
 	Reason int
 	Detail string
 	// Reported is set from a session.disconnected event until the

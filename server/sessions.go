@@ -21,12 +21,15 @@ type sessionJSON struct {
 	Status        pingr.SessionState `json:"status" enum:"connected,connecting,pairing,link_expired,disconnected,restricted,logged_out"`
 	ConnectedAt   *string            `json:"connectedAt" format:"date-time"`
 	MessagesToday int64              `json:"messagesToday"`
+	// Reason is the code that ended the last connection, as session.disconnected
+	// tells it.
+	Reason int `json:"reason,omitempty"`
 	// Detail says in words what a person should do, when there is something.
 	Detail string `json:"detail,omitempty"`
 }
 
 func (s *Server) sessionOf(c caller, r pingr.SessionRecord) (sessionJSON, error) {
-	out := sessionJSON{ID: shownID(r.ID), Name: r.Name, Status: r.State, ConnectedAt: maybeStamp(r.ConnectedAt), Detail: r.Detail}
+	out := sessionJSON{ID: shownID(r.ID), Name: r.Name, Status: r.State, ConnectedAt: maybeStamp(r.ConnectedAt), Reason: r.Reason, Detail: r.Detail}
 	if r.Phone != "" {
 		number := "+" + r.Phone
 		out.Number = &number

@@ -93,6 +93,7 @@ var fieldWords = map[string]word{
 	"SessionJSON.status":                      {"Where it stands. pairing and link_expired wait for somebody to link a phone; disconnected comes back by itself; restricted and logged_out wait for a person.", "connected"},
 	"SessionJSON.connectedAt":                 {"When it was connected last (RFC 3339, UTC); null before the first time.", "2025-04-18T08:22:11.000Z"},
 	"SessionJSON.messagesToday":               {"Replies and sends since midnight in the account's time zone.", 842},
+	"SessionJSON.reason":                      {"The code that ended the last connection, as session.disconnected tells it (401 logged out, 402 banned for a time, …; 1000: its keys on disk are damaged); left out when there is none.", 401},
 	"SessionJSON.detail":                      {"What a person should do, in words; left out when there is nothing.", "The phone unlinked this device. Link it again."},
 	"AddSessionInputBody.id":                  {"3 to 64 of a-z, 0-9, _ and -. Default: made.", "main-login-bot"},
 	"AddSessionInputBody.name":                {"The name for people: 1 to 100 characters.", "Main login bot"},

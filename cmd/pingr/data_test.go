@@ -151,10 +151,10 @@ func TestDoctorNamesTheCommandThatLinks(t *testing.T) {
 		"shop":          "pingr link --session shop",
 		"shop:acc_anna": "pingr session link shop", // an account's own, of a server
 	} {
-		assert.Equal(t, do, checkSession(pingr.SessionRecord{ID: id, State: pingr.SessionLinkExpired}, false).Do)
+		assert.Equal(t, do, checkSession(pingr.SessionRecord{ID: id, State: pingr.SessionLinkExpired}, nil, false).Do)
 	}
-	assert.Contains(t, checkSessions(nil, false)[0].Do, "pingr link")
-	assert.Contains(t, checkSessions(nil, true)[0].Do, "pingr session link", "pingr link wants the directory for itself")
+	assert.Contains(t, checkSessions(nil, nil, false)[0].Do, "pingr link")
+	assert.Contains(t, checkSessions(nil, nil, true)[0].Do, "pingr session link", "pingr link wants the directory for itself")
 }
 
 func TestDoctorOfNothing(t *testing.T) {

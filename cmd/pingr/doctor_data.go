@@ -11,6 +11,7 @@ import (
 
 	"github.com/heypingr/pingr"
 	"github.com/heypingr/pingr/server"
+	"github.com/heypingr/pingr/session/whatsapp"
 	"github.com/heypingr/pingr/store/sqlite"
 )
 
@@ -107,7 +108,7 @@ func (a *app) checkStore(ctx context.Context) []finding {
 		return []finding{fail(check, "Look at the file's owner and mode; if it is damaged, put a backup back.", "%v", err)}
 	}
 	defer store.Close()
-	return append([]finding{ok(check, "%s", state)}, checkRows(ctx, store, store.Sessions, running)...)
+	return append([]finding{ok(check, "%s", state)}, checkRows(ctx, dir, store, store.Sessions, running)...)
 }
 
 const saveWhatCan = "Stop Pingr and run pingr repair, or put a backup back; then look at the disk (docs/serve.md)."
@@ -126,12 +127,12 @@ func (a *app) checkPostgres(ctx context.Context) []finding {
 	} else {
 		unlock()
 	}
-	return append([]finding{ok(check, "%s", state)}, checkRows(ctx, store, a.registry(store).Sessions, running)...)
+	return append([]finding{ok(check, "%s", state)}, checkRows(ctx, a.config.dataDir(), store, a.registry(store).Sessions, running)...)
 }
 
 // checkRows looks at what the database tells of sessions and clock.
 func checkRows(
-	ctx context.Context, store database, sessions func(context.Context) ([]pingr.SessionRecord, error), running bool,
+	ctx context.Context, dir string, store database, sessions func(context.Context) ([]pingr.SessionRecord, error), running bool,
 ) []finding {
 	var findings []finding
 	records, err := sessions(ctx)
@@ -143,7 +144,11 @@ func checkRows(
 		return append(findings, fail("clock", saveWhatCan, "%v", err))
 	}
 	findings = append(findings, checkClock(latest, time.Now()))
-	return append(findings, checkSessions(records, running)...)
+	broken, err := whatsapp.CheckKeys(ctx, dir, records)
+	if err != nil {
+		findings = append(findings, fail("keys", saveWhatCan, "%v", err))
+	}
+	return append(findings, checkSessions(records, broken, running)...)
 }
 
 // checkClock compares the clock with what the database has seen: it can only
@@ -165,7 +170,7 @@ var built = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // checkSessions says where each session stood last. Without an engine running
 // none is connected now.
-func checkSessions(records []pingr.SessionRecord, running bool) []finding {
+func checkSessions(records []pingr.SessionRecord, broken map[string]error, running bool) []finding {
 	if len(records) == 0 {
 		do := "Link a number with pingr link."
 		if running { // pingr link wants the directory for itself
@@ -175,16 +180,19 @@ func checkSessions(records []pingr.SessionRecord, running bool) []finding {
 	}
 	findings := make([]finding, 0, len(records))
 	for _, r := range records {
-		findings = append(findings, checkSession(r, running))
+		findings = append(findings, checkSession(r, broken[r.ID], running))
 	}
 	return findings
 }
 
-func checkSession(r pingr.SessionRecord, running bool) finding {
+func checkSession(r pingr.SessionRecord, broken error, running bool) finding {
 	check := "session " + r.ID
 	do := "pingr link --session " + r.ID
 	if id, _, accounts := strings.Cut(r.ID, ":"); accounts { // a server's sessions are called ID:ACCOUNT inside
 		do = "pingr session link " + id
+	}
+	if broken != nil {
+		return fail(check, do, "its keys are damaged: %v", broken)
 	}
 	switch r.State {
 	case pingr.SessionConnected, pingr.SessionConnecting:

@@ -4,8 +4,10 @@ package main
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -285,4 +287,50 @@ func TestLostConnection(t *testing.T) {
 	assert.Equal(t, "transient", e.Kind)
 	assert.Equal(t, "shop", e.Session)
 	assert.Equal(t, pingr.EventSessionConnected, h.backend.last(t, 2).Type)
+}
+
+// Damaged keys of one number keep nothing else from running; doctor names them,
+// the API says what to do, and linking again mends it.
+func TestDamagedKeys(t *testing.T) {
+	h := newHosted(t, "growth", time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC))
+	h.halt()
+	db, err := sql.Open("sqlite", filepath.Join(h.place.data, "whatsapp.db"))
+	require.NoError(t, err)
+	_, err = db.Exec(`PRAGMA ignore_check_constraints = 1; UPDATE whatsmeow_device SET identity_key = x'00'`)
+	require.NoError(t, err)
+	require.NoError(t, db.Close())
+
+	r, found := checks(t, call{args: []string{"--data", h.place.data}})
+	assert.Equal(t, exitFailed, r.code)
+	var said finding
+	for check, f := range found {
+		if strings.HasPrefix(check, "session shop") {
+			said = f
+		}
+	}
+	assert.Equal(t, "fail", said.Status)
+	assert.Contains(t, said.Found, "keys are damaged")
+	assert.Contains(t, said.Do, "pingr session link shop")
+	assert.NotContains(t, r.out, shopNumber)
+
+	h.start(t, h.key)
+	shop := h.must(http.StatusOK, "GET", "/v1/sessions/shop", "")
+	assert.Equal(t, "logged_out", shop["status"])
+	assert.InDelta(t, pingr.ReasonKeysDamaged, shop["reason"], 0)
+	assert.Contains(t, shop["detail"], "Link it again")
+	e := h.backend.last(t, 1)
+	assert.Equal(t, pingr.EventSessionDisconnected, e.Type)
+	assert.Equal(t, "terminal", e.Kind)
+	assert.Equal(t, pingr.ReasonKeysDamaged, e.Reason)
+
+	h.link(h.place, "shop")
+	assert.Equal(t, pingr.EventSessionConnected, h.backend.last(t, 2).Type)
+	h.texts("login X4K9MQ")
+	assert.Equal(t, "https://shop.example/login/"+h.backend.last(t, 3).ID, next(t, h.asha))
+	_, found = checks(t, call{args: []string{"--data", h.place.data}})
+	for check, f := range found {
+		if strings.HasPrefix(check, "session shop") {
+			assert.Equal(t, "ok", f.Status, f.Found)
+		}
+	}
 }

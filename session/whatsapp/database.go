@@ -11,10 +11,13 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.mau.fi/libsignal/ecc"
 	"go.mau.fi/whatsmeow/store"
 	"go.mau.fi/whatsmeow/store/sqlstore"
 	"go.mau.fi/whatsmeow/types"
-	_ "modernc.org/sqlite" // driver "sqlite"
+	"go.mau.fi/whatsmeow/util/keys"
+	"modernc.org/sqlite" // and driver "sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // A database is the file whatsapp.db: the keys of all sessions, and the
@@ -23,6 +26,9 @@ type database struct {
 	sql   *sql.DB
 	keys  *sqlstore.Container
 	cache *cache
+	sound soundness
+	// namesUnread is why the names of people are not all in memory.
+	namesUnread error
 }
 
 // openDatabase opens or makes the file in dir.
@@ -54,7 +60,7 @@ func openDatabase(ctx context.Context, dir string) (*database, error) {
 	}
 	db.SetMaxOpenConns(4)
 	db.SetMaxIdleConns(4)
-	d := &database{sql: db, keys: sqlstore.NewWithDB(db, "sqlite", nil), cache: newCache()}
+	d := &database{sql: db, keys: sqlstore.NewWithDB(db, "sqlite", nil), cache: newCache(), sound: realSoundness()}
 	if err := d.prepare(ctx); err != nil {
 		_ = db.Close()
 		return nil, err
@@ -78,7 +84,7 @@ func (d *database) prepare(ctx context.Context) error {
 	// Without this the first send to somebody with several devices names the
 	// wrong one (whatsmeow store/sqlstore/lidmap.go).
 	if err := d.keys.LIDMap.FillCache(ctx); err != nil {
-		return fmt.Errorf("read names: %w", err)
+		d.namesUnread = err // each name is looked up when it is needed
 	}
 	return nil
 }
@@ -101,12 +107,67 @@ func (d *database) newKeys(onError func(error)) (*store.Device, *container) {
 
 // loadKeys finds the keys of a linked device; nil when there are none.
 func (d *database) loadKeys(ctx context.Context, jid types.JID, onError func(error)) (*store.Device, *container, error) {
-	keys, err := d.keys.GetDevice(ctx, jid)
+	keys, err := readDevice(ctx, d.keys, jid)
 	if err != nil || keys == nil {
 		return nil, nil, err
 	}
 	c := &container{database: d, onError: onError}
 	return keys, c, c.wrap(ctx, keys)
+}
+
+// readDevice reads the row of a linked device and looks at what whatsmeow would
+// only stumble over; nil when there is none.
+func readDevice(ctx context.Context, from *sqlstore.Container, jid types.JID) (device *store.Device, err error) {
+	defer func() {
+		if recover() != nil { // the value may hold a key
+			device, err = nil, errors.New("the row of the device cannot be read")
+		}
+	}()
+	device, err = from.GetDevice(ctx, jid)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("the row of the device cannot be read: %w", unnamed(err))
+	case device == nil:
+		return nil, nil
+	case device.ID == nil || *device.ID != jid:
+		return nil, errors.New("the row of the device holds another device")
+	case len(device.Account.AccountSignature) != 64 || len(device.Account.AccountSignatureKey) != 32 || len(device.Account.DeviceSignature) != 64:
+		return nil, errors.New("the row of the device holds no account signature")
+	case !signs(device.IdentityKey, device.SignedPreKey):
+		return nil, errors.New("the identity key and the signed key of the device do not belong together")
+	}
+	return device, nil
+}
+
+// signs reports whether the signature of a signed key is the identity key's.
+func signs(identity *keys.KeyPair, signed *keys.PreKey) bool {
+	message := append([]byte{ecc.DjbType}, signed.Pub[:]...)
+	return ecc.VerifySignature(ecc.NewDjbECPublicKey(*identity.Pub), message, *signed.Signature)
+}
+
+// unnamed keeps of a database's error what names nobody: others hold values.
+func unnamed(err error) error {
+	var broken *sqlite.Error
+	switch {
+	case errors.As(err, &broken):
+		return broken
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return err
+	case errors.Is(err, sqlstore.ErrInvalidLength):
+		return sqlstore.ErrInvalidLength
+	}
+	return errors.New("a value is of no use")
+}
+
+// isDamage reports whether an error of reading keys is their own fault, not that
+// of the whole database (busy, no disk) or of who asked.
+func isDamage(err error) bool {
+	var broken *sqlite.Error
+	if errors.As(err, &broken) {
+		code := broken.Code() & 0xff
+		return code == sqlite3.SQLITE_CORRUPT || code == sqlite3.SQLITE_NOTADB
+	}
+	return !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
 }
 
 // eraseKeys deletes the keys of a device.
@@ -159,7 +220,7 @@ type container struct {
 // wrap puts a [device] between whatsmeow and the database.
 func (c *container) wrap(ctx context.Context, keys *store.Device) error {
 	inner := sqlstore.NewSQLStore(c.keys, *keys.ID)
-	dev := newDevice(inner, inner.JID, c.keys.LIDMap, c.cache, c.onError)
+	dev := newDevice(soundStore{inner, c.sound}, inner.JID, c.keys.LIDMap, c.cache, c.onError)
 	if err := c.readPending(ctx, dev); err != nil {
 		return err
 	}

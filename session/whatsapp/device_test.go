@@ -29,6 +29,8 @@ func openDevice(t *testing.T) (d *device, db *database, failed *[]error) {
 	t.Helper()
 	db, err := openDatabase(t.Context(), t.TempDir())
 	require.NoError(t, err)
+	anything := func([]byte) bool { return true }
+	db.sound = soundness{anything, anything} // the sessions of these tests are words
 	t.Cleanup(func() { assert.NoError(t, db.close()) })
 	failed = new([]error)
 	var mu sync.Mutex
@@ -53,7 +55,7 @@ func openDevice(t *testing.T) (d *device, db *database, failed *[]error) {
 // reopen is the device as another process finds it.
 func reopen(t *testing.T, db *database) *device {
 	t.Helper()
-	other := &database{sql: db.sql, keys: db.keys, cache: newCache()}
+	other := &database{sql: db.sql, keys: db.keys, cache: newCache(), sound: db.sound}
 	keys, c, err := other.loadKeys(t.Context(), ourJID, func(error) {})
 	require.NoError(t, err)
 	require.NotNil(t, keys)

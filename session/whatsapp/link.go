@@ -15,8 +15,11 @@ import (
 // Link begins a round of QR codes: [Session.QR] has the present one, and
 // [Session.Changes] tells of each. When all have expired the session is in
 // state link_expired, and Link begins another round. A session that is linked
-// returns [ErrLinked].
+// returns [ErrLinked]; one whose keys are damaged loses them.
 func (s *Session) Link() error {
+	if err := s.eraseDamaged(); err != nil {
+		s.pool.log.Error("damaged keys remain", "session", s.id, "error", err)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
@@ -35,6 +38,26 @@ func (s *Session) Link() error {
 	s.dialAfter(0)
 	s.changed(false)
 	return nil
+}
+
+// eraseDamaged deletes keys that cannot be read, as far as that is possible, and
+// has the session forget them.
+func (s *Session) eraseDamaged() error {
+	s.mu.Lock()
+	damaged := s.damaged && !s.closed
+	s.mu.Unlock()
+	if !damaged {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(s.pool.ctx, effectTimeout)
+	defer cancel()
+	err := s.eraseKeys(ctx)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.damaged {
+		s.damaged, s.record.Device = false, ""
+	}
+	return err
 }
 
 // QR returns the code to scan; ok is false when there is none now.

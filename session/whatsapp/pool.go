@@ -58,7 +58,8 @@ type Pool struct {
 
 // Open opens the file of keys, restores all sessions of the registry and
 // begins to connect them. It fails when the directory, the registry or the
-// endpoint is of no use, never because WhatsApp is out of reach.
+// endpoint is of no use, never because WhatsApp is out of reach or the keys of one
+// session are damaged: that one is logged out, with [pingr.ReasonKeysDamaged].
 func Open(ctx context.Context, c Config) (*Pool, error) {
 	if c.Dir == "" {
 		return nil, errors.New("open sessions: no directory is given")
@@ -93,6 +94,9 @@ func Open(ctx context.Context, c Config) (*Pool, error) {
 		// starts or when the network comes back.
 		dials:    rate.NewLimiter(20, 8),
 		sessions: make(map[string]*Session),
+	}
+	if database.namesUnread != nil {
+		p.log.Error("the names of people cannot all be read; whatsapp.db may be damaged (pingr doctor)", "error", unnamed(database.namesUnread))
 	}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	if err := p.restore(ctx); err != nil {

@@ -3,7 +3,6 @@ package whatsapp
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 
 	"github.com/heypingr/pingr"
 )
@@ -20,20 +19,24 @@ func newOwnRegistry(ctx context.Context, d *database) (ownRegistry, error) {
 
 // Sessions implements [Registry].
 func (r ownRegistry) Sessions(ctx context.Context) ([]pingr.SessionRecord, error) {
-	rows, err := r.sql.QueryContext(ctx, `SELECT record FROM pingr_session ORDER BY id`)
+	rows, err := r.sql.QueryContext(ctx, `SELECT id, record FROM pingr_session ORDER BY id`)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
 	var records []pingr.SessionRecord
 	for rows.Next() {
+		var id string
 		var text []byte
-		if err := rows.Scan(&text); err != nil {
+		if err := rows.Scan(&id, &text); err != nil {
 			return nil, err
 		}
 		var record pingr.SessionRecord
-		if err := json.Unmarshal(text, &record); err != nil {
-			return nil, fmt.Errorf("read a record: %w", err)
+		if json.Unmarshal(text, &record) != nil || record.ID != id {
+			record = pingr.SessionRecord{
+				ID: id, State: pingr.SessionLoggedOut, Reason: codeDamaged,
+				Detail: "What was known of this number (in whatsapp.db) is damaged. Link it again.",
+			}
 		}
 		records = append(records, record)
 	}

@@ -28,6 +28,7 @@ type Session struct {
 	mu        sync.Mutex
 	record    pingr.SessionRecord
 	line      *line // nil without keys
+	damaged   bool  // there are keys, and they cannot be read
 	closed    bool
 	done      chan struct{}
 	qr        QR
@@ -64,7 +65,8 @@ type Snapshot struct {
 	QR QR
 }
 
-// newSession makes a session of a record and loads its keys, if it has any.
+// newSession makes a session of a record and loads its keys, if it has any. One
+// whose keys cannot be read is made all the same: it is no other session's fault.
 func newSession(ctx context.Context, p *Pool, record pingr.SessionRecord) (*Session, error) {
 	s := &Session{
 		pool: p, id: record.ID, record: record,
@@ -74,23 +76,41 @@ func newSession(ctx context.Context, p *Pool, record pingr.SessionRecord) (*Sess
 	}
 	var err error
 	if s.timers, err = p.database.timers(ctx, s.id); err != nil {
-		return nil, err
+		p.log.Error("the disappearing timers of a session cannot be read; its chats tell them anew", "session", s.id, "error", err)
 	}
-	if record.Device == "" {
-		return s, nil
-	}
-	jid, err := types.ParseJID(record.Device)
-	if err != nil {
-		return nil, fmt.Errorf("session %s: its device is not a JID", s.id)
-	}
-	device, keys, err := p.database.loadKeys(ctx, jid, s.databaseFailed)
-	if err != nil {
-		return nil, fmt.Errorf("session %s: load keys: %w", s.id, err)
-	}
-	if device != nil {
-		s.line = newLine(s, device, keys)
+	if err := s.loadKeys(ctx); err != nil {
+		if !isDamage(err) {
+			return nil, fmt.Errorf("session %s: load keys: %w", s.id, err)
+		}
+		s.damaged = true
+		p.log.Error("the keys of a session cannot be read; link it again", "session", s.id, "error", err)
 	}
 	return s, nil
+}
+
+// loadKeys makes the line of the record's device. Without keys there is none.
+func (s *Session) loadKeys(ctx context.Context) error {
+	if s.record.Device == "" {
+		return nil
+	}
+	jid, err := deviceJID(s.record.Device)
+	if err != nil {
+		return err
+	}
+	device, keys, err := s.pool.database.loadKeys(ctx, jid, s.databaseFailed)
+	if err == nil && device != nil {
+		s.line = newLine(s, device, keys)
+	}
+	return err
+}
+
+// deviceJID reads the name of a linked device.
+func deviceJID(name string) (types.JID, error) {
+	jid, err := types.ParseJID(name)
+	if err != nil || jid.User == "" || jid.Server != types.DefaultUserServer {
+		return types.JID{}, errors.New("the device is not a JID") // its text may be a number
+	}
+	return jid, nil
 }
 
 // start begins what the record of an earlier process leaves to do.
@@ -99,11 +119,15 @@ func (s *Session) start() {
 	defer s.mu.Unlock()
 	switch {
 	case s.line != nil:
-		if s.record.State == pingr.SessionPairing {
-			s.record.State = pingr.SessionConnecting // it crashed right after
+		// It crashed right after linking, or its keys were mended.
+		if s.record.State == pingr.SessionPairing || s.record.Reason == codeDamaged {
+			s.record.State = pingr.SessionConnecting
 		}
 		s.applyLocked(input{kind: inputDial})
 		s.dialAfter(0)
+	case s.damaged:
+		s.record.State = pingr.SessionConnecting
+		s.applyLocked(input{kind: inputEnded, code: codeDamaged})
 	case s.record.State == pingr.SessionPairing:
 		s.applyLocked(input{kind: inputLinkOver, detail: "Pingr was restarted while linking. Ask for a new QR code."})
 	case s.record.Device != "":
@@ -298,9 +322,9 @@ func (s *Session) eraseKeys(ctx context.Context) error {
 	if device == "" {
 		return nil
 	}
-	jid, err := types.ParseJID(device)
+	jid, err := deviceJID(device)
 	if err != nil {
-		return errors.New("the device is not a JID")
+		return nil // no keys can be filed under that name
 	}
 	return s.pool.database.eraseKeys(ctx, jid)
 }

@@ -48,6 +48,7 @@ const (
 	codeOutdated  = 405
 	codeBanned    = 406
 	codeReplaced  = 440
+	codeDamaged   = pingr.ReasonKeysDamaged
 )
 
 // ends are the states and words of the terminal codes. unlinked: WhatsApp
@@ -62,6 +63,7 @@ var ends = map[int]struct {
 	codeLocked:    {pingr.SessionRestricted, true, "WhatsApp locked the account. Open WhatsApp on the phone, do what it asks, then link again."},
 	codeOutdated:  {pingr.SessionDisconnected, false, "WhatsApp refuses this version of Pingr. Update it, then reconnect."},
 	codeBanned:    {pingr.SessionRestricted, true, "WhatsApp banned the number. Ask for a review in WhatsApp on the phone, or link another number."},
+	codeDamaged:   {pingr.SessionLoggedOut, false, "The keys of this number (in whatsapp.db) are damaged, so that it cannot connect. Link it again."},
 	codeReplaced:  {pingr.SessionDisconnected, false, "Another program connected with this session's keys. Stop it, then reconnect."},
 }
 

@@ -25,6 +25,8 @@ export interface Session {
   /** Replies and sends since midnight in the account's time zone. */
   messagesToday: number;
   /** What a person should do, in words. */
+  /** The code that ended the last connection, such as 401; 1000: its keys on the server's disk are damaged. */
+  reason?: number;
   detail?: string;
 }
 

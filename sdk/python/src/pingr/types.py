@@ -39,6 +39,7 @@ class _SessionRequired(TypedDict):
 class Session(_SessionRequired, total=False):
     """A linked WhatsApp number. ``detail`` says in words what a person should do."""
 
+    reason: int
     detail: str
 
 
