@@ -194,7 +194,8 @@ bounds: ## a million phones, bad keys and paths in under 400 MiB (some minutes)
 	PINGR_TEST_STRANGERS=1000000 go test -count=1 -timeout 15m -v -run TestNothingThatStrangersChoosePilesUp ./server
 
 .PHONY: fuzz
-fuzz: ## every fuzz target for FUZZTIME (5000x; 5m for a hunt)
+fuzz: ## every fuzz target for FUZZTIME (5000x; 5m for a hunt), and all of Unicode
+	PINGR_TEST_ALL_RUNES=1 go test -count=1 -run TestNormalizeTwiceChangesNothing .
 	@go list ./... | while read -r pkg; do \
 	  go test -list '^Fuzz' "$$pkg" | { grep '^Fuzz' || true; } | while read -r target; do \
 	    echo "fuzz $$pkg $$target"; \

@@ -19,6 +19,18 @@ func TestLimits(t *testing.T) {
 	assert.NotEqual(t, CooldownLimit("a", "1", 0, at).Key, QuotaLimit("a", 1, at).Key)
 }
 
+// A month is UTC's on any machine: each of these is already, or still, another one
+// where the clock on the wall is.
+func TestAMonthIsUTCs(t *testing.T) {
+	december := time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)
+	for name, offset := range map[string]int{"Pago Pago": -11, "UTC": 0, "Kiritimati": 14} {
+		zone := time.FixedZone(name, offset*60*60)
+		last, first := december.Add(-time.Millisecond).In(zone), december.In(zone)
+		assert.Equal(t, december, QuotaLimit("acc", 1, last).Until, name)
+		assert.Equal(t, december.AddDate(0, 1, 0), QuotaLimit("acc", 1, first).Until, name)
+	}
+}
+
 func TestRetryAfter(t *testing.T) {
 	now := time.Unix(1000, 0)
 	for left, want := range map[time.Duration]int{

@@ -3,6 +3,7 @@ package server
 import (
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -74,7 +75,8 @@ func TestMetrics(t *testing.T) {
 	text := w.call("nobody", "GET", "/metrics", "").Body.String()
 	assert.Contains(t, text, "go_goroutines ")
 	assert.Contains(t, text, `pingr_build_info{version="`+pingr.Version+`"} 1`)
-	assert.NotRegexp(t, `acc_|anna|ben-|9198|127\.0\.0\.1`, text, "nothing of a customer")
+	names := regexp.MustCompile(`(?m) [^ ]+$`).ReplaceAllString(text, "") // a value, such as a start time, may have the digits of a phone
+	assert.NotRegexp(t, `acc_|anna|ben-|9198|127\.0\.0\.1`, names, "nothing of a customer")
 }
 
 func TestMetricsApart(t *testing.T) {

@@ -305,6 +305,19 @@ func TestQuota(t *testing.T) {
 	assert.Contains(t, w.call("anna", "GET", "/v1/usage", "").Body.String(), `"used":70001,"included":70000,"remaining":0,"overage_messages":1,"overage_cost_micros":1500`)
 }
 
+// A month of usage is UTC's, also on a machine where it is tomorrow already.
+func TestUsageIsOfTheMonthInUTC(t *testing.T) {
+	kiritimati := time.FixedZone("Kiritimati", 14*60*60)
+	var now atomic.Pointer[time.Time]
+	set := func(at time.Time) { at = at.In(kiritimati); now.Store(&at) }
+	set(time.Date(2026, 11, 30, 20, 0, 0, 0, time.UTC))
+	w := newWorld(t, func(c *Config) { c.Now = func() time.Time { return *now.Load() } })
+	require.Equal(t, 200, w.call("anna's live key", "POST", "/v1/send", `{"to":"919876543210","message":"x"}`).Code)
+	assert.Contains(t, w.call("anna", "GET", "/v1/usage", "").Body.String(), `"month":"2026-11","used":1,`)
+	set(time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC))
+	assert.Contains(t, w.call("anna's live key", "GET", "/v1/usage", "").Body.String(), `"month":"2026-12","used":0,`)
+}
+
 func TestEvents(t *testing.T) {
 	w := newWorld(t)
 	web := httptest.NewServer(w.server)

@@ -101,8 +101,8 @@ func (d *Device) answerIQ(c *conn, n *waBinary.Node, what string) bool {
 	case "w:profile:picture picture":
 		c.refuse(n, 404, "item-not-found")
 	case "md remove-companion-device":
+		d.unlink() // first: whoever reads the answer may look at the list
 		c.answer(n)
-		d.unlink()
 	default:
 		return false
 	}

@@ -73,6 +73,19 @@ func TestWhatTheBackendIsTold(t *testing.T) {
 	})
 }
 
+// A forwarded code may be somebody else's: only the mark tells the backend.
+func TestTheBackendIsToldWhatWasForwarded(t *testing.T) {
+	for _, forwarded := range []bool{false, true} {
+		inWorld(t, func(w *world) {
+			w.start()
+			w.person(asha).SendMessage(sim.Message{Text: "login x4k9mq", Forwarded: forwarded})
+			pass(0)
+			require.Len(t, w.heard(), 1)
+			assert.Equal(t, forwarded, w.heard()[0].Event.Message.Forwarded)
+		})
+	}
+}
+
 func TestOnlyTriggersFire(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.trigger("login now", "longer")

@@ -107,6 +107,38 @@ func TestLinkIsUsedOnce(t *testing.T) {
 	assert.EqualValues(t, 1, in.Load())
 }
 
+// What a flow is told of a message that somebody wrote.
+func TestWhatAFlowIsTold(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		text string
+		with func(*pingr.Event)
+		want Message
+	}{
+		{"a word alone", "login", func(*pingr.Event) {}, Message{}},
+		{"a code", "login x4k9mq", func(*pingr.Event) {}, Message{Code: "X4K9MQ"}},
+		{"a forwarded code", "login x4k9mq", func(e *pingr.Event) { e.Message.Forwarded = true }, Message{Code: "X4K9MQ", Forwarded: true}},
+		{"an answer that nobody will see", "login", func(e *pingr.Event) { e.AutoReply = &pingr.AutoReply{Status: "suppressed"} }, Message{Suppressed: true}},
+		{"an answer that is due", "login", func(e *pingr.Event) { e.AutoReply = &pingr.AutoReply{Status: "pending"} }, Message{}},
+		{"a no", "NO", func(*pingr.Event) {}, Message{No: true}},
+		{"a no by its trigger", "nein", func(e *pingr.Event) { e.Trigger = &pingr.EventTrigger{Phrase: "no"} }, Message{No: true}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s, _ := testSite(t)
+			var told Message
+			s.OnMessage(func(_ context.Context, m Message) (string, error) { told = m; return "", nil })
+			e := pingr.Event{
+				Type: pingr.EventMessageReceived, ID: "evt_1", From: &pingr.From{Phone: "4917"}, Message: &pingr.EventMessage{Text: tt.text},
+			}
+			tt.with(&e)
+			_, err := s.dispatch(t.Context(), e)
+			require.NoError(t, err)
+			tt.want.Event, tt.want.Phone = "evt_1", "4917"
+			assert.Equal(t, tt.want, told)
+		})
+	}
+}
+
 // The same event, many times at once, is decided once for whoever asks.
 func TestEventIsAnsweredOnce(t *testing.T) {
 	s, _ := testSite(t)
