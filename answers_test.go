@@ -58,7 +58,7 @@ var answerCases = []answerCase{
 	{name: "text/plain", headers: "Content-Type: text/plain", body: hi, why: NoReplyContentType},
 	{name: "Express's sendStatus", headers: "Content-Type: text/plain; charset=utf-8", body: "OK", why: NoReplyContentType},
 	{name: "no type", headers: "Content-Type:", body: hi, why: NoReplyContentType},
-	{name: "a misspelled type", headers: "Content-Type: aplication/json", body: hi, why: NoReplyContentType},
+	{name: "a misspelled type", headers: "Content-Type: application/jason", body: hi, why: NoReplyContentType},
 	{name: "text/json", headers: "Content-Type: text/json", body: hi, why: NoReplyContentType},
 	{name: "a type that only looks alike", headers: "Content-Type: application/json-patch+json", body: hi, why: NoReplyContentType},
 	{name: "a type of its own on JSON", headers: "Content-Type: application/vnd.api+json", body: hi, why: NoReplyContentType},

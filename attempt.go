@@ -8,24 +8,46 @@ import (
 	"time"
 )
 
-// dispatch makes one delivery attempt and logs it.
-func (e *Engine) dispatch(ctx context.Context, p PendingEvent) (Reply, error) {
+// An attempt is one try to tell the backend, before it is logged.
+type attempt struct {
+	Delivery
+	reply Reply
+	err   error
+	retry *PendingEvent // for later, or for who asks for it; nil: it was taken
+}
+
+// unused says why the answer's reply, if it had one, was not used.
+func (a *attempt) unused(why NoReply) {
+	if a.err == nil && a.reply.Text != "" {
+		a.NoReply = why
+	}
+}
+
+// dispatch makes one delivery attempt. The caller says what its answer came to,
+// and logs it.
+func (e *Engine) dispatch(ctx context.Context, p PendingEvent) attempt {
 	began := e.cfg.Now()
 	event := p.Event
 	event.Account, event.Attempt, event.Timestamp = p.Account, p.Attempt, began.UnixMilli()
 	reply, err := e.callDispatcher(ctx, event)
 	d := Delivery{
 		ID: newID("dlv_"), Account: p.Account, Session: event.Session, EventID: event.ID, Event: event.Type,
-		URL: reply.URL, Status: "delivered", HTTPStatus: reply.Status, DynamicReply: err == nil && reply.Text != "",
+		URL: reply.URL, Status: "delivered", HTTPStatus: reply.Status, NoReply: reply.NoReply,
 		Attempt: p.Attempt, Duration: e.cfg.Now().Sub(began), At: began,
 	}
 	if err != nil {
-		d.Status, d.Error = "failed", err.Error()
+		d.Status, d.Error, d.NoReply = "failed", err.Error(), ""
 	}
-	if err := e.cfg.Store.LogDelivery(context.WithoutCancel(ctx), d); err != nil {
-		e.cfg.Log.Warn("delivery not logged", "event_id", event.ID, "error", err)
+	return attempt{Delivery: d, reply: reply, err: err}
+}
+
+// logged adds an attempt to the delivery log.
+func (e *Engine) logged(ctx context.Context, d *Delivery) {
+	var panicked error // which must not keep the reply from being sent
+	defer e.survive(&panicked)
+	if err := e.cfg.Store.LogDelivery(context.WithoutCancel(ctx), *d); err != nil {
+		e.cfg.Log.Warn("delivery not logged", "event_id", d.EventID, "error", err)
 	}
-	return reply, err
 }
 
 // callDispatcher bounds the dispatcher's time, even against its will, and turns
@@ -59,24 +81,66 @@ func (e *Engine) callDispatcher(ctx context.Context, event Event) (Reply, error)
 	}
 }
 
-// lookAhead says what the limits would answer now; the decision is taken later.
-func (e *Engine) lookAhead(ctx context.Context, f Firing, s Settings, now time.Time) AutoReply {
-	return autoReply(e.cfg.Store.Peek(ctx, now, s.limits(f, now)...), now)
+// holdTime is how long a decision may take after the backend's answer, so that
+// the hold on the person still stands.
+const holdTime = 5 * time.Second
+
+// lookAhead says which limit keeps the firing from being answered; nil is none.
+// Then the person's cooldown is held until drop, or for as long as asking may
+// take: whoever looks meanwhile is refused as if the answer had been sent now.
+func (e *Engine) lookAhead(ctx context.Context, f Firing, s Settings) (refused *LimitError, drop func()) {
+	now := e.cfg.Now()
+	limits := s.limits(f, now)
+	drop = func() {}
+	for _, l := range limits {
+		if l.Kind != Cooldown {
+			continue
+		}
+		until := now.Add(e.cfg.DispatchTimeout + holdTime)
+		switch held, err := e.cfg.Store.Hold(ctx, l.Key, f.ID, now, until); {
+		case err != nil: // the decision will still let one of two through
+			e.cfg.Log.Warn("nobody is held while the webhook is asked", "event_id", f.ID, "error", err)
+		case !held:
+			return &LimitError{Kind: Cooldown, Until: l.Until}, drop
+		default:
+			drop = func() { e.drop(ctx, l.Key, f.ID) }
+		}
+	}
+	// After the hold: what was decided before it has taken its limits.
+	if errors.As(e.cfg.Store.Peek(ctx, now, limits...), &refused) {
+		drop()
+		return refused, func() {}
+	}
+	return nil, drop
+}
+
+// drop ends a hold. One that cannot be ended ends by itself.
+func (e *Engine) drop(ctx context.Context, key, firing string) {
+	var panicked error
+	defer e.survive(&panicked)
+	if err := e.cfg.Store.Drop(context.WithoutCancel(ctx), key, firing); err != nil {
+		e.cfg.Log.Warn("somebody is held for some seconds more", "event_id", firing, "error", err)
+	}
 }
 
 // retry delivers an event again and puts it back, or away.
 func (e *Engine) retry(ctx context.Context, p PendingEvent) {
 	defer e.leave(p.Account)
-	_, err := e.dispatch(ctx, p)
-	if err != nil && ctx.Err() != nil {
+	p.Event = p.Event.later(e.cfg.Now())
+	a := e.dispatch(ctx, p)
+	if p.Event.AutoReply != nil {
+		a.unused(NoReply(p.Event.AutoReply.Reason))
+	}
+	e.logged(ctx, &a.Delivery)
+	if a.err != nil && ctx.Err() != nil {
 		return // stopped: the lease ends, and it is tried again
 	}
-	again := e.again(p, err)
-	if failed := e.attempted(context.WithoutCancel(ctx), p, again, err != nil); failed != nil {
+	again := e.again(p, a.err)
+	if failed := e.attempted(context.WithoutCancel(ctx), p, again, a.err != nil); failed != nil {
 		e.cfg.Log.Error("event attempt not recorded", "event_id", p.Event.ID, "error", failed)
 	}
 	e.cfg.Log.Info("event", "event_id", p.Event.ID, "event", p.Event.Type, "account", p.Account,
-		"attempt", p.Attempt, "delivered", err == nil, "given_up", err != nil && again == nil)
+		"attempt", p.Attempt, "delivered", a.err == nil, "no_reply", a.NoReply, "given_up", a.err != nil && again == nil)
 }
 
 // attempted records what becomes of an event that was tried.

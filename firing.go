@@ -3,7 +3,6 @@ package pingr
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"strings"
 	"time"
 
@@ -96,13 +95,34 @@ type Decision struct {
 	// Limits are all taken, or none and the outcome is the refused limit's
 	// Kind.
 	Limits []Limit
+	// Refused, if not nil, is what the webhook was told: no reply follows. Then no
+	// limit is taken.
+	Refused *LimitError
 	// Retry is the event to deliver again, nil when the webhook was told.
 	Retry *PendingEvent
+}
+
+// Queued is d.Retry as a Store queues it: it tells what the decision came to.
+// refused is the refusal that ended the firing, nil when the text was fixed.
+func (d Decision) Queued(refused *LimitError) *PendingEvent {
+	if d.Retry == nil {
+		return nil
+	}
+	said := AutoReply{Status: "suppressed", Reason: string(NoReplyAnswered)}
+	if refused != nil {
+		said = autoReply(refused, d.At)
+	}
+	p := *d.Retry
+	p.Event.AutoReply, p.Event.Timestamp = &said, d.At.UnixMilli()
+	return &p
 }
 
 // An Outcome ends a firing.
 type Outcome struct {
 	Firing string // Firing.ID
+	// Holder, if not empty, is who must still hold the firing. A reply that was
+	// sent is recorded whoever holds it.
+	Holder string
 	At     time.Time
 	Kind   OutcomeKind
 	Reason string
@@ -137,8 +157,11 @@ type Delivery struct {
 	// Status is "delivered", "failed" or "simulated".
 	Status string
 	// HTTPStatus is 0 when no HTTP answer came.
-	HTTPStatus   int
+	HTTPStatus int
+	// DynamicReply is whether the answer's text became the reply's. NoReply is why
+	// an answer of an attempt that was delivered did not, if it was meant to.
 	DynamicReply bool
+	NoReply      NoReply
 	Attempt      int
 	Duration     time.Duration
 	// Error says why it failed, for people; it holds no text, phone or secret.
@@ -177,6 +200,24 @@ func (f Firing) event(reply AutoReply) Event {
 		Trigger:   &EventTrigger{ID: f.Trigger.ID, Phrase: f.Trigger.Phrase},
 		AutoReply: &reply,
 	}
+}
+
+// later is an event as it is told again, after the decision: what it says of the
+// reply was true at e.Timestamp.
+func (e Event) later(now time.Time) Event {
+	if e.Type != EventMessageReceived {
+		return e
+	}
+	said := AutoReply{Status: "suppressed", Reason: string(NoReplyAnswered)}
+	if e.AutoReply != nil && e.AutoReply.Status == said.Status {
+		said = *e.AutoReply
+	}
+	if said.RetryAfter > 0 {
+		passed := now.Sub(time.UnixMilli(e.Timestamp)) / time.Second
+		said.RetryAfter = int(max(time.Duration(said.RetryAfter)-passed, 1))
+	}
+	e.AutoReply = &said
+	return e
 }
 
 // replyText is the dynamic reply if there is one, else the static one.
@@ -227,10 +268,9 @@ func (s Settings) maxMessageAge() time.Duration {
 	return s.MaxMessageAge
 }
 
-// autoReply says what a look ahead at the limits found.
-func autoReply(refused error, now time.Time) AutoReply {
-	var limit *LimitError
-	if !errors.As(refused, &limit) {
+// autoReply says what a look ahead at the limits found; nil is no refusal.
+func autoReply(limit *LimitError, now time.Time) AutoReply {
+	if limit == nil {
 		return AutoReply{Status: "pending"}
 	}
 	reply := AutoReply{Status: "suppressed", Reason: string(limit.Kind)}

@@ -69,68 +69,91 @@ func (e *Engine) answer(ctx context.Context, f *Firing, line *wideLine) (err err
 		return err
 	}
 	if f.State == StateAccepted {
+		var decided bool
 		switch {
 		case f.age(e.cfg.Now()) > settings.maxMessageAge():
 			return e.conclude(ctx, f, Outcome{Kind: Expired, Reason: "message too old"})
 		case f.Message.Phone == "" && settings.NoPhoneReply == "":
 			return e.conclude(ctx, f, Outcome{Kind: NoPhone, Reason: "number hidden"})
 		case f.Message.Phone == "":
-			err = e.decide(ctx, f, settings, settings.NoPhoneReply, Static, nil)
+			decided, err = e.decide(ctx, f, settings, Decision{Text: settings.NoPhoneReply, Source: Static})
 		default:
-			reply, retry := e.ask(ctx, *f, settings, line)
-			if ctx.Err() != nil {
-				return ctx.Err() // we stopped, not the backend: it is asked again
-			}
-			text, source := f.replyText(reply)
-			err = e.decide(ctx, f, settings, text, source, retry)
+			decided, err = e.askAndDecide(ctx, f, settings, line)
 		}
-		if err != nil {
-			return err
+		if err != nil || !decided {
+			return err // another engine was first, and it is the one that sends
 		}
 	}
 	if f.State == StateDecided || f.State == StateUnknown {
 		return e.deliver(ctx, f, settings, line)
 	}
-	return nil // a limit refused, or another engine was first
+	return nil // a limit refused
 }
 
-// ask tells the backend. It returns the answer, or the event to deliver again or
-// to keep for somebody who asks for that.
-func (e *Engine) ask(ctx context.Context, f Firing, settings Settings, line *wideLine) (Reply, *PendingEvent) {
+// askAndDecide tells the backend and decides what comes of its answer. While it
+// is at it the person's cooldown is held, so that two messages at once are not
+// both told that a reply follows.
+func (e *Engine) askAndDecide(ctx context.Context, f *Firing, settings Settings, line *wideLine) (decided bool, err error) {
 	if e.cfg.Dispatcher == nil {
-		return Reply{}, nil
+		text, source := f.replyText(Reply{})
+		return e.decide(ctx, f, settings, Decision{Text: text, Source: source})
 	}
+	refused, drop := e.lookAhead(ctx, *f, settings)
+	defer drop()
+	a := e.ask(ctx, *f, refused, line)
+	defer e.logged(ctx, &a.Delivery)
+	if ctx.Err() != nil {
+		a.unused(NoReplyAskedAgain)
+		return false, ctx.Err() // we stopped, not the backend: it is asked again
+	}
+	text, source := f.replyText(a.reply)
+	decided, err = e.decide(ctx, f, settings, Decision{Text: text, Source: source, Refused: refused, Retry: a.retry})
+	switch {
+	case err != nil || !decided && f.State == StateAccepted:
+		a.unused(NoReplyAskedAgain)
+	case !decided:
+		a.unused(NoReplyAnswered)
+	case f.State == StateDone:
+		a.unused(NoReply(f.Outcome))
+	default:
+		a.DynamicReply = source == Dynamic
+	}
+	line.noReply = a.NoReply
+	return decided, err
+}
+
+// ask tells the backend of a firing, and that refused will keep it from being
+// answered.
+func (e *Engine) ask(ctx context.Context, f Firing, refused *LimitError, line *wideLine) attempt {
 	now := e.cfg.Now()
 	pending := PendingEvent{Account: f.Account, Attempt: f.Attempt + 1}
-	pending.Event = f.event(e.lookAhead(ctx, f, settings, now))
-	reply, err := e.dispatch(ctx, pending)
+	pending.Event = f.event(autoReply(refused, now))
+	a := e.dispatch(ctx, pending)
 	line.webhook = e.cfg.Now().Sub(now)
-	line.status = reply.Status
-	if err == nil {
-		return reply, nil
+	line.status = a.reply.Status
+	if a.err == nil {
+		return a
 	}
-	if again := e.again(pending, err); again != nil {
-		return Reply{}, again
+	a.reply = Reply{}
+	if a.retry = e.again(pending, a.err); a.retry == nil {
+		pending.Attempt, pending.GivenUp = pending.Attempt+1, e.cfg.Now()
+		a.retry = &pending
 	}
-	pending.Attempt, pending.GivenUp = pending.Attempt+1, e.cfg.Now()
-	return Reply{}, &pending
+	return a
 }
 
-// decide fixes the text and takes the limits, or records which one refused.
-func (e *Engine) decide(ctx context.Context, f *Firing, settings Settings, text string, source Source, retry *PendingEvent) error {
-	now := e.cfg.Now()
-	stands, err := e.cfg.Store.Decide(ctx, Decision{
-		Firing: f.ID, Holder: e.holder, At: now, Text: text, Source: source,
-		Limits: settings.limits(*f, now), Retry: retry,
-	})
+// decide fixes the text and takes the limits, or records which one refused. It
+// reports whether it did: when another engine took the firing, f is as that one
+// left it.
+func (e *Engine) decide(ctx context.Context, f *Firing, settings Settings, d Decision) (bool, error) {
+	d.Firing, d.Holder, d.At = f.ID, e.holder, e.cfg.Now()
+	d.Limits = settings.limits(*f, d.At)
+	stands, decided, err := e.cfg.Store.Decide(ctx, d)
 	if err != nil {
-		return fmt.Errorf("decide: %w", err)
+		return false, fmt.Errorf("decide: %w", err)
 	}
 	*f = stands
-	if f.State == StateDecided && (f.DecidedAt.UnixMilli() != now.UnixMilli() || f.Text != text) {
-		f.State = "" // another decided first, and it is the one that sends
-	}
-	return nil
+	return decided, nil
 }
 
 // deliver sends the reply. A send whose end is unknown is repeated with the
@@ -206,6 +229,9 @@ func pause(failing time.Duration) time.Duration {
 // from being recorded as sent.
 func (e *Engine) conclude(ctx context.Context, f *Firing, o Outcome) error {
 	o.Firing, o.At = f.ID, e.cfg.Now()
+	if o.Kind != Replied {
+		o.Holder = e.holder // who took the firing from us may have sent the reply
+	}
 	if err := e.cfg.Store.Finish(context.WithoutCancel(ctx), o); err != nil {
 		return fmt.Errorf("record outcome: %w", err)
 	}
@@ -224,7 +250,7 @@ func (e *Engine) finish(ctx context.Context, f Firing) {
 	attrs := []any{
 		"event_id", f.ID, "account", f.Account, "session", f.Session, "trigger", f.Trigger.ID,
 		"state", f.State, "outcome", f.Outcome, "reason", f.Reason, "source", f.Source,
-		"webhook_status", line.status, "webhook_ms", line.webhook.Milliseconds(),
+		"webhook_status", line.status, "no_reply", line.noReply, "webhook_ms", line.webhook.Milliseconds(),
 		"send_ms", line.send.Milliseconds(), "total_ms", e.cfg.Now().Sub(began).Milliseconds(),
 	}
 	if err != nil {
@@ -241,5 +267,6 @@ func (e *Engine) finish(ctx context.Context, f Firing) {
 // wideLine is what a firing's log line says beyond the firing.
 type wideLine struct {
 	status        int
+	noReply       NoReply
 	webhook, send time.Duration
 }

@@ -35,13 +35,15 @@ type Firings interface {
 	// lease that has ended gives the firing back to Claim.
 	Keep(ctx context.Context, id, holder string, state State, l Lease) (held bool, err error)
 	// Decide moves an accepted firing that d.Holder holds to StateDecided, taking
-	// all of d.Limits, or to StateDone with the refused limit's kind as outcome;
-	// d.Retry is queued either way. It returns the firing as it stands then. A
-	// firing that is not accepted any more, or held by another, is returned
+	// all of d.Limits, or, if d.Refused is set or a limit refuses, to StateDone
+	// with the kind of that refusal as outcome; d.Queued is queued either way. It
+	// returns the firing as it stands then, and whether this decision was the one.
+	// A firing that is not accepted any more, or held by another, is returned
 	// unchanged.
-	Decide(ctx context.Context, d Decision) (Firing, error)
+	Decide(ctx context.Context, d Decision) (f Firing, decided bool, err error)
 	// Finish ends an unfinished firing, erases its texts, gives back its limits
-	// if told to and queues o.Retry. Finishing twice changes nothing.
+	// if told to and queues o.Retry. Finishing twice changes nothing, and neither
+	// does an outcome with a Holder who does not hold the firing any more.
 	Finish(ctx context.Context, o Outcome) error
 }
 
@@ -55,6 +57,12 @@ type Limits interface {
 	Release(ctx context.Context, limits ...Limit) error
 	// Peek answers as Reserve would, and takes nothing.
 	Peek(ctx context.Context, at time.Time, limits ...Limit) error
+	// Hold gives key to owner alone from at to until, unless another owner has it;
+	// then held is false. It holds across all processes, and need not survive a
+	// crash. Keys of holds are not those of limits.
+	Hold(ctx context.Context, key, owner string, at, until time.Time) (held bool, err error)
+	// Drop ends the hold of that owner, if it has it.
+	Drop(ctx context.Context, key, owner string) error
 }
 
 // Triggers finds the trigger for a text.

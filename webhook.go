@@ -67,9 +67,11 @@ type EventTrigger struct {
 	Phrase string `json:"phrase"`
 }
 
-// AutoReply says whether a reply will follow: Status is "pending", or
-// "suppressed" with a Reason ("cooldown", "quota") and for a cooldown the
-// seconds until it ends.
+// AutoReply says whether a reply will follow, and what it says holds: Status is
+// "pending", or "suppressed" with a Reason. That is "cooldown" (with the seconds
+// until it ends), also when the answer to an earlier message of the same person
+// is just being decided; "quota"; or, at every attempt after the reply was
+// decided, "answered".
 type AutoReply struct {
 	Status     string `json:"status"`
 	Reason     string `json:"reason,omitempty"`

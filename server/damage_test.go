@@ -215,7 +215,7 @@ func fullFiring(t *testing.T, s *sqlite.Store, i int, now time.Time) {
 	if i%2 == 0 {
 		d.Retry = &pingr.PendingEvent{Event: pingr.Event{ID: id, Session: shop.ID}, Account: shop.Account, Attempt: 2, Next: now.Add(24 * time.Hour)}
 	}
-	_, err = s.Decide(t.Context(), d)
+	_, _, err = s.Decide(t.Context(), d)
 	require.NoError(t, err)
 	require.NoError(t, s.Finish(t.Context(), pingr.Outcome{Firing: id, At: at, Kind: pingr.Replied}))
 }

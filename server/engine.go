@@ -151,13 +151,13 @@ func (o *observed) Due(ctx context.Context, l pingr.Lease, now time.Time, skip [
 	return events, err
 }
 
-func (o *observed) Decide(ctx context.Context, d pingr.Decision) (pingr.Firing, error) {
-	f, err := o.Store.Decide(ctx, d)
+func (o *observed) Decide(ctx context.Context, d pingr.Decision) (pingr.Firing, bool, error) {
+	f, decided, err := o.Store.Decide(ctx, d)
 	o.trouble.hear("storing a reply", err)
 	if err == nil {
 		o.note(f)
 	}
-	return f, err
+	return f, decided, err
 }
 
 func (o *observed) Finish(ctx context.Context, out pingr.Outcome) error {

@@ -234,6 +234,6 @@ var fieldWords = map[string]word{
 	"EventTrigger.id":        {"The trigger's id.", "trg_0199b0c2d4e57f3a8c1b2d3e4f5a6b7c"},
 	"EventTrigger.phrase":    {"Its phrase.", "hey login"},
 	"AutoReply.status":       {"pending: a reply follows; suppressed: none does.", "pending"},
-	"AutoReply.reason":       {"Why none does: cooldown or quota.", "cooldown"},
-	"AutoReply.retry_after":  {"Of a cooldown: whole seconds until it ends.", 47},
+	"AutoReply.reason":       {"Why none does: cooldown (also while an earlier message of the same person is being answered), quota, or answered: the reply was decided before this attempt.", "cooldown"},
+	"AutoReply.retry_after":  {"Of a cooldown: whole seconds until it ends, at least 1.", 47},
 }

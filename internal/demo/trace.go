@@ -166,8 +166,8 @@ func (s tracedStore) Accept(ctx context.Context, f pingr.Firing, l pingr.Lease) 
 }
 
 // Decide implements [pingr.Firings].
-func (s tracedStore) Decide(ctx context.Context, d pingr.Decision) (pingr.Firing, error) {
-	f, err := s.Store.Decide(ctx, d)
+func (s tracedStore) Decide(ctx context.Context, d pingr.Decision) (pingr.Firing, bool, error) {
+	f, decided, err := s.Store.Decide(ctx, d)
 	switch {
 	case err != nil:
 	case f.State == pingr.StateDecided:
@@ -176,7 +176,7 @@ func (s tracedStore) Decide(ctx context.Context, d pingr.Decision) (pingr.Firing
 	case f.State == pingr.StateDone:
 		s.step(f.Message.ID, StepNoReply, string(f.Outcome))
 	}
-	return f, err
+	return f, decided, err
 }
 
 // Finish implements [pingr.Firings].

@@ -56,9 +56,9 @@ func (f *flaky) Keep(ctx context.Context, id, holder string, s pingr.State, l pi
 	return f.Store.Keep(ctx, id, holder, s, l)
 }
 
-func (f *flaky) Decide(ctx context.Context, d pingr.Decision) (pingr.Firing, error) {
+func (f *flaky) Decide(ctx context.Context, d pingr.Decision) (pingr.Firing, bool, error) {
 	if err := f.fail(); err != nil {
-		return pingr.Firing{}, err
+		return pingr.Firing{}, false, err
 	}
 	return f.Store.Decide(ctx, d)
 }
@@ -82,6 +82,20 @@ func (f *flaky) Peek(ctx context.Context, at time.Time, limits ...pingr.Limit) e
 		return err
 	}
 	return f.Store.Peek(ctx, at, limits...)
+}
+
+func (f *flaky) Hold(ctx context.Context, key, owner string, at, until time.Time) (bool, error) {
+	if err := f.fail(); err != nil {
+		return false, err
+	}
+	return f.Store.Hold(ctx, key, owner, at, until)
+}
+
+func (f *flaky) Drop(ctx context.Context, key, owner string) error {
+	if err := f.fail(); err != nil {
+		return err
+	}
+	return f.Store.Drop(ctx, key, owner)
 }
 
 func (f *flaky) LogDelivery(ctx context.Context, d pingr.Delivery) error {

@@ -92,29 +92,33 @@ func (s *Store) Keep(ctx context.Context, id, holder string, state pingr.State, 
 }
 
 // Decide implements [pingr.Firings].
-func (s *Store) Decide(ctx context.Context, d pingr.Decision) (pingr.Firing, error) {
+func (s *Store) Decide(ctx context.Context, d pingr.Decision) (f pingr.Firing, decided bool, err error) {
 	if err := s.lock(ctx); err != nil {
-		return pingr.Firing{}, err
+		return f, false, err
 	}
 	defer s.mu.Unlock()
 	row := s.firings[d.Firing]
 	if row == nil {
-		return pingr.Firing{}, fmt.Errorf("no firing %s", d.Firing)
+		return f, false, fmt.Errorf("no firing %s", d.Firing)
 	}
 	if row.State != pingr.StateAccepted || !row.heldBy(d.Holder) {
-		return row.copy(), nil
+		return row.copy(), false, nil
+	}
+	var taken []pingr.Limit
+	refused := d.Refused
+	if refused == nil {
+		taken, err = s.take(d.At, d.Limits)
+		_ = errors.As(err, &refused) // take has no other error
 	}
 	row.DecidedAt = d.At
-	s.enqueue(d.Retry)
-	taken, err := s.take(d.At, d.Limits)
-	var refused *pingr.LimitError
-	if errors.As(err, &refused) {
+	s.enqueue(d.Queued(refused))
+	if refused != nil {
 		row.end(refused.Kind, "")
 		s.countFiring(row.Account, d.At, refused.Kind, "")
-		return row.copy(), nil
+		return row.copy(), true, nil
 	}
 	row.State, row.Text, row.Source, row.Limits = pingr.StateDecided, d.Text, d.Source, taken
-	return row.copy(), nil
+	return row.copy(), true, nil
 }
 
 // Finish implements [pingr.Firings].
@@ -127,7 +131,7 @@ func (s *Store) Finish(ctx context.Context, o pingr.Outcome) error {
 	if row == nil {
 		return fmt.Errorf("no firing %s", o.Firing)
 	}
-	if row.State == pingr.StateDone {
+	if row.State == pingr.StateDone || o.Holder != "" && !row.heldBy(o.Holder) {
 		return nil
 	}
 	row.end(o.Kind, o.Reason)

@@ -45,6 +45,37 @@ func (s *Store) Peek(ctx context.Context, at time.Time, limits ...pingr.Limit) e
 	return err
 }
 
+// A hold is who has a key, and until when.
+type hold struct {
+	owner string
+	until time.Time
+}
+
+// Hold implements [pingr.Limits].
+func (s *Store) Hold(ctx context.Context, key, owner string, at, until time.Time) (bool, error) {
+	if err := s.lock(ctx); err != nil {
+		return false, err
+	}
+	defer s.mu.Unlock()
+	if h := s.holds[key]; h.until.After(at) && h.owner != owner {
+		return false, nil
+	}
+	s.holds[key] = hold{owner, until}
+	return true, nil
+}
+
+// Drop implements [pingr.Limits].
+func (s *Store) Drop(ctx context.Context, key, owner string) error {
+	if err := s.lock(ctx); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	if s.holds[key].owner == owner {
+		delete(s.holds, key)
+	}
+	return nil
+}
+
 // take takes one of each, or none. It returns what it took, each with the end
 // of the period it was taken in, so that it can be given back exactly.
 func (s *Store) take(at time.Time, limits []pingr.Limit) ([]pingr.Limit, error) {

@@ -23,6 +23,7 @@ type Store struct {
 	open       []*firing          // unfinished ones (and some finished), oldest first
 	keys       map[messageKey]*firing
 	limits     map[string]count
+	holds      map[string]hold
 	triggers   map[string]pingr.Trigger // by id
 	phrases    map[phraseKey]string     // the id of a session's trigger
 	events     map[string]*event        // by id
@@ -47,6 +48,7 @@ func New() *Store {
 		firings:  map[string]*firing{},
 		keys:     map[messageKey]*firing{},
 		limits:   map[string]count{},
+		holds:    map[string]hold{},
 		triggers: map[string]pingr.Trigger{},
 		phrases:  map[phraseKey]string{},
 		events:   map[string]*event{},

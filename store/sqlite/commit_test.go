@@ -121,7 +121,7 @@ func TestFullDisk(t *testing.T) {
 	require.ErrorContains(t, refused, "full")
 	require.NotEmpty(t, acknowledged)
 	require.NoError(t, s.Peek(t.Context(), now, benchLimits("1")...), "reading goes on")
-	_, err := s.Decide(t.Context(), benchDecision(benchFiring(0).ID))
+	_, _, err := s.Decide(t.Context(), benchDecision(benchFiring(0).ID))
 	if err != nil {
 		require.ErrorContains(t, err, "full")
 	}

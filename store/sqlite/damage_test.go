@@ -297,7 +297,7 @@ func TestRepair(t *testing.T) {
 				d := benchDecision(f.ID)
 				d.Limits = benchLimits(f.Message.Phone)
 				d.Retry = &pingr.PendingEvent{Event: pingr.Event{ID: f.ID}, Account: "acc_1", Attempt: 1, Next: now}
-				_, err := s.Decide(t.Context(), d)
+				_, _, err := s.Decide(t.Context(), d)
 				require.NoError(t, err)
 				if i < 100 {
 					save(t, s, fmt.Sprint("login ", i))

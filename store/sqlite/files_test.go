@@ -51,7 +51,7 @@ func TestErasedTextsAreGoneFromTheFiles(t *testing.T) {
 		d.Retry = &pingr.PendingEvent{
 			Event: pingr.Event{ID: f.ID, Message: &pingr.EventMessage{Text: texts[i%2]}}, Account: "acc_1", Attempt: 1, Next: now,
 		}
-		_, err := s.Decide(t.Context(), d)
+		_, _, err := s.Decide(t.Context(), d)
 		require.NoError(t, err)
 	}
 	require.True(t, anywhere(t, dir, secret), "the test can see what is there")

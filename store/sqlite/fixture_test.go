@@ -65,7 +65,7 @@ func lives(s *sqlite.Store, f pingr.Firing) error {
 	}
 	d := benchDecision(f.ID)
 	d.Limits = benchLimits(f.Message.Phone)
-	if _, err := s.Decide(ctx, d); err != nil {
+	if _, _, err := s.Decide(ctx, d); err != nil {
 		return err
 	}
 	return s.Finish(ctx, pingr.Outcome{Firing: f.ID, At: now, Kind: pingr.Replied, Reason: "dynamic"})

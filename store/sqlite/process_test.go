@@ -56,7 +56,7 @@ func child(dir string) {
 					continue
 				}
 				os.Stdout.WriteString("accepted " + strconv.FormatInt(i, 10) + "\n")
-				if _, err := s.Decide(context.Background(), benchDecision(f.ID)); err == nil {
+				if _, _, err := s.Decide(context.Background(), benchDecision(f.ID)); err == nil {
 					os.Stdout.WriteString("decided " + strconv.FormatInt(i, 10) + "\n")
 				}
 			}
@@ -128,7 +128,7 @@ func TestKilledProcessLosesNothingAcknowledged(t *testing.T) {
 			known(t, s, benchFiring(i))
 		}
 		for _, i := range decided {
-			f, err := s.Decide(t.Context(), pingr.Decision{Firing: benchFiring(i).ID, Holder: "nobody", At: now})
+			f, _, err := s.Decide(t.Context(), pingr.Decision{Firing: benchFiring(i).ID, Holder: "nobody", At: now})
 			require.NoError(t, err)
 			assert.Equal(t, pingr.StateDecided, f.State)
 			assert.Contains(t, f.Text, "https://example.test/")

@@ -80,20 +80,28 @@ var concurrentTests = []test{
 		assert.Equal(t, 64, won)
 		assert.Len(t, claim(t, s, me, t0), 64)
 	}},
+	{"32 holding one key: one has it", func(t *testing.T, s Store) {
+		assert.Equal(t, 1, race(t, 32, func(i int) (bool, error) { return s.Hold(t.Context(), "k", fmt.Sprint(i), t0, after(13)) }))
+	}},
 	{"16 deciding: one text stands, one quota is taken", func(t *testing.T, s Store) {
 		accept(t, s, firing("a"), mine)
 		var mu sync.Mutex
-		texts := map[string]bool{}
+		texts, first := map[string]bool{}, 0
 		race(t, 16, func(i int) (bool, error) {
 			d := decision("a")
 			d.Text, d.Limits = fmt.Sprint("text ", i), []pingr.Limit{cooldown(t0), quota(2)}
-			f, err := s.Decide(t.Context(), d)
+			f, decided, err := s.Decide(t.Context(), d)
 			mu.Lock()
 			defer mu.Unlock()
 			texts[f.Text] = true
+			if decided {
+				first++
+				assert.Equal(t, d.Text, f.Text)
+			}
 			return true, err
 		})
 		assert.Len(t, texts, 1)
+		assert.Equal(t, 1, first, "one of them is told that it was the one")
 		assert.Contains(t, texts, stands(t, s, "a").Text)
 		require.NoError(t, s.Reserve(t.Context(), t0, quota(2)))
 		require.Error(t, s.Reserve(t.Context(), t0, quota(2)))
@@ -178,7 +186,7 @@ var concurrentTests = []test{
 			}
 			d := decision(f.ID)
 			d.Limits = []pingr.Limit{quota(20)}
-			got, err := s.Decide(t.Context(), d)
+			got, _, err := s.Decide(t.Context(), d)
 			if err != nil || got.State == pingr.StateDone {
 				return false, err
 			}

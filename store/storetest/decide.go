@@ -42,6 +42,46 @@ var decideTests = []test{
 		require.NoError(t, s.Peek(t.Context(), second.At, second.Limits...))
 		assert.Empty(t, due(t, s, me, after(1000)))
 	}},
+	{"only the first is told that it decided", func(t *testing.T, s Store) {
+		accept(t, s, firing("a"), mine)
+		_, decided, err := s.Decide(t.Context(), decision("a"))
+		require.NoError(t, err)
+		assert.True(t, decided)
+		f, decided, err := s.Decide(t.Context(), decision("a"))
+		require.NoError(t, err)
+		assert.False(t, decided, "though text and time are the same")
+		assert.Equal(t, pingr.StateDecided, f.State)
+	}},
+	{"a holder who was replaced is told that it did not", func(t *testing.T, s Store) {
+		accept(t, s, firing("a"), mine)
+		claim(t, s, other, after(60))
+		_, decided, err := s.Decide(t.Context(), decision("a"))
+		require.NoError(t, err)
+		assert.False(t, decided)
+	}},
+	{"what was told to be refused is, and takes no limit", func(t *testing.T, s Store) {
+		accept(t, s, firing("a"), mine)
+		d := decision("a")
+		d.Limits, d.Refused = []pingr.Limit{cooldown(d.At), quota(1)}, &pingr.LimitError{Kind: pingr.Cooldown, Until: after(48)}
+		retry := pending("a")
+		d.Retry = &retry
+		got, decided, err := s.Decide(t.Context(), d)
+		require.NoError(t, err)
+		assert.True(t, decided)
+		assert.Equal(t, pingr.StateDone, got.State)
+		assert.Equal(t, pingr.Cooldown, got.Outcome)
+		assert.Empty(t, got.Text)
+		require.NoError(t, s.Peek(t.Context(), d.At, d.Limits...))
+		events := due(t, s, me, after(5))
+		require.Len(t, events, 1)
+		assert.Equal(t, &pingr.AutoReply{Status: "suppressed", Reason: "cooldown", RetryAfter: 47}, events[0].Event.AutoReply)
+	}},
+	{"a refusal is not another's to decide", func(t *testing.T, s Store) {
+		accept(t, s, firing("a"), mine)
+		d := decision("a")
+		d.Holder, d.Refused = other, &pingr.LimitError{Kind: pingr.Quota, Until: after(48)}
+		assert.Equal(t, firing("a"), decide(t, s, d), "unchanged")
+	}},
 	{"only the holder decides", func(t *testing.T, s Store) {
 		accept(t, s, firing("a"), mine)
 		d := decision("a")
@@ -88,12 +128,16 @@ var decideTests = []test{
 		refused(t, s.Peek(t.Context(), t0, quota(3)), pingr.Quota, after(86400))
 		require.NoError(t, s.Peek(t.Context(), t0, quota(4)))
 	}},
-	{"the retry is queued", func(t *testing.T, s Store) {
+	{"the retry is queued, and says that the reply is decided", func(t *testing.T, s Store) {
 		accept(t, s, firing("a"), mine)
 		d, retry := decision("a"), pending("a")
+		retry.Event.AutoReply = &pingr.AutoReply{Status: "pending"}
 		d.Retry = &retry
 		decide(t, s, d)
-		assert.Equal(t, []pingr.PendingEvent{retry}, due(t, s, me, after(5)))
+		want := retry
+		want.Event.AutoReply, want.Event.Timestamp = &pingr.AutoReply{Status: "suppressed", Reason: "answered"}, d.At.UnixMilli()
+		assert.Equal(t, []pingr.PendingEvent{want}, due(t, s, me, after(5)))
+		assert.Equal(t, "pending", retry.Event.AutoReply.Status, "the caller's is left alone")
 	}},
 	{"an empty text is a text", func(t *testing.T, s Store) {
 		accept(t, s, firing("a"), mine)
@@ -110,7 +154,7 @@ var decideTests = []test{
 		assert.Len(t, claim(t, s, other, after(60)), 1)
 	}},
 	{"a firing that is not there is an error", func(t *testing.T, s Store) {
-		_, err := s.Decide(t.Context(), decision("a"))
+		_, _, err := s.Decide(t.Context(), decision("a"))
 		require.Error(t, err)
 	}},
 }
@@ -133,7 +177,9 @@ func refusedCase(index int, kind pingr.OutcomeKind) func(*testing.T, Store) {
 		assert.Equal(t, got, stands(t, s, "a"), "stored")
 
 		require.NoError(t, s.Peek(t.Context(), d.At, d.Limits[1-index]), "the other is not taken")
-		assert.Equal(t, []string{"a"}, eventIDs(due(t, s, me, after(5))), "the retry is queued")
+		events := due(t, s, me, after(5))
+		require.Equal(t, []string{"a"}, eventIDs(events), "the retry is queued")
+		assert.Equal(t, string(kind), events[0].Event.AutoReply.Reason, "and says what refused")
 		assert.Empty(t, claim(t, s, other, after(1000)))
 	}
 }
@@ -182,6 +228,25 @@ var finishTests = []test{
 		assert.Empty(t, got.Reason)
 		refused(t, s.Peek(t.Context(), after(3), quota(2)), pingr.Quota, after(86400))
 		assert.Empty(t, due(t, s, me, after(1000)))
+	}},
+	{"an outcome of who lost the firing changes nothing", func(t *testing.T, s Store) {
+		accept(t, s, firing("a"), mine)
+		d := decision("a")
+		d.Limits = []pingr.Limit{quota(1)}
+		decide(t, s, d)
+		claim(t, s, other, after(60))
+		finish(t, s, pingr.Outcome{Firing: "a", Holder: me, At: after(61), Kind: pingr.Failed, Release: true})
+		assert.Equal(t, pingr.StateUnknown, stands(t, s, "a").State)
+		refused(t, s.Peek(t.Context(), after(61), quota(1)), pingr.Quota, after(86400))
+		finish(t, s, pingr.Outcome{Firing: "a", Holder: other, At: after(62), Kind: pingr.Failed})
+		assert.Equal(t, pingr.StateDone, stands(t, s, "a").State)
+	}},
+	{"a reply that was sent is recorded whoever holds the firing", func(t *testing.T, s Store) {
+		accept(t, s, firing("a"), mine)
+		decide(t, s, decision("a"))
+		claim(t, s, other, after(60))
+		finish(t, s, pingr.Outcome{Firing: "a", At: after(61), Kind: pingr.Replied})
+		assert.Equal(t, pingr.Replied, stands(t, s, "a").Outcome)
 	}},
 	{"release gives the limits back", func(t *testing.T, s Store) {
 		accept(t, s, firing("a"), mine)

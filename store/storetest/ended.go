@@ -29,9 +29,14 @@ var calls = []struct {
 		return err
 	}},
 	{"Decide", func(ctx context.Context, s Store) error {
-		_, err := s.Decide(ctx, decision("a"))
+		_, _, err := s.Decide(ctx, decision("a"))
 		return err
 	}},
+	{"Hold", func(ctx context.Context, s Store) error {
+		_, err := s.Hold(ctx, "new", "a", t0, after(13))
+		return err
+	}},
+	{"Drop", func(ctx context.Context, s Store) error { return s.Drop(ctx, "new", "a") }},
 	{"Finish", func(ctx context.Context, s Store) error {
 		return s.Finish(ctx, pingr.Outcome{Firing: "a", At: t0, Kind: pingr.Failed})
 	}},

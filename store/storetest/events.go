@@ -205,7 +205,7 @@ var purgeTests = []test{
 		assert.Equal(t, 0, purge(t, s, t0, t0, t0), "what is from then is not from before then")
 		known(t, s, under("b", "M", phone, lid))
 		assert.Equal(t, 3, purge(t, s, t0, after(1), t0), "one row and two keys")
-		_, err := s.Decide(t.Context(), decision("a"))
+		_, _, err := s.Decide(t.Context(), decision("a"))
 		require.Error(t, err)
 		accept(t, s, under("c", "M", phone, lid), mine)
 	}},
@@ -230,7 +230,7 @@ var purgeTests = []test{
 		gone := purge(t, s, t0, after(n/2), t0)
 		assert.GreaterOrEqual(t, gone, n/2*2/3, "keys may wait for older firings to be finished")
 		assert.Len(t, claimUpTo(t, s, pingr.Lease{Holder: other, Until: after(9999)}, after(5000), n), n/3)
-		_, err := s.Decide(t.Context(), decision(fmt.Sprint(n/2-1)))
+		_, _, err := s.Decide(t.Context(), decision(fmt.Sprint(n/2-1)))
 		require.Error(t, err, "old and done")
 		assert.Equal(t, pingr.StateDone, stands(t, s, fmt.Sprint(n/2+1)).State, "young and done")
 	}},
@@ -275,7 +275,7 @@ func enqueue(t *testing.T, s Store, p pingr.PendingEvent) {
 func delivery(id string, at time.Time) pingr.Delivery {
 	return pingr.Delivery{
 		ID: id, Account: owner, Session: session, EventID: "evt_" + id, Event: pingr.EventMessageReceived,
-		URL: "https://x.test/hook", Status: "failed", HTTPStatus: 503, DynamicReply: true, Attempt: 3,
+		URL: "https://x.test/hook", Status: "failed", HTTPStatus: 503, DynamicReply: true, NoReply: pingr.NoReplyAnswered, Attempt: 3,
 		Duration: 8123 * time.Millisecond, Error: "status 503", At: at,
 	}
 }

@@ -113,8 +113,12 @@ func claimUpTo(t *testing.T, s Store, l pingr.Lease, now time.Time, limit int, s
 
 func decide(t *testing.T, s Store, d pingr.Decision) pingr.Firing {
 	t.Helper()
-	f, err := s.Decide(t.Context(), d)
+	f, decided, err := s.Decide(t.Context(), d)
 	require.NoError(t, err)
+	if decided {
+		assert.Equal(t, d.At, f.DecidedAt)
+		assert.NotEqual(t, pingr.StateAccepted, f.State)
+	}
 	if len(f.Limits) == 0 {
 		f.Limits = nil
 	}

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -94,6 +95,40 @@ var limitTests = []test{
 		require.NoError(t, s.Reserve(t.Context(), t0, quota(2), quota(2)))
 		require.Error(t, s.Reserve(t.Context(), t0, quota(2)))
 	}},
+	{"a hold is one's until it ends or is dropped", func(t *testing.T, s Store) {
+		hold(t, s, true, "k", "a", 0)
+		hold(t, s, false, "k", "b", 12)
+		hold(t, s, true, "other", "b", 12)
+		hold(t, s, true, "k", "b", 13)
+		require.NoError(t, s.Drop(t.Context(), "k", "a"), "whose hold has ended")
+		hold(t, s, false, "k", "c", 14)
+		require.NoError(t, s.Drop(t.Context(), "k", "b"))
+		hold(t, s, true, "k", "c", 14)
+	}},
+	{"who has a hold may ask for it again", func(t *testing.T, s Store) {
+		hold(t, s, true, "k", "a", 0)
+		hold(t, s, true, "k", "a", 5)
+		hold(t, s, false, "k", "b", 14)
+	}},
+	{"a hold is no limit", func(t *testing.T, s Store) {
+		key := cooldown(t0).Key
+		hold(t, s, true, key, "a", 0)
+		require.NoError(t, s.Peek(t.Context(), t0, cooldown(t0)))
+		require.NoError(t, s.Reserve(t.Context(), t0, cooldown(t0)))
+		hold(t, s, false, key, "b", 0)
+		require.NoError(t, s.Drop(t.Context(), key, "a"))
+		refused(t, s.Peek(t.Context(), t0, cooldown(t0)), pingr.Cooldown, after(60))
+	}},
+	{"dropping what nobody holds", func(t *testing.T, s Store) {
+		require.NoError(t, s.Drop(t.Context(), "k", "a"))
+		hold(t, s, true, "k", "b", 0)
+	}},
+	{"a hold of a very long name", func(t *testing.T, s Store) {
+		key := strings.Repeat("x", 10<<10)
+		hold(t, s, true, key, "a", 0)
+		hold(t, s, false, key, "b", 0)
+		hold(t, s, true, key+"y", "b", 0)
+	}},
 	{"no limits at all", func(t *testing.T, s Store) {
 		require.NoError(t, s.Reserve(t.Context(), t0))
 		require.NoError(t, s.Peek(t.Context(), t0))
@@ -184,4 +219,12 @@ var limitTests = []test{
 			require.Error(t, s.Reserve(t.Context(), t0, l), a)
 		}
 	}},
+}
+
+// hold asks for a hold of 13 s, and asserts whether it is given.
+func hold(t *testing.T, s Store, want bool, key, owner string, second int) {
+	t.Helper()
+	held, err := s.Hold(t.Context(), key, owner, after(second), after(second+13))
+	require.NoError(t, err)
+	assert.Equal(t, want, held, "%s at second %d", owner, second)
 }

@@ -69,8 +69,11 @@ export interface Trigger {
   phrase: string;
 }
 
-/** Whether a reply will follow; if not, why, and for a cooldown the seconds until it ends. */
+/**
+ * Whether a reply will follow; what it says holds. If none does, why: the person is in cooldown, for so many seconds more (also while
+ * an earlier message of theirs is being answered); the month's messages are used up; or the reply was decided before this attempt.
+ */
 export type AutoReply =
   | { status: 'pending' }
   | { status: 'suppressed'; reason: 'cooldown'; retry_after: number }
-  | { status: 'suppressed'; reason: 'quota' };
+  | { status: 'suppressed'; reason: 'quota' | 'answered' };

@@ -44,7 +44,7 @@ func liveAndVanish(tx Tx, name string, now time.Time) error {
 	}
 	limits := []pingr.Limit{{Kind: pingr.Cooldown, Key: name, Max: 1, Until: now.Add(time.Minute)}}
 	retry := &pingr.PendingEvent{Event: pingr.Event{ID: name, Account: name}, Account: name, Attempt: 1, Next: now}
-	f, err = decide(tx, pingr.Decision{Firing: name, Holder: name, At: now, Text: name, Source: pingr.Static, Limits: limits, Retry: retry})
+	f, decided, err := decide(tx, pingr.Decision{Firing: name, Holder: name, At: now, Text: name, Source: pingr.Static, Limits: limits, Retry: retry})
 	if err != nil {
 		return err
 	}
@@ -52,7 +52,7 @@ func liveAndVanish(tx Tx, name string, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	if !first || f.State != pingr.StateDecided || !ended {
+	if !first || !decided || f.State != pingr.StateDecided || !ended {
 		return errors.New("a message that nobody wrote was not stored as it should be")
 	}
 	if err := forgetKeys(tx, keys); err != nil {

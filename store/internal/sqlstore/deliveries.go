@@ -19,7 +19,7 @@ const (
 	logPause = 20 * time.Millisecond
 )
 
-const deliveryColumns = `id, account, session, event_id, event, url, status, http_status, dynamic_reply, attempt, duration_ms, error, at`
+const deliveryColumns = `id, account, session, event_id, event, url, status, http_status, dynamic_reply, attempt, duration_ms, error, at, no_reply`
 
 // A deliveryLog writes deliveries in the background.
 type deliveryLog struct {
@@ -162,6 +162,12 @@ func (l *deliveryLog) flush() error {
 	return l.write()
 }
 
+func (l *deliveryLog) isClosed() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.closed
+}
+
 func (l *deliveryLog) close() error {
 	l.mu.Lock()
 	closed := l.closed
@@ -185,9 +191,9 @@ func insertDeliveries(tx Tx, batch []loggedDelivery) error {
 	}
 	for _, d := range batch {
 		_, err := tx.Exec(`INSERT INTO deliveries (`+deliveryColumns+`, logged_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`,
 			d.ID, d.Account, d.Session, d.EventID, string(d.Event), d.URL, d.Status, int64(d.HTTPStatus),
-			toInt(d.DynamicReply), int64(d.Attempt), d.Duration.Milliseconds(), d.Error, d.At.UnixMilli(), max(d.logged, newest))
+			toInt(d.DynamicReply), int64(d.Attempt), d.Duration.Milliseconds(), d.Error, d.At.UnixMilli(), string(d.NoReply), max(d.logged, newest))
 		if err != nil {
 			return err
 		}
@@ -223,11 +229,12 @@ func (s *Store) Deliveries(ctx context.Context, account string, before time.Time
 }
 
 func scanDelivery(row Row, more ...any) (d pingr.Delivery, err error) {
-	var event string
+	var event, noReply string
 	var status, dynamic, attempt, ms, at int64
-	into := append([]any{&d.ID, &d.Account, &d.Session, &d.EventID, &event, &d.URL, &d.Status, &status, &dynamic, &attempt, &ms, &d.Error, &at}, more...)
+	into := append([]any{&d.ID, &d.Account, &d.Session, &d.EventID, &event, &d.URL, &d.Status, &status, &dynamic, &attempt, &ms, &d.Error, &at, &noReply}, more...)
 	err = row.Scan(into...)
 	d.Event, d.HTTPStatus, d.DynamicReply, d.Attempt = pingr.EventType(event), int(status), dynamic == 1, int(attempt)
 	d.Duration, d.At = time.Duration(ms)*time.Millisecond, toTime(at)
+	d.NoReply = pingr.NoReply(noReply)
 	return d, err
 }

@@ -205,25 +205,24 @@ func (s *Store) Keep(ctx context.Context, id, holder string, state pingr.State, 
 }
 
 // Decide implements [pingr.Firings].
-func (s *Store) Decide(ctx context.Context, d pingr.Decision) (pingr.Firing, error) {
-	var f pingr.Firing
-	err := s.db.Write(ctx, func(tx Tx) (err error) {
-		f, err = decide(tx, d)
+func (s *Store) Decide(ctx context.Context, d pingr.Decision) (f pingr.Firing, decided bool, err error) {
+	err = s.db.Write(ctx, func(tx Tx) (err error) {
+		f, decided, err = decide(tx, d)
 		return err
 	})
-	return f, err
+	return f, decided && err == nil, err
 }
 
 // decide takes the limits before it knows whether d may decide, because it
 // nearly always may, and gives them back when not: one statement less.
-func decide(tx Tx, d pingr.Decision) (pingr.Firing, error) {
-	taken, err := take(tx, d.At, d.Limits)
-	var refused *pingr.LimitError
-	if err != nil && !errors.As(err, &refused) {
-		return pingr.Firing{}, err
+func decide(tx Tx, d pingr.Decision) (f pingr.Firing, decided bool, err error) {
+	var taken []pingr.Limit
+	refused := d.Refused
+	if refused == nil {
+		if taken, err = take(tx, d.At, d.Limits); err != nil && !errors.As(err, &refused) {
+			return f, false, err
+		}
 	}
-	var f pingr.Firing
-	var decided bool
 	if refused != nil {
 		f, decided, err = refuse(tx, d, refused.Kind)
 	} else {
@@ -231,14 +230,15 @@ func decide(tx Tx, d pingr.Decision) (pingr.Firing, error) {
 	}
 	switch {
 	case err != nil:
-		return pingr.Firing{}, err
+		return f, false, err
 	case decided:
-		return f, enqueue(tx, d.Retry)
+		return f, true, enqueue(tx, d.Queued(refused))
 	}
 	if err := giveBack(tx, taken); err != nil {
-		return pingr.Firing{}, err
+		return f, false, err
 	}
-	return readFiring(tx, d.Firing)
+	f, err = readFiring(tx, d.Firing)
+	return f, false, err
 }
 
 // settle moves an accepted firing that d.Holder holds to StateDecided.
@@ -321,7 +321,7 @@ func end(tx Tx, o pingr.Outcome) (ended bool, err error) {
 	err = tx.Query(`
 		UPDATE firings SET state = 'done', done_at = $2, outcome = $3, reason = $4,
 			text = NULL, reply = NULL, holder = '', lease_until = 0
-		WHERE id = $1 AND done_at IS NULL
+		WHERE id = $1 AND done_at IS NULL AND ($5 = '' OR holder = $5)
 		RETURNING account, decision`,
 		func(row Row) error {
 			ended = true
@@ -330,7 +330,7 @@ func end(tx Tx, o pingr.Outcome) (ended bool, err error) {
 				return err
 			}
 			return readDecision(decision, &f)
-		}, o.Firing, o.At.UnixMilli(), string(o.Kind), o.Reason)
+		}, o.Firing, o.At.UnixMilli(), string(o.Kind), o.Reason, o.Holder)
 	if err != nil || !ended {
 		return false, err
 	}

@@ -23,6 +23,7 @@ func (s *Store) Purge(ctx context.Context, now, keys, deliveries time.Time) (int
 			return purgeByKey(ctx, s.db, `SELECT key FROM (SELECT key FROM limits WHERE key > $1 ORDER BY key LIMIT $2) AS chunk ORDER BY key DESC LIMIT 1`,
 				`DELETE FROM limits WHERE key > $1 AND key <= $2 AND until < $3`, now)
 		},
+		func() (int, error) { return s.purgeHolds(ctx, now) },
 		func() (int, error) { return s.purgeDeliveries(ctx, deliveries) },
 		func() (int, error) { return s.purgeGivenUp(ctx, now.Add(-pingr.KeepGivenUp)) },
 		func() (int, error) { return 0, s.purgeStats(ctx, deliveries) },

@@ -62,9 +62,12 @@ type Dialect struct {
 	Sessions func() []string
 }
 
+// shared is whether several processes may have the database at once.
+func (d Dialect) shared() bool { return d.Alone != "" }
+
 // alone waits until no other transaction works under that name.
 func (d Dialect) alone(tx Tx, name string) error {
-	if d.Alone == "" {
+	if !d.shared() {
 		return nil
 	}
 	sum := sha256.Sum256([]byte("pingr/" + name))
@@ -79,12 +82,13 @@ type Store struct {
 	db      DB
 	dialect Dialect
 	log     *deliveryLog
+	holds   holds
 }
 
 // New returns a Store that keeps everything in db but the delivery log, which
 // is in log. It starts a goroutine that Close ends.
 func New(db, log DB, dialect Dialect) *Store {
-	return &Store{db: db, dialect: dialect, log: newDeliveryLog(log, dialect)}
+	return &Store{db: db, dialect: dialect, log: newDeliveryLog(log, dialect), holds: holds{has: map[string]hold{}}}
 }
 
 // Close writes what the delivery log still holds back. The databases stay

@@ -57,9 +57,14 @@ class _AutoReplyRequired(TypedDict):
 
 
 class AutoReply(_AutoReplyRequired, total=False):
-    """Whether a reply will follow; if not, why, and for a cooldown the seconds until it ends."""
+    """Whether a reply will follow; what it says holds.
 
-    reason: Literal["cooldown", "quota"]
+    If none does, why: the person is in ``cooldown``, for ``retry_after`` seconds more (also while an earlier message
+    of theirs is being answered), the month's messages are used up (``quota``), or the reply was decided before this
+    attempt (``answered``).
+    """
+
+    reason: Literal["cooldown", "quota", "answered"]
     retry_after: int
 
 

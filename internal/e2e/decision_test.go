@@ -1,0 +1,307 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/session/sim"
+)
+
+var (
+	pending  = pingr.AutoReply{Status: "pending"}
+	answered = pingr.AutoReply{Status: "suppressed", Reason: "answered"}
+)
+
+func inCooldown(seconds int) pingr.AutoReply {
+	return pingr.AutoReply{Status: "suppressed", Reason: "cooldown", RetryAfter: seconds}
+}
+
+// promises are what the backend was told of the reply, in order.
+func promises(w *world) []pingr.AutoReply {
+	var all []pingr.AutoReply
+	for _, e := range w.heard() {
+		all = append(all, *e.AutoReply)
+	}
+	return all
+}
+
+// attempts are the delivery log, oldest first.
+func attempts(w *world) []pingr.Delivery {
+	w.Helper()
+	rows, err := w.memory.Deliveries(w.Context(), account, time.Time{}, 100)
+	require.NoError(w, err)
+	for i, j := 0, len(rows)-1; i < j; i, j = i+1, j-1 {
+		rows[i], rows[j] = rows[j], rows[i]
+	}
+	return rows
+}
+
+// An endpoint that is down once, and then gives a link: the static reply went
+// out long ago, and nobody is told otherwise.
+func TestAfterTheDecisionNoReplyIsPromised(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.backend = func(ctx context.Context, e pingr.Event) (pingr.Reply, error) {
+			if e.Attempt == 1 {
+				return refuses(ctx, e)
+			}
+			return pingr.Reply{Text: "late link"}, nil
+		}
+		w.start()
+		p := w.person(asha)
+		p.Send("login")
+		pass(10 * time.Minute)
+		assert.Equal(t, []string{"static for " + asha}, texts(p))
+		assert.Equal(t, []pingr.AutoReply{pending, answered}, promises(w))
+		log := attempts(w)
+		require.Len(t, log, 2)
+		assert.Equal(t, [2]string{"failed", "delivered"}, [2]string{log[0].Status, log[1].Status})
+		assert.Equal(t, [2]bool{}, [2]bool{log[0].DynamicReply, log[1].DynamicReply})
+		assert.Equal(t, [2]pingr.NoReply{"", pingr.NoReplyAnswered}, [2]pingr.NoReply{log[0].NoReply, log[1].NoReply})
+	})
+}
+
+// So it is when somebody asks for the event again, and after a restart.
+func TestAfterTheDecisionNoReplyIsPromisedByHandOrAfterARestart(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.backend = refuses
+		w.config.RetrySchedule = []time.Duration{time.Minute}
+		w.start()
+		w.person(asha).Send("login")
+		pass(time.Second)
+		w.halt()
+		w.start()
+		pass(2 * time.Minute)
+		w.backend = says("link")
+		require.NoError(t, hasten(t, w, w.heard()[0].ID))
+		pass(time.Minute)
+		assert.Equal(t, []pingr.AutoReply{pending, answered, answered}, promises(w))
+		log := attempts(w)
+		assert.Equal(t, pingr.NoReplyAnswered, log[len(log)-1].NoReply)
+		assert.False(t, log[len(log)-1].DynamicReply)
+	})
+}
+
+// What a limit refused was not answered: later attempts say so, with what is
+// left of the cooldown.
+func TestLaterAttemptsOfARefusedMessage(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.config.RetrySchedule = []time.Duration{10 * time.Second, 10 * time.Minute}
+		w.start()
+		p := w.person(asha)
+		p.Send("login")
+		pass(time.Second)
+		w.backend = func(ctx context.Context, e pingr.Event) (pingr.Reply, error) {
+			if e.Attempt < 3 {
+				return refuses(ctx, e)
+			}
+			return pingr.Reply{Text: "link"}, nil
+		}
+		p.Send("login again")
+		pass(20 * time.Minute)
+		assert.Len(t, texts(p), 1)
+		told := promises(w)
+		require.Len(t, told, 4)
+		assert.Equal(t, []pingr.AutoReply{pending, inCooldown(59)}, told[:2])
+		assert.Equal(t, "cooldown", told[2].Reason)
+		assert.InDelta(t, 49, told[2].RetryAfter, 2)
+		assert.Equal(t, inCooldown(1), told[3], "it has ended")
+		log := attempts(w)
+		assert.Equal(t, pingr.NoReplyCooldown, log[len(log)-1].NoReply)
+	})
+}
+
+// dynamic_reply is that of an answer whose text was sent.
+func TestDynamicReplyIsOneThatWasUsed(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.backend = says("link")
+		w.start()
+		p := w.person(asha)
+		p.Send("login")
+		p.Send("login")
+		pass(time.Second)
+		p.Send("login")
+		pass(time.Second)
+		assert.Equal(t, []string{"link"}, texts(p))
+		used := 0
+		for _, d := range attempts(w) {
+			if d.DynamicReply {
+				used++
+				assert.Empty(t, d.NoReply)
+			} else {
+				assert.Equal(t, pingr.NoReplyCooldown, d.NoReply)
+			}
+		}
+		assert.Equal(t, 1, used)
+	})
+}
+
+// A person who taps twice: the first is promised a reply and gets it, though the
+// second's webhook answers sooner.
+func TestTwoQuickTaps(t *testing.T) {
+	for _, taps := range []int{2, 3, 20} {
+		t.Run(fmt.Sprint(taps), func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				w.backend = func(_ context.Context, e pingr.Event) (pingr.Reply, error) {
+					if e.AutoReply.Status == "pending" {
+						time.Sleep(3 * time.Second)
+						return pingr.Reply{Text: "link for " + e.Message.Text}, nil
+					}
+					return pingr.Reply{}, nil
+				}
+				w.start()
+				p := w.person(asha)
+				for i := range taps {
+					p.Send(fmt.Sprint("login ", i))
+				}
+				pass(10 * time.Second)
+				var promised string
+				for _, e := range w.heard() {
+					if *e.AutoReply == pending {
+						assert.Empty(t, promised, "one alone is promised a reply")
+						promised = e.Message.Text
+					} else {
+						assert.Equal(t, inCooldown(60), *e.AutoReply)
+					}
+				}
+				assert.Len(t, w.heard(), taps)
+				assert.Equal(t, []string{"link for " + promised}, texts(p))
+			})
+		})
+	}
+}
+
+// The same between two engines that share a store, each with a number of the
+// account.
+func TestTwoQuickTapsOnTwoEngines(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.backend = func(context.Context, pingr.Event) (pingr.Reply, error) {
+			time.Sleep(3 * time.Second)
+			return pingr.Reply{Text: "link"}, nil
+		}
+		require.NoError(t, w.memory.SaveTrigger(t.Context(), pingr.Trigger{ID: "trg_2", Session: "second", Phrase: "login", Active: true}))
+		w.start()
+		second := sim.New(sim.Config{})
+		stop := w.another("second", second)
+		w.person(asha).Send("login")
+		p := second.NewPhone(sim.PhoneConfig{Number: asha})
+		p.Send("login")
+		pass(10 * time.Second)
+		assert.ElementsMatch(t, []pingr.AutoReply{pending, inCooldown(60)}, promises(w))
+		stop()
+	})
+}
+
+// The second tap comes when the first one's backend has thought for long.
+func TestTapsWhileTheBackendHangs(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.backend = hangs
+		w.start()
+		p := w.person(asha)
+		p.Send("login")
+		pass(7900 * time.Millisecond)
+		p.Send("login")
+		pass(time.Minute)
+		assert.Equal(t, []pingr.AutoReply{pending, inCooldown(60)}, promises(w)[:2])
+		assert.Equal(t, []string{"static for " + asha}, texts(p))
+	})
+}
+
+// Without a cooldown both are answered, so both are promised a reply.
+func TestTwoQuickTapsWithoutCooldown(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.config.Settings.Cooldown = -1
+		w.start()
+		p := w.person(asha)
+		p.Send("login")
+		p.Send("login")
+		pass(time.Second)
+		assert.Equal(t, []pingr.AutoReply{pending, pending}, promises(w))
+		assert.Len(t, texts(p), 2)
+	})
+}
+
+// Who was told that no reply follows gets none, though the first one's could not
+// be sent; the next message is answered at once.
+func TestTheFirstOfTwoTapsFails(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.backend = func(_ context.Context, e pingr.Event) (pingr.Reply, error) {
+			time.Sleep(time.Second)
+			return pingr.Reply{Text: "link for " + e.Message.Text}, nil
+		}
+		w.number.SetFault(sim.Refuse)
+		w.start()
+		p := w.person(asha)
+		p.Send("login 1")
+		pass(100 * time.Millisecond)
+		p.Send("login 2")
+		pass(1500 * time.Millisecond)
+		w.number.SetFault(sim.None)
+		pass(time.Second)
+		assert.Empty(t, texts(p))
+		p.Send("login 3")
+		pass(2 * time.Second)
+		assert.Equal(t, []string{"link for login 3"}, texts(p))
+		assert.Equal(t, []pingr.AutoReply{pending, inCooldown(60), pending}, promises(w))
+	})
+}
+
+// The cooldown ends while the backend thinks: what it was told holds.
+func TestWhatWasToldHolds(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.start()
+		p := w.person(asha)
+		p.Send("login")
+		pass(59 * time.Second)
+		w.backend = func(context.Context, pingr.Event) (pingr.Reply, error) {
+			time.Sleep(3 * time.Second)
+			return pingr.Reply{Text: "link"}, nil
+		}
+		p.Send("login")
+		pass(10 * time.Second)
+		assert.Equal(t, []pingr.AutoReply{pending, inCooldown(1)}, promises(w))
+		assert.Len(t, texts(p), 1)
+		p.Send("login")
+		pass(10 * time.Second)
+		assert.Len(t, texts(p), 2, "and it took no cooldown")
+	})
+}
+
+// A backend that hangs holds the person no longer than it is asked.
+func TestHoldEndsWithTheDecision(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.config.Settings.Cooldown = time.Second
+		w.backend = hangs
+		w.start()
+		p := w.person(asha)
+		p.Send("login")
+		pass(9 * time.Second)
+		w.backend = says("link")
+		pass(time.Second)
+		p.Send("login")
+		pass(time.Second)
+		assert.Equal(t, []pingr.AutoReply{pending, pending}, promises(w))
+		assert.Equal(t, []string{"static for " + asha, "link"}, texts(p))
+	})
+}
+
+// another runs a second engine on the world's store and backend, with a number
+// of its own.
+func (w *world) another(id string, number pingr.Session) (stop func()) {
+	w.Helper()
+	engine := w.configured()
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { _ = engine.Run(ctx) })
+	running.Go(func() { _ = engine.Serve(ctx, account, id, number) })
+	return func() {
+		cancel()
+		running.Wait()
+	}
+}

@@ -1,0 +1,3 @@
+-- +goose Up
+
+ALTER TABLE deliveries ADD COLUMN no_reply TEXT NOT NULL DEFAULT '';
