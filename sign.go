@@ -74,7 +74,8 @@ type VerifyOptions struct {
 	// OtherSecrets are accepted beside the secret: the old one, while it is
 	// being rotated. Empty ones accept nothing.
 	OtherSecrets []string
-	// SkipTimestamp accepts a body of any age.
+	// SkipTimestamp accepts a body of any age, and one whose timestamp is of
+	// another type, which leaves Event.Timestamp zero.
 	SkipTimestamp bool
 	// Now is the time to compare the timestamp with; zero is the clock's.
 	Now time.Time
@@ -95,6 +96,9 @@ func VerifyWebhook(body []byte, signature, secret string, opts ...VerifyOptions)
 		return nil, &WebhookError{reason}
 	}
 	event, reason := parseEvent(body)
+	if reason == badStamp && o.SkipTimestamp {
+		reason = ""
+	}
 	if reason == "" && !o.SkipTimestamp {
 		now := o.Now
 		if now.IsZero() {
@@ -186,6 +190,9 @@ func parseEvent(body []byte) (event *Event, reason string) {
 	return nil, "the body is not an event"
 }
 
+// badStamp is the reason that comes with an event.
+const badStamp = "the timestamp is not an integer"
+
 // parseFloatStamp reads an event whose timestamp does not look like an integer.
 func parseFloatStamp(body []byte) (event *Event, reason string) {
 	var parsed struct {
@@ -197,7 +204,7 @@ func parseFloatStamp(body []byte) (event *Event, reason string) {
 	}
 	var ms float64
 	if json.Unmarshal(parsed.Stamp, &ms) != nil || ms != math.Trunc(ms) || math.Abs(ms) >= 1<<63 {
-		return nil, "the timestamp is not an integer"
+		return &parsed.Event, badStamp
 	}
 	parsed.Timestamp = int64(ms)
 	return &parsed.Event, ""

@@ -98,6 +98,9 @@ func judge(body []byte, v verification, secret string) verdict {
 	return verdict{Valid: true, Event: event.Type, ID: event.ID}
 }
 
+// unquoted is s without quotes of any kind around it.
+func unquoted(s string) string { return strings.Trim(strings.TrimSpace(s), "\"'`“”‘’") }
+
 // hint looks for the slips that are made most.
 func hint(body []byte, signature, secret string) string {
 	fits := func(body []byte, signature, secret string) bool {
@@ -113,8 +116,14 @@ func hint(body []byte, signature, secret string) string {
 		return "The signature itself fits; --any-age passes over the timestamp."
 	case fits(body, strings.ToLower(strings.TrimSpace(signature)), secret):
 		return "It would fit in lowercase and without spaces around it."
+	case fits(body, unquoted(signature), secret):
+		return "It would fit without the quotes around the signature."
+	case fits(body, signature, unquoted(secret)):
+		return "It would fit without the quotes around PINGR_WEBHOOK_SECRET: some shells and .env files keep them."
 	case fits(body, "sha256="+signature, secret):
 		return "It would fit with sha256= before it."
+	case strings.HasPrefix(unquoted(signature), "v1,"):
+		return "That is the webhook-signature header (Standard Webhooks); give x-pingr-signature, which begins with sha256=."
 	case fits(trimmed, signature, secret):
 		return "It would fit without the line end behind the body: save exactly the bytes that came."
 	case fits(body, signature, strings.TrimSpace(secret)):

@@ -231,8 +231,11 @@ func timestamps() []verifyCase {
 		{"ahead", `{"timestamp":1e15}`, ""},
 		{"missing", `{"event":"message.received"}`, ""},
 		{"null", `{"timestamp":null}`, ""},
-		{"a string", `{"timestamp":"1714825320000"}`, badInteger},
-		{"a fraction", `{"timestamp":0.5}`, badInteger},
+		{"a string", `{"timestamp":"1714825320000"}`, ""},
+		{"a time in words", `{"timestamp":"2024-05-04T12:22:00Z"}`, ""},
+		{"a fraction", `{"timestamp":0.5}`, ""},
+		{"an object", `{"timestamp":{"ms":1}}`, ""},
+		{"true", `{"timestamp":true}`, ""},
 		{"not an object", `[]`, badObject},
 		{"not JSON", `{"timestamp"}`, badEvent},
 	}

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { PingrError } from './errors.js';
-import { PARSED, readBody, receive, refused } from './receive.js';
+import { bytesOf, checked, PARSED, readBody, receive, refused } from './receive.js';
 import type { Answer, WebhookOptions } from './receive.js';
 
 export type { Reply, WebhookOptions } from './receive.js';
@@ -8,13 +8,15 @@ export type { Seen } from './seen.js';
 
 /**
  * A handler for Express (4 and 5), Connect and plain `node:http`. Mount it
- * before `express.json()`, or behind `express.raw()`: it needs the body as it came.
+ * before `express.json()`, or behind `express.raw()` or `express.text()`: it needs
+ * the body as it came. It throws a `PingrError` when no secret is given.
  *
  * ```js
  * app.post('/pingr', pingrWebhook({ secret, onEvent: (event) => 'Your link: …' }));
  * ```
  */
 export function pingrWebhook(options: WebhookOptions) {
+  checked(options);
   return async (req: IncomingMessage, res: ServerResponse, next?: (error: unknown) => void): Promise<void> => {
     let answer: Answer;
     try {
@@ -38,9 +40,8 @@ function header(value: string | string[] | undefined): string | undefined {
 
 /** The body of a request that a parser may have had already. */
 async function rawBody(req: IncomingMessage & { body?: unknown; rawBody?: unknown }): Promise<Uint8Array> {
-  for (const body of [req.body, req.rawBody]) {
-    if (body instanceof Uint8Array) return body;
-  }
+  const left = bytesOf(req.rawBody) ?? bytesOf(req.body);
+  if (left) return left;
   if (req.readableDidRead) throw new PingrError(PARSED, 'body_parsed');
   return readBody(req);
 }

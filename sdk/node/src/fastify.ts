@@ -1,4 +1,4 @@
-import { MAX_BODY, receive } from './receive.js';
+import { bytesOf, checked, MAX_BODY, receive } from './receive.js';
 import type { WebhookOptions } from './receive.js';
 
 export type { Reply, WebhookOptions } from './receive.js';
@@ -26,17 +26,19 @@ interface Answering {
 
 /**
  * A plugin for Fastify. Parsers that the application has are not touched.
+ * Registering it fails with a `PingrError` when no secret is given.
  *
  * ```js
  * app.register(pingrWebhook, { path: '/pingr', secret, onEvent: (event) => 'Your link: …' });
  * ```
  */
 export async function pingrWebhook(fastify: Instance, options: WebhookOptions & { path?: string }): Promise<void> {
+  checked(options);
   // A plugin's parsers are its own.
   fastify.removeAllContentTypeParsers();
   fastify.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: MAX_BODY }, (_, body, done) => done(null, body));
   fastify.post(options.path ?? '/pingr', { bodyLimit: MAX_BODY }, async (request, reply) => {
-    const body = request.body instanceof Uint8Array ? request.body : new Uint8Array();
+    const body = bytesOf(request.body) ?? new Uint8Array();
     const signature = request.headers['x-pingr-signature'];
     const answer = await receive(body, typeof signature === 'string' ? signature : undefined, options);
     return reply.code(answer.status).type(answer.type).send(answer.body);

@@ -6,8 +6,11 @@ import { verifyWebhook } from './webhook.js';
 
 /** How webhooks are received. */
 export interface WebhookOptions {
-  /** The webhook's secret (`whsec_…`), or several while one is rotated. */
-  secret: string | readonly string[];
+  /**
+   * The webhook's secret (`whsec_…`), or several while one is rotated. It may be
+   * a variable of the environment as it is: without one, setting up throws.
+   */
+  secret: string | readonly string[] | undefined;
   /**
    * Lets each delivery in once, and answers 409 to its repeat; `new SeenInMemory()`
    * for a program of one process. Without it, whoever reads a request in a log can
@@ -38,6 +41,24 @@ const REPEATED = 'this delivery was received before; Pingr signs each attempt ag
 
 /** More than an event with the longest text takes, in bytes. */
 export const MAX_BODY = 1024 * 1024;
+
+/**
+ * Refuses at start what would refuse every webhook later: no secret.
+ *
+ * @throws {PingrError} when there is none
+ */
+export function checked<T extends WebhookOptions>(options: T): T {
+  const [first] = typeof options.secret === 'string' ? [options.secret] : options.secret ?? [];
+  if (!first) throw new PingrError('No webhook secret is given; the dashboard shows it (whsec_…)', 'no_secret');
+  return options;
+}
+
+/** The bytes of a body that another parser left as it came; undefined when it left something else. */
+export function bytesOf(body: unknown): Uint8Array | undefined {
+  if (body instanceof Uint8Array) return body;
+  if (body instanceof ArrayBuffer) return new Uint8Array(body);
+  return typeof body === 'string' ? Buffer.from(body, 'utf8') : undefined;
+}
 
 /** Verifies a body as it came, and asks for the answer. */
 export async function receive(body: Uint8Array, signature: string | null | undefined, options: WebhookOptions): Promise<Answer> {

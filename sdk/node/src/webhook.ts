@@ -23,20 +23,20 @@ export interface VerifyOptions {
  *   what `express.raw()` or `await request.text()` give
  * @param signature the `x-pingr-signature` header
  * @param secret the endpoint's secret, `whsec_…`; or several while one is
- *   rotated, the new one first. The first must not be empty
+ *   rotated, the new one first. Without one (a variable of the environment that
+ *   is not set) every webhook is refused
  * @throws {PingrWebhookError} whatever is wrong
  */
 export function verifyWebhook(
   rawBody: Uint8Array | string,
   signature: string | string[] | null | undefined,
-  secret: string | readonly string[],
+  secret: string | readonly string[] | undefined,
   opts: VerifyOptions = {},
 ): PingrEvent {
   const body = bytesOf(rawBody);
   checkSignature(body, signature, typeof secret === 'string' ? [secret] : secret ?? []);
   const event = parse(body);
-  const stamp = timestampOf(event);
-  if (opts.checkTimestamp ?? true) checkTimestamp(stamp, opts.now ?? Date.now());
+  if (opts.checkTimestamp ?? true) checkTimestamp(timestampOf(event), opts.now ?? Date.now());
   return event as unknown as PingrEvent;
 }
 

@@ -15,6 +15,7 @@ import { SeenInMemory } from 'hey-pingr';
 import { pingrWebhook as forExpress } from 'hey-pingr/express';
 import { pingrWebhook as forFastify } from 'hey-pingr/fastify';
 import { fetchWebhook, pingrWebhook as forHono } from 'hey-pingr/hono';
+import { verifyWebhook } from 'hey-pingr';
 
 const secret = 'whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=';
 
@@ -201,11 +202,11 @@ test('Fastify\'s own parser goes on parsing', async (t) => {
   assert.deepEqual(await answer.json(), { parsed: { a: 1 } });
 });
 
-test('behind something that read the body, Hono is told what to do', async () => {
+test('behind something that took the body, Hono is told what to do', async () => {
   const app = new Hono();
   let said;
   app.use(async (c, next) => {
-    await c.req.json();
+    await c.req.raw.json();
     await next();
   });
   app.post('/pingr', forHono({ secret, onEvent: () => 'never' }));
@@ -217,6 +218,48 @@ test('behind something that read the body, Hono is told what to do', async () =>
   const answer = await app.request('/pingr', { method: 'POST', body, headers: { 'x-pingr-signature': sign(body) } });
   assert.equal(answer.status, 500);
   assert.match(said.message, /mount the webhook before the JSON parser/);
+});
+
+test('a body that another parser left as it came is what was signed', async (t) => {
+  const body = event('login ä 🙏');
+  const options = { secret, onEvent: (e) => e.message.text };
+  const headers = { 'content-type': 'application/json', 'x-pingr-signature': sign(body) };
+  for (const [name, parser] of [
+    ['express.text', express.text({ type: 'application/json' })],
+    ['express.raw', express.raw({ type: 'application/json' })],
+    ['a verify hook that keeps a string', express.json({ verify: (req, _res, raw) => { req.rawBody = raw.toString('utf8'); } })],
+    ['a verify hook that keeps bytes', express.json({ verify: (req, _res, raw) => { req.rawBody = raw; } })],
+  ]) {
+    await t.test(name, async (t) => {
+      const app = express().use(parser);
+      app.post('/pingr', forExpress(options));
+      const { port, close } = await listening(app.listen(0, '127.0.0.1'));
+      t.after(close);
+      const answer = await fetch(`http://127.0.0.1:${port}/pingr`, { method: 'POST', body, headers });
+      assert.deepEqual(await answer.json(), { reply: 'login ä 🙏' });
+    });
+  }
+  for (const read of ['text', 'json', 'arrayBuffer']) {
+    await t.test(`Hono behind ${read}()`, async () => {
+      const app = new Hono();
+      app.use(async (c, next) => {
+        await c.req[read]();
+        await next();
+      });
+      app.post('/pingr', forHono(options));
+      assert.deepEqual(await (await app.request('/pingr', { method: 'POST', body, headers })).json(), { reply: 'login ä 🙏' });
+    });
+  }
+});
+
+test('without a secret, setting up says so', async () => {
+  for (const none of [undefined, '', [], [''], [undefined]]) {
+    const options = { secret: none, onEvent: () => null };
+    const refusal = { name: 'PingrError', code: 'no_secret', message: /the dashboard shows it/ };
+    for (const adapter of [forExpress, forHono, fetchWebhook]) assert.throws(() => adapter(options), refusal);
+    await assert.rejects(async () => { await frameworks['Fastify 5'](options); }, refusal);
+  }
+  assert.throws(() => verifyWebhook('{}', `sha256=${'0'.repeat(64)}`, undefined), { name: 'PingrWebhookError', message: /no secret is given/ });
 });
 
 test('behind a JSON parser it says what to do', async (t) => {

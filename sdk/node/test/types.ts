@@ -28,6 +28,10 @@ export function handle(req: IncomingMessage, body: Buffer): string | null {
   }
 }
 
+// A variable of the environment may be undefined; what is missing is said at run time.
+export const fromEnvironment = (body: Buffer): PingrEvent => verifyWebhook(body, undefined, process.env.PINGR_WEBHOOK_SECRET);
+void forExpress({ secret: process.env['PINGR_WEBHOOK_SECRET'], onEvent: () => null });
+
 const code: string = createChallengeCode({ length: 8, charset: 'ABC' });
 const link: string = loginLink('919876543210', `login ${code}`);
 const name: string = new PingrWebhookError(link).code;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import json
@@ -19,6 +20,7 @@ import uvicorn
 from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler
 from django.http import HttpResponse
+from django.test import RequestFactory
 from django.urls import path
 from werkzeug.serving import make_server
 from world import until
@@ -26,7 +28,7 @@ from world import until
 import pingr.django
 import pingr.fastapi
 import pingr.flask
-from pingr import Event, PingrError, SeenInMemory, extract_challenge_code
+from pingr import Event, PingrError, PingrWebhookError, SeenInMemory, extract_challenge_code
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -158,7 +160,7 @@ def post(port: int, body: Any, signature: str | None, where: str = "/webhook", *
 
 @pytest.mark.parametrize(
     ("text", "answer"),
-    [("login x4k9mq", {"reply": "X4K9MQ"}), ("login", {}), ("", {}), ("login grüße 👋", {"reply": "GRÜSSE 👋"})],
+    [("login x4k9mq", {"reply": "X4K9MQ"}), ("login", {}), ("", {}), ("login gr👋üße", {"reply": "GR👋ÜSSE"})],
 )
 def test_a_signed_event_is_given_and_answered(port: int, text: str, answer: Any) -> None:
     assert tell(port, text) == (200, answer)
@@ -304,3 +306,50 @@ def test_only_post_is_answered(port: int) -> None:
 def test_a_site_without_secret_does_not_start(adapter: Any, secret: Any) -> None:
     with pytest.raises(ValueError, match="no webhook secret"):
         adapter.pingr_webhook(secret)
+
+
+# What reads a body before the webhook does, and leaves nothing of what was signed.
+def read_first_in_flask(body: bytes, signature: str) -> None:
+    app = flask.Flask("reads first", static_folder=None)
+    app.config["TESTING"] = True
+    app.before_request(lambda: flask.request.stream.read() and None)
+    app.post("/webhook")(pingr.flask.pingr_webhook(SECRET)(on_event))
+    app.test_client().post("/webhook", data=body, headers={"x-pingr-signature": signature})
+
+
+def read_first_in_django(body: bytes, signature: str) -> None:
+    django_site()  # configures it
+    headers = {"HTTP_X_PINGR_SIGNATURE": signature}
+    request = RequestFactory().post("/webhook", body, "application/json", **headers)
+    request.read()
+    pingr.django.pingr_webhook(SECRET)(on_event)(request)
+
+
+def read_first_in_fastapi(body: bytes, signature: str) -> None:
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def reads_first() -> None:
+        headers = [(b"x-pingr-signature", signature.encode())]
+        request = fastapi.Request({"type": "http", "method": "POST", "headers": headers}, receive)
+        async for _ in request.stream():
+            pass
+        await pingr.fastapi.pingr_webhook(SECRET)(on_event)(request)
+
+    asyncio.run(reads_first())
+
+
+@pytest.mark.parametrize("read_first", [read_first_in_flask, read_first_in_django, read_first_in_fastapi])
+def test_behind_what_read_the_body_it_says_what_to_do(read_first: Any) -> None:
+    body = body_of("login")
+    with pytest.raises(PingrError, match="nothing may read it before the webhook") as refusal:
+        read_first(body, sign(body))
+    assert refusal.value.code == "body_parsed"
+    assert not isinstance(refusal.value, PingrWebhookError), "a fault of the site, not of who asks"
+
+
+def test_a_secret_that_is_missing_is_refused_at_start() -> None:
+    for adapter in (pingr.flask.pingr_webhook, pingr.django.pingr_webhook, pingr.fastapi.pingr_webhook):
+        for none in (None, "", [], [""]):
+            with pytest.raises(ValueError, match="the dashboard shows it"):
+                adapter(none)

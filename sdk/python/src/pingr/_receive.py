@@ -34,6 +34,13 @@ def too_long() -> RefusedError:
     return RefusedError("the body is longer than 1 MiB", "payload_too_large", 413)
 
 
+def lost() -> PingrError:
+    """Return the error of a request whose body something else has read: a fault of the site, not of who asks."""
+    return PingrError(
+        "The body was read already, and what was signed is lost: nothing may read it before the webhook", "body_parsed"
+    )
+
+
 def event_of(body: bytes, signature: str | None, secret: str | Sequence[str]) -> Event:
     """Return the event of a request's body, as it came."""
     if len(body) > MAX_BODY:

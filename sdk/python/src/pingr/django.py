@@ -16,10 +16,11 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, BinaryIO, Callable
 
 from django.http import HttpResponse, HttpResponseBase, JsonResponse
+from django.http.request import RawPostDataException
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from ._receive import MAX_BODY, RefusedError, answer_of, checked, event_of, take_once, too_long
+from ._receive import MAX_BODY, RefusedError, answer_of, checked, event_of, lost, take_once, too_long
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,7 +80,10 @@ def _body(request: HttpRequest) -> bytes:
     environ = getattr(request, "environ", {})  # of WSGI
     if environ.get("HTTP_TRANSFER_ENCODING", "").lower() == "chunked" and environ.get("wsgi.input_terminated"):
         return _chunked(environ["wsgi.input"])
-    return bytes(request.body)
+    try:
+        return bytes(request.body)
+    except RawPostDataException:
+        raise lost() from None
 
 
 def _chunked(stream: BinaryIO) -> bytes:

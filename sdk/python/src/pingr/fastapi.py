@@ -18,7 +18,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annotation
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from ._receive import MAX_BODY, RefusedError, answer_of, checked, event_of, repeated, too_long
+from ._receive import MAX_BODY, RefusedError, answer_of, checked, event_of, lost, repeated, too_long
 from .seen import LIFE, key_of
 
 if TYPE_CHECKING:
@@ -83,8 +83,11 @@ async def _take_once(seen: Seen | AsyncSeen | None, body: bytes) -> None:
 
 async def _body(request: Request) -> bytes:
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY:
-            raise too_long()
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > MAX_BODY:
+                raise too_long()
+    except RuntimeError:
+        raise lost() from None  # "Stream consumed" (Starlette's Request.stream)
     return bytes(body)

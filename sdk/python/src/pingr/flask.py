@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from flask import Response, current_app, jsonify, request
 
-from ._receive import MAX_BODY, RefusedError, answer_of, checked, event_of, take_once, too_long
+from ._receive import MAX_BODY, RefusedError, answer_of, checked, event_of, lost, take_once, too_long
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,4 +68,7 @@ def _body() -> bytes:
         return request.stream.read(MAX_BODY + 1)
     if request.content_length > MAX_BODY:
         raise too_long()
-    return request.get_data()
+    body = request.get_data()
+    if not body and request.content_length:
+        raise lost()  # a form was parsed, or the stream was read
+    return body

@@ -27,7 +27,7 @@ _SIGNATURE = re.compile(r"sha256=([0-9a-f]{64})")
 def verify_webhook(
     raw_body: bytes | bytearray | memoryview | str,
     signature: str | None,
-    secret: str | Sequence[str],
+    secret: str | Sequence[str] | None,
     *,
     check_timestamp: bool = True,
     now: int | None = None,
@@ -42,8 +42,8 @@ def verify_webhook(
         raw_body: the body byte for byte as it came, before any JSON parser: what ``request.get_data()`` (Flask),
             ``await request.body()`` (FastAPI) or ``request.body`` (Django) give.
         signature: the ``x-pingr-signature`` header; ``None`` when it is missing.
-        secret: the endpoint's secret, ``whsec_…``; or several while one is rotated, the new one first. The first
-            must not be empty.
+        secret: the endpoint's secret, ``whsec_…``; or several while one is rotated, the new one first. Without one
+            (a variable of the environment that is not set) every webhook is refused.
         check_timestamp: whether to refuse a body whose timestamp is missing or more than 5 minutes from now.
         now: the time to compare the timestamp with, in Unix milliseconds; by default the clock's.
 
@@ -54,9 +54,8 @@ def verify_webhook(
     body = _bytes_of(raw_body)
     _check_signature(body, signature, [secret] if isinstance(secret, str) else secret or [])
     event = _parse(body)
-    stamp = _timestamp_of(event)
     if check_timestamp:
-        _check_timestamp(stamp, time.time_ns() // 1_000_000 if now is None else now)
+        _check_timestamp(_timestamp_of(event), time.time_ns() // 1_000_000 if now is None else now)
     return cast("Event", event)
 
 
