@@ -276,7 +276,7 @@ def test_what_is_seen_is_a_key_that_every_language_computes() -> None:
 
 def test_seen_in_memory_holds_a_key_to_its_end_and_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
-    monkeypatch.setattr(time, "monotonic", lambda: now)
+    monkeypatch.setattr("pingr.seen.monotonic", lambda: now)
     memory = SeenInMemory()
     assert (memory.add("a", 60), memory.add("a", 600), memory.add("b", 30)) == (True, False, True)
     now = 59.0

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import threading
-import time
 from itertools import takewhile
+from time import monotonic
 from typing import Protocol
 
 from .errors import PingrError
@@ -53,7 +53,7 @@ class SeenInMemory:
 
     def add(self, key: str, life: float) -> bool:
         """Remember a key and return whether it was new."""
-        now = time.monotonic()  # nobody sets it back
+        now = monotonic()  # nobody sets it back
         with self._lock:
             for ended in list(takewhile(lambda old: self._until[old] <= now, self._until)):
                 del self._until[ended]
