@@ -148,13 +148,37 @@ func (s *Server) plainRoutes(mux *http.ServeMux) {
 		_, _ = w.Write(document)
 	})
 	if !s.config.MetricsApart {
-		mux.Handle("GET /metrics", s.Metrics())
+		mux.Handle("GET /metrics", here(s.Metrics()))
 	}
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write([]byte(`{"status":"ok"}` + "\n"))
 	})
-	mux.HandleFunc("GET /readyz", (&readiness{server: s, every: readyTime}).ready)
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		if isLocal(r) {
+			s.readiness.ready(w, r)
+			return
+		}
+		// Elsewhere it is for load balancers, whom the status tells all.
+		full := &refusal{header: http.Header{}, status: http.StatusOK}
+		s.readiness.ready(full, r)
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(full.status)
+		_, _ = w.Write([]byte(readyWords[full.status == http.StatusOK] + "\n"))
+	})
+}
+
+var readyWords = map[bool]string{true: `{"status":"ready"}`, false: `{"status":"not ready"}`}
+
+// here lets those on this machine alone.
+func here(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !isLocal(r) {
+			fail(forbidden, "Metrics are shown on the server's machine alone. To scrape them from elsewhere, serve them at an address of their own (--metrics-listen).").write(w)
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
 }
 
 // dashboard mounts the pages; they ask the API through all that a request passes.

@@ -1,24 +1,12 @@
 package server
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
-	"net"
 	"net/http"
-	"strings"
 	"time"
-
-	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/heypingr/pingr"
 	"github.com/heypingr/pingr/account"
-)
-
-const (
-	maxBadLogins   = 10
-	badLoginWindow = 15 * time.Minute
 )
 
 type loginInput struct {
@@ -27,37 +15,6 @@ type loginInput struct {
 		Email    string `json:"email" minLength:"3" maxLength:"254"`
 		Password string `json:"password" minLength:"1" maxLength:"800"`
 	}
-}
-
-// Origin is where a request comes from.
-type Origin struct {
-	address string
-	foreign bool
-	tls     bool
-}
-
-// Resolve implements huma.Resolver.
-func (o *Origin) Resolve(ctx huma.Context) []error {
-	r, _ := humago.Unwrap(ctx)
-	o.address = clientAddress(r)
-	o.tls = r.TLS != nil
-	o.foreign = new(http.CrossOriginProtection).Check(r) != nil
-	return nil
-}
-
-// clientAddress is the peer's, or what a proxy on this machine says it is.
-func clientAddress(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
-	}
-	if ip := net.ParseIP(host); ip != nil && ip.IsLoopback() {
-		forwarded := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
-		if last := net.ParseIP(strings.TrimSpace(forwarded[len(forwarded)-1])); last != nil {
-			return last.String()
-		}
-	}
-	return host
 }
 
 type loginOutput struct {
@@ -85,12 +42,10 @@ func (s *Server) logIn(c caller, in *loginInput) (*loginOutput, error) {
 	if in.foreign {
 		return nil, fail(forbidden, "The request comes from another site.")
 	}
-	email, now := account.CleanEmail(in.Body.Email), s.now()
-	// Taken before the check, so that many at once do not pass; given back when
-	// the password holds.
-	tries := []pingr.Limit{badLogins("email", email, now), badLogins("address", in.address, now)}
+	email, from, now := account.CleanEmail(in.Body.Email), s.client(in.request), s.now()
+	giveBack, err := s.takeLogin(c.ctx, email, from, now)
 	var limit *pingr.LimitError
-	if err := s.store.Reserve(c.ctx, now, tries...); errors.As(err, &limit) {
+	if errors.As(err, &limit) {
 		return nil, tooMany(rateLimit, limit.RetryAfter(now), "Too many failed logins. Try again in %ds.", limit.RetryAfter(now))
 	} else if err != nil {
 		return nil, err
@@ -106,7 +61,7 @@ func (s *Server) logIn(c caller, in *loginInput) (*loginOutput, error) {
 	if !holds {
 		return nil, fail(invalidKey, "E-mail or password is wrong.")
 	}
-	if err := s.store.Release(c.ctx, tries...); err != nil {
+	if err := giveBack(); err != nil {
 		return nil, err
 	}
 	return s.loggedIn(a, in.tls)
@@ -120,14 +75,6 @@ func (s *Server) loggedIn(a account.Account, tls bool) (*loginOutput, error) {
 	out := &loginOutput{SetCookie: s.cookie(token, ends, tls)}
 	out.Body.Token, out.Body.ExpiresAt, out.Body.Account = token, stamp(ends), accountOf(a)
 	return out, nil
-}
-
-func badLogins(kind, who string, now time.Time) pingr.Limit {
-	sum := sha256.Sum256([]byte(who))
-	return pingr.Limit{
-		Kind: pingr.Cooldown, Key: "bad logins/" + kind + "/" + hex.EncodeToString(sum[:16]),
-		Max: maxBadLogins, Until: now.Add(badLoginWindow),
-	}
 }
 
 func (s *Server) cookie(token string, ends time.Time, tls bool) http.Cookie {

@@ -70,7 +70,7 @@ func newMetrics(s *Server) *metrics {
 }
 
 // Metrics serves what Prometheus scrapes, for a listener of its own; see
-// Config.MetricsApart.
+// Config.MetricsApart. It answers whoever reaches it.
 func (s *Server) Metrics() http.Handler {
 	return promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 2, Timeout: 10 * time.Second})
 }

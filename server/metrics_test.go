@@ -20,7 +20,7 @@ func (w *world) metricsHold(lines ...string) {
 	w.Helper()
 	var text string
 	require.Eventually(w, func() bool {
-		text = "\n" + w.call("nobody", "GET", "/metrics", "").Body.String()
+		text = "\n" + w.call("this machine", "GET", "/metrics", "").Body.String()
 		for _, line := range lines {
 			if !strings.Contains(text, "\n"+line+"\n") {
 				return false
@@ -72,7 +72,7 @@ func TestMetrics(t *testing.T) {
 		`pingr_undecryptable_messages_total 0`,
 		`pingr_event_streams 0`,
 	)
-	text := w.call("nobody", "GET", "/metrics", "").Body.String()
+	text := w.call("this machine", "GET", "/metrics", "").Body.String()
 	assert.Contains(t, text, "go_goroutines ")
 	assert.Contains(t, text, `pingr_build_info{version="`+pingr.Version+`"} 1`)
 	names := regexp.MustCompile(`(?m) [^ ]+$`).ReplaceAllString(text, "") // a value, such as a start time, may have the digits of a phone
@@ -81,7 +81,7 @@ func TestMetrics(t *testing.T) {
 
 func TestMetricsApart(t *testing.T) {
 	w := newWorld(t, func(c *Config) { c.MetricsApart = true })
-	assert.Equal(t, notFound, codeOf(t, w.call("nobody", "GET", "/metrics", "")))
+	assert.Equal(t, notFound, codeOf(t, w.call("this machine", "GET", "/metrics", "")))
 	got := httptest.NewRecorder()
 	w.server.Metrics().ServeHTTP(got, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil))
 	assert.Contains(t, got.Body.String(), "pingr_firings_total")

@@ -35,6 +35,9 @@ func failed(do, format string, args ...any) check {
 	return check{"fail", fmt.Sprintf(format, args...), do}
 }
 
+// Ready serves GET /readyz whole, for a listener of its own, as Metrics does.
+func (s *Server) Ready() http.Handler { return http.HandlerFunc(s.readiness.ready) }
+
 // readiness keeps the last answer of the checks that cost something.
 type readiness struct {
 	server *Server

@@ -84,7 +84,9 @@ func TestReady(t *testing.T) {
 			defer s.Close()
 			s.running.Store(!tt.idle)
 			got := httptest.NewRecorder()
-			s.ServeHTTP(got, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/readyz", nil))
+			asked := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/readyz", nil)
+			asked.RemoteAddr = "127.0.0.1:1234" // others see no more than the status
+			s.ServeHTTP(got, asked)
 			var answer struct {
 				Status string
 				Checks map[string]check

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -43,10 +44,14 @@ type Config struct {
 	// can set, and browsers are told never to come by http (HSTS). A request that
 	// came by TLS to this process has such a cookie in any case.
 	HTTPS bool
+	// TrustedProxies are the networks whose X-Forwarded-For and Forwarded headers
+	// are believed. Nil is [LoopbackProxies]; an empty list trusts none.
+	TrustedProxies []netip.Prefix
 	// RetrySchedule is the engine's; nil is its default.
 	RetrySchedule []time.Duration
 	// MetricsApart leaves /metrics out, for a deployment that serves
-	// [Server.Metrics] at another address.
+	// [Server.Metrics] at another address. Otherwise it answers requests that were
+	// made on this machine, as /readyz does with more than a status.
 	MetricsApart bool
 	// FreeSpace is what may still be written to the data's disk, in bytes, for
 	// /readyz; known is false where the system does not say. Nil: not known.
@@ -86,12 +91,15 @@ type Server struct {
 	decoy     string        // a password hash that nobody has the password of
 	running   atomic.Bool
 	trouble   trouble
+	readiness readiness
 
 	// setup is the token of the set-up link, empty where there was an account
 	// when the server began; anyAccount is set once there is one.
 	setup      []byte
 	settingUp  sync.Mutex
 	anyAccount atomic.Bool
+	// strangeProxy is set once an untrusted proxy was logged.
+	strangeProxy atomic.Bool
 
 	mu     sync.Mutex // guards adding and removing sessions, and serving
 	serve  func(Number)
@@ -113,6 +121,9 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	if c.Guard == nil {
 		c.Guard = &pingr.Guard{}
 	}
+	if c.TrustedProxies == nil {
+		c.TrustedProxies = LoopbackProxies()
+	}
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -126,6 +137,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 		unlink:    map[string]context.CancelFunc{},
 	}
 	s.metrics = newMetrics(s)
+	s.readiness.server, s.readiness.every = s, readyTime
 	var err error
 	if s.signing, err = c.Store.KeepValue(ctx, "login signing key", randomKey); err != nil {
 		return nil, fmt.Errorf("signing key: %w", err)

@@ -40,10 +40,9 @@ func (s *Server) signUp(c caller, in *signUpInput) (*loginOutput, error) {
 		return nil, badParam("password", ErrPassword.Error())
 	}
 	// Counted however it ends: each try costs a password hash.
-	try := badLogins("sign up", in.address, now)
-	try.Max, try.Until = maxSignUps, now.Add(signUpWindow)
+	tries := byAddress("sign up", s.client(in.request), maxSignUps, now.Add(signUpWindow))
 	var limit *pingr.LimitError
-	if err := s.store.Reserve(c.ctx, now, try); errors.As(err, &limit) {
+	if err := s.store.Reserve(c.ctx, now, tries...); errors.As(err, &limit) {
 		return nil, tooMany(rateLimit, limit.RetryAfter(now), "Too many accounts from this address. Try again in %ds.", limit.RetryAfter(now))
 	} else if err != nil {
 		return nil, err

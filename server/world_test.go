@@ -49,7 +49,7 @@ const password = "correct horse"
 func newWorld(t *testing.T, change ...func(*Config)) *world {
 	t.Helper()
 	w := &world{
-		T: t, store: memory.New(), lines: &lines{}, who: map[string]http.Header{"nobody": {}},
+		T: t, store: memory.New(), lines: &lines{}, who: map[string]http.Header{"nobody": {}, "this machine": {}},
 		now: time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC),
 	}
 	w.hook = newHook(t)
@@ -135,6 +135,9 @@ func (w *world) call(who, method, path, body string, more ...string) *httptest.R
 	}
 	for i := 0; i+1 < len(more); i += 2 {
 		r.Header.Set(more[i], more[i+1])
+	}
+	if who == "this machine" {
+		r.RemoteAddr = "127.0.0.1:1234"
 	}
 	got := httptest.NewRecorder()
 	w.server.ServeHTTP(got, r)

@@ -28,6 +28,8 @@ type config struct {
 	// Listen is the address of serve; PublicURL is how others reach it.
 	Listen    string `env:"PINGR_LISTEN"`
 	PublicURL string `env:"PINGR_PUBLIC_URL"`
+	// TrustedProxies are networks (CIDR) and addresses, or "none"; empty is loopback.
+	TrustedProxies []string `env:"PINGR_TRUSTED_PROXIES"`
 	// MetricsListen is where /metrics is served, if not where all is.
 	MetricsListen string `env:"PINGR_METRICS_LISTEN"`
 

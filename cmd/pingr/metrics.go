@@ -7,15 +7,16 @@ import (
 	"time"
 )
 
-// serveMetrics answers GET /metrics at an address of its own until stop is
-// called.
-func serveMetrics(ctx context.Context, listen string, handler http.Handler) (address string, stop func(), err error) {
+// serveMetrics answers GET /metrics and GET /readyz at an address of their own
+// until stop is called.
+func serveMetrics(ctx context.Context, listen string, metrics, ready http.Handler) (address string, stop func(), err error) {
 	l, err := listenAt(ctx, listen, "--metrics-listen")
 	if err != nil {
 		return "", nil, err
 	}
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", handler)
+	mux.Handle("GET /metrics", metrics)
+	mux.Handle("GET /readyz", ready)
 	web := &http.Server{
 		Handler: mux, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
 		MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),

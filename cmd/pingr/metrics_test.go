@@ -17,7 +17,7 @@ func TestMetricsHaveAnAddressOfTheirOwn(t *testing.T) {
 	s, err := server.New(t.Context(), server.Config{Store: memory.New(), MetricsApart: true})
 	require.NoError(t, err)
 	defer s.Close()
-	address, stop, err := serveMetrics(t.Context(), "127.0.0.1:0", s.Metrics())
+	address, stop, err := serveMetrics(t.Context(), "127.0.0.1:0", s.Metrics(), s.Ready())
 	require.NoError(t, err)
 	defer http.DefaultClient.CloseIdleConnections()
 	get := func(path string) (int, string) {
@@ -33,12 +33,15 @@ func TestMetricsHaveAnAddressOfTheirOwn(t *testing.T) {
 	status, body := get("/metrics")
 	assert.Equal(t, 200, status)
 	assert.Contains(t, body, "pingr_sessions{status=\"connected\"} 0\n")
+	status, body = get("/readyz")
+	assert.Equal(t, 503, status)
+	assert.Contains(t, body, `"engine":{"status":"fail"`)
 	status, _ = get("/v1/triggers")
 	assert.Equal(t, 404, status)
-	_, _, err = serveMetrics(t.Context(), address, s.Metrics())
+	_, _, err = serveMetrics(t.Context(), address, s.Metrics(), s.Ready())
 	assert.ErrorContains(t, err, "another program listens at "+address)
 	stop()
-	_, _, err = serveMetrics(t.Context(), "192.0.2.1:0", s.Metrics())
+	_, _, err = serveMetrics(t.Context(), "192.0.2.1:0", s.Metrics(), s.Ready())
 	assert.ErrorContains(t, err, "--metrics-listen: ")
 }
 

@@ -1,9 +1,13 @@
 package main
 
 import (
+	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"strings"
+
+	"github.com/heypingr/pingr/server"
 )
 
 // publicURL is how others reach the server: its scheme and host, or nil when
@@ -30,4 +34,50 @@ func (c config) publicURL() (*url.URL, error) {
 func isPrivate(listen net.Addr, public *url.URL, signUpPlan string) bool {
 	at, ok := listen.(*net.TCPAddr)
 	return ok && at.IP.IsLoopback() && signUpPlan == "" && (public == nil || isLoopback(public.Hostname()))
+}
+
+// trustedProxies are the networks whose word on who asks is believed.
+func (c config) trustedProxies() ([]netip.Prefix, error) {
+	if len(c.TrustedProxies) == 0 {
+		return server.LoopbackProxies(), nil
+	}
+	networks := []netip.Prefix{}
+	for _, text := range c.TrustedProxies {
+		text = strings.TrimSpace(text)
+		if text == "none" && len(c.TrustedProxies) == 1 {
+			return networks, nil
+		}
+		network, err := netip.ParsePrefix(text)
+		if ip, bad := netip.ParseAddr(text); bad == nil {
+			network, err = ip.Prefix(ip.BitLen())
+		}
+		if err != nil {
+			return nil, usagef("--trusted-proxies (PINGR_TRUSTED_PROXIES) holds %q; write networks as in 10.0.0.0/8, addresses, or none", text)
+		}
+		networks = append(networks, network.Masked())
+	}
+	return networks, nil
+}
+
+// believed is what serve takes for true of where it stands, in a line.
+func believed(proxies []netip.Prefix, public *url.URL, private, metricsApart bool) string {
+	trusted, endpoints, scheme, metrics := "nobody", "refused", "http: cookies travel in clear text", "to this machine alone"
+	if len(proxies) > 0 {
+		names := make([]string, len(proxies))
+		for i, p := range proxies {
+			names[i] = p.String()
+		}
+		trusted = strings.Join(names, ", ")
+	}
+	if private {
+		endpoints = "allowed"
+	}
+	if public != nil && public.Scheme == "https" {
+		scheme = "https alone"
+	}
+	if metricsApart {
+		metrics = "at their own address"
+	}
+	return fmt.Sprintf("X-Forwarded-For and Forwarded are believed from %s; logins by %s; webhook endpoints on loopback are %s; metrics are shown %s.",
+		trusted, scheme, endpoints, metrics)
 }

@@ -103,3 +103,48 @@ func TestEndpointsOnLoopbackAreForAPrivateServer(t *testing.T) {
 		})
 	}
 }
+
+func TestTrustedProxies(t *testing.T) {
+	for _, tt := range []struct {
+		name, given string
+		want        string
+	}{
+		{"loopback by default", "", "127.0.0.0/8 ::1/128"},
+		{"networks and addresses", "10.0.0.7/8, 192.0.2.1,2001:db8::/32,::1", "10.0.0.0/8 192.0.2.1/32 2001:db8::/32 ::1/128"},
+		{"nobody", "none", ""},
+		{"a name", "proxy.example.com", "fault"},
+		{"too many bits", "10.0.0.0/33", "fault"},
+		{"none beside others", "none,10.0.0.0/8", "fault"},
+		{"an empty one", "10.0.0.0/8,,", "fault"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := config{}
+			if tt.given != "" {
+				c.TrustedProxies = strings.Split(tt.given, ",")
+			}
+			got, err := c.trustedProxies()
+			if tt.want == "fault" {
+				assert.ErrorContains(t, err, "PINGR_TRUSTED_PROXIES")
+				return
+			}
+			require.NoError(t, err)
+			assert.NotNil(t, got, "nil is the default")
+			var names []string
+			for _, p := range got {
+				names = append(names, p.String())
+			}
+			assert.Equal(t, tt.want, strings.Join(names, " "))
+		})
+	}
+}
+
+func TestServeSaysWhatItBelieves(t *testing.T) {
+	p := newPlace(t)
+	s := p.serve(t)
+	assert.Equal(t, "127.0.0.0/8, ::1/128; logins by http: cookies travel in clear text; "+
+		"webhook endpoints on loopback are allowed; metrics are shown to this machine alone", s.waitFor(`are believed from (.*)\.\n`))
+	_, _ = s.stop()
+	p.env = append(p.env, "PINGR_PUBLIC_URL=https://pingr.example.com", "PINGR_TRUSTED_PROXIES=10.0.0.0/8", "PINGR_METRICS_LISTEN=127.0.0.1:0")
+	assert.Equal(t, "10.0.0.0/8; logins by https alone; webhook endpoints on loopback are refused; "+
+		"metrics are shown at their own address", p.serve(t).waitFor(`are believed from (.*)\.\n`))
+}

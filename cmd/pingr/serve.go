@@ -20,6 +20,7 @@ const defaultListen = "127.0.0.1:8080"
 
 func (a *app) serveCommand() *cobra.Command {
 	var listen, metricsListen string
+	var trustedProxies []string
 	c := a.command(cobra.Command{
 		Use:   "serve",
 		Short: "Serve the REST API, and answer on all linked numbers",
@@ -33,7 +34,7 @@ func (a *app) serveCommand() *cobra.Command {
 			"nobody sign up. Other special addresses are for PINGR_WEBHOOK_ALLOW.\n\n" +
 			"With --database, everything is in PostgreSQL but the keys of linked numbers,\n" +
 			"which stay in the data directory; docs/serve.md tells of several processes.",
-		Example: "  pingr serve\n  pingr serve --listen 0.0.0.0:8080 --data /var/lib/pingr\n  pingr serve --database postgres://pingr@db.example.com/pingr",
+		Example: "  pingr serve\n  pingr serve --listen 0.0.0.0:8080 --data /var/lib/pingr\n  pingr serve --database postgres://pingr@db.example.com/pingr\n  pingr serve --listen 10.0.0.5:8080 --trusted-proxies 10.0.0.0/24",
 	}, func(cmd *cobra.Command, _ []string) error {
 		if listen == "" {
 			listen = a.config.Listen
@@ -44,11 +45,17 @@ func (a *app) serveCommand() *cobra.Command {
 		if metricsListen == "" {
 			metricsListen = a.config.MetricsListen
 		}
+		if len(trustedProxies) > 0 {
+			a.config.TrustedProxies = trustedProxies
+		}
 		return a.serve(cmd.Context(), listen, metricsListen)
 	})
 	c.Flags().StringVar(&listen, "listen", "", "address to listen at (PINGR_LISTEN; default "+defaultListen+")")
 	c.Flags().StringVar(&a.flags.plans, "plans", "", plansUsage)
-	c.Flags().StringVar(&metricsListen, "metrics-listen", "", "address to serve /metrics at, and there alone (PINGR_METRICS_LISTEN; default: where all is served)")
+	c.Flags().StringVar(&metricsListen, "metrics-listen", "",
+		"address to serve /metrics and the whole of /readyz at, for whoever reaches it (PINGR_METRICS_LISTEN; default: where all is served, for this machine alone)")
+	c.Flags().StringSliceVar(&trustedProxies, "trusted-proxies", nil,
+		"networks whose X-Forwarded-For and Forwarded are believed, or none (PINGR_TRUSTED_PROXIES; default: loopback)")
 	return c
 }
 
@@ -69,6 +76,10 @@ func (a *app) serve(ctx context.Context, listen, metricsListen string) (err erro
 	if err != nil {
 		return err
 	}
+	proxies, err := a.config.trustedProxies()
+	if err != nil {
+		return err
+	}
 	endpoint, err := a.config.endpoint()
 	if err != nil {
 		return err
@@ -78,7 +89,8 @@ func (a *app) serve(ctx context.Context, listen, metricsListen string) (err erro
 		return err
 	}
 	defer l.Close()
-	if isPrivate(l.Addr(), public, signUpPlan) {
+	private := isPrivate(l.Addr(), public, signUpPlan)
+	if private {
 		guard.Allow = append(guard.Allow, netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128"))
 	}
 	store, err := a.openDatabase(ctx)
@@ -99,7 +111,7 @@ func (a *app) serve(ctx context.Context, listen, metricsListen string) (err erro
 		Plans: plans, SignUpPlan: signUpPlan,
 		Store: store, Guard: guard, Now: a.now, Log: a.logger(), MetricsApart: metricsListen != "",
 		FreeSpace: func() (uint64, bool) { return freeSpace(a.config.dataDir()) },
-		HTTPS:     public != nil && public.Scheme == "https",
+		HTTPS:     public != nil && public.Scheme == "https", TrustedProxies: proxies,
 		Numbers: func(n server.Notify) (_ server.Numbers, err error) {
 			pool, err = whatsapp.Open(ctx, whatsapp.Config{
 				Dir: a.config.dataDir(), Registry: a.registry(store), Notify: n.Event, OnChange: n.Changed, Grace: n.Grace,
@@ -120,7 +132,7 @@ func (a *app) serve(ctx context.Context, listen, metricsListen string) (err erro
 		return err
 	}
 	if metricsListen != "" {
-		at, stop, err := serveMetrics(ctx, metricsListen, s.Metrics())
+		at, stop, err := serveMetrics(ctx, metricsListen, s.Metrics(), s.Ready())
 		if err != nil {
 			s.Close()
 			return err
@@ -128,6 +140,7 @@ func (a *app) serve(ctx context.Context, listen, metricsListen string) (err erro
 		defer stop()
 		fmt.Fprintln(a.err, "metrics on http://"+at+"/metrics")
 	}
+	fmt.Fprintln(a.err, believed(proxies, public, private, metricsListen != ""))
 	fmt.Fprintln(a.out, "listening on "+address)
 	return s.Serve(ctx, l)
 }

@@ -46,7 +46,7 @@ func (a *answer) Write(b []byte) (int, error) { return a.body.Write(b) }
 func (a *answer) WriteHeader(status int)      { a.status = status }
 
 // told are the headers by which the API judges who asks and from where.
-var told = []string{"Cookie", "Origin", "Sec-Fetch-Site", "X-Forwarded-For"}
+var told = []string{"Cookie", "Origin", "Sec-Fetch-Site", "X-Forwarded-For", "Forwarded"}
 
 // ask sends a request; in and out may be nil. A refusal is a *Problem.
 func (c client) ask(method, path string, in, out any) (http.Header, error) {

@@ -1,0 +1,89 @@
+package server
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"net/netip"
+	"time"
+
+	"github.com/heypingr/pingr"
+)
+
+const (
+	maxBadLogins   = 10
+	badLoginWindow = 15 * time.Minute
+	// looser is how much more a network is allowed that many people share: an IPv6
+	// /48, a private network, or a proxy that does not say for whom it asks.
+	looser = 10
+	// knownTime is how long a browser's network is known after a login.
+	knownTime = 30 * 24 * time.Hour
+)
+
+// throttle is a limit of somebody or something, of which only a hash is kept.
+func throttle(kind, who string, most int64, until time.Time) pingr.Limit {
+	sum := sha256.Sum256([]byte(who))
+	return pingr.Limit{Kind: pingr.Cooldown, Key: kind + "/" + hex.EncodeToString(sum[:16]), Max: most, Until: until}
+}
+
+// network is what counts as one address: who has one of IPv6 has its whole /64.
+func network(ip netip.Addr) string {
+	if ip.Is6() {
+		p, _ := ip.Prefix(64) // it has that many bits
+		return p.String()
+	}
+	return ip.String()
+}
+
+// byAddress are the limits of an address and of what is around it.
+func byAddress(kind string, ip netip.Addr, most int64, until time.Time) []pingr.Limit {
+	if !ip.IsValid() || ip.IsLoopback() || ip.IsPrivate() || ip.IsLinkLocalUnicast() {
+		return []pingr.Limit{throttle(kind, network(ip), looser*most, until)}
+	}
+	limits := []pingr.Limit{throttle(kind, network(ip), most, until)}
+	if ip.Is6() {
+		p, _ := ip.Prefix(48) // it has that many bits
+		limits = append(limits, throttle(kind, p.String(), looser*most, until))
+	}
+	return limits
+}
+
+// takeLogin takes a try to log in, before the password is looked at, so that many
+// at once do not pass. giveBack returns it when the password holds. Where the
+// e-mail has logged in from that network lately, the network's own limit does not
+// refuse it: nobody who guesses behind the same proxy locks the others out.
+func (s *Server) takeLogin(ctx context.Context, email string, ip netip.Addr, now time.Time) (giveBack func() error, err error) {
+	until, known := now.Add(badLoginWindow), knownLogin(email, ip, now)
+	mine := []pingr.Limit{throttle("bad logins/email", email, maxBadLogins, until)}
+	ours := byAddress("bad logins/address", ip, maxBadLogins, until)
+	before, err := s.store.Taken(ctx, now, known.Key)
+	switch {
+	case err != nil:
+		return nil, err
+	case before == 0:
+		mine = append(mine, ours...)
+		ours = nil
+	}
+	if err := s.store.Reserve(ctx, now, mine...); err != nil {
+		return nil, err
+	}
+	var full *pingr.LimitError
+	if len(ours) > 0 {
+		if err := s.store.Reserve(ctx, now, ours...); err == nil {
+			mine = append(mine, ours...)
+		} else if !errors.As(err, &full) {
+			return nil, err
+		}
+	}
+	return func() error {
+		return errors.Join(s.store.Release(ctx, mine...), s.store.Reserve(ctx, now, known))
+	}, nil
+}
+
+// knownLogin is taken when somebody has logged in.
+func knownLogin(email string, ip netip.Addr, now time.Time) pingr.Limit {
+	known := throttle("known login", email+" "+network(ip), 0, now.Add(knownTime))
+	known.Kind = pingr.Quota // without a limit
+	return known
+}

@@ -1,0 +1,111 @@
+package server
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+)
+
+func (w *world) loginFrom(email, password, peer string, header []string) *http.Request {
+	w.Helper()
+	r := httptest.NewRequestWithContext(w.Context(), http.MethodPost, "http://api.example.com/v1/auth/login",
+		strings.NewReader(`{"email":"`+email+`","password":"`+password+`"}`))
+	r.RemoteAddr = peer
+	r.Header.Set("Content-Type", "application/json")
+	for i := 0; i+1 < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	return r
+}
+
+// knock logs in by a peer and with headers.
+func (w *world) knock(email, password, peer string, header ...string) *httptest.ResponseRecorder {
+	w.Helper()
+	got := httptest.NewRecorder()
+	w.server.ServeHTTP(got, w.loginFrom(email, password, peer, header))
+	return got
+}
+
+// guess tries one e-mail after another with a wrong password, and returns how
+// many tries were let through. It leaves out looking at the password, which takes
+// long.
+func (w *world) guess(n int, peer func(i int) string, header ...string) (through int) {
+	w.Helper()
+	for i := range n {
+		email := fmt.Sprintf("user%d@example.com", i)
+		from := w.server.client(w.loginFrom(email, "wrong", peer(i), header))
+		if _, err := w.server.takeLogin(w.Context(), email, from, w.clock()); err == nil {
+			through++
+		}
+	}
+	return through
+}
+
+func TestAnIPv6NetworkIsOneAddress(t *testing.T) {
+	w := newWorld(t)
+	in64 := func(i int) string { return fmt.Sprintf("[2001:db8:1:1::%x]:1", i+1) }
+	assert.Equal(t, 10, w.guess(15, in64), "one /64 is one")
+	assert.Equal(t, 429, w.knock("anna@example.com", password, in64(99)).Code)
+	in48 := func(i int) string { return fmt.Sprintf("[2001:db8:1:%x::1]:1", i+2) }
+	assert.Equal(t, 90, w.guess(95, in48), "a /48 has ten times as many")
+	assert.Equal(t, 200, w.knock("anna@example.com", password, "[2001:db8:2::1]:1").Code, "another /48")
+	assert.Equal(t, 10, w.guess(12, func(int) string { return "[::ffff:203.0.113.9]:1" }), "IPv4 in IPv6 is IPv4")
+	assert.Equal(t, 429, w.knock("ben@example.com", password, "203.0.113.9:1").Code)
+}
+
+// Where nothing tells the clients of a proxy apart, one of them who guesses must
+// not lock the others out.
+func TestAProxyLocksNobodyOut(t *testing.T) {
+	for _, tt := range []struct {
+		name, peer string
+		header     []string
+	}{
+		{"on this machine, that says nothing", "127.0.0.1:1", nil},
+		{"in a private network, not trusted", "172.17.0.1:1", []string{"X-Forwarded-For", "198.51.100.7"}},
+		{"by a Unix socket", "@", nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t)
+			proxy := func(int) string { return tt.peer }
+			assert.Equal(t, 20, w.guess(20, proxy, tt.header...))
+			assert.Equal(t, 200, w.knock("anna@example.com", password, tt.peer, tt.header...).Code, "who is new here")
+			assert.Equal(t, 80, w.guess(90, proxy, tt.header...), "a hundred are enough, whoever it is")
+			assert.Equal(t, 429, w.knock("ben@example.com", password, tt.peer, tt.header...).Code)
+			assert.Equal(t, 200, w.knock("anna@example.com", password, tt.peer, tt.header...).Code, "who was here before")
+			w.wait(15 * time.Minute)
+			assert.Equal(t, 200, w.knock("ben@example.com", password, tt.peer, tt.header...).Code)
+		})
+	}
+	t.Run("a public one that is not trusted", func(t *testing.T) {
+		w := newWorld(t)
+		assert.Equal(t, 200, w.knock("anna@example.com", password, "203.0.113.9:1").Code)
+		assert.Equal(t, 10, w.guess(20, func(int) string { return "203.0.113.9:1" }))
+		assert.Equal(t, 200, w.knock("anna@example.com", password, "203.0.113.9:1").Code, "who was here before")
+		assert.Equal(t, 429, w.knock("ben@example.com", password, "203.0.113.9:1").Code)
+	})
+}
+
+func TestWhoIsKnownMayGuessNoMore(t *testing.T) {
+	w := newWorld(t)
+	assert.Equal(t, 200, w.knock("anna@example.com", password, "203.0.113.9:1").Code)
+	for range 10 {
+		assert.Equal(t, 401, w.knock("anna@example.com", "wrong", "203.0.113.9:1").Code)
+	}
+	assert.Equal(t, 429, w.knock("anna@example.com", password, "203.0.113.9:1").Code)
+	assert.Equal(t, 429, w.knock("ben@example.com", password, "203.0.113.9:1").Code, "they count for the address")
+}
+
+func TestATrustedProxyTellsItsClientsApart(t *testing.T) {
+	w := newWorld(t, func(c *Config) { c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("172.17.0.0/16")} })
+	proxy := func(int) string { return "172.17.0.1:1" }
+	assert.Equal(t, 10, w.guess(12, proxy, "X-Forwarded-For", "192.0.2.9, 198.51.100.7"))
+	assert.Equal(t, 200, w.knock("anna@example.com", password, "172.17.0.1:1", "X-Forwarded-For", "198.51.100.7, 192.0.2.9").Code)
+	assert.Equal(t, 10, w.guess(12, proxy, "Forwarded", `for="[2001:db8::1]:99"`))
+	assert.Equal(t, 200, w.knock("ben@example.com", password, "172.17.0.1:1", "Forwarded", `for="[2001:db8:9::1]"`).Code)
+}
