@@ -77,6 +77,10 @@ func (d *database) prepare(ctx context.Context) error {
 			session TEXT NOT NULL, chat TEXT NOT NULL, seconds INTEGER NOT NULL,
 			PRIMARY KEY (session, chat)
 		) WITHOUT ROWID;
+		CREATE TABLE IF NOT EXISTS pingr_missed (
+			session TEXT NOT NULL, sender TEXT NOT NULL, id TEXT NOT NULL, at INTEGER NOT NULL,
+			PRIMARY KEY (session, sender, id)
+		) WITHOUT ROWID;
 		CREATE TABLE IF NOT EXISTS pingr_probe (id INTEGER PRIMARY KEY, at INTEGER NOT NULL);`)
 	if err != nil {
 		return fmt.Errorf("make tables: %w", err)
@@ -281,8 +285,8 @@ func (d *database) setTimer(ctx context.Context, session, chat string, seconds u
 	return err
 }
 
-// forgetTimers removes all timers of a session.
-func (d *database) forgetTimers(ctx context.Context, session string) error {
-	_, err := d.sql.ExecContext(ctx, `DELETE FROM pingr_timer WHERE session = ?`, session)
+// forgetSession removes what is known of a session's chats.
+func (d *database) forgetSession(ctx context.Context, session string) error {
+	_, err := d.sql.ExecContext(ctx, `DELETE FROM pingr_timer WHERE session = ?1; DELETE FROM pingr_missed WHERE session = ?1`, session)
 	return err
 }

@@ -31,6 +31,7 @@ func (l *line) onEvent(evt any) (ok bool) {
 	case *events.Message:
 		return s.receive(l, e)
 	case *events.UndecryptableMessage:
+		s.missed(l.ctx, e.Info)
 		if !e.IsUnavailable && e.DecryptFailMode != events.DecryptFailHide {
 			s.undecryptable.Add(1)
 		}

@@ -228,7 +228,7 @@ func (p *Pool) Remove(ctx context.Context, id string) error {
 	p.mu.Unlock()
 	s.close()
 	err := s.eraseKeys(ctx)
-	err = errors.Join(err, p.database.forgetTimers(ctx, id), s.forget(ctx))
+	err = errors.Join(err, p.database.forgetSession(ctx, id), s.forget(ctx))
 	if err != nil {
 		return fmt.Errorf("remove session: %w", err)
 	}

@@ -53,27 +53,39 @@ func (s *Session) receive(l *line, e *events.Message) bool {
 	if err := s.keepHistory(ctx, l, e); err != nil {
 		s.pool.log.Debug("names from the phone's history were not kept", "session", s.id)
 	}
+	switch believed, err := s.believes(ctx, e); {
+	case err != nil:
+		return s.notTaken(err)
+	case !believed:
+		s.pool.log.Warn("a message that nobody had missed was handed over; it is dropped", "session", s.id)
+		return true
+	}
 	text, ok := personText(e)
 	if !ok {
 		s.learnSettings(ctx, e)
 		return true
 	}
 	m, err := s.message(ctx, l, e, text)
-	if err == nil {
-		s.learnTimer(ctx, e, text)
-		if text.text == "" {
-			return true
-		}
-		err = s.hand(m)
-	}
 	if err != nil {
-		if !errors.Is(err, errNobodyListens) {
-			s.pool.log.Warn("message was not taken; it is asked for again", "session", s.id)
-		}
-		s.refused()
-		return false
+		return s.notTaken(err)
+	}
+	s.learnTimer(ctx, e, text)
+	if text.text == "" {
+		return true
+	}
+	if err := s.hand(m); err != nil {
+		return s.notTaken(err)
 	}
 	return true
+}
+
+// notTaken plans to ask for a message again, and leaves it unacknowledged.
+func (s *Session) notTaken(err error) bool {
+	if !errors.Is(err, errNobodyListens) {
+		s.pool.log.Warn("message was not taken; it is asked for again", "session", s.id)
+	}
+	s.refused()
+	return false
 }
 
 // hand calls the handler. A panic in it is caught by onEvent.

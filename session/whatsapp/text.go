@@ -17,9 +17,15 @@ type written struct {
 
 // personText returns what a person wrote to us now. ok is false for everything
 // else: our own messages, status updates, newsletters, broadcasts, bots,
-// reactions, edits, deletions, settings and history.
+// reactions, edits, deletions, settings and history. What is wrapped as only our
+// own devices wrap it is nobody's either: whatsmeow unwraps it whoever sent it
+// (types/events/events.go, UnwrapRaw).
 func personText(e *events.Message) (_ written, ok bool) {
 	if e.Message == nil || e.Info.IsFromMe || e.IsEdit || e.Info.Edit != types.EditAttributeEmpty {
+		return written{}, false
+	}
+	if e.Info.DeviceSentMeta != nil || e.RawMessage.GetDeviceSentMessage() != nil || e.RawMessage.GetProtocolMessage() != nil ||
+		e.Info.Category == "peer" {
 		return written{}, false
 	}
 	switch e.Info.Chat.Server {
