@@ -26,6 +26,7 @@ var rules = map[string]jsonObject{
 	"TriggerChange.reply_message":            {"pattern": textPattern, "minLength": 1, "maxLength": 1000},
 	"ChangeSettingsInputBody.no_phone_reply": {"pattern": textPattern, "minLength": 1},
 	"AddKeyInputBody.name":                   {"pattern": "^[^\\u0000]*$"},
+	"PasswordInputBody.new_password":         {"minLength": 8, "maxLength": 200},
 	"SetUpInputBody.password":                {"minLength": 8, "maxLength": 200},
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -98,11 +99,20 @@ func (h *hub) drop(scope string, c chan []byte) {
 
 // end ends the streams of a credential of an account.
 func (h *hub) end(owner, credential string) {
+	h.endIf(owner, func(opener string) bool { return opener == credential })
+}
+
+// endLogins ends the streams of all logins of an account; those of keys go on.
+func (h *hub) endLogins(owner string) {
+	h.endIf(owner, func(opener string) bool { return !strings.HasPrefix(opener, "key_") })
+}
+
+func (h *hub) endIf(owner string, ends func(opener string) bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, scope := range []string{owner, owner + testScope} {
 		for c, opener := range h.streams[scope] {
-			if opener == credential {
+			if ends(opener) {
 				h.drop(scope, c)
 			}
 		}

@@ -30,6 +30,7 @@ var alsoStatus = map[string][]int{
 	"POST /v1/auth/login":                         {401, 403, 429},
 	"POST /v1/auth/setup":                         {401, 403},
 	"POST /v1/auth/signup":                        {403, 409, 429},
+	"POST /v1/auth/password":                      {409, 429},
 	"GET /v1/events":                              {429},
 }
 

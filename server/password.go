@@ -69,6 +69,17 @@ func checkPassword(hash, password string) (bool, error) {
 	return subtle.ConstantTimeCompare(got, key) == 1, nil
 }
 
+// hashPassword waits for its turn, then hashes.
+func (s *Server) hashPassword(ctx context.Context, password string) (string, error) {
+	select {
+	case s.passwords <- struct{}{}:
+		defer func() { <-s.passwords }()
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
+	return HashPassword(password)
+}
+
 // passwordHolds waits for its turn, then checks. An empty hash takes as long
 // and never holds: nobody learns which addresses have accounts.
 func (s *Server) passwordHolds(ctx context.Context, hash, password string) (bool, error) {

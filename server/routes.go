@@ -84,6 +84,7 @@ func table() []route {
 		{"POST", "/v1/auth/setup", public, created, "Make the first account, with the link of the first start", to((*Server).setUp)},
 		{"POST", "/v1/auth/signup", public, created, "Sign up, where the deployment lets people", to((*Server).signUp)},
 		{"POST", "/v1/auth/logout", byJWT, none, "End the login", to((*Server).logOut)},
+		{"POST", "/v1/auth/password", byJWT, ok, "Change the password, which ends all other logins", to((*Server).changePassword)},
 		{"GET", "/v1/auth/me", byJWT, ok, "Show who is logged in", to((*Server).me)},
 
 		{"GET", "/v1/events", byBoth, ok, "Server-sent events: sessions, firings, deliveries", to((*Server).events)},

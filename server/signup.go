@@ -47,14 +47,7 @@ func (s *Server) signUp(c caller, in *signUpInput) (*loginOutput, error) {
 	} else if err != nil {
 		return nil, err
 	}
-	select {
-	case s.passwords <- struct{}{}:
-		a.PasswordHash, err = HashPassword(in.Body.Password)
-		<-s.passwords
-	case <-c.ctx.Done():
-		return nil, c.ctx.Err()
-	}
-	if err != nil {
+	if a.PasswordHash, err = s.hashPassword(c.ctx, in.Body.Password); err != nil {
 		return nil, err
 	}
 	if err := s.store.CreateAccount(c.ctx, a); errors.Is(err, pingr.ErrConflict) {

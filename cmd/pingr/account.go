@@ -45,7 +45,35 @@ func (a *app) accountCommand() *cobra.Command {
 	create.Flags().StringVar(&email, "email", "", "e-mail address to log in with (required)")
 	create.Flags().StringVar(&plan, "plan", "", "plan: "+strings.Join(planNames(account.DefaultPlans()), ", ")+" or one of PINGR_PLANS (default: the last)")
 	create.Flags().StringVar(&a.flags.plans, "plans", "", plansUsage)
-	return group("account", "Make accounts", "  pingr account create --email anna@example.com", create)
+	var owner string
+	password := a.command(cobra.Command{
+		Use:   "password --account EMAIL",
+		Short: "Set an account's password, which ends all its logins",
+		Long: "Sets the password of an account that is lost or known to others, also while pingr\n" +
+			"serve runs on the database. All logins of the account end; its API keys go on.\n\n" +
+			"The password is asked for, or read from stdin: never from a flag.",
+		Example: "  pingr account password --account anna@example.com\n  pingr account password --account anna@example.com < password.txt",
+	}, func(cmd *cobra.Command, _ []string) error { return a.setPassword(cmd.Context(), owner) })
+	password.Flags().StringVar(&owner, "account", "", "e-mail address of the account (required)")
+	return group("account", "Make accounts, and set their passwords", "  pingr account create --email anna@example.com", create, password)
+}
+
+func (a *app) setPassword(ctx context.Context, email string) error {
+	return a.withAccount(ctx, email, func(store database, owner account.Account) error {
+		password, err := a.readPassword()
+		if err != nil {
+			return fmt.Errorf("read password: %w", err)
+		}
+		hash, err := server.HashPassword(password)
+		if err != nil {
+			return err
+		}
+		if _, err := store.UpdateAccount(ctx, owner.ID, func(a *account.Account) error { a.PasswordHash = hash; return nil }); err != nil {
+			return err
+		}
+		fmt.Fprintln(a.err, "The password of "+plain(owner.Email)+" is set; all its logins have ended.")
+		return nil
+	})
 }
 
 func (a *app) createAccount(ctx context.Context, email, plan string) error {

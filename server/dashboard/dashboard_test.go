@@ -298,3 +298,25 @@ func TestTheCooldownIsUnderItsDocumentedName(t *testing.T) {
 	section, _, _ = strings.Cut(section, "</section>")
 	assert.Contains(t, section, `name="cooldown_seconds"`)
 }
+
+func TestChangingThePasswordOnThePage(t *testing.T) {
+	b, setup := newBrowser(t)
+	_, _, _ = b.do(http.MethodPost, "/setup", with(anna, "token", strings.TrimPrefix(setup, "/setup?token=")))
+	other := anotherBrowser(t, b.url)
+	_, _, at := other.do(http.MethodPost, "/login", anna)
+	require.Equal(t, "/overview", at)
+
+	_, page, _ := b.get("/settings")
+	assert.Contains(t, page, `name="current_password"`)
+	change := func(current, next string) string {
+		_, part, _ := b.do(http.MethodPost, "/settings/password", url.Values{"current_password": {current}, "new_password": {next}}, "HX-Request", "true")
+		return part
+	}
+	assert.Contains(t, change("wrong", "battery staple"), "The current password is wrong.")
+	assert.Contains(t, change("correct horse", "short"), "New password")
+	assert.NotContains(t, change("correct horse", "battery staple"), "correct horse", "no password is in a page")
+	_, _, at = b.get("/settings")
+	assert.Equal(t, "/settings", at, "whoever changed it stays")
+	_, _, at = other.get("/settings")
+	assert.Equal(t, "/login?next=%2Fsettings", at, "others do not")
+}

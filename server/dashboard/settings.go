@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"net/http"
 	"strconv"
 	"strings"
 )
@@ -11,6 +12,8 @@ func settingsPage() page {
 		routes: map[string]action{
 			"GET /settings":  showSettings,
 			"POST /settings": saveSettings,
+
+			"POST /settings/password": changePassword,
 		},
 	}
 }
@@ -65,4 +68,20 @@ func (s settings) noPhoneReply() string {
 		return ""
 	}
 	return *s.NoPhoneReply
+}
+
+// changePassword ends all logins; the reader goes on with the new one that the API
+// answers.
+func changePassword(v *visit) error {
+	asked := map[string]string{"current_password": v.field("current_password"), "new_password": v.field("new_password")}
+	header, err := v.api.ask(http.MethodPost, "/v1/auth/password", asked, nil)
+	if p := asProblem(err); p != nil {
+		return v.part(passwordForm(v, p))
+	}
+	if err != nil {
+		return err
+	}
+	v.w.Header()["Set-Cookie"] = header.Values("Set-Cookie")
+	v.toast(v.T("settings.password.done"))
+	return v.part(passwordForm(v, nil))
 }

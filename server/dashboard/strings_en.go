@@ -309,6 +309,12 @@ var english = map[string]string{ //nolint:gosec // no credentials: words about t
 	"settings.zone":          "Time zone",
 	"settings.zone.hint":     "Says when a day begins, for messages today and charts.",
 	"settings.whole":         "%s: must be a whole number.",
+	"settings.password":      "Password",
+	"settings.password.now":  "Current password",
+	"settings.password.new":  "New password",
+	"settings.password.hint": "8 to 200 characters. All other logins of this account end; API keys go on.",
+	"settings.password.do":   "Change the password",
+	"settings.password.done": "The password is changed. All other logins have ended.",
 	"settings.saved":         "Saved.",
 
 	// Sessions

@@ -1,0 +1,38 @@
+//go:build !race
+
+package main
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// Beside a running server, as when somebody has forgotten a password.
+func TestAccountPasswordEndsAllLogins(t *testing.T) {
+	p := newPlace(t)
+	require.Equal(t, exitDone, call{args: []string{"account", "create", "--email", "anna@example.com", "--data", p.data}, stdin: "correct horse\n"}.run(t).code)
+	s := p.serve(t)
+	in := s.must(http.StatusOK, "POST", "/v1/auth/login", `{"email":"anna@example.com","password":"correct horse"}`)
+	login := []string{"Authorization", "Bearer " + in["token"].(string)}
+	s.must(http.StatusOK, "GET", "/v1/auth/me", "", login...)
+
+	set := func(args []string, password string) result {
+		return call{args: append([]string{"account", "password", "--data", p.data}, args...), stdin: password + "\n"}.run(t)
+	}
+	r := set([]string{"--account", "Anna@example.com"}, "battery staple")
+	require.Equal(t, exitDone, r.code, r.err)
+	assert.Empty(t, r.out)
+	assert.Equal(t, "The password of anna@example.com is set; all its logins have ended.\n", r.err)
+	s.must(http.StatusUnauthorized, "GET", "/v1/auth/me", "", login...)
+	s.must(http.StatusUnauthorized, "POST", "/v1/auth/login", `{"email":"anna@example.com","password":"correct horse"}`)
+	s.must(http.StatusOK, "POST", "/v1/auth/login", `{"email":"anna@example.com","password":"battery staple"}`)
+
+	r = set([]string{"--account", "anna@example.com"}, "short")
+	assert.Equal(t, exitFailed, r.code)
+	assert.Contains(t, r.err, "password must be 8 to 200 characters")
+	assert.Contains(t, set([]string{"--account", "eve@example.com"}, "battery staple").err, "there is no such account")
+	assert.Equal(t, exitUsage, set(nil, "battery staple").code)
+}

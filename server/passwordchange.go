@@ -1,0 +1,59 @@
+package server
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/account"
+)
+
+type passwordInput struct {
+	Origin
+	Body struct {
+		Current string `json:"current_password" minLength:"1" maxLength:"800"`
+		New     string `json:"new_password" maxLength:"800" doc:"8 to 200 characters."`
+	}
+}
+
+// changePassword is POST /v1/auth/password. A login's token holds a mark of the
+// password, so that every login ends with it; whoever changed it gets a new one.
+func (s *Server) changePassword(c caller, in *passwordInput) (*loginOutput, error) {
+	if !passwordFits(in.Body.New) {
+		return nil, badParam("new_password", strings.TrimPrefix(ErrPassword.Error(), "password "))
+	}
+	now := s.now()
+	giveBack, err := s.takeLogin(c.ctx, c.account.Email, s.client(in.request), now)
+	var limit *pingr.LimitError
+	if errors.As(err, &limit) {
+		return nil, tooMany(rateLimit, limit.RetryAfter(now), "Too many wrong passwords. Try again in %ds.", limit.RetryAfter(now))
+	} else if err != nil {
+		return nil, err
+	}
+	holds, err := s.passwordHolds(c.ctx, c.account.PasswordHash, in.Body.Current)
+	if err != nil {
+		return nil, err
+	}
+	if !holds {
+		return nil, fail(forbidden, "The current password is wrong.")
+	}
+	if err := giveBack(); err != nil {
+		return nil, err
+	}
+	hash, err := s.hashPassword(c.ctx, in.Body.New)
+	if err != nil {
+		return nil, err
+	}
+	changed, err := s.store.UpdateAccount(c.ctx, c.account.ID, func(a *account.Account) error {
+		if a.PasswordHash != c.account.PasswordHash {
+			return fail(conflict, "The password was changed meanwhile. Log in with the new one.")
+		}
+		a.PasswordHash = hash
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.hub.endLogins(c.account.ID)
+	return s.loggedIn(changed, in.tls)
+}
