@@ -247,15 +247,13 @@ func (f Firing) outgoing(s Settings) Outgoing {
 
 // limits are what a reply to the firing takes.
 func (s Settings) limits(f Firing, at time.Time) []Limit {
-	limits := []Limit{QuotaLimit(f.Account, s.MonthlyQuota, at)}
+	var limits []Limit
 	if cooldown := s.cooldown(); cooldown > 0 {
-		person := f.Message.Phone
-		if person == "" {
-			person = f.Message.Sender
+		for _, name := range f.Message.person() {
+			limits = append(limits, CooldownLimit(f.Account, name, cooldown, at))
 		}
-		limits = append([]Limit{CooldownLimit(f.Account, person, cooldown, at)}, limits...)
 	}
-	return limits
+	return append(limits, QuotaLimit(f.Account, s.MonthlyQuota, at))
 }
 
 func (s Settings) cooldown() time.Duration {

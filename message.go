@@ -41,6 +41,22 @@ type Message struct {
 // InGroup reports whether the message was written in a group.
 func (m Message) InGroup() bool { return strings.HasSuffix(m.Chat, "@g.us") }
 
+// person is every name by which WhatsApp may call the sender, at least one: who is
+// known by one name today and by the other tomorrow is one person.
+func (m Message) person() []string {
+	var names []string
+	if m.Phone != "" {
+		names = append(names, m.Phone)
+	}
+	if m.LID != "" {
+		names = append(names, m.LID)
+	}
+	if len(names) == 0 {
+		names = append(names, m.Sender)
+	}
+	return names
+}
+
 // Keys names the message for telling duplicates: one key for each way in which
 // WhatsApp may name its sender (by number, by LID), so that a message that
 // comes a second time under the other name is still known. There is always at

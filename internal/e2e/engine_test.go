@@ -126,6 +126,44 @@ func TestCooldown(t *testing.T) {
 	})
 }
 
+// One person has one cooldown, by whichever of his names WhatsApp calls him.
+func TestCooldownIsOneAPerson(t *testing.T) {
+	byNumber := sim.PhoneConfig{Number: asha, LID: "777"}
+	byLID := sim.PhoneConfig{Number: asha, LID: "777", ByLID: true}
+	hidden := sim.PhoneConfig{Number: asha, LID: "777", Hidden: true}
+	for name, tt := range map[string]struct{ first, second sim.PhoneConfig }{
+		"by number, then by LID":                {byNumber, byLID},
+		"by LID, then by number":                {byLID, byNumber},
+		"by number, then with a hidden number":  {byNumber, hidden},
+		"with a hidden number, then by number":  {hidden, byNumber},
+		"with a hidden number, then by LID":     {hidden, byLID},
+		"twice with a hidden number":            {hidden, hidden},
+		"by a number that nobody knows the LID": {sim.PhoneConfig{Number: asha}, byNumber},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				w.config.Settings.NoPhoneReply = "Please write from a visible number"
+				w.start()
+				first := w.number.NewPhone(tt.first)
+				first.Send("login")
+				pass(time.Second)
+				require.Len(t, texts(first), 1)
+				second := w.number.NewPhone(tt.second)
+				second.Send("login")
+				other := w.number.NewPhone(sim.PhoneConfig{Number: "4917000000001", LID: "778"})
+				other.Send("login")
+				pass(time.Second)
+				assert.Empty(t, texts(second), "within his cooldown")
+				assert.Len(t, texts(other), 1, "another person has his own")
+				pass(time.Minute)
+				second.Send("login")
+				pass(time.Second)
+				assert.Len(t, texts(second), 1, "and when it has ended")
+			})
+		})
+	}
+}
+
 func TestCooldownIsOneForBurst(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.start()
@@ -247,6 +285,22 @@ func TestSameMessageTwice(t *testing.T) {
 		stranger.SendMessage(sim.Message{ID: "3EB0AA", Text: "login"})
 		pass(time.Second)
 		assert.Len(t, texts(stranger), 1, "the same id from somebody else is another message")
+	})
+}
+
+// WhatsApp's own queue holds a message for 14 days, so one that was handled is
+// known for longer.
+func TestSameMessageTwoWeeksLater(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.config.Settings.Cooldown = -1
+		w.start()
+		p := w.person(asha)
+		p.SendMessage(sim.Message{ID: "3EB0AA", Text: "login"})
+		pass(14*24*time.Hour + time.Hour)
+		p.SendMessage(sim.Message{ID: "3EB0AA", Text: "login"})
+		pass(time.Minute)
+		assert.Len(t, texts(p), 1)
+		assert.Len(t, w.heard(), 1)
 	})
 }
 
