@@ -170,7 +170,8 @@ def test_a_device_is_named_and_never_quoted(agent: str, want: str) -> None:
 @pytest.mark.parametrize(
     "text",
     ["no", "NO.", "No!", "  no", "*no*", "_No_", "“no”", "'NO'", "no 🚫", "NO🚫\ufe0f", "no, that was not me",
-     "No.It was not me", "no\nwho is this?", "\uff2e\uff2f", "n\u200bo", "login no", "login: NO.", "¿no?", "NO-NO", "> no"],
+     "No.It was not me", "no\nwho is this?", "\uff2e\uff2f", "n\u200bo", "login no", "login: NO.", "¿no?", "NO-NO",
+     "> no"],
 )  # fmt: skip
 def test_a_text_that_begins_with_the_word_no_says_no(text: str) -> None:
     assert says_no(text)
