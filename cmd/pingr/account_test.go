@@ -15,8 +15,8 @@ func TestAccountPasswordEndsAllLogins(t *testing.T) {
 	p := newPlace(t)
 	require.Equal(t, exitDone, call{args: []string{"account", "create", "--email", "anna@example.com", "--data", p.data}, stdin: "correct horse\n"}.run(t).code)
 	s := p.serve(t)
-	in := s.must(http.StatusOK, "POST", "/v1/auth/login", `{"email":"anna@example.com","password":"correct horse"}`)
-	login := []string{"Authorization", "Bearer " + in["token"].(string)}
+	in := s.must(http.StatusOK, "POST", "/v1/auth/login", `{"email":"anna@example.com","password":"correct horse"}`, "X-API-Key", "")
+	login := []string{"X-API-Key", "", "Authorization", "Bearer " + in["token"].(string)}
 	s.must(http.StatusOK, "GET", "/v1/auth/me", "", login...)
 
 	set := func(args []string, password string) result {
@@ -27,8 +27,8 @@ func TestAccountPasswordEndsAllLogins(t *testing.T) {
 	assert.Empty(t, r.out)
 	assert.Equal(t, "The password of anna@example.com is set; all its logins have ended.\n", r.err)
 	s.must(http.StatusUnauthorized, "GET", "/v1/auth/me", "", login...)
-	s.must(http.StatusUnauthorized, "POST", "/v1/auth/login", `{"email":"anna@example.com","password":"correct horse"}`)
-	s.must(http.StatusOK, "POST", "/v1/auth/login", `{"email":"anna@example.com","password":"battery staple"}`)
+	s.must(http.StatusUnauthorized, "POST", "/v1/auth/login", `{"email":"anna@example.com","password":"correct horse"}`, "X-API-Key", "")
+	s.must(http.StatusOK, "POST", "/v1/auth/login", `{"email":"anna@example.com","password":"battery staple"}`, "X-API-Key", "")
 
 	r = set([]string{"--account", "anna@example.com"}, "short")
 	assert.Equal(t, exitFailed, r.code)
