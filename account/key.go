@@ -34,6 +34,10 @@ type Key struct {
 	CreatedAt, LastUsed, RevokedAt time.Time
 }
 
+// KeptRevoked is how many revoked keys of an account stores keep: those that were
+// revoked last.
+const KeptRevoked = 100
+
 const (
 	keyLength   = 30
 	keyAlphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"

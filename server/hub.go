@@ -22,17 +22,23 @@ const (
 	// stream, and it comes again.
 	streamBuffer = 64
 	heartbeat    = 15 * time.Second
+	// streamPatience is how long a reader may take for what is written to it.
+	streamPatience = 30 * time.Second
 )
 
 // A hub hands events to the open streams of an account.
 type hub struct {
 	mu     sync.Mutex
 	closed bool
+	// patience is streamPatience, but in tests.
+	patience time.Duration
 	// streams are by scope; each has the credential that opened it.
 	streams map[string]map[chan []byte]string
 }
 
-func newHub() *hub { return &hub{streams: map[string]map[chan []byte]string{}} }
+func newHub() *hub {
+	return &hub{patience: streamPatience, streams: map[string]map[chan []byte]string{}}
+}
 
 func (h *hub) publish(scope, event string, data any) {
 	h.mu.Lock()
@@ -159,7 +165,6 @@ func (s *Server) events(c caller, _ *eventsInput) (*huma.StreamResponse, error) 
 func (s *Server) stream(w http.ResponseWriter, r *http.Request, c caller, stream chan []byte) {
 	defer s.hub.leave(c.scope(), stream)
 	control := http.NewResponseController(w)
-	_ = control.SetWriteDeadline(time.Time{}) // a stream lasts
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no")
 	w.WriteHeader(http.StatusOK)
@@ -167,6 +172,7 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, c caller, stream
 	defer tick.Stop()
 	frame := []byte(": open\n\n")
 	for {
+		_ = control.SetWriteDeadline(time.Now().Add(s.hub.patience)) // a stream lasts, a reader that is gone must not
 		if _, err := w.Write(frame); err != nil || control.Flush() != nil {
 			return
 		}

@@ -3,8 +3,10 @@ package server
 import (
 	"bufio"
 	"context"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -104,4 +106,32 @@ func TestAStreamEndsWhenAnotherProcessRevokesItsKey(t *testing.T) {
 			t.Error("it goes on")
 		}
 	})
+}
+
+// A reader that takes nothing keeps no goroutine of ours.
+func TestAStreamEndsWhenItsReaderTakesNothing(t *testing.T) {
+	w := newWorld(t)
+	w.server.hub.patience = 200 * time.Millisecond
+	ended := make(chan struct{})
+	web := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		defer close(ended)
+		w.server.ServeHTTP(rw, r)
+	}))
+	defer web.Close()
+	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", web.Listener.Addr().String())
+	require.NoError(t, err)
+	defer conn.Close()
+	_, err = conn.Write([]byte("GET /v1/events HTTP/1.1\r\nHost: x\r\nX-API-Key: " + w.who["anna's live key"].Get("X-Api-Key") + "\r\n\r\n"))
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { return w.server.hub.count() == 1 }, 5*time.Second, time.Millisecond)
+	much := strings.Repeat("x", 1<<20)
+	for range streamBuffer {
+		w.server.hub.publish("acc_anna", "session", much)
+	}
+	select {
+	case <-ended:
+	case <-time.After(10 * time.Second):
+		t.Fatal("it waits for a reader that takes nothing")
+	}
+	assert.Zero(t, w.server.hub.count())
 }

@@ -14,11 +14,11 @@ import (
 // route's kind; see statusesOf.
 var alsoStatus = map[string][]int{
 	"POST /v1/send":                               {404, 409, 429},
-	"POST /v1/sessions":                           {409},
+	"POST /v1/sessions":                           {409, 429},
 	"DELETE /v1/sessions/{id}":                    {409},
-	"GET /v1/sessions/{id}/qr":                    {409},
-	"POST /v1/sessions/{id}/pair-code":            {409},
-	"POST /v1/sessions/{id}/reconnect":            {409},
+	"GET /v1/sessions/{id}/qr":                    {409, 429},
+	"POST /v1/sessions/{id}/pair-code":            {409, 429},
+	"POST /v1/sessions/{id}/reconnect":            {409, 429},
 	"GET /v1/triggers":                            {404},
 	"POST /v1/triggers":                           {404, 409},
 	"POST /v1/match":                              {404},

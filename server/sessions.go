@@ -166,6 +166,9 @@ func (s *Server) addSession(c caller, in *addSessionInput) (*sessionOutput, erro
 	if _, err := s.storedSession(c, id); err == nil || id == testSession {
 		return nil, taken
 	}
+	if err := s.limit(c.ctx, "new sessions", throttle("new session", c.account.ID, maxNewSessions, s.now().Add(longWindow))); err != nil {
+		return nil, err
+	}
 	stored := storedID(id, c.account.ID)
 	if err := s.forgetTriggers(c.ctx, stored, testName(stored, c.account.ID)); err != nil {
 		return nil, err
@@ -262,6 +265,11 @@ func (s *Server) qr(c caller, in *qrInput) (*qrOutput, error) {
 	code, expires, ok := n.QR()
 	if !ok {
 		if n.Record().State != pingr.SessionPairing {
+			if n.Record().State != pingr.SessionConnected { // that is refused below
+				if err := s.limit(c.ctx, "rounds of codes", throttle("link", n.ID(), maxLinkRounds, s.now().Add(longWindow))); err != nil {
+					return nil, err
+				}
+			}
 			if err := n.Link(); err != nil {
 				return nil, words(err, map[error]*problem{pingr.ErrConflict: fail(conflict, "The session is paired already.")})
 			}
@@ -306,6 +314,12 @@ func (s *Server) pairCode(c caller, in *pairCodeInput) (*pairCodeOutput, error) 
 	if fixed {
 		return nil, fail(conflict, "The session is paired already.")
 	}
+	until := s.now().Add(longWindow)
+	err = s.limit(c.ctx, "codes for this number, or of this account",
+		throttle("pair/number", phone, maxPairPrompts, until), throttle("pair/account", c.account.ID, maxPairAccount, until))
+	if err != nil {
+		return nil, err
+	}
 	out := &pairCodeOutput{}
 	out.Body.Code, err = n.PairCode(c.ctx, phone)
 	if errors.Is(err, pingr.ErrConflict) {
@@ -326,6 +340,9 @@ func (s *Server) reconnect(c caller, in *SessionInput) (*sessionOutput, error) {
 	}
 	if fixed {
 		return s.sessionAnswer(c, s.simulatedRecord(c, in.ID))
+	}
+	if err := s.limit(c.ctx, "reconnects", throttle("reconnect", n.ID(), maxReconnects, s.now().Add(reconnectWindow))); err != nil {
+		return nil, err
 	}
 	if err := n.Reconnect(); err != nil {
 		return nil, words(err, map[error]*problem{pingr.ErrConflict: fail(conflict, "The session has to be linked first.")})

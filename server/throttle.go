@@ -87,3 +87,27 @@ func knownLogin(email string, ip netip.Addr, now time.Time) pingr.Limit {
 	known.Kind = pingr.Quota // without a limit
 	return known
 }
+
+const (
+	// Pairing prompts ring somebody's phone: most an hour to a number, by whomever,
+	// and of an account.
+	maxPairPrompts  = 5
+	maxPairAccount  = 20
+	maxNewSessions  = 60 // an hour, an account: each opens a connection to WhatsApp
+	maxLinkRounds   = 30 // an hour, a session
+	maxReconnects   = 10 // a minute, a session
+	longWindow      = time.Hour
+	reconnectWindow = time.Minute
+)
+
+// limit takes of some limits, or says what is too much.
+func (s *Server) limit(ctx context.Context, what string, limits ...pingr.Limit) error {
+	now := s.now()
+	var full *pingr.LimitError
+	if err := s.store.Reserve(ctx, now, limits...); errors.As(err, &full) {
+		return tooMany(rateLimit, full.RetryAfter(now), "Too many %s. Try again in %ds.", what, full.RetryAfter(now))
+	} else if err != nil {
+		return err
+	}
+	return nil
+}

@@ -10,6 +10,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/heypingr/pingr"
 )
 
 func (w *world) loginFrom(email, password, peer string, header []string) *http.Request {
@@ -108,4 +111,54 @@ func TestATrustedProxyTellsItsClientsApart(t *testing.T) {
 	assert.Equal(t, 200, w.knock("anna@example.com", password, "172.17.0.1:1", "X-Forwarded-For", "198.51.100.7, 192.0.2.9").Code)
 	assert.Equal(t, 10, w.guess(12, proxy, "Forwarded", `for="[2001:db8::1]:99"`))
 	assert.Equal(t, 200, w.knock("ben@example.com", password, "172.17.0.1:1", "Forwarded", `for="[2001:db8:9::1]"`).Code)
+}
+
+func TestLimitsOnWhatRingsAndConnects(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		most   int
+		window time.Duration
+		ask    func(w *world, i int) *httptest.ResponseRecorder
+	}{
+		{"codes for one number, whoever asks", 5, time.Hour, func(w *world, i int) *httptest.ResponseRecorder {
+			who := []string{"anna", "ben"}[i%2]
+			return w.call(who+"'s live key", "POST", "/v1/sessions/"+who+"-new/pair-code", `{"phone":"919876543210"}`)
+		}},
+		{"codes for many numbers", 20, time.Hour, func(w *world, i int) *httptest.ResponseRecorder {
+			return w.call("anna", "POST", "/v1/sessions/anna-new/pair-code", fmt.Sprintf(`{"phone":"9198765432%02d"}`, i))
+		}},
+		{"sessions made and deleted", 60, time.Hour, func(w *world, i int) *httptest.ResponseRecorder {
+			got := w.call("anna", "POST", "/v1/sessions", `{"id":"churn","name":"churn"}`)
+			if got.Code == http.StatusCreated {
+				require.Equal(w, 204, w.call("anna", "DELETE", "/v1/sessions/churn", "").Code)
+			}
+			return got
+		}},
+		{"rounds of QR codes", 30, time.Hour, func(w *world, i int) *httptest.ResponseRecorder {
+			w.lines.find("anna-new:acc_anna").setState(pingr.SessionLinkExpired)
+			return w.call("anna", "GET", "/v1/sessions/anna-new/qr", "")
+		}},
+		{"reconnects", 10, time.Minute, func(w *world, i int) *httptest.ResponseRecorder {
+			return w.call("anna", "POST", "/v1/sessions/anna-bot/reconnect", "")
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t)
+			for _, who := range []string{"anna", "ben"} {
+				require.Equal(t, 201, w.call(who, "POST", "/v1/sessions", `{"id":"`+who+`-new","name":"new"}`).Code)
+			}
+			if tt.most == maxNewSessions {
+				w.wait(time.Hour)
+			}
+			for i := range tt.most {
+				require.NotEqual(t, 429, tt.ask(w, i).Code, i)
+			}
+			got := tt.ask(w, tt.most)
+			assert.Equal(t, rateLimit, codeOf(t, got))
+			assert.Equal(t, fmt.Sprint(int(tt.window.Seconds())), got.Header().Get("Retry-After"))
+			w.wait(tt.window)
+			w.logIn("anna")
+			assert.NotEqual(t, 429, tt.ask(w, tt.most).Code)
+		})
+	}
 }

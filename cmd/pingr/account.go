@@ -224,7 +224,7 @@ func (a *app) listKeys(ctx context.Context, store database, owner account.Accoun
 		if line.Revoked {
 			note = "  revoked"
 		}
-		fmt.Fprintf(a.out, "%s  %s  %s  %s%s\n", line.ID, line.Key, line.Created.Format(time.DateOnly), line.Name, note)
+		fmt.Fprintln(a.out, plain(fmt.Sprintf("%s  %s  %s  %s%s", line.ID, line.Key, line.Created.Format(time.DateOnly), line.Name, note)))
 	}
 	return nil
 }

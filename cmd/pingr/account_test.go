@@ -36,3 +36,13 @@ func TestAccountPasswordEndsAllLogins(t *testing.T) {
 	assert.Contains(t, set([]string{"--account", "eve@example.com"}, "battery staple").err, "there is no such account")
 	assert.Equal(t, exitUsage, set(nil, "battery staple").code)
 }
+
+func TestKeyListObeysNoName(t *testing.T) {
+	p := newPlace(t)
+	require.Equal(t, exitDone, call{args: []string{"account", "create", "--email", "anna@example.com", "--data", p.data}, stdin: "correct horse\n"}.run(t).code)
+	of := []string{"--account", "anna@example.com", "--data", p.data}
+	require.Equal(t, exitDone, call{args: append([]string{"key", "create", "--mode", "test", "--name", "CI\x1b[2J\u202e\nkey_forged"}, of...)}.run(t).code)
+	r := call{args: append([]string{"key", "list"}, of...)}.run(t)
+	require.Equal(t, exitDone, r.code, r.err)
+	assert.Regexp(t, `^key_[0-9a-f]+  pk_test_….{4}  \d{4}-\d\d-\d\d  CI\\x1b\[2J\\u202e key_forged\n$`, r.out)
+}

@@ -65,9 +65,9 @@ func (a *app) sayFindings(findings []finding) {
 	s := styleOf(a.out)
 	paint := map[string]func(string) string{"ok": s.green, "warn": s.yellow, "fail": s.red, "skip": s.faint}
 	for _, f := range findings {
-		fmt.Fprintf(a.out, "%s  %-14s %s\n", paint[f.Status](fmt.Sprintf("%-4s", f.Status)), f.Check, f.Found)
+		fmt.Fprintf(a.out, "%s  %-14s %s\n", paint[f.Status](fmt.Sprintf("%-4s", f.Status)), plain(f.Check), plain(f.Found))
 		if f.Do != "" {
-			fmt.Fprintf(a.out, "      %-14s → %s\n", "", f.Do)
+			fmt.Fprintf(a.out, "      %-14s → %s\n", "", plain(f.Do))
 		}
 	}
 }

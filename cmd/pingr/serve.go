@@ -164,7 +164,7 @@ func (a *app) adopt(ctx context.Context, store database) error {
 		if err := store.SaveSession(ctx, r); err != nil {
 			return err
 		}
-		fmt.Fprintf(a.err, "Session %s now belongs to %s.\n", r.ID, accounts[0].Email)
+		fmt.Fprintf(a.err, "Session %s now belongs to %s.\n", plain(r.ID), plain(accounts[0].Email))
 	}
 	return nil
 }

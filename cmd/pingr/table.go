@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -57,17 +58,23 @@ func (t *table) print(w io.Writer) {
 	}
 }
 
-// plain shows a text of others on one line, without what a terminal would obey.
+// plain shows a text of others on one line, without what a terminal would obey:
+// control characters, those that turn the direction of text too, are escaped as in
+// Go.
 func plain(text string) string {
-	return strings.Map(func(r rune) rune {
+	var out strings.Builder
+	for _, r := range text {
 		switch {
 		case unicode.IsSpace(r):
-			return ' '
+			out.WriteByte(' ')
 		case !unicode.IsPrint(r) && r != '\u200d': // the joiner of emoji
-			return unicode.ReplacementChar
+			quoted := strconv.QuoteRuneToASCII(r)
+			out.WriteString(quoted[1 : len(quoted)-1])
+		default:
+			out.WriteRune(r)
 		}
-		return r
-	}, text)
+	}
+	return out.String()
 }
 
 // local is a time for people: in their zone, to the second.

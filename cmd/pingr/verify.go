@@ -80,10 +80,10 @@ func (a *app) verify(v verification) error {
 func (a *app) sayVerdict(v verdict) {
 	s := styleOf(a.out)
 	if v.Valid {
-		fmt.Fprintf(a.out, "%s: the signature holds (%s %s)\n", s.green("valid"), v.Event, v.ID)
+		fmt.Fprintf(a.out, "%s: the signature holds (%s %s)\n", s.green("valid"), plain(string(v.Event)), plain(v.ID))
 		return
 	}
-	fmt.Fprintf(a.out, "%s: %s\n", s.red("invalid"), v.Reason)
+	fmt.Fprintf(a.out, "%s: %s\n", s.red("invalid"), plain(v.Reason))
 	if v.Hint != "" {
 		fmt.Fprintln(a.err, v.Hint)
 	}

@@ -27,7 +27,7 @@ createServer(async (req, res) => {
     res.writeHead(400).end();
     return;
   }
-  if (event.event !== "message.received" || event._simulated) {
+  if (event.event !== "message.received" || event._simulated || event.from.is_group) {
     res.writeHead(200).end();
     return;
   }
@@ -49,7 +49,7 @@ def pingr():
         event = verify_webhook(request.get_data(), request.headers.get("x-pingr-signature"), os.environ["PINGR_WEBHOOK_SECRET"])
     except PingrWebhookError:
         return "", 400
-    if event["event"] != "message.received" or event.get("_simulated"):
+    if event["event"] != "message.received" or event.get("_simulated") or event["from"]["is_group"]:
         return "", 200
     return {"reply": f"Hello +{event['from']['phone']}, here is your link: https://…"}
 `},
@@ -75,7 +75,7 @@ func main() {
 			http.Error(w, "", http.StatusBadRequest)
 			return
 		}
-		if event.Type != pingr.EventMessageReceived || event.Simulated {
+		if event.Type != pingr.EventMessageReceived || event.Simulated || event.From.IsGroup {
 			return
 		}
 		w.Header().Set("Content-Type", "application/json")

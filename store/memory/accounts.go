@@ -186,7 +186,8 @@ func (s *Store) Keys(ctx context.Context, owner string) ([]account.Key, error) {
 }
 
 // RevokeKey ends a key of an account for good, or returns
-// [account.ErrNotFound]. Revoking twice keeps the first time.
+// [account.ErrNotFound]. Revoking twice keeps the first time. Of the revoked keys,
+// the last [account.KeptRevoked] are kept.
 func (s *Store) RevokeKey(ctx context.Context, owner, id string, at time.Time) error {
 	if err := s.lock(ctx); err != nil {
 		return err
@@ -200,7 +201,24 @@ func (s *Store) RevokeKey(ctx context.Context, owner, id string, at time.Time) e
 		k.RevokedAt = at
 		s.apiKeys[id] = k
 	}
+	s.dropRevoked(owner)
 	return nil
+}
+
+// dropRevoked keeps the last of an account's revoked keys. The caller holds s.mu.
+func (s *Store) dropRevoked(owner string) {
+	var revoked []account.Key
+	for _, k := range s.apiKeys {
+		if k.Account == owner && !k.RevokedAt.IsZero() {
+			revoked = append(revoked, k)
+		}
+	}
+	slices.SortFunc(revoked, func(a, b account.Key) int {
+		return cmp.Or(b.RevokedAt.Compare(a.RevokedAt), cmp.Compare(b.ID, a.ID))
+	})
+	for _, k := range revoked[min(len(revoked), account.KeptRevoked):] {
+		delete(s.apiKeys, k.ID)
+	}
 }
 
 // UseKey notes when a key was used last.

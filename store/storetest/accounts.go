@@ -153,6 +153,29 @@ var accountTests = []test{
 		assert.True(t, got.LastUsed.Equal(after(1)) && got.RevokedAt.Equal(after(2)), "%+v", got)
 		require.ErrorIs(t, s.UseKey(t.Context(), "key_none", t0), account.ErrNotFound)
 	}},
+	{"of the revoked keys the last are kept", func(t *testing.T, s Store) {
+		_, valid := account.NewKey("acc_anna", "valid", account.Live, t0)
+		_, bens := account.NewKey("acc_ben", "ben's", account.Live, t0)
+		require.NoError(t, s.CreateKey(t.Context(), valid))
+		require.NoError(t, s.CreateKey(t.Context(), bens))
+		require.NoError(t, s.RevokeKey(t.Context(), "acc_ben", bens.ID, t0))
+		for i := range account.KeptRevoked + 5 {
+			_, key := account.NewKey("acc_anna", fmt.Sprint(i), account.Test, t0)
+			require.NoError(t, s.CreateKey(t.Context(), key))
+			require.NoError(t, s.RevokeKey(t.Context(), "acc_anna", key.ID, t0.Add(time.Duration(i)*time.Second)))
+		}
+		keys, err := s.Keys(t.Context(), "acc_anna")
+		require.NoError(t, err)
+		names := map[string]bool{}
+		for _, k := range keys {
+			names[k.Name] = true
+		}
+		assert.Len(t, keys, account.KeptRevoked+1)
+		assert.True(t, names["valid"] && names[fmt.Sprint(account.KeptRevoked+4)] && names["5"] && !names["4"], "%v", names)
+		keys, err = s.Keys(t.Context(), "acc_ben")
+		require.NoError(t, err)
+		assert.Len(t, keys, 1)
+	}},
 }
 
 var planTests = []test{

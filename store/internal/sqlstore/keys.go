@@ -78,10 +78,25 @@ func (s *Store) Keys(ctx context.Context, owner string) ([]account.Key, error) {
 }
 
 // RevokeKey ends a key of an account for good, or returns
-// [account.ErrNotFound]. Revoking twice keeps the first time.
+// [account.ErrNotFound]. Revoking twice keeps the first time. Of the revoked keys,
+// the last [account.KeptRevoked] are kept.
 func (s *Store) RevokeKey(ctx context.Context, owner, id string, at time.Time) error {
-	return s.changeKey(ctx, `UPDATE api_keys SET revoked_at = CASE WHEN revoked_at = 0 THEN $3 ELSE revoked_at END
-		WHERE account = $1 AND id = $2`, owner, id, at.UnixMilli())
+	var n int64
+	err := s.db.Write(ctx, func(tx Tx) (err error) {
+		n, err = tx.Exec(`UPDATE api_keys SET revoked_at = CASE WHEN revoked_at = 0 THEN $3 ELSE revoked_at END
+			WHERE account = $1 AND id = $2`, owner, id, at.UnixMilli())
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(`DELETE FROM api_keys WHERE account = $1 AND revoked_at <> 0 AND id NOT IN (
+			SELECT id FROM api_keys WHERE account = $1 AND revoked_at <> 0 ORDER BY revoked_at DESC, id DESC LIMIT $2)`,
+			owner, int64(account.KeptRevoked))
+		return err
+	})
+	if err == nil && n == 0 {
+		return account.ErrNotFound
+	}
+	return err
 }
 
 // UseKey notes when a key was used last.
