@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"time"
 
 	"rsc.io/qr"
 
@@ -21,6 +22,8 @@ const (
 	waitingCookie = "corner_waiting"
 	sessionCookie = "corner_session"
 	maxBody       = 64 << 10
+	// seenLife is longer than a signature holds.
+	seenLife = 15 * time.Minute
 )
 
 // A backend is the example site: what a customer of Pingr writes.
@@ -29,6 +32,8 @@ type backend struct {
 	secret string
 	origin string // http://127.0.0.1:8090
 	logins *logins
+	// seen are the webhooks that came: whoever reads one sends it again in vain.
+	seen pingr.SeenInMemory
 	// saw is told of the steps that only the site sees.
 	saw func(message string, step Step)
 	// wire is told of each webhook as it came and was answered.
@@ -64,6 +69,11 @@ func (b *backend) webhook(w http.ResponseWriter, r *http.Request) {
 	event, err := pingr.VerifyWebhook(body, signature, b.secret)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	isNew, err := b.seen.Add(r.Context(), signature, seenLife)
+	if err != nil || !isNew {
+		http.Error(w, "received before, or too many at once", http.StatusConflict)
 		return
 	}
 	answer := struct {

@@ -5,8 +5,10 @@ package demo
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +16,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"github.com/heypingr/pingr"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -97,6 +101,31 @@ func TestWebhookOfAStranger(t *testing.T) {
 	require.NoError(t, err)
 	defer resp.Body.Close()
 	assert.Equal(t, http.StatusBadRequest, resp.StatusCode)
+}
+
+// The demo shows each webhook as it came; whoever copies one gets no link by it,
+// while another attempt of Pingr's is answered.
+func TestWebhookThatCameBefore(t *testing.T) {
+	const secret = "whsec_x"
+	b := &backend{secret: secret, origin: "http://shop.example", logins: newLogins(time.Now), wire: func(exchange) {}}
+	post := func(stamp int64) *httptest.ResponseRecorder {
+		body := fmt.Sprintf(`{"event":"message.received","id":"evt_1","from":{"phone":"919876543210"},"message":{"text":"login"},"timestamp":%d}`, stamp)
+		r := httptest.NewRequest(http.MethodPost, "/webhook", strings.NewReader(body))
+		r.Header.Set("X-Pingr-Signature", pingr.Sign([]byte(body), secret))
+		w := httptest.NewRecorder()
+		b.webhook(w, r)
+		return w
+	}
+	now := time.Now().UnixMilli()
+	for _, step := range []struct {
+		name   string
+		stamp  int64
+		status int
+	}{{"first", now, 200}, {"sent again", now, 409}, {"the next attempt", now + 1, 200}} {
+		w := post(step.stamp)
+		assert.Equal(t, step.status, w.Code, step.name)
+		assert.Equal(t, step.status == 200, strings.Contains(w.Body.String(), "/shop/in/"), step.name)
+	}
 }
 
 func TestPageOfAStranger(t *testing.T) {
