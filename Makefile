@@ -17,8 +17,18 @@ FUZZTIME ?= 5000x
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
+# First what the parts share, so that no two of them install or build it at once;
+# then they run two side by side, the longest first. Those that compile much Go
+# stand beside those that wait for browsers, Node or Python.
 .PHONY: test
-test: tools lint race e2e sdk fuzz api-fuzz dashboard sec-login ## everything that CI checks; installs what it needs
+test: ## everything that CI checks; installs what it needs
+	@./.ci/test 'install lint' 'race sec-login e2e dashboard sdk-python fuzz api-fuzz sdk-node'
+
+# The module's download comes first: it is what everything else waits for.
+.PHONY: install
+install: postgres redis chromium clients $(SCHEMATHESIS)/installed sdk/python/.venv/installed ## all that the tests need
+install: sdk/node/node_modules/.package-lock.json examples/node/node_modules/.package-lock.json server/dashboard/ui/node_modules/.package-lock.json
+install: stage sdk-build
 
 .PHONY: tools
 tools: $(GOLANGCI_LINT) $(GOFUMPT)
@@ -56,13 +66,12 @@ $(BIN)/uv/installed: $(LOCKS)/uv.txt | python
 	@touch $@
 
 .PHONY: lint
-lint: tools locked ## format, generated code, vet, golangci-lint, a tidy go.mod, locked installs
+lint: tools locked ## format, generated code, golangci-lint (with go vet), a tidy go.mod, locked installs
 	@unformatted=$$($(GOFUMPT) -l $$(git ls-files -co --exclude-standard '*.go' | grep -v _templ.go)); \
 	  if [ -n "$$unformatted" ]; then echo "not formatted (run make fmt):"; echo "$$unformatted"; exit 1; fi
 	@sum() { git ls-files -co --exclude-standard '*_templ.go' | xargs cat | sha256sum; }; \
 	  before=$$(sum); go generate ./...; \
 	  [ "$$before" = "$$(sum)" ] || { echo "generated code was stale; it is written anew"; exit 1; }
-	go vet ./...
 	$(GOLANGCI_LINT) run
 	go mod tidy -diff
 
@@ -79,13 +88,14 @@ fmt: $(GOFUMPT) ## format the Go code
 # is written to (qrchan.go). Test files that run real
 # whatsmeow clients therefore carry `//go:build !race` and run in `make e2e`;
 # every other test, and with it our own code, runs under the race detector.
+# make lint has vetted them all.
 .PHONY: race
 race: tools postgres redis ## all tests but those with real whatsmeow clients, with the race detector
-	go test -race -shuffle=on -timeout 15m ./...
+	go test -race -shuffle=on -vet=off -timeout 15m ./...
 
 .PHONY: e2e
 e2e: postgres redis clients ## the tests with real whatsmeow clients, against the loopback WhatsApp
-	go test -shuffle=on -timeout 20m ./whatsapptest/... ./session/... ./internal/... ./cmd/... ./examples/...
+	go test -shuffle=on -vet=off -timeout 20m $$(git grep -lE '^//go:build !race' -- '*_test.go' ':!store' | xargs -n 1 dirname | sort -u | sed 's|^|./|')
 
 # The published clients, which a test points at pingr serve.
 CLIENTS := $(BIN)/clients
@@ -107,6 +117,10 @@ sdk: sdk-node sdk-python ## the helpers for Node and Python, their packages and 
 .PHONY: sdk-node
 sdk-node: sdk/node/node_modules/.package-lock.json ## the helpers for Node
 	cd sdk/node && npm run --silent build && npm run --silent check && npm test --silent
+
+.PHONY: sdk-build
+sdk-build: sdk/node/node_modules/.package-lock.json
+	cd sdk/node && npm run --silent build
 
 # The lock files' versions, held to their hashes; no package may run a script.
 NPM_CI := npm ci --loglevel=error --ignore-scripts
@@ -139,9 +153,7 @@ examples/node/node_modules/.package-lock.json: examples/node/package-lock.json s
 	@touch $@
 
 .PHONY: sec-login
-sec-login: examples/node/node_modules/.package-lock.json sdk/python/.venv/installed server/dashboard/ui/node_modules/.package-lock.json redis ## attackers against the login examples of all languages
-	@./.ci/need chromium
-	cd sdk/node && npm run --silent build
+sec-login: examples/node/node_modules/.package-lock.json sdk/python/.venv/installed server/dashboard/ui/node_modules/.package-lock.json redis chromium sdk-build ## attackers against the login examples of all languages
 	go run ./internal/seclab
 	go run ./internal/seclab -redis
 	PINGR_TEST_DEFENCES=all go test -count=1 -run TestEachDefenceIsNeeded ./internal/seclab
@@ -153,13 +165,16 @@ sec-login: examples/node/node_modules/.package-lock.json sdk/python/.venv/instal
 dashboard: stage ## the dashboard in a browser: its story, every page by axe, strangers
 	cd server/dashboard/ui && node --test --test-concurrency=1
 
+.PHONY: chromium
+chromium:
+	@./.ci/need chromium
+
 .PHONY: screenshots
 screenshots: stage ## the pictures of docs/screenshots
 	cd server/dashboard/ui && node screenshots.mjs ../../../docs/screenshots
 
 .PHONY: stage
-stage: build server/dashboard/ui/node_modules/.package-lock.json
-	@./.ci/need chromium
+stage: build chromium server/dashboard/ui/node_modules/.package-lock.json
 	go build -o $(BIN)/loopback ./internal/loopback
 
 server/dashboard/ui/node_modules/.package-lock.json: server/dashboard/ui/package-lock.json | node
@@ -193,15 +208,17 @@ redis:
 bounds: ## a million phones, bad keys and paths in under 400 MiB (some minutes)
 	PINGR_TEST_STRANGERS=1000000 go test -count=1 -timeout 15m -v -run TestNothingThatStrangersChoosePilesUp ./server
 
+# One program a package, not one a target.
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME (5000x; 5m for a hunt), and all of Unicode
 	PINGR_TEST_ALL_RUNES=1 go test -count=1 -run TestNormalizeTwiceChangesNothing .
-	@go list ./... | while read -r pkg; do \
-	  go test -list '^Fuzz' "$$pkg" | { grep '^Fuzz' || true; } | while read -r target; do \
-	    echo "fuzz $$pkg $$target"; \
-	    out=$$(go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$pkg" </dev/null 2>&1) || { echo "$$out"; exit 1; }; \
-	    echo "$$out" | tail -n 1; \
-	  done; \
+	@mkdir -p $(BIN)/fuzz; for dir in $$(git grep -l '^func Fuzz' -- '*_test.go' | xargs -n 1 dirname | sort -u); do \
+	  program=$(BIN)/fuzz/$${dir//\//-}.test; go test -vet=off -c -fuzz . -o $$program ./$$dir; cd $$dir; \
+	  for target in $$($$program -test.list '^Fuzz'); do \
+	    echo "fuzz $$dir $$target"; \
+	    out=$$($$program -test.run '^$$' -test.fuzz "^$$target\$$" -test.fuzztime $(FUZZTIME) -test.fuzzcachedir $(BIN)/fuzz/found/$$dir </dev/null 2>&1) || { echo "$$out"; exit 1; }; \
+	    echo "$$out" | tail -n 2; \
+	  done; cd $(CURDIR); \
 	done
 
 .PHONY: bench

@@ -81,7 +81,7 @@ func TestTheBackendIsToldWhatWasForwarded(t *testing.T) {
 			w.person(asha).SendMessage(sim.Message{Text: "login x4k9mq", Forwarded: forwarded})
 			pass(0)
 			require.Len(t, w.heard(), 1)
-			assert.Equal(t, forwarded, w.heard()[0].Event.Message.Forwarded)
+			assert.Equal(t, forwarded, w.heard()[0].Message.Forwarded)
 		})
 	}
 }
