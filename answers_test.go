@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 
@@ -196,5 +197,14 @@ func TestRedirects(t *testing.T) {
 			}
 			assert.Equal(t, tt.want, said)
 		})
+	}
+}
+
+// The page for whoever runs an endpoint has each reason, in the same words.
+func TestReasonsAreInTheDocumentation(t *testing.T) {
+	page, err := os.ReadFile("docs/serve.md")
+	require.NoError(t, err)
+	for _, reason := range NoReplies() {
+		assert.Contains(t, string(page), "| `"+string(reason)+"` | "+reason.Words()+" |")
 	}
 }

@@ -5,6 +5,8 @@ import "errors"
 var (
 	// ErrNotSent: a message did not go out and never will.
 	ErrNotSent = errors.New("not sent")
+	// ErrNotOnWhatsApp comes with ErrNotSent: WhatsApp knows nobody of that number.
+	ErrNotOnWhatsApp = errors.New("the number is not on WhatsApp")
 	// ErrSessionUnavailable: a message did not go out because the session is
 	// not connected; it may be sent later.
 	ErrSessionUnavailable = errors.New("session unavailable")

@@ -175,15 +175,19 @@ func (e *Engine) deliver(ctx context.Context, f *Firing, settings Settings, line
 	case err == nil:
 		return e.conclude(ctx, f, Outcome{Kind: Replied, Reason: string(f.Source)})
 	case errors.Is(err, ErrNotSent):
-		return e.conclude(ctx, f, refused(*f, !errors.Is(err, ErrUnknown)))
+		return e.conclude(ctx, f, refused(*f, err))
 	}
 	return e.sendLater(ctx, f, err)
 }
 
-// refused ends a firing whose reply WhatsApp refused for good. hidden is whether
-// certainly nobody saw this try; an earlier one may have been seen.
-func refused(f Firing, hidden bool) Outcome {
-	return Outcome{Kind: Failed, Reason: "whatsapp refused the message", Release: hidden && f.State == StateDecided}
+// refused ends a firing whose reply WhatsApp refused for good. Its limits are
+// given back when certainly nobody saw it: neither this try nor an earlier one.
+func refused(f Firing, cause error) Outcome {
+	o := Outcome{Kind: Failed, Reason: "whatsapp refused the message", Release: !errors.Is(cause, ErrUnknown) && f.State == StateDecided}
+	if errors.Is(cause, ErrNotOnWhatsApp) {
+		o.Reason = "not on whatsapp"
+	}
+	return o
 }
 
 // tooLate ends a firing whose reply would be of no use any more. Only one that
@@ -208,7 +212,7 @@ func (e *Engine) sendLater(ctx context.Context, f *Firing, cause error) error {
 		// Twice as long each time: whoever is refused and insists is banned.
 		wait = max(failing, time.Second)
 		if failing+wait > e.cfg.ReplyDeadline {
-			return e.conclude(ctx, f, refused(*f, true))
+			return e.conclude(ctx, f, refused(*f, cause))
 		}
 	}
 	// Without a holder: this engine says all that is known of the send. A stop

@@ -21,7 +21,8 @@ type Session interface {
 	Listen(ctx context.Context, handle Handler) error
 	// Send sends one text and returns when WhatsApp acknowledged it. An error
 	// that is [ErrNotSent] means the message did not go out and never will
-	// (unless it is [ErrUnknown] too: then it may have, and must not be repeated);
+	// (unless it is [ErrUnknown] too: then it may have, and must not be repeated),
+	// and is [ErrNotOnWhatsApp] too where that is known to be why;
 	// [ErrSessionUnavailable] and [ErrRefused] that it did not go out now but may
 	// later; any other error leaves it unknown, and the same Outgoing may be sent
 	// again. What holds for one call says nothing of an earlier one of the same

@@ -1,10 +1,13 @@
 package server
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/heypingr/pingr"
 	"github.com/heypingr/pingr/account"
@@ -24,14 +27,45 @@ type deliveryJSON struct {
 	Attempt    int             `json:"attempt" required:"false"`
 	DurationMs int64           `json:"duration_ms" required:"false"`
 	Error      *string         `json:"error" required:"false"`
+	NoReply    noReply         `json:"no_reply_reason" required:"false"`
 	// Redeliverable is that of the event, on a row that failed.
 	Redeliverable bool `json:"redeliverable" required:"false"`
+}
+
+// noReply is a reason, or null.
+type noReply pingr.NoReply
+
+// MarshalJSON implements json.Marshaler.
+func (r noReply) MarshalJSON() ([]byte, error) {
+	if r == "" {
+		return []byte("null"), nil
+	}
+	return json.Marshal(string(r))
+}
+
+// Schema implements huma.SchemaProvider.
+func (noReply) Schema(huma.Registry) *huma.Schema {
+	s := &huma.Schema{Type: huma.TypeString, Nullable: true, Enum: []any{nil}}
+	for _, reason := range pingr.NoReplies() {
+		s.Enum = append(s.Enum, string(reason))
+	}
+	return s
+}
+
+// noReplyWords are for the OpenAPI document: every reason and what it means.
+func noReplyWords() string {
+	var all []string
+	for _, reason := range pingr.NoReplies() {
+		all = append(all, string(reason)+" ("+reason.Words()+")")
+	}
+	return strings.Join(all, ", ")
 }
 
 func deliveryOf(d pingr.Delivery, logged time.Time) deliveryJSON {
 	out := deliveryJSON{
 		ID: d.ID, Status: d.Status, URL: d.URL, DynamicReply: d.DynamicReply, Session: shownID(d.Session),
 		CreatedAt: stamp(logged), EventID: d.EventID, Event: d.Event, Attempt: d.Attempt, DurationMs: d.Duration.Milliseconds(),
+		NoReply: noReply(d.NoReply),
 	}
 	if d.HTTPStatus != 0 {
 		out.HTTPStatus = &d.HTTPStatus

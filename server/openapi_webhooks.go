@@ -34,7 +34,7 @@ func (s *Server) describeWebhooks(doc *huma.OpenAPI) {
 		},
 		RequestBody: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/json": {Schema: event}}},
 		Responses: map[string]*huma.Response{"200": {
-			Description: "It was taken. A non-empty reply is sent in place of the static one.",
+			Description: "It was taken, as with any 2xx. A non-empty reply is sent in place of the static one, if auto_reply is pending. No body, or an empty object, says on purpose that there is none; any other answer without a reply is named in the delivery log (no_reply_reason).",
 			Content:     map[string]*huma.MediaType{"application/json": {Schema: reply}},
 		}},
 	}}}

@@ -158,6 +158,8 @@ func sendProblem(err error, phone string, now time.Time) error {
 	case errors.As(err, &limit) && limit.Kind == pingr.Cooldown:
 		wait := limit.RetryAfter(now)
 		return tooMany(rateLimit, wait, "Number +%s is in cooldown. Try again in %ds.", phone, wait)
+	case errors.Is(err, pingr.ErrNotOnWhatsApp):
+		return badParam("to", "is not on WhatsApp")
 	case errors.Is(err, pingr.ErrNotSent) && !errors.Is(err, pingr.ErrUnknown):
 		return fail(sessionUnavailable, "WhatsApp refused the message.")
 	case errors.Is(err, pingr.ErrUnknown):

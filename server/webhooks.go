@@ -137,6 +137,7 @@ type simulateOutput struct {
 		Delivered    bool        `json:"delivered"`
 		StatusCode   *int        `json:"status_code"`
 		DynamicReply *string     `json:"dynamic_reply"`
+		NoReply      noReply     `json:"no_reply_reason" required:"false"`
 		PayloadSent  pingr.Event `json:"payload_sent"`
 	}
 }
@@ -180,7 +181,7 @@ func (s *Server) simulate(c caller, in *simulateInput) (*simulateOutput, error) 
 	reply, failed := s.endpoint(hook).Dispatch(c.ctx, event)
 	d := pingr.Delivery{
 		ID: account.NewID("dlv_"), Account: c.scope(), Session: in.Body.Session, EventID: event.ID, Event: event.Type,
-		URL: reply.URL, Status: "simulated", HTTPStatus: reply.Status, DynamicReply: failed == nil && reply.Text != "",
+		URL: reply.URL, Status: "simulated", HTTPStatus: reply.Status, DynamicReply: failed == nil && reply.Text != "", NoReply: reply.NoReply,
 		Attempt: 1, Duration: s.now().Sub(now), At: now,
 	}
 	if failed != nil {
@@ -196,6 +197,7 @@ func (s *Server) simulate(c caller, in *simulateInput) (*simulateOutput, error) 
 	if d.DynamicReply {
 		out.Body.DynamicReply = &reply.Text
 	}
+	out.Body.NoReply = noReply(d.NoReply)
 	return out, nil
 }
 

@@ -23,7 +23,7 @@ var tags = [][2]string{
 
 // routeWords are what a route does beyond its summary, by operation.
 var routeWords = map[string]string{ //nolint:gosec // words about secrets, and none of them
-	"POST /v1/send":                               "Sends a text by one of the account's sessions and answers when WhatsApp has taken it. It counts for the recipient's cooldown and the plan's messages like a reply. With a test key nothing is sent, and the answer is what live mode would answer, whichever of the account's sessions is named. If it is not known whether a message arrived (409), ask again with the same Idempotency-Key: the person sees it once.",
+	"POST /v1/send":                               "Sends a text by one of the account's sessions and answers when WhatsApp has taken it. It counts for the recipient's cooldown and the plan's messages like a reply. With a test key nothing is sent, and the answer is what live mode would answer, whichever of the account's sessions is named. A number that WhatsApp says nobody has is 422, and takes no limit. If it is not known whether a message arrived (409), ask again with the same Idempotency-Key: the person sees it once.",
 	"GET /v1/sessions":                            "All sessions of the account.",
 	"POST /v1/sessions":                           "Adds a session, within the plan's limit, and begins to link it: show its QR code next, or ask for a code to type. At most 60 an hour.",
 	"GET /v1/sessions/{id}":                       "One session.",
@@ -121,6 +121,7 @@ var fieldWords = map[string]word{
 	"SimulateOutputBody.delivered":            {"Whether the endpoint took the event: 2xx in time.", true},
 	"SimulateOutputBody.status_code":          {"The HTTP status that it answered; null when no answer came.", 200},
 	"SimulateOutputBody.dynamic_reply":        {"The reply that it gave; null when it gave none.", "Here's your magic link: https://yourapp.com/auth?token=abc123"},
+	"SimulateOutputBody.no_reply_reason":      {"Why an answer that was taken gave no reply; null when it gave one, or none on purpose: no body, or {}. One of: " + noReplyWords() + ".", "not_json"},
 	"SimulateOutputBody.payload_sent":         {"The event as it was sent.", nil},
 
 	"DeliveriesOutputBody.deliveries":  {"The rows, newest first.", nil},
@@ -129,7 +130,7 @@ var fieldWords = map[string]word{
 	"DeliveryJSON.status":              {"How the attempt ended; simulated ones are marked whatever their end.", "delivered"},
 	"DeliveryJSON.url":                 {"Where it went.", "https://yourapp.com/webhook"},
 	"DeliveryJSON.http_status":         {"The HTTP status of the answer; null when none came.", 200},
-	"DeliveryJSON.dynamic_reply":       {"Whether the answer held a reply.", true},
+	"DeliveryJSON.dynamic_reply":       {"Whether the answer's reply was used: its text was fixed to be sent. Of a simulated attempt: whether there was one.", true},
 	"DeliveryJSON.session_id":          {"The session of the event.", "sess_abc123"},
 	"DeliveryJSON.created_at":          {"When the row was logged (RFC 3339, UTC).", "2025-05-15T10:30:00.000Z"},
 	"DeliveryJSON.event_id":            {"The event's id, the same on every attempt.", "evt_0199b0c2d4e57f3a8c1b2d3e4f5a6b7c"},
@@ -137,6 +138,7 @@ var fieldWords = map[string]word{
 	"DeliveryJSON.attempt":             {"Which attempt it was, from 1.", 1},
 	"DeliveryJSON.duration_ms":         {"How long it took, in milliseconds.", 143},
 	"DeliveryJSON.error":               {"Why it failed; null when it did not.", "status 503"},
+	"DeliveryJSON.no_reply_reason":     {"Why an answer that was taken gave no reply; null when its reply was used, when it says nothing on purpose (no body, or {}), and for other events than message.received. One of: " + noReplyWords() + ".", "content_type"},
 	"DeliveryJSON.redeliverable":       {"Whether the event of a row that failed can still be sent again: no other attempt has succeeded, and it was not given up a week ago.", true},
 	"RedeliverOutputBody.event_id":     {"The event that is sent again.", "evt_0199b0c2d4e57f3a8c1b2d3e4f5a6b7c"},
 

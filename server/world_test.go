@@ -151,6 +151,7 @@ type hook struct {
 	mu     sync.Mutex
 	status int
 	reply  string
+	serves http.HandlerFunc // in place of status and reply
 	bodies []string
 	heads  []http.Header
 }
@@ -162,6 +163,10 @@ func newHook(t *testing.T) *hook {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		h.bodies, h.heads = append(h.bodies, string(body)), append(h.heads, r.Header)
+		if h.serves != nil {
+			h.serves(w, r)
+			return
+		}
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(h.status)
 		fmt.Fprintf(w, `{"reply":%q}`, h.reply)
@@ -174,6 +179,13 @@ func (h *hook) answer(status int, reply string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.status, h.reply = status, reply
+}
+
+// serve lets f answer from now on.
+func (h *hook) serve(f http.HandlerFunc) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.serves = f
 }
 
 func (h *hook) got() ([]string, []http.Header) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -10,6 +11,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/heypingr/pingr"
 )
 
 const (
@@ -66,6 +69,7 @@ type deliveryLine struct {
 	Attempt    int       `json:"attempt"`
 	DurationMs int64     `json:"duration_ms"`
 	Error      *string   `json:"error"`
+	NoReply    *string   `json:"no_reply_reason"`
 }
 
 type deliveriesAnswer struct {
@@ -188,6 +192,12 @@ func (c *client) printDeliveries(deliveries []item[deliveryLine], heading bool) 
 	return nil
 }
 
+// noReplyWords are those of a reason, or the reason itself when a newer server
+// has given it.
+func noReplyWords(reason string) string {
+	return cmp.Or(pingr.NoReply(reason).Words(), reason)
+}
+
 // text is an attempt on one line: its columns have fixed widths, for page after
 // page is printed.
 func (d deliveryLine) text() string {
@@ -201,8 +211,11 @@ func (d deliveryLine) text() string {
 	if d.Event != "message.received" {
 		reply = "-"
 	}
-	if d.Error != nil {
+	switch {
+	case d.Error != nil:
 		why = "  " + *d.Error
+	case d.NoReply != nil:
+		why = "  no reply: " + noReplyWords(*d.NoReply)
 	}
 	return plain(fmt.Sprintf("%s  %-9s  %4s  %3d  %6d  %-7s  %s %s%s",
 		local(d.CreatedAt), d.Status, code, d.Attempt, d.DurationMs, reply, d.Event, d.EventID, why))

@@ -36,6 +36,7 @@ type simulation struct {
 	Delivered    bool    `json:"delivered"`
 	StatusCode   *int    `json:"status_code"`
 	DynamicReply *string `json:"dynamic_reply"`
+	NoReply      *string `json:"no_reply_reason"`
 }
 
 func (c *client) simulate(ctx context.Context, phone, session, message string) (err error) {
@@ -81,6 +82,8 @@ func (c *client) saySimulation(s simulation, took time.Duration) {
 	switch {
 	case s.DynamicReply != nil:
 		fmt.Fprintln(c.out, "reply: "+plain(*s.DynamicReply))
+	case s.Delivered && s.NoReply != nil:
+		fmt.Fprintln(c.out, "no reply in it, for "+noReplyWords(plain(*s.NoReply))+": the trigger's static reply would go out")
 	case s.Delivered:
 		fmt.Fprintln(c.out, "no reply in it: the trigger's static reply would go out")
 	default:

@@ -24,6 +24,7 @@ func TestSend(t *testing.T) {
 	}{
 		{"it is shown", sim.None, nil, 1, true},
 		{"the session is away: the limits are given back", sim.Away, pingr.ErrSessionUnavailable, 0, false},
+		{"nobody has that number: the limits are given back", sim.Nobody, pingr.ErrNotOnWhatsApp, 0, false},
 		{"WhatsApp refuses: the limits are given back", sim.Refuse, pingr.ErrNotSent, 0, false},
 		{"WhatsApp refuses for now: the limits are given back", sim.RefuseForNow, pingr.ErrRefused, 0, false},
 		{"the answer is lost: unknown, the limits stay taken", sim.LoseAck, pingr.ErrUnknown, 1, true},

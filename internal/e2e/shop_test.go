@@ -49,7 +49,13 @@ func open(t *testing.T, settings pingr.Settings) *shop {
 
 func openWith(t *testing.T, config pingr.Config) *shop {
 	t.Helper()
-	server, err := whatsapptest.Start(whatsapptest.Config{})
+	return openAt(t, config, nil)
+}
+
+// openAt is openWith on a WhatsApp with that clock.
+func openAt(t *testing.T, config pingr.Config, now func() time.Time) *shop {
+	t.Helper()
+	server, err := whatsapptest.Start(whatsapptest.Config{Now: now})
 	require.NoError(t, err)
 	s := &shop{T: t, whatsapp: server, backend: newBackend(t)}
 	s.phone = server.NewPhone(whatsapptest.PhoneConfig{Name: "Shop"})

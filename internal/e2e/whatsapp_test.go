@@ -216,3 +216,43 @@ func TestHostileTexts(t *testing.T) {
 	s.stop()
 	assert.Equal(t, want, ledger.Visible())
 }
+
+// WhatsApp knows nobody of that number: whoever sends to it is told so.
+func TestSendToANumberThatIsNotOnWhatsApp(t *testing.T) {
+	s := open(t, pingr.Settings{})
+	number, ok := s.pool.Get(session)
+	require.True(t, ok)
+	err := number.Send(in(t, 30*time.Second), pingr.Outgoing{ID: "3EB0AA", To: "4915799999999@s.whatsapp.net", Text: "hi"})
+	require.ErrorIs(t, err, pingr.ErrNotOnWhatsApp)
+	assert.ErrorIs(t, err, pingr.ErrNotSent)
+	assert.NotContains(t, err.Error(), "4915799999999")
+}
+
+// This machine's clock is ten minutes fast or slow beside WhatsApp's, which says
+// when messages were sent: nothing is too old for that.
+func TestWrongClockBesideWhatsApps(t *testing.T) {
+	for _, fast := range []time.Duration{10 * time.Minute, -10 * time.Minute} {
+		t.Run(fast.String(), func(t *testing.T) {
+			s := openAt(t, pingr.Config{}, func() time.Time { return time.Now().Add(-fast) })
+			p := s.whatsapp.NewPhone(whatsapptest.PhoneConfig{Number: asha})
+			id, err := p.Send(t.Context(), s.phone.Number(), "login X4K9MQ")
+			require.NoError(t, err)
+			reply, err := p.Next(in(t, 10*time.Second))
+			require.NoError(t, err)
+			assert.Equal(t, "link for "+id, reply.Text)
+
+			// What is really old is, on any clock.
+			s.device.FailLogins(whatsapptest.LoginFailure{Reason: 503})
+			s.device.Drop()
+			require.NoError(t, s.device.WaitOffline(in(t, 10*time.Second)))
+			late := s.whatsapp.NewPhone(whatsapptest.PhoneConfig{})
+			_, err = late.SendMessage(t.Context(), whatsapptest.Outgoing{To: s.phone.Number(), Text: "login X4K9MQ", At: time.Now().Add(-fast - 6*time.Minute)})
+			require.NoError(t, err)
+			before := s.ended.Load()
+			s.device.FailLogins(whatsapptest.LoginFailure{})
+			require.NoError(t, s.device.WaitOnline(in(t, 60*time.Second)))
+			require.Eventually(t, func() bool { return s.ended.Load() > before }, 30*time.Second, 10*time.Millisecond)
+			assert.Empty(t, late.Messages())
+		})
+	}
+}

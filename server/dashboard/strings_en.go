@@ -243,6 +243,7 @@ var english = map[string]string{ //nolint:gosec // no credentials: words about t
 	"deliveries.attempt":          "Attempt",
 	"deliveries.took":             "Time",
 	"deliveries.answer":           "Answer",
+	"deliveries.no_reply":         "No reply: %s.",
 	"deliveries.dynamic":          "with a reply",
 	"deliveries.again":            "Redeliver",
 	"deliveries.again.of":         "Redeliver %s",

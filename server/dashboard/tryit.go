@@ -3,6 +3,8 @@ package dashboard
 import (
 	"strings"
 	"time"
+
+	"github.com/heypingr/pingr"
 )
 
 // A trial is the box in which somebody texts without a phone: what was typed,
@@ -29,6 +31,7 @@ type hookTrial struct {
 	Delivered bool    `json:"delivered"`
 	Status    *int    `json:"status_code"`
 	Reply     *string `json:"dynamic_reply"`
+	NoReply   *string `json:"no_reply_reason"`
 
 	url   string
 	took  time.Duration
@@ -123,6 +126,22 @@ func (h *hookTrial) explain(v *visit) error {
 		h.error = *last.Error
 	}
 	return nil
+}
+
+// noReply says why an answer gave no reply, or nothing.
+func (v *visit) noReply(reason *string) string {
+	if reason == nil {
+		return ""
+	}
+	return v.T("deliveries.no_reply", pingr.NoReply(*reason).Words())
+}
+
+// noReply says why the endpoint's answer is not what would be sent.
+func (t trial) noReply(v *visit) string {
+	if t.hook == nil {
+		return ""
+	}
+	return v.noReply(t.hook.NoReply)
 }
 
 func (t trial) total() time.Duration {

@@ -453,7 +453,7 @@ func trialSteps(v *visit, t trial) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			} else {
-				templ_7745c5c3_Err = trailStep("good", v.T("try.step.static"), 0, "").Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = trailStep("good", v.T("try.step.static"), 0, t.noReply(v)).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

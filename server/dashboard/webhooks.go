@@ -177,6 +177,7 @@ type delivery struct {
 	Attempt    int     `json:"attempt"`
 	Duration   int64   `json:"duration_ms"`
 	Error      *string `json:"error"`
+	NoReply    *string `json:"no_reply_reason"`
 	Waits      bool    `json:"redeliverable"`
 	superseded bool    // a later attempt of the same event is on the page
 }

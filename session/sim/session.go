@@ -51,6 +51,8 @@ const (
 	Away
 	// Refuse is a permanent refusal: [pingr.ErrNotSent].
 	Refuse
+	// Nobody has no such number: [pingr.ErrNotSent] and [pingr.ErrNotOnWhatsApp].
+	Nobody
 	// RefuseForNow refuses what may be sent later: [pingr.ErrRefused].
 	RefuseForNow
 	// LoseMessage loses the message itself: [ErrNoAnswer], nothing shown.
@@ -253,6 +255,9 @@ func (s *Session) Send(ctx context.Context, m pingr.Outgoing) error {
 	case Refuse:
 		s.mu.Unlock()
 		return fmt.Errorf("%w: refused", pingr.ErrNotSent)
+	case Nobody:
+		s.mu.Unlock()
+		return fmt.Errorf("%w: %w", pingr.ErrNotSent, pingr.ErrNotOnWhatsApp)
 	case RefuseForNow:
 		s.mu.Unlock()
 		return fmt.Errorf("%w: refused", pingr.ErrRefused)

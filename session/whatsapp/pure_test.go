@@ -127,6 +127,7 @@ func TestSendError(t *testing.T) {
 				require.NotErrorIs(t, err, pingr.ErrNotSent)
 			case notSent:
 				require.ErrorIs(t, err, pingr.ErrNotSent)
+				assert.Equal(t, c.name == "no such number", errors.Is(err, pingr.ErrNotOnWhatsApp))
 				require.NotErrorIs(t, err, pingr.ErrSessionUnavailable)
 			case unknown:
 				require.Error(t, err)

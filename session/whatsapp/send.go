@@ -164,7 +164,7 @@ func sendError(err error, sealed, repeated bool) error {
 	case errors.Is(err, errNoDevice):
 		return notNow(errNoDevice)
 	case strings.HasPrefix(err.Error(), "no LID found for"):
-		return fmt.Errorf("%w: the number is not on WhatsApp", pingr.ErrNotSent)
+		return fmt.Errorf("%w: %w", pingr.ErrNotSent, pingr.ErrNotOnWhatsApp)
 	}
 	return notNow(plain(err))
 }

@@ -70,11 +70,21 @@ export interface RotatedSecret {
   signs_from: string;
 }
 
-/** What became of a simulated event. */
+/**
+ * Why an answer that was taken gave no reply: something about the answer itself, or, from `answered` on, that its reply came and was not
+ * used. A newer server may know more reasons.
+ */
+export type NoReplyReason =
+  | 'content_type' | 'content_encoding' | 'too_long' | 'not_utf8' | 'not_json' | 'not_object'
+  | 'no_field' | 'two_fields' | 'not_text' | 'empty' | 'nul'
+  | 'answered' | 'cooldown' | 'quota' | 'asked_again';
+
+/** What became of a simulated event. `no_reply_reason` is null for a reply, and for an answer that says nothing on purpose. */
 export interface Simulation {
   delivered: boolean;
   status_code: number | null;
   dynamic_reply: string | null;
+  no_reply_reason: NoReplyReason | null;
   payload_sent: Record<string, unknown>;
 }
 
@@ -84,6 +94,7 @@ export interface Delivery {
   status: 'delivered' | 'failed' | 'simulated';
   url: string;
   http_status: number | null;
+  /** Whether the answer's reply was used; of a simulated attempt, whether there was one. */
   dynamic_reply: boolean;
   session_id: string;
   created_at: string;
@@ -92,6 +103,8 @@ export interface Delivery {
   attempt: number;
   duration_ms: number;
   error: string | null;
+  /** Why an answer that was taken gave no reply; null for one that was used, or that says nothing on purpose. */
+  no_reply_reason: NoReplyReason | null;
   /** Whether the event of a row that failed can still be sent again. */
   redeliverable: boolean;
 }

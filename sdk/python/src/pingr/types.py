@@ -97,17 +97,44 @@ class RotatedSecret(TypedDict):
     signs_from: str
 
 
+NoReplyReason = Literal[
+    "content_type",
+    "content_encoding",
+    "too_long",
+    "not_utf8",
+    "not_json",
+    "not_object",
+    "no_field",
+    "two_fields",
+    "not_text",
+    "empty",
+    "nul",
+    "answered",
+    "cooldown",
+    "quota",
+    "asked_again",
+]
+"""Why an answer that was taken gave no reply; from ``answered`` on, its reply came and was not used."""
+
+
 class Simulation(TypedDict):
-    """What became of a simulated event. ``status_code`` and ``dynamic_reply`` are None when there is none."""
+    """What became of a simulated event. ``status_code`` and ``dynamic_reply`` are None when there is none.
+
+    ``no_reply_reason`` is None for a reply, and for an answer that says nothing on purpose.
+    """
 
     delivered: bool
     status_code: Optional[int]
     dynamic_reply: Optional[str]
+    no_reply_reason: Optional[NoReplyReason]
     payload_sent: dict[str, Any]
 
 
 class Delivery(TypedDict):
-    """One attempt to post an event to the endpoint."""
+    """One attempt to post an event to the endpoint.
+
+    ``dynamic_reply`` says whether the answer's reply was used; ``no_reply_reason`` why one that was taken gave none.
+    """
 
     id: str
     status: Literal["delivered", "failed", "simulated"]
@@ -121,6 +148,7 @@ class Delivery(TypedDict):
     attempt: int
     duration_ms: int
     error: Optional[str]
+    no_reply_reason: Optional[NoReplyReason]
     redeliverable: bool
 
 
