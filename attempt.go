@@ -91,19 +91,25 @@ const holdTime = 5 * time.Second
 func (e *Engine) lookAhead(ctx context.Context, f Firing, s Settings) (refused *LimitError, drop func()) {
 	now := e.cfg.Now()
 	limits := s.limits(f, now)
-	drop = func() {}
+	var held []string // the person's names, in one order, so that no two refuse each other
+	drop = func() {
+		for _, key := range held {
+			e.drop(ctx, key, f.ID)
+		}
+	}
 	for _, l := range limits {
 		if l.Kind != Cooldown {
 			continue
 		}
 		until := now.Add(e.cfg.DispatchTimeout + holdTime)
-		switch held, err := e.cfg.Store.Hold(ctx, l.Key, f.ID, now, until); {
+		switch free, err := e.cfg.Store.Hold(ctx, l.Key, f.ID, now, until); {
 		case err != nil: // the decision will still let one of two through
 			e.cfg.Log.Warn("nobody is held while the webhook is asked", "event_id", f.ID, "error", err)
-		case !held:
-			return &LimitError{Kind: Cooldown, Until: l.Until}, drop
+		case !free:
+			drop()
+			return &LimitError{Kind: Cooldown, Until: l.Until}, func() {}
 		default:
-			drop = func() { e.drop(ctx, l.Key, f.ID) }
+			held = append(held, l.Key)
 		}
 	}
 	// After the hold: what was decided before it has taken its limits.

@@ -198,6 +198,36 @@ func TestTwoQuickTapsOnTwoEngines(t *testing.T) {
 	})
 }
 
+// One person with two names is one, whichever of them a message comes under.
+func TestTwoQuickTapsUnderTwoNames(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.config.Settings.NoPhoneReply = "Please write from a visible number"
+		w.backend = func(context.Context, pingr.Event) (pingr.Reply, error) {
+			time.Sleep(3 * time.Second)
+			return pingr.Reply{Text: "link"}, nil
+		}
+		w.start()
+		byNumber := w.person(asha)
+		byNumber.Send("login")
+		pass(time.Second)
+		both := w.number.NewPhone(sim.PhoneConfig{Number: asha, LID: "777", ByLID: true})
+		both.Send("login")
+		pass(3 * time.Second)
+		assert.Equal(t, []pingr.AutoReply{pending, inCooldown(60)}, promises(w))
+		pass(time.Minute)
+
+		both.Send("login") // holds both names, and lets go of both
+		pass(time.Second)
+		both.Send("login")
+		pass(10 * time.Second)
+		assert.Equal(t, []pingr.AutoReply{pending, inCooldown(60)}, promises(w)[2:])
+		pass(time.Minute)
+		both.Send("login")
+		pass(10 * time.Second)
+		assert.Equal(t, pending, promises(w)[4])
+	})
+}
+
 // The second tap comes when the first one's backend has thought for long.
 func TestTapsWhileTheBackendHangs(t *testing.T) {
 	inWorld(t, func(w *world) {
