@@ -142,6 +142,7 @@ func (a *app) serve(ctx context.Context, listen, metricsListen string) (err erro
 	}
 	fmt.Fprintln(a.err, believed(proxies, public, private, metricsListen != ""))
 	fmt.Fprintln(a.out, "listening on "+address)
+	go giveBackMemory(ctx)
 	return s.Serve(ctx, l)
 }
 

@@ -31,6 +31,7 @@ type service struct {
 	talk *talk // on stderr
 	stop func() (code int, talk string)
 	kill func()
+	pid  int // of the program
 }
 
 // talk is what a program said so far.
@@ -82,7 +83,7 @@ func (p *place) serve(t *testing.T) *service {
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())
 	ended := false
-	s := &service{T: t, talk: said}
+	s := &service{T: t, talk: said, pid: cmd.Process.Pid}
 	s.stop = func() (int, string) {
 		ended = true
 		_ = cmd.Process.Signal(syscall.SIGTERM)
