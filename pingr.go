@@ -61,7 +61,7 @@ type Config struct {
 	MaxInFlight int
 	// RetrySchedule are the waits before the second, third, … attempt to deliver
 	// an event, each with 10 % jitter; after the last it is given up. Default:
-	// 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 10 h.
+	// 1, 5, 15, 30 and 60 s, 5 min, 30 min, 2 h, 5 h, 10 h, 10 h.
 	RetrySchedule []time.Duration
 	// DispatchTimeout is how long the backend may take before the static reply
 	// is sent. Default 8 s.
@@ -169,7 +169,7 @@ func setDefaults(c *Config) {
 	setDefault(&c.StopGrace, 10*time.Second)
 	if c.RetrySchedule == nil {
 		c.RetrySchedule = []time.Duration{
-			5 * time.Second, 5 * time.Minute, 30 * time.Minute,
+			time.Second, 5 * time.Second, 15 * time.Second, 30 * time.Second, time.Minute, 5 * time.Minute, 30 * time.Minute,
 			2 * time.Hour, 5 * time.Hour, 10 * time.Hour, 10 * time.Hour,
 		}
 	}

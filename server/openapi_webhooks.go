@@ -23,7 +23,7 @@ func (s *Server) describeWebhooks(doc *huma.OpenAPI) {
 	}
 	doc.Webhooks = map[string]*huma.PathItem{"event": {Post: &huma.Operation{
 		OperationID: "webhook-event", Tags: []string{"webhooks"}, Summary: "An event, as the endpoint gets it",
-		Description: "A signed POST to the account's endpoint. It has 8 seconds to answer. Anything but 2xx is tried again after about 5 s, 5 min, 30 min, 2 h, 5 h, 10 h and 10 h; 410 stops at once.",
+		Description: "A signed POST to the account's endpoint. It has 8 seconds to answer. Anything but 2xx is tried again after about 1, 5, 15, 30 and 60 s, 5 min, 30 min, 2 h, 5 h, 10 h and 10 h; 410 stops at once.",
 		Parameters: []*huma.Param{
 			header("x-pingr-signature", "sha256= and the lowercase hex of HMAC-SHA256 over the body, keyed by the whole secret.", "sha256=5d41402abc4b2a76b9719d911017c592ae2e7b1a4c3d9f60718293a4b5c6d7e8"),
 			header("x-pingr-event", "The event's name.", "message.received"),

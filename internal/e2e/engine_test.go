@@ -312,7 +312,10 @@ func TestEventsAreRetried(t *testing.T) {
 		p.Send("login")
 		pass(3 * 24 * time.Hour)
 		assert.Equal(t, []string{"static for " + asha}, texts(p), "retries never change the reply")
-		waits := []time.Duration{5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour, 10 * time.Hour, 10 * time.Hour}
+		waits := []time.Duration{
+			time.Second, 5 * time.Second, 15 * time.Second, 30 * time.Second, time.Minute,
+			5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour, 10 * time.Hour, 10 * time.Hour,
+		}
 		heard := w.heard()
 		require.Len(t, heard, 1+len(waits))
 		for i, wait := range waits {
@@ -381,6 +384,34 @@ func TestEveryEventArrivesAfterAnOutage(t *testing.T) {
 		assert.Len(t, arrived, 100)
 		for id, n := range arrived {
 			assert.Equal(t, 1, n, id)
+		}
+	})
+}
+
+// The steps of the schedule cover a deployment's restart: nothing waits for the
+// long ones.
+func TestShortOutageMakesNoEventLate(t *testing.T) {
+	inWorld(t, func(w *world) {
+		outage := time.Now().Add(10 * time.Second)
+		taken := map[string]time.Time{}
+		w.backend = func(ctx context.Context, e pingr.Event) (pingr.Reply, error) {
+			if time.Now().Before(outage) {
+				return refuses(ctx, e)
+			}
+			w.mu.Lock()
+			taken[e.ID] = time.Now()
+			w.mu.Unlock()
+			return pingr.Reply{}, nil
+		}
+		w.start()
+		for i := range 100 {
+			w.person(fmt.Sprintf("49170%08d", i)).Send("login")
+			pass(100 * time.Millisecond)
+		}
+		pass(5 * time.Minute)
+		assert.Len(t, taken, 100)
+		for _, at := range taken {
+			assert.WithinDuration(t, outage, at, 20*time.Second)
 		}
 	})
 }
