@@ -201,6 +201,43 @@ func TestSentMessageIsKeptOnlyUntilItIsDelivered(t *testing.T) {
 	assert.Equal(t, "lost", find(reopen(t, db), "lost"), "what was not can be sent again after a restart")
 }
 
+// Who asks again for a message is answered for the chat that it was sent to, and
+// no other: its id alone is no proof, for whoever got a message knows ids.
+func TestSentMessageIsFoundInItsOwnChatOnly(t *testing.T) {
+	d, db, _ := openDevice(t)
+	ctx := t.Context()
+	lid, number := types.NewJID("100200300", types.HiddenUserServer), types.NewJID("919876543210", types.DefaultUserServer)
+	group := types.NewJID("120363000000000001", types.GroupServer)
+	require.NoError(t, d.AddOutgoingEvent(ctx, lid, "private", "wa", []byte("a login link")))
+	require.NoError(t, d.AddOutgoingEvent(ctx, group, "shared", "wa", []byte("for all")))
+	check := func(d *device) {
+		t.Helper()
+		for _, c := range []struct {
+			name      string
+			chat, alt types.JID
+			id, want  string
+		}{
+			{"by the name it was sent to", lid, number, "private", "a login link"},
+			{"by the other name", number, lid, "private", "a login link"},
+			{"another person", types.NewJID("100200301", types.HiddenUserServer), types.NewJID("919876543211", types.DefaultUserServer), "private", ""},
+			{"another person without another name", types.NewJID("919876543211", types.DefaultUserServer), types.EmptyJID, "private", ""},
+			{"a group", group, types.EmptyJID, "private", ""},
+			{"the number of that LID's digits", types.NewJID(lid.User, types.DefaultUserServer), types.EmptyJID, "private", ""},
+			{"its group", group, types.EmptyJID, "shared", "for all"},
+			{"a group's message in private", lid, number, "shared", ""},
+			{"another group", types.NewJID("120363000000000002", types.GroupServer), types.EmptyJID, "shared", ""},
+			{"another id", lid, number, "other", ""},
+		} {
+			_, plaintext, err := d.GetOutgoingEvent(ctx, c.chat, c.alt, c.id)
+			assert.Equal(t, c.want, string(plaintext), c.name)
+			assert.Equal(t, c.want == "", err != nil, c.name)
+		}
+	}
+	check(d) // while they are in memory
+	d.close()
+	check(reopen(t, db)) // and from the disk
+}
+
 func TestSendThatReachesNoDeviceIsRefused(t *testing.T) {
 	d, _, _ := openDevice(t)
 	h := &holder{persons: d.persons, recipient: ada}

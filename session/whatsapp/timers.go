@@ -31,7 +31,14 @@ func (s *Session) learnSettings(ctx context.Context, e *events.Message) {
 // setTimer notes a chat's timer in seconds, 0 for none. It is written only
 // when it changes, which is rare.
 func (s *Session) setTimer(ctx context.Context, chat types.JID, seconds uint32) {
-	name := s.chatName(ctx, chat)
+	names := s.chatNames(ctx, chat)
+	s.noteTimer(ctx, names[0], seconds)
+	for _, outdated := range names[1:] {
+		s.noteTimer(ctx, outdated, 0)
+	}
+}
+
+func (s *Session) noteTimer(ctx context.Context, name string, seconds uint32) {
 	s.mu.Lock()
 	if s.timers[name] == seconds {
 		s.mu.Unlock()
@@ -51,20 +58,33 @@ func (s *Session) setTimer(ctx context.Context, chat types.JID, seconds uint32) 
 
 // timer returns a chat's timer in seconds.
 func (s *Session) timer(ctx context.Context, chat types.JID) uint32 {
-	name := s.chatName(ctx, chat)
+	names := s.chatNames(ctx, chat)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.timers[name]
-}
-
-// chatName is one name for a chat, however WhatsApp calls it: by LID where
-// that is known.
-func (s *Session) chatName(ctx context.Context, chat types.JID) string {
-	chat = chat.ToNonAD()
-	if chat.Server == types.DefaultUserServer {
-		if lid, err := s.pool.database.keys.LIDMap.GetLIDForPN(ctx, chat); err == nil && !lid.IsEmpty() {
-			chat = lid.ToNonAD()
+	for _, name := range names {
+		if seconds := s.timers[name]; seconds != 0 {
+			return seconds
 		}
 	}
-	return chat.String()
+	return 0
+}
+
+// chatNames are the names of a chat, however WhatsApp calls it: that by which a
+// timer is noted first (the LID where it is known), then that by which it may have
+// been noted before the LID was known.
+func (s *Session) chatNames(ctx context.Context, chat types.JID) []string {
+	chat = chat.ToNonAD()
+	names := []string{chat.String()}
+	lids := s.pool.database.keys.LIDMap
+	switch chat.Server {
+	case types.DefaultUserServer:
+		if lid, err := lids.GetLIDForPN(ctx, chat); err == nil && !lid.IsEmpty() {
+			names = []string{lid.ToNonAD().String(), chat.String()}
+		}
+	case types.HiddenUserServer:
+		if number, err := lids.GetPNForLID(ctx, chat); err == nil && !number.IsEmpty() {
+			names = append(names, number.ToNonAD().String())
+		}
+	}
+	return names
 }
