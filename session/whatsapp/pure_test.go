@@ -198,6 +198,40 @@ func TestPersonText(t *testing.T) {
 	}
 }
 
+// The pause before a dial: none the first time, then twice as long each time, a
+// fifth more or less, and never more than the longest.
+func TestPause(t *testing.T) {
+	usual := timing{}.withDefaults()
+	for _, c := range []struct {
+		name           string
+		failures, code int
+		want           time.Duration
+	}{
+		{"the first", 1, 0, 0},
+		{"the second", 2, 0, time.Second},
+		{"the third", 3, 0, 2 * time.Second},
+		{"the fourth", 4, 503, 4 * time.Second},
+		{"the seventh", 7, 0, 32 * time.Second},
+		{"the longest", 8, 0, time.Minute},
+		{"many", 1000, 0, time.Minute},
+		{"a refusal is not repeated at once", 1, 409, 4 * time.Second},
+		{"nor sooner than it would be anyway", 7, 409, 32 * time.Second},
+	} {
+		s := &Session{pool: &Pool{timing: usual}, failures: c.failures}
+		seen := map[time.Duration]bool{}
+		for range 200 {
+			got := s.pause(c.code)
+			seen[got] = true
+			if c.want == 0 {
+				assert.LessOrEqual(t, got, usual.backoff/5, c.name)
+				continue
+			}
+			assert.InDelta(t, c.want, got, float64(c.want)/5+1, c.name)
+		}
+		assert.Greater(t, len(seen), 100, "%s: many sessions do not come at once", c.name)
+	}
+}
+
 func TestClockOffset(t *testing.T) {
 	const week = 7 * 24 * time.Hour
 	id := func(theirs time.Time) string {
