@@ -98,7 +98,8 @@ func TestForgedProtocolMessages(t *testing.T) {
 		w.open()
 		s, _ := w.pool.Get("sess_forged")
 		in := w.listen(s)
-		require.True(t, s.line.onEvent(handedOver(victim, "3EB0F", login)))
+		require.Eventually(t, func() bool { return s.line.onEvent(handedOver(victim, "3EB0F", login)) },
+			patience, 5*time.Millisecond, "once somebody listens")
 		assert.Equal(t, "3EB0F", receive(t, in).ID)
 	})
 }

@@ -134,6 +134,7 @@ func (w *world) listen(s *Session) <-chan pingr.Message {
 		done <- s.Listen(ctx, func(_ context.Context, m pingr.Message) error { out <- m; return nil })
 	}()
 	w.t.Cleanup(func() { cancel(); <-done })
+	require.Eventually(w.t, func() bool { return s.listening.Load() != nil }, patience, time.Millisecond)
 	return out
 }
 

@@ -322,9 +322,8 @@ func (s *Session) eraseKeys(ctx context.Context) error {
 	if device == "" {
 		return nil
 	}
-	jid, err := deviceJID(device)
-	if err != nil {
-		return nil // no keys can be filed under that name
+	if jid, err := deviceJID(device); err == nil { // otherwise no keys are filed under it
+		return s.pool.database.eraseKeys(ctx, jid)
 	}
-	return s.pool.database.eraseKeys(ctx, jid)
+	return nil
 }

@@ -3,6 +3,7 @@ package whatsapp
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -187,7 +188,7 @@ func TestGraceIsTheAccounts(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t)
 			require.NoError(t, w.pool.Close())
-			w.config.timing.grace, w.config.Grace = 0, c.grace
+			w.config.timing.grace, w.config.timing.report, w.config.Grace = 0, time.Minute, c.grace
 			w.open()
 			s, device := w.link("sess_grace")
 			device.FailLogins(whatsapptest.LoginFailure{Reason: 503})
@@ -205,13 +206,18 @@ func TestGraceIsTheAccounts(t *testing.T) {
 	t.Run("of the account, for as long as it says", func(t *testing.T) {
 		w := newWorld(t)
 		require.NoError(t, w.pool.Close())
+		w.config.timing.report = time.Minute
 		asked := make(chan string, 10)
+		var linked atomic.Bool // linking has its own ups and downs
 		w.config.Grace = func(_ context.Context, account string) (time.Duration, error) {
-			asked <- account
+			if linked.Load() {
+				asked <- account
+			}
 			return time.Minute, nil
 		}
 		w.open()
 		s, device := w.link("sess_grace")
+		linked.Store(true)
 		device.FailLogins(whatsapptest.LoginFailure{Reason: 503, Times: 3})
 		device.Drop()
 		assert.Equal(t, "acc", receive(t, asked))
