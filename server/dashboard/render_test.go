@@ -2,6 +2,7 @@ package dashboard
 
 import (
 	"bytes"
+	"html"
 	"net/http/httptest"
 	"regexp"
 	"strconv"
@@ -10,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/heypingr/pingr"
 )
 
 func TestOnlyTheLastAttemptOffersToRedeliver(t *testing.T) {
@@ -34,6 +37,23 @@ func TestOnlyTheLastAttemptOffersToRedeliver(t *testing.T) {
 		offered = append(offered, found[1])
 	}
 	assert.Equal(t, []string{"dlv_5", "dlv_1"}, offered)
+}
+
+// The history and a tried webhook say why an answer gave no reply, whatever the reason.
+func TestWhyThereWasNoReplyIsShown(t *testing.T) {
+	d, err := New(Config{})
+	require.NoError(t, err)
+	v := d.newVisit(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), "GET", "/webhooks/deliveries", nil))
+	ok := 200
+	for _, reason := range pingr.NoReplies() {
+		why := string(reason)
+		want := html.EscapeString("No reply: " + reason.Words() + ".")
+		var row, answer strings.Builder
+		require.NoError(t, deliveryRow(v, delivery{Status: "delivered", HTTPStatus: &ok, NoReply: &why}).Render(t.Context(), &row))
+		assert.Contains(t, row.String(), want)
+		require.NoError(t, hookAnswer(v, hookResult{hookTrial: hookTrial{Delivered: true, Status: &ok, NoReply: &why}}).Render(t.Context(), &answer))
+		assert.Contains(t, answer.String(), want)
+	}
 }
 
 // The colour of a number's state: red is a number that answers nobody.

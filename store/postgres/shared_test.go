@@ -63,6 +63,37 @@ func TestLimitsHoldAcrossProcesses(t *testing.T) {
 	assert.EqualValues(t, 1, n, "what the cooldown refused took no quota")
 }
 
+// A person who taps twice, each tap at another process: one of them has the hold.
+func TestHoldsHoldAcrossProcesses(t *testing.T) {
+	server := pgtest.New(t, fast...)
+	url := server.URL(t)
+	processes := []*postgres.Store{open(t, url), open(t, url)}
+	var won atomic.Int64
+	var wg sync.WaitGroup
+	for i := range 32 {
+		wg.Go(func() {
+			held, err := processes[i%2].Hold(t.Context(), "k", fmt.Sprint("evt_", i), now, now.Add(13*time.Second))
+			assert.NoError(t, err)
+			if held {
+				won.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	assert.EqualValues(t, 1, won.Load())
+	for i := range 32 {
+		require.NoError(t, processes[1-i%2].Drop(t.Context(), "k", fmt.Sprint("evt_", i)), "whichever process it is asked of")
+	}
+	held, err := processes[1].Hold(t.Context(), "k", "evt_next", now, now.Add(13*time.Second))
+	require.NoError(t, err)
+	assert.True(t, held)
+
+	// What a process that died held is taken away in the end.
+	n, err := processes[0].Purge(t.Context(), now.Add(time.Hour), now, now)
+	require.NoError(t, err)
+	assert.Equal(t, 1, n)
+}
+
 // What reads first and writes then must not run into itself elsewhere.
 func TestReadThenWriteAcrossProcesses(t *testing.T) {
 	server := pgtest.New(t, fast...)
