@@ -1,11 +1,14 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -164,18 +167,19 @@ func (f *failingStore) FindTrigger(ctx context.Context, session string, phrases 
 // forgotten after a while in which all went well.
 func TestReadyBelievesThePipeline(t *testing.T) {
 	for name, broken := range map[string]struct{ accepts, reads error }{
-		"storing a message": {accepts: errors.New("no")},
-		"finding a trigger": {reads: errors.New("no")},
+		"storing a message": {accepts: errors.New("the cause")},
+		"finding a trigger": {reads: errors.New("the cause")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				store := memory.New()
 				require.NoError(t, store.CreateAccount(t.Context(), account.Account{ID: "acc_anna", Settings: account.DefaultSettings()}))
 				require.NoError(t, store.SaveTrigger(t.Context(), pingr.Trigger{ID: "trg_1", Session: "bot", Phrase: "login", Reply: "Hello.", Active: true}))
+				var said bytes.Buffer
 				failing := &failingStore{store, broken.accepts, broken.reads}
 				number := &lines{}
 				number.add(pingr.SessionRecord{ID: "bot", Account: "acc_anna"})
-				s, err := New(t.Context(), Config{Store: failing, Numbers: func(Notify) (Numbers, error) { return number, nil }})
+				s, err := New(t.Context(), Config{Store: failing, Numbers: func(Notify) (Numbers, error) { return number, nil }, Log: slog.New(slog.NewTextHandler(&said, nil))})
 				require.NoError(t, err)
 				ctx, stop := context.WithCancel(t.Context())
 				done := make(chan error, 1)
@@ -192,6 +196,7 @@ func TestReadyBelievesThePipeline(t *testing.T) {
 				assert.Equal(t, "ok", readyCheck(t, s, "database").Status)
 				stop()
 				require.NoError(t, <-done)
+				assert.Equal(t, 1, strings.Count(said.String(), name+` failed" error="the cause"`), "the log names the cause: %s", said.String())
 			})
 		})
 	}

@@ -136,6 +136,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 		passwords: make(chan struct{}, maxPasswordChecks),
 		unlink:    map[string]context.CancelFunc{},
 	}
+	s.trouble.log = c.Log
 	s.metrics = newMetrics(s)
 	s.readiness.server, s.readiness.every = s, readyTime
 	var err error

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"sync"
 	"time"
 )
@@ -15,18 +16,24 @@ const troubleTime = 40 * time.Second
 // trouble remembers what the pipeline's last error was. A probe of one message's
 // way may go well while another message's fails.
 type trouble struct {
+	log *slog.Logger
+
 	mu   sync.Mutex
 	what string
 	at   time.Time
 }
 
-// hear notes that something failed, unless that was asked for.
+// hear notes that something failed, unless that was asked for, and logs it, once
+// in a while.
 func (t *trouble) hear(what string, err error) {
 	if err == nil || errors.Is(err, context.Canceled) {
 		return
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if what != t.what || time.Since(t.at) > troubleTime {
+		t.log.Error(what+" failed", "error", err)
+	}
 	t.what, t.at = what, time.Now()
 }
 
