@@ -28,8 +28,8 @@ func (s *Store) Hold(ctx context.Context, key, owner string, at, until time.Time
 		})
 		return held, err
 	}
-	// The log's database does not wait for the disk.
-	err = s.log.db.Write(ctx, func(tx Tx) error {
+	// The table is not logged, so the commit does not wait for the disk.
+	err = s.db.Write(ctx, func(tx Tx) error {
 		n, err := tx.Exec(`
 			INSERT INTO holds (key, owner, until) VALUES ($1, $2, $3)
 			ON CONFLICT (key) DO UPDATE SET owner = excluded.owner, until = excluded.until
@@ -50,7 +50,7 @@ func (s *Store) Drop(ctx context.Context, key, owner string) error {
 			}
 		})
 	}
-	return s.log.db.Write(ctx, func(tx Tx) error {
+	return s.db.Write(ctx, func(tx Tx) error {
 		_, err := tx.Exec(`DELETE FROM holds WHERE key = $1 AND owner = $2`, limitKey(key), owner)
 		return err
 	})
@@ -76,7 +76,7 @@ func (s *Store) purgeHolds(ctx context.Context, now time.Time) (int, error) {
 		return 0, nil
 	}
 	var n int64
-	err := s.log.db.Write(ctx, func(tx Tx) (err error) {
+	err := s.db.Write(ctx, func(tx Tx) (err error) {
 		n, err = tx.Exec(`DELETE FROM holds WHERE until < $1`, now.UnixMilli())
 		return err
 	})
