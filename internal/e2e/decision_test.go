@@ -307,6 +307,7 @@ func TestWhatWasToldHolds(t *testing.T) {
 func TestHoldEndsWithTheDecision(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.config.Settings.Cooldown = time.Second
+		w.config.RetrySchedule = []time.Duration{time.Hour}
 		w.backend = hangs
 		w.start()
 		p := w.person(asha)

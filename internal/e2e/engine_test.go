@@ -39,6 +39,7 @@ func TestReply(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			inWorld(t, func(w *world) {
 				w.backend = tt.backend
+				w.config.RetrySchedule = []time.Duration{time.Hour} // no attempt is under way when the world ends
 				w.start()
 				p := w.person(asha)
 				p.Send("login X4K9MQ")
