@@ -144,9 +144,6 @@ var sessionID = regexp.MustCompile(`^[a-z0-9_-]{3,64}$`)
 
 // addSession is POST /v1/sessions.
 func (s *Server) addSession(c caller, in *addSessionInput) (*sessionOutput, error) {
-	if c.test {
-		return nil, errFixed
-	}
 	if err := checkText("name", in.Body.Name, 100); err != nil {
 		return nil, err
 	}
@@ -156,6 +153,9 @@ func (s *Server) addSession(c caller, in *addSessionInput) (*sessionOutput, erro
 	}
 	if !sessionID.MatchString(id) {
 		return nil, badParam("id", "must be 3 to 64 of a-z, 0-9, _ and -")
+	}
+	if c.test {
+		return nil, errFixed
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -194,15 +194,15 @@ type renameSessionInput struct {
 
 // renameSession is PATCH /v1/sessions/{id}.
 func (s *Server) renameSession(c caller, in *renameSessionInput) (*sessionOutput, error) {
+	if err := checkText("name", in.Body.Name, 100); err != nil {
+		return nil, err
+	}
 	n, fixed, err := s.number(c, in.ID)
 	if err != nil {
 		return nil, err
 	}
 	if fixed {
 		return nil, errFixed
-	}
-	if err := checkText("name", in.Body.Name, 100); err != nil {
-		return nil, err
 	}
 	n.Rename(strings.TrimSpace(in.Body.Name))
 	return s.sessionAnswer(c, n.Record())
@@ -303,13 +303,13 @@ type pairCodeOutput struct {
 
 // pairCode is POST /v1/sessions/{id}/pair-code.
 func (s *Server) pairCode(c caller, in *pairCodeInput) (*pairCodeOutput, error) {
-	n, fixed, err := s.number(c, in.ID)
-	if err != nil {
-		return nil, err
-	}
 	phone, err := pingr.ParsePhone(in.Body.Phone)
 	if err != nil {
 		return nil, badParam("phone", err.Error())
+	}
+	n, fixed, err := s.number(c, in.ID)
+	if err != nil {
+		return nil, err
 	}
 	if fixed {
 		return nil, fail(conflict, "The session is paired already.")

@@ -28,9 +28,6 @@ func (s *Server) signUp(c caller, in *signUpInput) (*loginOutput, error) {
 	if in.foreign {
 		return nil, fail(forbidden, "The request comes from another site.")
 	}
-	if s.config.SignUpPlan == "" {
-		return nil, fail(forbidden, "This server lets nobody sign up. Ask who runs it for an account.")
-	}
 	now := s.now()
 	a, err := account.New(in.Body.Email, "", s.config.SignUpPlan, now)
 	if err != nil {
@@ -38,6 +35,9 @@ func (s *Server) signUp(c caller, in *signUpInput) (*loginOutput, error) {
 	}
 	if !passwordFits(in.Body.Password) {
 		return nil, badParam("password", ErrPassword.Error())
+	}
+	if s.config.SignUpPlan == "" {
+		return nil, fail(forbidden, "This server lets nobody sign up. Ask who runs it for an account.")
 	}
 	// Counted however it ends: each try costs a password hash.
 	tries := byAddress("sign up", s.client(in.request), maxSignUps, now.Add(signUpWindow))

@@ -84,14 +84,13 @@ type addTriggerInput struct {
 
 // addTrigger is POST /v1/triggers.
 func (s *Server) addTrigger(c caller, in *addTriggerInput) (*triggerOutput, error) {
-	session, err := s.storedSession(c, in.Body.Session)
+	now := s.now().Truncate(time.Millisecond).UTC()
+	t := pingr.Trigger{ID: account.NewID("trg_"), Active: true, CreatedAt: now, UpdatedAt: now}
+	err := triggerChange{Phrase: &in.Body.Phrase, Reply: &in.Body.Reply, Active: in.Body.Active}.apply(&t, now)
 	if err != nil {
 		return nil, err
 	}
-	now := s.now().Truncate(time.Millisecond).UTC()
-	t := pingr.Trigger{ID: account.NewID("trg_"), Session: session, Active: true, CreatedAt: now, UpdatedAt: now}
-	err = triggerChange{Phrase: &in.Body.Phrase, Reply: &in.Body.Reply, Active: in.Body.Active}.apply(&t, now)
-	if err != nil {
+	if t.Session, err = s.storedSession(c, in.Body.Session); err != nil {
 		return nil, err
 	}
 	if err := s.store.CreateTrigger(c.ctx, t, s.sessionsOf(c), s.plan(c.account).Triggers); err != nil {
@@ -168,10 +167,13 @@ type changeTriggerInput struct {
 
 // changeTrigger is PATCH and PUT /v1/triggers/{id}.
 func (s *Server) changeTrigger(c caller, in *changeTriggerInput) (*triggerOutput, error) {
+	now := s.now().Truncate(time.Millisecond).UTC()
+	if err := in.Body.apply(&pingr.Trigger{}, now); err != nil {
+		return nil, err // whichever trigger it is
+	}
 	if _, err := s.ownTrigger(c, in.ID); err != nil {
 		return nil, err
 	}
-	now := s.now().Truncate(time.Millisecond).UTC()
 	t, err := s.store.UpdateTrigger(c.ctx, in.ID, func(t *pingr.Trigger) error { return in.Body.apply(t, now) })
 	if err != nil {
 		return nil, triggerProblem(err)

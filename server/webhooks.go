@@ -145,19 +145,19 @@ type simulateOutput struct {
 // simulate is POST /v1/webhooks/simulate: it sends an event as the engine would,
 // and no message.
 func (s *Server) simulate(c caller, in *simulateInput) (*simulateOutput, error) {
+	phone, err := pingr.ParsePhone(in.Body.Phone)
+	if err != nil {
+		return nil, badParam("phone", err.Error())
+	}
+	if err := checkText("message", in.Body.Message, pingr.MaxReply); err != nil {
+		return nil, err
+	}
 	now := s.now()
 	minute := pingr.Limit{Kind: pingr.Cooldown, Key: "simulate/" + c.account.ID, Max: maxSimulated, Until: now.Add(time.Minute)}
 	var limit *pingr.LimitError
 	if err := s.store.Reserve(c.ctx, now, minute); errors.As(err, &limit) {
 		return nil, tooMany(rateLimit, limit.RetryAfter(now), "At most %d simulations a minute. Try again in %ds.", maxSimulated, limit.RetryAfter(now))
 	} else if err != nil {
-		return nil, err
-	}
-	phone, err := pingr.ParsePhone(in.Body.Phone)
-	if err != nil {
-		return nil, badParam("phone", err.Error())
-	}
-	if err := checkText("message", in.Body.Message, pingr.MaxReply); err != nil {
 		return nil, err
 	}
 	if in.Body.Session == testSession {

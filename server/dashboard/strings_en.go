@@ -134,7 +134,7 @@ var english = map[string]string{ //nolint:gosec // no credentials: words about t
 
 	"feed.title":        "Right now",
 	"feed.live":         "Live",
-	"feed.empty":        "Logins appear here while they happen. Text your trigger to the linked number.",
+	"feed.empty":        "Logins appear here while they happen. Text your trigger to the linked number, from another phone: what a phone texts to itself is not a message.",
 	"feed.invite":       "Text “%s” to %s from your own phone.",
 	"feed.invite.about": "Scan this with its camera: WhatsApp opens with the text filled in. The login appears here while it happens.",
 	"feed.invite.qr":    "QR code that opens WhatsApp with the text filled in",
@@ -190,7 +190,7 @@ var english = map[string]string{ //nolint:gosec // no credentials: words about t
 	"webhooks.configure":            "Configure",
 	"webhooks.test":                 "Test",
 	"webhooks.url":                  "Endpoint",
-	"webhooks.url.hint":             "An https address of your backend. Empty: no webhook is sent.",
+	"webhooks.url.hint":             "An https address of your backend. Empty: no webhook is sent. A certificate of a private CA must be trusted by the server: SSL_CERT_FILE.",
 	"webhooks.url.good":             "Events would go to %s.",
 	"webhooks.url.bad":              "Not yet: %s.",
 	"webhooks.events":               "Events",
