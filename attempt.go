@@ -131,7 +131,7 @@ func (e *Engine) drop(ctx context.Context, key, firing string) {
 
 // retry delivers an event again and puts it back, or away.
 func (e *Engine) retry(ctx context.Context, p PendingEvent) {
-	defer e.leave(p.Account)
+	defer e.leave(e.retries, p.Account)
 	p.Event = p.Event.later(e.cfg.Now())
 	a := e.dispatch(ctx, p)
 	if p.Event.AutoReply != nil {

@@ -1,62 +1,78 @@
 package pingr
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+)
 
-// atLeast is the number of places that every account has, however many others
-// are at work.
-const atLeast = 8
+const (
+	// leastFirst is the number of places for first tries that every account has,
+	// however many others are at work.
+	leastFirst = 8
+	// Retries have places of their own, so that events of an endpoint that hangs
+	// keep no login waiting. mostRetries an account also paces what is told to an
+	// endpoint that is back.
+	leastRetries, mostRetries, totalRetries = 1, 8, 256
+)
 
-// gate bounds the work in flight. An account may hold each places; when many
-// accounts are at work, total is divided among them, but each may hold atLeast.
-// Two hundred accounts whose endpoints hang thus leave room for the next one,
-// which a plain bound for the process would not.
+// A gate bounds the work in flight. An account always has least places. Beyond
+// them it may hold as many as are free, up to most: whoever takes all that he
+// gets leaves half to the next, two leave a third, and so on. No more than total
+// are held, but for the least places of each account.
 type gate struct {
-	each, total int
+	least, most, total int
+	// waiting is whether rows were left for want of room.
+	waiting atomic.Bool
 
 	mu     sync.Mutex
-	counts map[string]int // accounts at work
+	counts map[string]int // by account at work
+	held   int            // their sum
 }
 
-func newGate(each, total int) *gate {
-	return &gate{each: each, total: total, counts: map[string]int{}}
+func newGate(least, most, total int) *gate {
+	return &gate{least: least, most: most, total: total, counts: map[string]int{}}
 }
 
-// share is what one of n accounts at work may hold.
-func (g *gate) share(n int) int { return min(g.each, max(atLeast, g.total/n)) }
+// room reports whether an account that holds n places may have one more.
+func (g *gate) room(n int) bool {
+	return n < g.least || n < g.most && n < g.total-g.held
+}
 
-// enter takes a place, if there is one.
+// enter takes a place, or remembers that somebody waits for one.
 func (g *gate) enter(account string) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	held := g.counts[account]
-	n := len(g.counts)
-	if held == 0 {
-		n++
-	}
-	if held >= g.share(n) {
+	if !g.room(g.counts[account]) {
+		g.waiting.Store(true)
 		return false
 	}
-	g.counts[account] = held + 1
+	g.counts[account]++
+	g.held++
 	return true
 }
 
-func (g *gate) leave(account string) {
+// leave gives a place back, and reports whether somebody waits for one.
+func (g *gate) leave(account string) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.held--
 	if g.counts[account]--; g.counts[account] == 0 {
 		delete(g.counts, account)
 	}
+	return g.waiting.Load()
 }
 
-// full names the accounts that have no room now.
+// full names the accounts that have no room now, and remembers whether there are
+// any: their rows are passed over.
 func (g *gate) full() []string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	var names []string
-	for account, held := range g.counts {
-		if held >= g.share(len(g.counts)) {
+	for account, n := range g.counts {
+		if !g.room(n) {
 			names = append(names, account)
 		}
 	}
+	g.waiting.Store(len(names) > 0)
 	return names
 }

@@ -25,7 +25,6 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -52,12 +51,14 @@ type Config struct {
 	// Accounts looks up the settings of an account, once a firing. Nil: Settings
 	// hold for all.
 	Accounts func(ctx context.Context, account string) (Settings, error)
-	// InFlight is how many firings and retries of one account are worked on at
-	// once, so that a slow endpoint waits for itself only. Default 64.
+	// InFlight is how many firings of one account are worked on at once, at most:
+	// what waits for an endpoint that hangs keeps nobody else waiting until so many
+	// do. Retries have a few places of their own. Default 1024.
 	InFlight int
-	// MaxInFlight is divided among the accounts at work when InFlight each would
-	// be more; every account may have 8 all the same, so that hundreds whose
-	// endpoints hang leave room for the next one. Default 1024.
+	// MaxInFlight is how many firings of all accounts are, some 50 KB each while
+	// their endpoints hang. One account gets half of it, two a third each, and so
+	// on; every account may have 8 all the same, so that hundreds whose endpoints
+	// hang leave room for the next one. Default 2048.
 	MaxInFlight int
 	// RetrySchedule are the waits before the second, third, … attempt to deliver
 	// an event, each with 10 % jitter; after the last it is given up. Default:
@@ -115,11 +116,10 @@ const (
 type Engine struct {
 	cfg    Config
 	holder string // names this engine in leases
-	gate   *gate
-	wake   chan struct{}
-	begun  chan struct{} // closed when Run has begun
-	// waiting is whether rows were left for want of room in the gate.
-	waiting atomic.Bool
+	// first are the places for firings, retries those for events told again.
+	first, retries *gate
+	wake           chan struct{}
+	begun          chan struct{} // closed when Run has begun
 
 	mu       sync.Mutex
 	sessions map[string]*served
@@ -152,7 +152,8 @@ func New(c Config) (*Engine, error) {
 	return &Engine{
 		cfg:      c,
 		holder:   newID("run_"),
-		gate:     newGate(c.InFlight, c.MaxInFlight),
+		first:    newGate(leastFirst, c.InFlight, c.MaxInFlight),
+		retries:  newGate(leastRetries, mostRetries, totalRetries),
 		wake:     make(chan struct{}, 1),
 		begun:    make(chan struct{}),
 		sessions: map[string]*served{},
@@ -162,8 +163,8 @@ func New(c Config) (*Engine, error) {
 
 func setDefaults(c *Config) {
 	setDefault(&c.SessionID, DefaultSession)
-	setDefault(&c.InFlight, 64)
-	setDefault(&c.MaxInFlight, 1024)
+	setDefault(&c.InFlight, 1024)
+	setDefault(&c.MaxInFlight, 2048)
 	setDefault(&c.DispatchTimeout, 8*time.Second)
 	setDefault(&c.ReplyDeadline, 10*time.Minute)
 	setDefault(&c.StopGrace, 10*time.Second)

@@ -36,13 +36,13 @@ func (e *Engine) receive(ctx context.Context, account, session string, m Message
 	}
 	// Without room it is only queued, and poll starts it when there is.
 	lease := Lease{Until: now}
-	room := e.running() && e.enter(account)
+	room := e.running() && e.first.enter(account)
 	if room {
 		lease = e.lease(now)
 	}
 	defer func() {
 		if room {
-			e.gate.leave(account)
+			e.leave(e.first, account)
 		}
 	}()
 	first, err := e.cfg.Store.Accept(ctx, f, lease)
@@ -162,14 +162,19 @@ func (e *Engine) deliver(ctx context.Context, f *Firing, settings Settings, line
 	if e.cfg.Now().Sub(f.DecidedAt) > e.cfg.ReplyDeadline {
 		return e.conclude(ctx, f, tooLate(*f))
 	}
-	if waited := e.pace(ctx, *f); waited > 0 || f.State == StateUnknown {
+	done, waited, err := e.turn(ctx, *f)
+	if err != nil {
+		return err
+	}
+	defer done()
+	if waited || f.State == StateUnknown {
 		held, err := e.cfg.Store.Keep(ctx, f.ID, e.holder, "", e.lease(e.cfg.Now()))
 		if err != nil || !held {
 			return err
 		}
 	}
 	began := e.cfg.Now()
-	err := e.send(ctx, f.Account, f.Session, f.outgoing(settings))
+	err = e.send(ctx, f.Account, f.Session, f.outgoing(settings))
 	line.send = e.cfg.Now().Sub(began)
 	switch {
 	case err == nil:
@@ -245,7 +250,7 @@ func (e *Engine) conclude(ctx context.Context, f *Firing, o Outcome) error {
 
 // finish runs answer with a place in the gate, and logs one line.
 func (e *Engine) finish(ctx context.Context, f Firing) {
-	defer e.leave(f.Account)
+	defer e.leave(e.first, f.Account)
 	e.setAtWork(f.ID, true)
 	defer e.setAtWork(f.ID, false)
 	var line wideLine

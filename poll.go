@@ -45,7 +45,7 @@ func (e *Engine) takeUp(ctx context.Context) (err error) {
 	defer e.survive(&err)
 	for ctx.Err() == nil {
 		now := e.cfg.Now()
-		firings, err := e.cfg.Store.Claim(ctx, e.lease(now), now, e.full(), claimMax)
+		firings, err := e.cfg.Store.Claim(ctx, e.lease(now), now, e.first.full(), claimMax)
 		if err != nil {
 			return fmt.Errorf("claim firings: %w", err)
 		}
@@ -53,25 +53,25 @@ func (e *Engine) takeUp(ctx context.Context) (err error) {
 			if e.hasAtWork(f.ID) {
 				continue // the clock jumped: its lease ended under us, and is renewed now
 			}
-			if !e.enter(f.Account) {
+			if !e.first.enter(f.Account) {
 				if _, err := e.cfg.Store.Keep(ctx, f.ID, e.holder, "", Lease{Until: now}); err != nil {
 					return fmt.Errorf("give back firing: %w", err)
 				}
 			} else if !e.spawn(func(work context.Context) { e.finish(work, f) }) {
-				e.leave(f.Account)
+				e.leave(e.first, f.Account)
 			}
 		}
-		events, err := e.cfg.Store.Due(ctx, e.lease(now), now, e.full(), claimMax)
+		events, err := e.cfg.Store.Due(ctx, e.lease(now), now, e.retries.full(), claimMax)
 		if err != nil {
 			return fmt.Errorf("claim events: %w", err)
 		}
 		for _, p := range events {
-			if !e.enter(p.Account) {
+			if !e.retries.enter(p.Account) {
 				if err := e.cfg.Store.Attempted(ctx, p.Event.ID, p.Attempt, now); err != nil {
 					return fmt.Errorf("give back event: %w", err)
 				}
 			} else if !e.spawn(func(work context.Context) { e.retry(work, p) }) {
-				e.leave(p.Account)
+				e.leave(e.retries, p.Account)
 			}
 		}
 		if len(firings) < claimMax && len(events) < claimMax {
@@ -109,27 +109,9 @@ func (e *Engine) lease(now time.Time) Lease {
 	return Lease{Holder: e.holder, Until: now.Add(e.cfg.DispatchTimeout + sendTime + 10*time.Second)}
 }
 
-// enter takes a place in the gate, or remembers that somebody waits for one.
-func (e *Engine) enter(account string) bool {
-	if e.gate.enter(account) {
-		return true
-	}
-	e.waiting.Store(true)
-	return false
-}
-
-// full names the accounts that have no room, and remembers whether there are
-// any: then leave wakes poll for what was passed over.
-func (e *Engine) full() []string {
-	e.waiting.Store(true)
-	skip := e.gate.full()
-	e.waiting.Store(len(skip) > 0)
-	return skip
-}
-
-func (e *Engine) leave(account string) {
-	e.gate.leave(account)
-	if e.waiting.Load() {
+// leave gives a place back, and wakes poll for what was passed over.
+func (e *Engine) leave(g *gate, account string) {
+	if g.leave(account) {
 		e.poke()
 	}
 }

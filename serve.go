@@ -2,6 +2,7 @@ package pingr
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -14,6 +15,11 @@ const (
 	// backlog; replies to such are paced to backlogRate a second and session.
 	backlogAge  = 10 * time.Second
 	backlogRate = 10
+	// sendsAtOnce is how many replies of a session are handed to it at once: so
+	// many, one after another, take less than sendTime. Others wait for their turn.
+	sendsAtOnce = 64
+	// renewAfter is how long a reply waits for its turn before its lease is renewed.
+	renewAfter = 10 * time.Second
 )
 
 // served is a session that the engine answers for.
@@ -21,6 +27,7 @@ type served struct {
 	account string
 	session Session
 	backlog *rate.Limiter
+	turns   chan struct{} // holds one for each send under way
 }
 
 // Serve answers the messages of a session of an account until ctx ends or the
@@ -28,7 +35,9 @@ type served struct {
 // need Run to be running; messages that come before are kept for it.
 func (e *Engine) Serve(ctx context.Context, account, id string, s Session) error {
 	e.mu.Lock()
-	e.sessions[id] = &served{account: account, session: s, backlog: rate.NewLimiter(backlogRate, 1)}
+	e.sessions[id] = &served{
+		account: account, session: s, backlog: rate.NewLimiter(backlogRate, 1), turns: make(chan struct{}, sendsAtOnce),
+	}
 	e.mu.Unlock()
 	err := s.Listen(ctx, func(ctx context.Context, m Message) error {
 		return e.receive(ctx, account, id, m)
@@ -70,13 +79,38 @@ func (e *Engine) send(ctx context.Context, account, session string, m Outgoing) 
 	return s.session.Send(ctx, m)
 }
 
-// pace holds back replies to an outage's backlog, and reports for how long.
-func (e *Engine) pace(ctx context.Context, f Firing) time.Duration {
+// turn waits until the session takes one more reply, and holds back replies to an
+// outage's backlog. It reports whether it waited, and what ends the turn.
+func (e *Engine) turn(ctx context.Context, f Firing) (done func(), waited bool, err error) {
 	s := e.served(f.Account, f.Session)
-	if s == nil || f.Message.Arrived.Sub(f.Message.Time) < backlogAge {
-		return 0
+	if s == nil {
+		return func() {}, false, nil
 	}
-	began := e.cfg.Now()
-	_ = s.backlog.Wait(ctx) // only ctx ends it, and the send sees that
-	return e.cfg.Now().Sub(began)
+	for taken := false; !taken; {
+		select {
+		case s.turns <- struct{}{}:
+			taken = true
+			continue
+		default:
+		}
+		waited = true
+		renew := time.NewTimer(renewAfter)
+		select {
+		case s.turns <- struct{}{}:
+			taken = true
+		case <-ctx.Done():
+			err = ctx.Err()
+		case <-renew.C:
+			_, err = e.cfg.Store.Keep(ctx, f.ID, e.holder, "", e.lease(e.cfg.Now()))
+		}
+		renew.Stop()
+		if err != nil {
+			return nil, true, fmt.Errorf("wait for a turn to send: %w", err)
+		}
+	}
+	if f.Message.Arrived.Sub(f.Message.Time) >= backlogAge {
+		waited = true
+		_ = s.backlog.Wait(ctx) // only ctx ends it, and the send sees that
+	}
+	return func() { <-s.turns }, waited, nil
 }

@@ -1,0 +1,140 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/session/sim"
+)
+
+// hangsFor never answers for numbers that begin so, and others at once.
+func hangsFor(prefix string) func(context.Context, pingr.Event) (pingr.Reply, error) {
+	return func(ctx context.Context, e pingr.Event) (pingr.Reply, error) {
+		if strings.HasPrefix(e.From.Phone, prefix) {
+			return hangs(ctx, e)
+		}
+		return pingr.Reply{Text: "quick"}, nil
+	}
+}
+
+// crowd is so many people who write at once.
+func crowd(number *sim.Session, n int) (people []*sim.Phone) {
+	for i := range n {
+		p := number.NewPhone(sim.PhoneConfig{Number: fmt.Sprintf("49170%08d", i)})
+		p.Send("login")
+		people = append(people, p)
+	}
+	return people
+}
+
+// However many requests of an account hang, the next login of that account is
+// asked about at once.
+func TestHangingRequestsKeepNobodyWaiting(t *testing.T) {
+	for _, hung := range []int{100, 300, 1000} {
+		t.Run(fmt.Sprint(hung), func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				w.backend = hangsFor("49170")
+				w.start()
+				people := crowd(w.number, hung)
+				pass(time.Second)
+				p := w.person(asha)
+				p.Send("login")
+				pass(0)
+				assert.Equal(t, []string{"quick"}, texts(p))
+				neighbour := w.neighbour("other")
+				q := neighbour.NewPhone(sim.PhoneConfig{Number: asha})
+				q.Send("login")
+				pass(0)
+				assert.Equal(t, []string{"quick"}, texts(q), "another account's")
+				pass(8 * time.Second)
+				for _, p := range people {
+					require.Len(t, texts(p), 1, "the static reply, when 8 s have passed")
+				}
+				// Now the events are tried again, and hang again.
+				pass(12 * time.Second)
+				last := w.person("919876500000")
+				last.Send("login")
+				pass(0)
+				assert.Equal(t, []string{"quick"}, texts(last), "retries take no login's place")
+			})
+		})
+	}
+}
+
+// Every account has eight places, though others hold all that the process has.
+func TestEveryAccountHasEightPlaces(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.config.MaxInFlight = 64
+		w.backend = hangs
+		w.start()
+		for i := range 20 {
+			crowd(w.neighbour(fmt.Sprint("crowd", i)), 40)
+		}
+		pass(time.Second)
+		before := len(w.heard())
+		crowd(w.number, 20)
+		pass(time.Second)
+		assert.Equal(t, before+8, len(w.heard()))
+	})
+}
+
+// An endpoint is told of few events at once that it has not taken.
+func TestRetriesAreFewAtOnce(t *testing.T) {
+	inWorld(t, func(w *world) {
+		atOnce, most := 0, 0
+		w.backend = func(ctx context.Context, e pingr.Event) (pingr.Reply, error) {
+			if e.Attempt == 1 {
+				return refuses(ctx, e)
+			}
+			w.mu.Lock()
+			atOnce++
+			most = max(most, atOnce)
+			w.mu.Unlock()
+			time.Sleep(100 * time.Millisecond)
+			w.mu.Lock()
+			atOnce--
+			w.mu.Unlock()
+			return pingr.Reply{}, nil
+		}
+		w.start()
+		crowd(w.number, 200)
+		pass(10 * time.Second)
+		assert.Equal(t, 8, most)
+		assert.Len(t, w.heard(), 400, "and all are told soon")
+	})
+}
+
+// A number that sends slowly makes replies late, and doubles none: the leases of
+// those that wait are renewed.
+func TestRepliesThatWaitForTheirTurn(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.start()
+		var people []*sim.Phone
+		for i := range 900 {
+			p := w.person(fmt.Sprintf("49170%08d", i))
+			p.SendMessage(sim.Message{Text: "login", At: time.Now().Add(-time.Minute)}) // paced to 10 a second
+			people = append(people, p)
+		}
+		pass(2 * time.Minute)
+		for _, p := range people {
+			assert.Len(t, texts(p), 1)
+		}
+		assert.Len(t, w.heard(), 900, "each is asked about once")
+	})
+}
+
+// neighbour is the number of another account, with the same trigger.
+func (w *world) neighbour(id string) *sim.Session {
+	w.Helper()
+	require.NoError(w, w.memory.SaveTrigger(w.Context(), pingr.Trigger{ID: "trg_" + id, Session: id, Phrase: "login", Reply: "static", Active: true}))
+	number := sim.New(sim.Config{})
+	w.alsoAs(id, id, number)
+	return number
+}
