@@ -30,6 +30,9 @@ func (e *Engine) dispatch(ctx context.Context, p PendingEvent) attempt {
 	event := p.Event
 	event.Account, event.Attempt, event.Timestamp = p.Account, p.Attempt, began.UnixMilli()
 	reply, err := e.callDispatcher(ctx, event)
+	if ctx.Err() == nil { // else we stopped, which says nothing of the backend
+		e.tried(ctx, p.Account, err)
+	}
 	d := Delivery{
 		ID: newID("dlv_"), Account: p.Account, Session: event.Session, EventID: event.ID, Event: event.Type,
 		URL: reply.URL, Status: "delivered", HTTPStatus: reply.Status, NoReply: reply.NoReply,
@@ -145,6 +148,9 @@ func (e *Engine) retry(ctx context.Context, p PendingEvent) {
 	if failed := e.attempted(context.WithoutCancel(ctx), p, again, a.err != nil); failed != nil {
 		e.cfg.Log.Error("event attempt not recorded", "event_id", p.Event.ID, "error", failed)
 	}
+	if again != nil {
+		e.endpoints.behind(p.Account)
+	}
 	e.cfg.Log.Info("event", "event_id", p.Event.ID, "event", p.Event.Type, "account", p.Account,
 		"attempt", p.Attempt, "delivered", a.err == nil, "no_reply", a.NoReply, "given_up", a.err != nil && again == nil)
 }
@@ -167,9 +173,16 @@ func (e *Engine) again(p PendingEvent, cause error) *PendingEvent {
 	if cause == nil || errors.Is(cause, ErrGone) || p.Attempt > len(e.cfg.RetrySchedule) {
 		return nil
 	}
-	wait := e.cfg.RetrySchedule[p.Attempt-1]
-	wait += time.Duration((rand.Float64() - 0.5) * 0.2 * float64(wait)) //nolint:gosec // jitter is no secret
+	p.Next = e.cfg.Now().Add(e.wait(p.Attempt))
 	p.Attempt++
-	p.Next = e.cfg.Now().Add(wait)
 	return &p
+}
+
+// wait is how long after an attempt, counted from 1, the next one comes.
+func (e *Engine) wait(attempt int) time.Duration {
+	wait := time.Second // where nothing is tried twice, and something was not tried yet
+	if attempt <= len(e.cfg.RetrySchedule) {
+		wait = e.cfg.RetrySchedule[attempt-1]
+	}
+	return wait + time.Duration((rand.Float64()-0.5)*0.2*float64(wait)) //nolint:gosec // jitter is no secret
 }

@@ -53,7 +53,9 @@ type Config struct {
 	Accounts func(ctx context.Context, account string) (Settings, error)
 	// InFlight is how many firings of one account are worked on at once, at most:
 	// what waits for an endpoint that hangs keeps nobody else waiting until so many
-	// do. Retries have a few places of their own. Default 1024.
+	// do. Retries have a few places of their own. A backend that lets most attempts
+	// wait for nothing is asked by 8 at once, and everybody else gets the static
+	// reply without being asked for. Default 1024.
 	InFlight int
 	// MaxInFlight is how many firings of all accounts are, some 50 KB each while
 	// their endpoints hang. One account gets half of it, two a third each, and so
@@ -61,8 +63,9 @@ type Config struct {
 	// hang leave room for the next one. Default 2048.
 	MaxInFlight int
 	// RetrySchedule are the waits before the second, third, … attempt to deliver
-	// an event, each with 10 % jitter; after the last it is given up. Default:
-	// 1, 5, 15, 30 and 60 s, 5 min, 30 min, 2 h, 5 h, 10 h, 10 h.
+	// an event, each with 10 % jitter; after the last it is given up. When the
+	// backend takes another event of the account, those that wait are tried at
+	// once. Default: 1, 5, 15, 30 and 60 s, 5 and 30 min, 2, 5, 10 and 10 h.
 	RetrySchedule []time.Duration
 	// DispatchTimeout is how long the backend may take before the static reply
 	// is sent. Default 8 s.
@@ -118,6 +121,7 @@ type Engine struct {
 	holder string // names this engine in leases
 	// first are the places for firings, retries those for events told again.
 	first, retries *gate
+	endpoints      *endpoints
 	wake           chan struct{}
 	begun          chan struct{} // closed when Run has begun
 
@@ -150,14 +154,15 @@ func New(c Config) (*Engine, error) {
 	}
 	setDefaults(&c)
 	return &Engine{
-		cfg:      c,
-		holder:   newID("run_"),
-		first:    newGate(leastFirst, c.InFlight, c.MaxInFlight),
-		retries:  newGate(leastRetries, mostRetries, totalRetries),
-		wake:     make(chan struct{}, 1),
-		begun:    make(chan struct{}),
-		sessions: map[string]*served{},
-		atWork:   map[string]bool{},
+		cfg:       c,
+		holder:    newID("run_"),
+		first:     newGate(leastFirst, c.InFlight, c.MaxInFlight),
+		retries:   newGate(leastRetries, mostRetries, totalRetries),
+		endpoints: newEndpoints(),
+		wake:      make(chan struct{}, 1),
+		begun:     make(chan struct{}),
+		sessions:  map[string]*served{},
+		atWork:    map[string]bool{},
 	}, nil
 }
 

@@ -101,7 +101,9 @@ func (e *Engine) askAndDecide(ctx context.Context, f *Firing, settings Settings,
 	refused, drop := e.lookAhead(ctx, *f, settings)
 	defer drop()
 	a := e.ask(ctx, *f, refused, line)
-	defer e.logged(ctx, &a.Delivery)
+	if line.asked {
+		defer e.logged(ctx, &a.Delivery)
+	}
 	if ctx.Err() != nil {
 		a.unused(NoReplyAskedAgain)
 		return false, ctx.Err() // we stopped, not the backend: it is asked again
@@ -119,15 +121,24 @@ func (e *Engine) askAndDecide(ctx context.Context, f *Firing, settings Settings,
 		a.DynamicReply = source == Dynamic
 	}
 	line.noReply = a.NoReply
+	if decided && a.retry != nil {
+		e.endpoints.behind(f.Account)
+	}
 	return decided, err
 }
 
 // ask tells the backend of a firing, and that refused will keep it from being
-// answered.
+// answered. While enough others wait for a backend that hangs, it is not asked,
+// and its event is told later.
 func (e *Engine) ask(ctx context.Context, f Firing, refused *LimitError, line *wideLine) attempt {
 	now := e.cfg.Now()
 	pending := PendingEvent{Account: f.Account, Attempt: f.Attempt + 1}
 	pending.Event = f.event(autoReply(refused, now))
+	if line.asked = e.endpoints.ask(f.Account); !line.asked {
+		pending.Next = now.Add(e.wait(1))
+		return attempt{retry: &pending}
+	}
+	defer e.endpoints.asked(f.Account)
 	a := e.dispatch(ctx, pending)
 	line.webhook = e.cfg.Now().Sub(now)
 	line.status = a.reply.Status
@@ -259,7 +270,7 @@ func (e *Engine) finish(ctx context.Context, f Firing) {
 	attrs := []any{
 		"event_id", f.ID, "account", f.Account, "session", f.Session, "trigger", f.Trigger.ID,
 		"state", f.State, "outcome", f.Outcome, "reason", f.Reason, "source", f.Source,
-		"webhook_status", line.status, "no_reply", line.noReply, "webhook_ms", line.webhook.Milliseconds(),
+		"asked", line.asked, "webhook_status", line.status, "no_reply", line.noReply, "webhook_ms", line.webhook.Milliseconds(),
 		"send_ms", line.send.Milliseconds(), "total_ms", e.cfg.Now().Sub(began).Milliseconds(),
 	}
 	if err != nil {
@@ -275,6 +286,7 @@ func (e *Engine) finish(ctx context.Context, f Firing) {
 
 // wideLine is what a firing's log line says beyond the firing.
 type wideLine struct {
+	asked         bool // the backend
 	status        int
 	noReply       NoReply
 	webhook, send time.Duration

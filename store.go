@@ -90,6 +90,10 @@ type Events interface {
 	// Attempted moves an event to attempt and next, or, when next is zero,
 	// removes it and its text for good.
 	Attempted(ctx context.Context, id string, attempt int, next time.Time) error
+	// HastenAll makes up to max events of an account due at now, those due soonest
+	// first: events that wait for a later time, are not leased and were not given
+	// up. It reports how many.
+	HastenAll(ctx context.Context, account string, now time.Time, max int) (int, error)
 	// GiveUp takes an event out of the queue, with the number that a next attempt
 	// would have, and keeps it whole until Purge erases it [KeepGivenUp] after
 	// at: till then somebody may ask for it to be delivered all the same.

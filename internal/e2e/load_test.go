@@ -81,7 +81,7 @@ func TestEveryAccountHasEightPlaces(t *testing.T) {
 		before := len(w.heard())
 		crowd(w.number, 20)
 		pass(time.Second)
-		assert.Equal(t, before+8, len(w.heard()))
+		assert.Len(t, w.heard(), before+8)
 	})
 }
 

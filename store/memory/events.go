@@ -47,9 +47,7 @@ func (s *Store) Due(ctx context.Context, l pingr.Lease, now time.Time, skip []st
 			due = append(due, row)
 		}
 	}
-	slices.SortFunc(due, func(a, b *event) int {
-		return cmp.Or(a.Next.Compare(b.Next), cmp.Compare(a.sequence, b.sequence))
-	})
+	slices.SortFunc(due, inOrder)
 	due = due[:min(len(due), max(limit, 0))]
 	pending := make([]pingr.PendingEvent, len(due))
 	for i, row := range due {
@@ -74,6 +72,31 @@ func (s *Store) Attempted(ctx context.Context, id string, attempt int, next time
 		row.Attempt, row.Next, row.leased = attempt, next, time.Time{}
 	}
 	return nil
+}
+
+// HastenAll implements [pingr.Events].
+func (s *Store) HastenAll(ctx context.Context, account string, now time.Time, limit int) (int, error) {
+	if err := s.lock(ctx); err != nil {
+		return 0, err
+	}
+	defer s.mu.Unlock()
+	var waiting []*event
+	for _, row := range s.events {
+		if row.Account == account && row.GivenUp.IsZero() && row.Next.After(now) && !row.leased.After(now) {
+			waiting = append(waiting, row)
+		}
+	}
+	slices.SortFunc(waiting, inOrder)
+	waiting = waiting[:min(len(waiting), max(limit, 0))]
+	for _, row := range waiting {
+		row.Next = now
+	}
+	return len(waiting), nil
+}
+
+// inOrder sorts events by when they are due.
+func inOrder(a, b *event) int {
+	return cmp.Or(a.Next.Compare(b.Next), cmp.Compare(a.sequence, b.sequence))
 }
 
 // GiveUp implements [pingr.Events].

@@ -142,6 +142,34 @@ var eventTests = []test{
 		assert.Equal(t, 1, purge(t, s, week.Add(time.Millisecond), t0, t0))
 		require.ErrorIs(t, s.Hasten(t.Context(), owner, "forgotten", week), account.ErrNotFound)
 	}},
+	{"what waits of an account is hastened together, soonest first", func(t *testing.T, s Store) {
+		add := func(id, account string, next int) {
+			p := pending(id)
+			p.Account, p.Next = account, after(next)
+			enqueue(t, s, p)
+		}
+		add("late", "acc", 900)
+		add("later", "acc", 950)
+		add("soon", "acc", 300)
+		add("due already", "acc", 1)
+		add("another's", "acc_other", 300)
+		add("given up", "acc", 200)
+		add("leased", "acc", 2)
+		require.NoError(t, s.GiveUp(t.Context(), "given up", 3, after(0)))
+		n, err := s.HastenAll(t.Context(), "acc", after(2).Add(-time.Millisecond), 0)
+		require.NoError(t, err)
+		assert.Zero(t, n)
+		require.ElementsMatch(t, []string{"due already", "leased"}, eventIDs(due(t, s, me, after(2))))
+		require.NoError(t, s.Attempted(t.Context(), "due already", 2, time.Time{}))
+		n, err = s.HastenAll(t.Context(), "acc", after(10), 2)
+		require.NoError(t, err)
+		assert.Equal(t, 2, n)
+		assert.ElementsMatch(t, []string{"soon", "late"}, eventIDs(due(t, s, other, after(10))))
+		n, err = s.HastenAll(t.Context(), "acc", after(10), 9)
+		require.NoError(t, err)
+		assert.Equal(t, 1, n)
+		assert.Equal(t, []string{"later"}, eventIDs(due(t, s, other, after(10))))
+	}},
 	{"giving up what is gone is no error", func(t *testing.T, s Store) {
 		require.NoError(t, s.GiveUp(t.Context(), "a", 2, t0))
 	}},

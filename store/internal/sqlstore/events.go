@@ -94,6 +94,27 @@ func (s *Store) Attempted(ctx context.Context, id string, attempt int, next time
 	})
 }
 
+// HastenAll implements [pingr.Events].
+func (s *Store) HastenAll(ctx context.Context, account string, now time.Time, limit int) (int, error) {
+	if limit <= 0 {
+		return 0, ctx.Err()
+	}
+	const waiting = ` FROM events WHERE account = $1 AND next_at > $2 AND next_at < $3 AND lease_until <= $2`
+	args := []any{account, now.UnixMilli(), int64(never)}
+	if ok, err := s.exists(ctx, waiting, args); err != nil || !ok {
+		return 0, err
+	}
+	var n int64
+	err := s.db.WriteSoon(ctx, func(tx Tx) (err error) {
+		n, err = tx.Exec(`
+			UPDATE events SET next_at = $2 WHERE seq IN (
+				SELECT seq`+waiting+` ORDER BY next_at, seq LIMIT $4 `+s.dialect.Lock+`)`,
+			append(args, int64(limit))...)
+		return err
+	})
+	return int(n), err
+}
+
 // never is when an event is due that was given up.
 const never = math.MaxInt64
 

@@ -1,0 +1,220 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/session/sim"
+)
+
+// gather lets n people write at once.
+func (w *world) gather(prefix string, n int) []*sim.Phone {
+	people := make([]*sim.Phone, n)
+	for i := range people {
+		people[i] = w.person(fmt.Sprintf("%s%07d", prefix, i))
+		people[i].Send("login")
+	}
+	return people
+}
+
+func shown(people []*sim.Phone) (n int) {
+	for _, p := range people {
+		n += len(p.Received())
+	}
+	return n
+}
+
+// An endpoint that hangs for most is asked less, and who is not asked for gets
+// the static reply at once. One whom it can answer is still answered.
+func TestAnEndpointThatHangsForMostIsAskedLess(t *testing.T) {
+	inWorld(t, func(w *world) {
+		var mended atomic.Bool
+		w.backend = func(ctx context.Context, e pingr.Event) (pingr.Reply, error) {
+			if mended.Load() {
+				return pingr.Reply{Text: "quick"}, nil
+			}
+			return hangsFor("49")(ctx, e)
+		}
+		w.config.RetrySchedule = []time.Duration{time.Hour}
+		w.start()
+		w.gather("49", 40)
+		pass(9 * time.Second)
+		require.Len(t, w.heard(), 40, "they taught it that the endpoint hangs")
+
+		second := w.gather("491", 300)
+		pass(100 * time.Millisecond)
+		assert.Equal(t, 300-8, shown(second), "the static reply at once, but for 8 who are asked for")
+		assert.Len(t, w.heard(), 48)
+		pass(9 * time.Second)
+		assert.Equal(t, 300, shown(second))
+		next := w.person(asha)
+		next.Send("login")
+		pass(100 * time.Millisecond)
+		assert.Equal(t, []string{"quick"}, texts(next))
+
+		mended.Store(true)
+		for i := range 32 { // it answers again
+			w.gather(fmt.Sprintf("492%02d", i), 1)
+			pass(10 * time.Millisecond)
+		}
+		third := w.gather("493", 100)
+		pass(100 * time.Millisecond)
+		assert.Equal(t, 100, shown(third))
+		assert.Equal(t, "quick", third[99].Received()[0].Text, "everybody is asked for again")
+		pass(time.Minute)
+		told := map[string]bool{}
+		for _, e := range w.heard() {
+			told[e.ID] = true
+		}
+		assert.Len(t, told, 40+300+1+32+100, "the events of those who were not asked for are told later")
+	})
+}
+
+// After an outage of ten seconds nobody's event waits for the step of 5 minutes.
+func TestEventsAreToldSoonAfterAnOutage(t *testing.T) {
+	inWorld(t, func(w *world) {
+		var down atomic.Bool
+		down.Store(true)
+		w.backend = func(ctx context.Context, e pingr.Event) (pingr.Reply, error) {
+			if down.Load() {
+				return refuses(ctx, e)
+			}
+			return pingr.Reply{Status: 200}, nil
+		}
+		w.start()
+		for i := range 10 { // ten a second, for ten seconds
+			w.gather(fmt.Sprintf("49%d", i), 10)
+			pass(time.Second)
+		}
+		down.Store(false)
+		back := time.Now()
+		pass(20 * time.Second)
+		delivered := map[string]time.Time{}
+		for _, e := range w.heard() {
+			if !e.at.Before(back) {
+				delivered[e.ID] = e.at
+			}
+		}
+		require.Len(t, delivered, 100, "all within 20 s")
+		heard := len(w.heard())
+		pass(48 * time.Hour)
+		assert.Len(t, w.heard(), heard, "and none of them again")
+	})
+}
+
+// One event that is taken brings forward what waits for hours.
+func TestAnEndpointThatAnswersAgainIsToldAtOnce(t *testing.T) {
+	for _, restarted := range []bool{false, true} {
+		t.Run(fmt.Sprintf("restarted %v", restarted), func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				w.backend = refuses
+				w.start()
+				w.gather("49", 150)
+				pass(50 * time.Minute) // the next attempt is hours away
+				before := len(w.heard())
+				w.mu.Lock()
+				w.backend = says("")
+				w.mu.Unlock()
+				if restarted {
+					w.halt()
+					w.start()
+				}
+				pass(time.Minute)
+				assert.Len(t, w.heard(), before, "nobody knows yet that it answers")
+				w.person(asha).Send("login")
+				pass(5 * time.Second)
+				assert.Len(t, w.heard(), before+1+150)
+				pass(48 * time.Hour)
+				assert.Len(t, w.heard(), before+1+150, "each is told once")
+			})
+		})
+	}
+}
+
+// An engine asks the store for what waits only when something may: after it was
+// told that all is delivered, a failure makes it look again.
+func TestWhatFailsLaterIsBroughtForwardToo(t *testing.T) {
+	inWorld(t, func(w *world) {
+		down := false
+		w.backend = func(ctx context.Context, e pingr.Event) (pingr.Reply, error) {
+			if down {
+				return refuses(ctx, e)
+			}
+			return pingr.Reply{}, nil
+		}
+		w.config.RetrySchedule = []time.Duration{20 * time.Second, time.Hour}
+		w.start()
+		succeed := func(n int) {
+			w.person(fmt.Sprintf("4915%07d", n)).Send("login")
+			pass(300 * time.Millisecond) // sooner than the next look at the queue
+		}
+		pass(500 * time.Millisecond)
+		succeed(1)
+		require.Len(t, w.heard(), 1)
+		for round := range 2 { // fails at the first attempt, then at the second too
+			down = true
+			w.gather(fmt.Sprintf("49%d", round), 3)
+			pass(time.Duration(round) * 30 * time.Second)
+			down = false
+			before := len(w.heard())
+			succeed(2 + round)
+			assert.Len(t, w.heard(), before+1+3, "round %d", round)
+			pass(500 * time.Millisecond)
+			pass(500 * time.Millisecond)
+		}
+	})
+}
+
+// An event under way is nobody's to bring forward; when that attempt fails too, it
+// waits again.
+func TestWhatWasUnderWayIsBroughtForwardToo(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.backend = func(ctx context.Context, e pingr.Event) (pingr.Reply, error) {
+			switch {
+			case !strings.HasPrefix(e.From.Phone, "4966") || e.Attempt > 2:
+				return pingr.Reply{}, nil
+			case e.Attempt == 2:
+				time.Sleep(5 * time.Second)
+			}
+			return refuses(ctx, e)
+		}
+		w.config.RetrySchedule = []time.Duration{20 * time.Second, time.Hour}
+		w.start()
+		w.gather("4966", 1)
+		pass(24 * time.Second)
+		require.Len(t, w.heard(), 2, "the second attempt is under way")
+		w.gather("4967", 1)
+		pass(10 * time.Second)
+		require.Len(t, w.heard(), 3)
+		w.gather("4968", 1)
+		pass(time.Second)
+		assert.Len(t, w.heard(), 5)
+	})
+}
+
+// What another account waits for is its own.
+func TestOnlyTheSameAccountIsToldAtOnce(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.backend = func(_ context.Context, e pingr.Event) (pingr.Reply, error) {
+			if e.Account == account {
+				return refuses(context.Background(), e)
+			}
+			return pingr.Reply{}, nil
+		}
+		w.start()
+		w.gather("49", 3)
+		pass(50 * time.Minute)
+		before := len(w.heard())
+		require.NoError(t, w.engine.Notify(t.Context(), "acc_other", pingr.Event{Type: pingr.EventSessionConnected, Session: "x"}))
+		pass(time.Minute)
+		assert.Len(t, w.heard(), before+1)
+	})
+}
