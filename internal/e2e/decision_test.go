@@ -317,7 +317,7 @@ func TestHoldEndsWithTheDecision(t *testing.T) {
 		pass(time.Second)
 		p.Send("login")
 		pass(time.Second)
-		assert.Equal(t, []pingr.AutoReply{pending, pending}, promises(w))
+		assert.Equal(t, []pingr.AutoReply{pending, pending}, promises(w)[:2], "before the first event is told again")
 		assert.Equal(t, []string{"static for " + asha, "link"}, texts(p))
 	})
 }
