@@ -26,23 +26,26 @@ await main('desktop', (site) => {
     res.writeHead(200, { 'content-type': 'image/png' }).end(picture);
   });
 
-  // Logs the waiting browser in: what only the phone was told was typed in it.
+  // Logs the waiting browser in: what only the phone was told was typed in it. For
+  // some seconds the same browser may type them again.
   site.handle('POST /digits', async (req, res) => {
     const typed = String(form(req).digits ?? '');
     const name = await codes.polled(req);
-    const { code, changed } = name === null ? { code: null, changed: false } : await codes.change(name, (c) => {
-      if (c.status !== 'asked') return false;
-      if (same(typed, c.digits)) c.status = 'done';
-      else if (++c.tries >= MAX_TRIES) c.status = 'void';
-      return true;
-    });
-    if (changed && code.status === 'done') {
-      await site.begin(req, res, code.phone);
-      json(res, 200, { status: 'done' });
-    } else if (changed && code.status === 'asked') {
-      json(res, 403, { status: 'asked', tries_left: MAX_TRIES - code.tries });
-    } else {
-      json(res, 410, { status: code?.status ?? 'none' });
+    const step = `digits ${name}`;
+    const over = (status = 'none') => json(res, 410, { status });
+    const done = () => json(res, 200, { status: 'done' });
+    for (;;) {
+      const { code, update } = name === null ? { code: null } : await codes.read(name);
+      if (!['asked', 'done'].includes(code?.status) || code.tries >= MAX_TRIES) return over(code?.status);
+      if (same(typed, code.digits)) {
+        if (code.status === 'done') return await site.repeat(req, res, step) ? done() : over('done');
+        if (await site.begin(req, res, code.phone, step, [update({ status: 'done' })])) return done();
+        continue; // somebody else was faster
+      }
+      const tries = code.tries + 1;
+      const status = tries >= MAX_TRIES && code.status === 'asked' ? 'void' : code.status;
+      if (!(await site.state.commit([update({ tries, status })]))) continue;
+      return status === 'asked' ? json(res, 403, { status, tries_left: MAX_TRIES - tries }) : over(status);
     }
   });
 

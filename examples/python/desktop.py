@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 MAX_TRIES = 3
 
 
+def _over(status: str) -> Response:
+    """Answer digits for a code that is not asked."""
+    return answer(410, status=status or "none")
+
+
 class Desktop:
     """The flow."""
 
@@ -53,27 +58,33 @@ class Desktop:
         return Response(picture.getvalue(), mimetype="image/png")
 
     def digits(self) -> Response:
-        """Log the waiting browser in: what only the phone was told was typed in it."""
-        typed = asked("digits")
+        """Log the waiting browser in: what only the phone was told was typed in it.
 
-        def tried(code: Code) -> bool:
-            if code.status != "asked":
-                return False
-            if hmac.compare_digest(typed.encode(errors="replace"), code.digits.encode()):
-                code.status = "done"
-                return True
+        For some seconds the same browser may type them again.
+        """
+        typed = asked("digits").encode(errors="replace")
+        word = self._codes.of_browser() or ""
+        done, step = answer(200, status="done"), "digits " + word
+        while True:
+            code, value = self._codes.read(word)
+            was = code.status
+            if was not in ("asked", "done") or code.tries >= MAX_TRIES:
+                return _over(was)
+            if hmac.compare_digest(typed, code.digits.encode()):
+                if was == "done":
+                    return self._site.repeat(done, step) or _over(was)
+                change = update(word, value, replace(code, status="done"))
+                if begun := self._site.begin(done, code.phone, step, change):
+                    return begun
+                continue  # somebody else was faster
             code.tries += 1
-            if code.tries >= MAX_TRIES:
+            if code.tries >= MAX_TRIES and was == "asked":
                 code.status = "void"
-            return True
-
-        word = self._codes.of_browser()
-        code, changed = self._codes.change(word, tried) if word else (Code(), False)
-        if changed and code.status == "done":
-            return self._site.begin(answer(200, status="done"), code.phone)
-        if changed and code.status == "asked":
-            return answer(403, status="asked", tries_left=MAX_TRIES - code.tries)
-        return answer(410, status=code.status or "none")
+            if not self._state.commit(update(word, value, code)):
+                continue
+            if code.status == "asked":
+                return answer(403, status="asked", tries_left=MAX_TRIES - code.tries)
+            return _over(code.status)
 
     def answer(self, message: Message) -> str | None:
         """Tell the phone that sent a code the digits, and what they are for."""

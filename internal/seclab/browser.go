@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -13,6 +14,8 @@ import (
 const (
 	pollCookie    = "pingr_poll"
 	sessionCookie = "pingr_session"
+	onceCookie    = "pingr_once"
+	hostOnly      = "__Host-"
 	firefox       = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 )
 
@@ -20,15 +23,19 @@ const (
 // or somebody who stole something, would see of them.
 type browser struct {
 	origin string // of the site
+	public string // by which the browser knows it
 	agent  string
 	client *http.Client
 	// cookies are by name; the site is the only one that it visits.
 	cookies map[string]*http.Cookie
+	// tossed are those that another host of the same domain put there: they are
+	// sent as well, and first.
+	tossed []*http.Cookie
 }
 
 func newBrowser(origin string) *browser {
 	return &browser{
-		origin: origin, agent: firefox, cookies: map[string]*http.Cookie{},
+		origin: origin, public: origin, agent: firefox, cookies: map[string]*http.Cookie{},
 		client: &http.Client{
 			Timeout:       10 * time.Second,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -70,8 +77,8 @@ type from map[string]string
 
 // ask makes a request. A path is the site's; an address is taken as it is.
 func (b *browser) ask(method, address, body string, says from) (page, error) {
-	if strings.HasPrefix(address, "/") {
-		address = b.origin + address
+	if path := strings.TrimPrefix(address, b.public); strings.HasPrefix(path, "/") {
+		address = b.origin + path
 	}
 	r, err := http.NewRequest(method, address, bytes.NewReader([]byte(body))) //nolint:noctx // the client has a timeout
 	if err != nil {
@@ -86,7 +93,7 @@ func (b *browser) ask(method, address, body string, says from) (page, error) {
 	for name, value := range says {
 		r.Header.Set(name, value)
 	}
-	for _, c := range b.cookies {
+	for _, c := range slices.Concat(b.tossed, slices.Collect(maps.Values(b.cookies))) {
 		r.AddCookie(&http.Cookie{Name: c.Name, Value: c.Value}) //nolint:gosec // as browsers send them
 	}
 	answer, err := b.client.Do(r)
@@ -109,12 +116,28 @@ func (b *browser) get(address string) (page, error) { return b.ask(http.MethodGe
 
 // post is a POST of the site's own page.
 func (b *browser) post(address, body string) (page, error) {
-	return b.ask(http.MethodPost, address, body, from{"Origin": b.origin, "Sec-Fetch-Site": "same-origin"})
+	return b.ask(http.MethodPost, address, body, from{"Origin": b.public, "Sec-Fetch-Site": "same-origin"})
 }
 
 // plant puts a cookie into the browser, as another host of the same domain can.
 func (b *browser) plant(name, value string) {
 	b.cookies[name] = &http.Cookie{Name: name, Value: value} //nolint:gosec // an attacker's
+}
+
+// toss is plant for a cookie of the same name that the browser keeps beside its
+// own. No browser takes one whose name begins with __Host- from another host.
+func (b *browser) toss(name, value string) {
+	if !strings.HasPrefix(name, hostOnly) {
+		b.tossed = append(b.tossed, &http.Cookie{Name: name, Value: value}) //nolint:gosec // an attacker's
+	}
+}
+
+// at is the same browser, whose cookies then go their own way, at another
+// process of the site.
+func (b *browser) at(address string) *browser {
+	twin := newBrowser(address)
+	twin.public, twin.agent, twin.cookies = b.public, b.agent, maps.Clone(b.cookies)
+	return twin
 }
 
 // steal gives a browser the other's cookies: all that which holds of.

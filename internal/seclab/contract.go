@@ -8,10 +8,17 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/heypingr/pingr"
 )
+
+// doublePress is what somebody does whose first answer was lost on the way.
+const doublePress = "contract: double press, one session"
+
+// overHTTPS is a site that browsers know by https.
+var overHTTPS = []string{"--origin", "https://shop.example"}
 
 // contract are no attacks: they hold the programs of all languages to what
 // examples/README.md fixes.
@@ -26,11 +33,15 @@ var contract = []scenario{
 	}},
 	{name: "contract: webhook", contract: true, play: func(s *scene) string {
 		other := `{"event":"session.disconnected","session_id":"x","reason":401,"timestamp":` + strconv.FormatInt(time.Now().UnixMilli(), 10) + `,"id":"evt_d"}`
-		long := must(s.attacker.ask(http.MethodPost, "/webhook", strings.Repeat("a", 70<<10), nil))
+		// 65536 characters is the longest text; some write each as two escapes.
+		text := strings.Repeat(`\ud83c\udf89`, 65536)
+		longest := strings.Replace(s.event("hello", time.Now()), `"text":"hello"`, `"text":"`+text+`"`, 1)
+		long := must(s.attacker.ask(http.MethodPost, "/webhook", strings.Repeat("a", 1<<20+1), nil))
 		return first(
 			s.webhookAnswers(s.event("hello", time.Now().Add(-time.Hour)), http.StatusUnauthorized, ""),
 			s.webhookAnswers(other, http.StatusOK, "{}"),
-			differ("status of a body of 70 KiB", http.StatusRequestEntityTooLarge, long.status),
+			s.webhookAnswers(longest, http.StatusOK, ""),
+			differ("status of a body of more than 1 MiB", http.StatusRequestEntityTooLarge, long.status),
 		)
 	}},
 	{name: "contract: the same event, the same answer", contract: true, play: func(s *scene) string {
@@ -56,9 +67,77 @@ var contract = []scenario{
 		s.login(s.victim)
 		return goodCookie(s.victim.browser, sessionCookie, false)
 	}},
-	{name: "contract: Secure where the site is https", flows: []string{preentry, desktop}, contract: true, options: []string{"--origin", "https://shop.example"}, play: func(s *scene) string {
-		must(s.victim.ask(http.MethodPost, "/start", `{"phone":"`+s.victimNumber+`"}`, from{"Origin": "https://shop.example"}))
-		return goodCookie(s.victim.browser, pollCookie, true)
+	{name: "contract: cookies and HSTS where the site is https", contract: true, options: overHTTPS, play: func(s *scene) string {
+		s.login(s.victim)
+		names := []string{hostOnly + sessionCookie, hostOnly + onceCookie}
+		if s.flow != mobile {
+			names = append(names, hostOnly+pollCookie)
+		}
+		for _, name := range names {
+			if finding := goodCookie(s.victim.browser, name, true); finding != "" {
+				return finding
+			}
+		}
+		for _, path := range []string{"/", "/me", "/page.js", "/nothing"} {
+			if finding := differ("HSTS of "+path, "max-age=31536000", must(s.victim.get(path)).header.Get("Strict-Transport-Security")); finding != "" {
+				return finding
+			}
+		}
+		ended := must(s.victim.post("/logout", "")).header.Get("Set-Cookie")
+		return differ("cookie that a browser deletes at logout", true, strings.HasPrefix(ended, hostOnly+sessionCookie+"=;") && strings.Contains(ended, "; Secure"))
+	}},
+	{name: doublePress, contract: true, inAfter: true, play: func(s *scene) string {
+		k := keyOf(s.say(s.victim, text(s.start(s.victim.browser, s.victimNumber))))
+		s.open(s.victim.browser, k)
+		slow := s.victim.at(s.hook) // its first answer is lost; the other process is asked
+		first1 := s.use(s.victim.browser, k)
+		token := s.victim.cookies[sessionCookie]
+		again := s.use(slow, k)
+		third := s.use(s.victim.browser, k)
+		if token == nil || slow.cookies[sessionCookie] == nil {
+			return fmt.Sprintf("no session after presses that are answered %d and %d", first1.status, again.status)
+		}
+		return first(
+			differ("status of the second press", first1.status, again.status), differ("its answer", first1.body, again.body),
+			differ("its session is the first one's", true, token.Value == slow.cookies[sessionCookie].Value),
+			differ("status of the third", first1.status, third.status), differ("session after it", token.Value, s.victim.cookies[sessionCookie].Value),
+			differ("status of a press in another browser", http.StatusGone, s.use(s.attacker.browser, k).status),
+		)
+	}},
+	{name: "contract: double press at once, one session", contract: true, inAfter: true, play: func(s *scene) string {
+		k := keyOf(s.say(s.victim, text(s.start(s.victim.browser, s.victimNumber))))
+		s.open(s.victim.browser, k)
+		var presses sync.WaitGroup
+		browsers := make([]*browser, 20)
+		for i := range browsers {
+			b := s.victim.at([]string{s.origin, s.hook}[i%2])
+			browsers[i] = b
+			address, body := string(k), ""
+			if !k.link() {
+				address, body = "/digits", `{"digits":"`+string(k)+`"}`
+			}
+			presses.Go(func() { _, _ = b.post(address, body) }) // then it has no session
+		}
+		presses.Wait()
+		tokens := map[string]bool{}
+		for i, b := range browsers {
+			if b.cookies[sessionCookie] == nil {
+				return fmt.Sprintf("press %d got no session", i)
+			}
+			tokens[b.cookies[sessionCookie].Value] = true
+		}
+		s.victim.steal(browsers[0], everyCookie)
+		return first(
+			differ("sessions", 1, len(tokens)),
+			differ("status of a press in another browser", http.StatusGone, s.use(s.attacker.browser, k).status),
+		)
+	}},
+	{name: "contract: double press after the logout", contract: true, play: func(s *scene) string {
+		k := keyOf(s.say(s.victim, text(s.start(s.victim.browser, s.victimNumber))))
+		s.open(s.victim.browser, k)
+		s.use(s.victim.browser, k)
+		must(s.victim.post("/logout", ""))
+		return differ("status", http.StatusGone, s.use(s.victim.browser, k).status)
 	}},
 	{name: "contract: page of a link", flows: []string{mobile, preentry}, contract: true, inAfter: true, play: func(s *scene) string {
 		reply := s.say(s.victim, text(s.start(s.victim.browser, s.victimNumber)))
@@ -252,9 +331,10 @@ func (s *scene) webhookAnswers(event string, status int, body string) string {
 }
 
 var headers = map[string]string{
-	"Cache-Control":          "no-store",
-	"Referrer-Policy":        "same-origin",
-	"X-Content-Type-Options": "nosniff",
+	"Cache-Control":             "no-store",
+	"Referrer-Policy":           "same-origin",
+	"X-Content-Type-Options":    "nosniff",
+	"Strict-Transport-Security": "", // a site by http has none
 	"Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; " +
 		"form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
 }
@@ -283,6 +363,7 @@ func goodCookie(b *browser, name string, secure bool) string {
 		differ(name+" HttpOnly", true, c.HttpOnly),
 		differ(name+" SameSite=Lax", http.SameSiteLaxMode, c.SameSite),
 		differ(name+" Path", "/", c.Path),
+		differ(name+" Domain", "", c.Domain),
 		differ(name+" Secure", secure, c.Secure),
 	)
 }

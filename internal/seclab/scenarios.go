@@ -54,6 +54,9 @@ func of(flow string) []scenario {
 // replayed is the attack that only signatures which are taken once ward off.
 const replayed = "recorded webhook sent again before its answer is used"
 
+// tossed is the attack that sites by http ward off by refusing what comes twice.
+const tossed = "cookie tossing: a second session cookie"
+
 // everywhere are the attacks on what all flows share.
 var everywhere = []scenario{
 	{name: "nobody attacks", control: true, inAfter: true, play: func(s *scene) string {
@@ -173,6 +176,16 @@ var everywhere = []scenario{
 		s.attacker.plant(sessionCookie, known)
 		return ""
 	}},
+	{name: "cookie tossing: the attacker's cookies beside the victim's, by https", inAfter: true, options: overHTTPS, play: func(s *scene) string {
+		s.login(s.victim)
+		s.tossAll()
+		return ""
+	}},
+	{name: tossed, play: func(s *scene) string {
+		s.login(s.victim)
+		s.tossAll()
+		return ""
+	}},
 	{name: "poll cookie planted before the login", inAfter: true, play: func(s *scene) string {
 		s.start(s.attacker.browser, s.victimNumber)
 		if c := s.attacker.cookies[pollCookie]; c != nil {
@@ -226,6 +239,16 @@ func (s *scene) attackersKey() key {
 	return k
 }
 
+// tossAll logs the attacker in honestly and puts his cookies, by their plain
+// names, beside the victim's.
+func (s *scene) tossAll() {
+	s.login(s.attacker)
+	for name, c := range s.attacker.cookies {
+		s.victim.toss(strings.TrimPrefix(name, hostOnly), c.Value)
+	}
+	clear(s.attacker.cookies)
+}
+
 // trap has the victim's browser log in as the attacker, who then waits for what
 // the victim writes and buys there.
 func (s *scene) trap(says from) {
@@ -251,6 +274,24 @@ var byLink = []scenario{
 		k := keyOf(s.say(s.victim, text(s.start(s.victim.browser, s.victimNumber))))
 		s.use(s.victim.browser, k)
 		s.open(s.attacker.browser, k)
+		s.use(s.attacker.browser, k)
+		return ""
+	}},
+	{name: "double press: link read from history, its page opened before", flows: []string{mobile, preentry}, inAfter: true, play: func(s *scene) string {
+		k := keyOf(s.say(s.victim, text(s.start(s.victim.browser, s.victimNumber))))
+		s.open(s.attacker.browser, k)
+		s.open(s.victim.browser, k)
+		s.use(s.victim.browser, k)
+		s.use(s.attacker.browser, k)
+		return ""
+	}},
+	{name: "double press: nonce planted before the link is opened", flows: []string{mobile, preentry}, inAfter: true, play: func(s *scene) string {
+		k := keyOf(s.say(s.victim, text(s.start(s.victim.browser, s.victimNumber))))
+		known := rand.Text()
+		s.victim.plant(onceCookie, known)
+		s.open(s.victim.browser, k)
+		s.use(s.victim.browser, k)
+		s.attacker.plant(onceCookie, known)
 		s.use(s.attacker.browser, k)
 		return ""
 	}},

@@ -122,6 +122,18 @@ var byCode = []scenario{
 		}
 		return ""
 	}},
+	{name: "double press: the attacker's cookies planted, all digits tried after the login", flows: []string{desktop}, inAfter: true, play: func(s *scene) string {
+		// The victim scans the attacker's code and logs in; then who knows the
+		// cookies tries to repeat that.
+		k := keyOf(s.say(s.victim, text(s.start(s.attacker.browser, s.victimNumber))))
+		s.victim.steal(s.attacker.browser, everyCookie)
+		s.use(s.victim.browser, k)
+		for i := range 20 {
+			s.use(s.attacker.browser, wrongBut(k, i))
+		}
+		s.use(s.attacker.browser, k)
+		return ""
+	}},
 	{name: "victim answers NO and then tells the digits", flows: []string{desktop}, play: func(s *scene) string {
 		for _, no := range []string{"No", "NO.", "*no*", "no, that was not me"} {
 			k := keyOf(s.say(s.victim, text(s.start(s.attacker.browser, s.victimNumber))))

@@ -12,6 +12,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -84,6 +85,9 @@ func play(ctx context.Context, s scenario, flow string, at site) (finding string
 	sc.victim = &person{newBrowser(at.origin), sc.session.NewPhone(sim.PhoneConfig{Number: sc.victimNumber})}
 	sc.attacker = &person{newBrowser(at.origin), sc.session.NewPhone(sim.PhoneConfig{Number: sc.attackerNumber})}
 	sc.attacker.agent = "curl/8.5.0"
+	if i := slices.Index(s.options, "--origin"); i >= 0 {
+		sc.victim.public, sc.attacker.public = s.options[i+1], s.options[i+1]
+	}
 	sc.group = sc.session.NewGroup(sc.victim.phone, sc.attacker.phone)
 	stop, err := sc.engine(ctx)
 	if err != nil {
@@ -279,19 +283,19 @@ func keyOf(reply string) key { return key(keys.FindString(reply)) }
 func (k key) link() bool { return len(k) > 6 }
 
 // use does with a key what a page of the site does.
-func (s *scene) use(b *browser, k key) {
-	s.useFrom(b, k, from{"Origin": b.origin, "Sec-Fetch-Site": "same-origin"})
+func (s *scene) use(b *browser, k key) page {
+	return s.useFrom(b, k, from{"Origin": b.public, "Sec-Fetch-Site": "same-origin"})
 }
 
 // useFrom is use from a page elsewhere.
-func (s *scene) useFrom(b *browser, k key, says from) {
+func (s *scene) useFrom(b *browser, k key, says from) page {
 	switch {
 	case k == "":
+		return page{}
 	case k.link():
-		must(b.ask(http.MethodPost, string(k), "", says))
-	default:
-		must(b.ask(http.MethodPost, "/digits", `{"digits":"`+string(k)+`"}`, says))
+		return must(b.ask(http.MethodPost, string(k), "", says))
 	}
+	return must(b.ask(http.MethodPost, "/digits", `{"digits":"`+string(k)+`"}`, says))
 }
 
 // login is a login as it should be.

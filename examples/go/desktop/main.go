@@ -59,44 +59,74 @@ func (f flow) qr(w http.ResponseWriter, r *http.Request) error {
 const maxTries = 3
 
 // digits logs the waiting browser in: what only the phone was told was typed in
-// it.
+// it. For some seconds the same browser may type them again.
 func (f flow) digits(w http.ResponseWriter, r *http.Request) error {
 	var typed struct{ Digits string }
 	_ = json.NewDecoder(r.Body).Decode(&typed) // then they are wrong
-	pending, ok, err := f.PollCode(r)
+	pending, _, err := f.PollCode(r)
 	if err != nil {
 		return err
 	}
-	var code login.Code
-	if ok {
-		code, ok, err = f.Change(r.Context(), pending, func(c *login.Code) bool {
-			if c.Status != login.Asked {
-				return false
-			}
-			if subtle.ConstantTimeCompare([]byte(typed.Digits), []byte(c.Digits)) == 1 {
-				c.Status = login.Done
-				return true
-			}
-			if c.Tries++; c.Tries >= maxTries {
-				c.Status = login.Void
-			}
-			return true
-		})
+	step := "digits " + pending
+	for {
+		code, value, err := f.Code(r.Context(), pending)
+		if err != nil {
+			return err
+		}
+		was := code.Status
+		if (was != login.Asked && was != login.Done) || code.Tries >= maxTries {
+			return over(w, was)
+		}
+		right := subtle.ConstantTimeCompare([]byte(typed.Digits), []byte(code.Digits)) == 1
+		if right && was == login.Done {
+			return f.repeat(w, r, step)
+		}
+		if right {
+			code.Status = login.Done
+		} else if code.Tries++; code.Tries >= maxTries && was == login.Asked {
+			code.Status = login.Void
+		}
+		change, err := login.ChangeCode(pending, value, code)
+		if err != nil {
+			return err
+		}
+		var changed bool
+		if right {
+			changed, err = f.Begin(w, r, code.Phone, step, change)
+		} else {
+			changed, err = f.State.Commit(r.Context(), change)
+		}
+		switch {
+		case err != nil:
+			return err
+		case !changed: // somebody else was faster
+		case right:
+			return login.WriteJSON(w, http.StatusOK, map[string]any{"status": login.Done})
+		case code.Status == login.Asked:
+			return login.WriteJSON(w, http.StatusForbidden, map[string]any{"status": login.Asked, "tries_left": maxTries - code.Tries})
+		default:
+			return over(w, code.Status)
+		}
 	}
+}
+
+func (f flow) repeat(w http.ResponseWriter, r *http.Request, step string) error {
+	repeated, err := f.Repeat(w, r, step)
 	switch {
 	case err != nil:
 		return err
-	case ok && code.Status == login.Done:
-		if err := f.Begin(w, r, code.Phone); err != nil {
-			return err
-		}
-		return login.WriteJSON(w, http.StatusOK, map[string]any{"status": login.Done})
-	case ok && code.Status == login.Asked:
-		return login.WriteJSON(w, http.StatusForbidden, map[string]any{"status": login.Asked, "tries_left": maxTries - code.Tries})
-	case code.Status == login.None:
-		code.Status = "none"
+	case !repeated:
+		return over(w, login.Done)
 	}
-	return login.WriteJSON(w, http.StatusGone, map[string]any{"status": code.Status})
+	return login.WriteJSON(w, http.StatusOK, map[string]any{"status": login.Done})
+}
+
+// over answers digits for a code that is not asked.
+func over(w http.ResponseWriter, status login.Status) error {
+	if status == login.None {
+		status = "none"
+	}
+	return login.WriteJSON(w, http.StatusGone, map[string]any{"status": status})
 }
 
 // answer tells the phone that sent a code the digits, and what they are for.

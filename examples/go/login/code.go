@@ -87,6 +87,7 @@ func (s *Site) Start(w http.ResponseWriter, r *http.Request, c Code) error {
 		return err
 	}
 	s.setCookie(w, pollCookie, token, s.CodeLife)
+	s.mark(w, s.CodeLife)
 	text := "login " + code
 	return WriteJSON(w, http.StatusOK, map[string]any{
 		"code": code, "text": text, "link": pingr.LoginLink(s.Number, text), "expires_in": int(s.CodeLife / time.Second),
@@ -120,7 +121,7 @@ func (s *Site) endPoll(r *http.Request, with Status) (ended bool, err error) {
 
 // PollCode is the code that a browser polls for, by its cookie and nothing else.
 func (s *Site) PollCode(r *http.Request) (code string, ok bool, err error) {
-	token := cookie(r, pollCookie)
+	token := s.cookie(r, pollCookie)
 	if token == "" {
 		return "", false, nil
 	}

@@ -40,55 +40,64 @@ func (s *Site) HandleLinks() {
 // links open them too, and somebody else's link must not log a browser in
 // unasked.
 func (s *Site) showLink(w http.ResponseWriter, r *http.Request) error {
-	l, ok, err := readLink(s.State.Get(r.Context(), "login:link:"+r.PathValue("token")))
-	if err != nil {
+	phone, _, ok, err := s.readLink(r)
+	switch {
+	case err != nil:
 		return err
-	}
-	if ok && l.Code != "" {
-		code, _, err := s.Code(r.Context(), l.Code)
-		if err != nil {
-			return err
-		}
-		ok = code.Status == Sent
-	}
-	if !ok {
+	case !ok:
 		return s.write(w, http.StatusGone, "gone.html", "")
 	}
-	return s.write(w, http.StatusOK, "confirm.html", l.Phone)
+	s.mark(w, s.LinkLife)
+	return s.write(w, http.StatusOK, "confirm.html", phone)
 }
 
 // useLink uses a link up and logs this browser in.
 func (s *Site) useLink(w http.ResponseWriter, r *http.Request) error {
-	l, ok, err := readLink(s.State.Take(r.Context(), "login:link:"+r.PathValue("token")))
-	if err != nil {
-		return err
-	}
-	if ok && l.Code != "" {
-		_, ok, err = s.Change(r.Context(), l.Code, func(c *Code) bool {
-			was := c.Status
-			c.Status = Done
-			return was == Sent
-		})
-		if err != nil {
-			return err
+	step := "link " + r.PathValue("token")
+	for {
+		phone, changes, ok, err := s.readLink(r)
+		if err == nil && ok {
+			ok, err = s.Begin(w, r, phone, step, changes...)
+			if err == nil && !ok {
+				continue // somebody else was faster
+			}
+		} else if err == nil {
+			ok, err = s.Repeat(w, r, step)
 		}
+		switch {
+		case err != nil:
+			return err
+		case !ok:
+			return s.write(w, http.StatusGone, "gone.html", "")
+		}
+		http.Redirect(w, r, "/", http.StatusSeeOther)
+		return nil
 	}
-	if !ok {
-		return s.write(w, http.StatusGone, "gone.html", "")
-	}
-	if err := s.Begin(w, r, l.Phone); err != nil {
-		return err
-	}
-	http.Redirect(w, r, "/", http.StatusSeeOther)
-	return nil
 }
 
-func readLink(value string, ok bool, err error) (link, bool, error) {
-	var l link
-	if err == nil && ok {
-		err = json.Unmarshal([]byte(value), &l)
+// readLink is whom a link logs in, and the changes that use it up; ok is false
+// for one that is over.
+func (s *Site) readLink(r *http.Request) (phone string, changes []Change, ok bool, err error) {
+	key := "login:link:" + r.PathValue("token")
+	value, ok, err := s.State.Get(r.Context(), key)
+	if err != nil || !ok {
+		return "", nil, false, err
 	}
-	return l, ok && err == nil, err
+	var l link
+	if err := json.Unmarshal([]byte(value), &l); err != nil {
+		return "", nil, false, err
+	}
+	changes = []Change{{Key: key, Old: value}}
+	if l.Code == "" {
+		return l.Phone, changes, true, nil
+	}
+	code, old, err := s.Code(r.Context(), l.Code)
+	if err != nil || code.Status != Sent {
+		return "", nil, false, err
+	}
+	code.Status = Done
+	done, err := ChangeCode(l.Code, old, code)
+	return l.Phone, append(changes, done), err == nil, err
 }
 
 func (s *Site) write(w http.ResponseWriter, status int, name, phone string) error {

@@ -107,6 +107,51 @@ func TestLinkIsUsedOnce(t *testing.T) {
 	assert.EqualValues(t, 1, in.Load())
 }
 
+// The browser that used a link may press again for 30 s, and no longer.
+func TestPressMayBeRepeatedForSomeSeconds(t *testing.T) {
+	s, now := testSite(t)
+	s.HandleLinks()
+	token, err := s.NewLink(t.Context(), "4917", "")
+	require.NoError(t, err)
+	press := func(nonce string) (status int, session string) {
+		r := httptest.NewRequest(http.MethodPost, "/in/"+token, http.NoBody)
+		r.Header.Set("Origin", s.Origin)
+		if nonce != "" {
+			r.AddCookie(&http.Cookie{Name: onceCookie, Value: nonce})
+		}
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, r)
+		for _, c := range w.Result().Cookies() {
+			if c.Name == sessionCookie {
+				session = c.Value
+			}
+		}
+		return w.Code, session
+	}
+	status, session := press("mine")
+	require.Equal(t, http.StatusSeeOther, status)
+	for _, tt := range []struct {
+		name    string
+		nonce   string
+		after   time.Duration
+		status  int
+		session string
+	}{
+		{"at once", "mine", 0, http.StatusSeeOther, session},
+		{"another browser", "other", 0, http.StatusGone, ""},
+		{"a browser without a nonce", "", 0, http.StatusGone, ""},
+		{"just in time", "mine", 29 * time.Second, http.StatusSeeOther, session},
+		{"too late", "mine", time.Second, http.StatusGone, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			now.Add(tt.after.Milliseconds())
+			status, session := press(tt.nonce)
+			assert.Equal(t, tt.status, status)
+			assert.Equal(t, tt.session, session)
+		})
+	}
+}
+
 // What a flow is told of a message that somebody wrote.
 func TestWhatAFlowIsTold(t *testing.T) {
 	for _, tt := range []struct {

@@ -17,9 +17,12 @@ import (
 const (
 	pollCookie    = "pingr_poll"
 	sessionCookie = "pingr_session"
-	sessionLife   = 24 * time.Hour
-	// maxWebhook is more than an event takes.
-	maxWebhook = 64 << 10
+	// onceCookie is of the browser that opened a step and may repeat it.
+	onceCookie  = "pingr_once"
+	sessionLife = 24 * time.Hour
+	// maxWebhook is more than an event takes: 65536 characters, of up to 12 bytes
+	// when JSON escapes them.
+	maxWebhook = 1 << 20
 	maxForm    = 4 << 10
 )
 
@@ -75,6 +78,9 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "+
 		"form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
+	if s.https() {
+		h.Set("Strict-Transport-Security", "max-age=31536000")
+	}
 	if r.Method == http.MethodPost && r.URL.Path != "/webhook" && !s.ours(r) {
 		http.Error(w, "this request comes from another site", http.StatusForbidden)
 		return
@@ -124,17 +130,30 @@ func WriteJSON(w http.ResponseWriter, status int, v any) error {
 // newToken is 128 random bits and more.
 func newToken() string { return rand.Text() }
 
+func (s *Site) https() bool { return strings.HasPrefix(s.Origin, "https:") }
+
+// cookieName is a cookie's name in browsers. They take one that begins with
+// __Host- from this host by https alone, not from its sisters.
+func (s *Site) cookieName(name string) string {
+	if s.https() {
+		return "__Host-" + name
+	}
+	return name
+}
+
 func (s *Site) setCookie(w http.ResponseWriter, name, value string, life time.Duration) {
 	http.SetCookie(w, &http.Cookie{ //nolint:gosec // Secure where the site is https; somebody trying it out has no certificate
-		Name: name, Value: value, Path: "/", MaxAge: int(life / time.Second),
-		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: strings.HasPrefix(s.Origin, "https:"),
+		Name: s.cookieName(name), Value: value, Path: "/", MaxAge: int(life / time.Second),
+		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: s.https(),
 	})
 }
 
-func cookie(r *http.Request, name string) string {
-	c, err := r.Cookie(name)
-	if err != nil {
+// cookie is a cookie's value. One that comes twice is none: somebody put one
+// there, and nobody knows which.
+func (s *Site) cookie(r *http.Request, name string) string {
+	found := r.CookiesNamed(s.cookieName(name))
+	if len(found) != 1 {
 		return ""
 	}
-	return c.Value
+	return found[0].Value
 }

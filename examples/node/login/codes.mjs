@@ -1,6 +1,6 @@
 // Codes that a browser shows and a phone sends.
 import { createChallengeCode, loginLink } from 'hey-pingr';
-import { cookie, json, newToken } from './site.mjs';
+import { json, newToken } from './site.mjs';
 
 const MAX_STARTS = 120; // codes that an address gets in a minute
 const MAX_WRONG = 5; // wrong codes are a phone's last for some time
@@ -28,6 +28,7 @@ export class Codes {
     const token = newToken();
     await state.set(`login:poll:${token}`, code, site.codeLife);
     site.setCookie(res, 'pingr_poll', token, site.codeLife);
+    site.mark(res, site.codeLife);
     const text = `login ${code}`;
     json(res, 200, { code, text, link: loginLink(site.number, text), expires_in: site.codeLife / 1000 });
   }
@@ -43,7 +44,7 @@ export class Codes {
 
   /** The code that a browser polls for, by its cookie and nothing else. */
   async polled(req) {
-    const token = cookie(req, 'pingr_poll');
+    const token = this.site.cookie(req, 'pingr_poll');
     return token ? this.state.get(`login:poll:${token}`) : null;
   }
 

@@ -29,29 +29,39 @@ export class Links {
    * open them too, and somebody else's link must not log a browser in unasked.
    */
   async #show(req, res) {
-    const link = parse(await this.state.get(`login:link:${req.token}`));
-    const good = link && (!link.code || (await this.codes.get(link.code))?.status === 'sent');
-    if (good) this.site.page(res, 200, 'confirm', link.phone);
-    else this.site.page(res, 410, 'gone');
+    const link = await this.#read(req.token);
+    if (!link) {
+      this.site.page(res, 410, 'gone');
+      return;
+    }
+    this.site.mark(res, this.site.linkLife);
+    this.site.page(res, 200, 'confirm', link.phone);
   }
 
   /** Uses a link up and logs this browser in. */
   async #use(req, res) {
-    const link = parse(await this.state.take(`login:link:${req.token}`));
-    const good = link && (!link.code || (await this.codes.change(link.code, (c) => {
-      const was = c.status;
-      c.status = 'done';
-      return was === 'sent';
-    })).changed);
-    if (!good) {
-      this.site.page(res, 410, 'gone');
-      return;
+    const step = `link ${req.token}`;
+    let link;
+    let done = false;
+    while (!done && (link = await this.#read(req.token))) { // again when somebody else was faster
+      done = await this.site.begin(req, res, link.phone, step, link.changes);
     }
-    await this.site.begin(req, res, link.phone);
-    res.writeHead(303, { location: '/' }).end();
+    if (done || await this.site.repeat(req, res, step)) res.writeHead(303, { location: '/' }).end();
+    else this.site.page(res, 410, 'gone');
   }
-}
 
-function parse(value) {
-  return value === null ? null : JSON.parse(value);
+  /** Whom a link logs in, and the changes that use it up; null for one that is over. */
+  async #read(token) {
+    const key = `login:link:${token}`;
+    const old = await this.state.get(key);
+    if (old === null) return null;
+    const { phone, code: name } = JSON.parse(old);
+    const changes = [{ key, old }];
+    if (name) {
+      const { code, update } = await this.codes.read(name);
+      if (code?.status !== 'sent') return null;
+      changes.push(update({ status: 'done' }));
+    }
+    return { phone, changes };
+  }
 }

@@ -1,5 +1,5 @@
 // What all flows share: pages, cookies, sessions, the webhook.
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { extractChallengeCode, loginLink } from 'hey-pingr';
@@ -9,7 +9,8 @@ import { Memory, Redis } from './state.mjs';
 
 const SESSION_LIFE = 24 * 3600 * 1000;
 const EVENT_LIFE = 48 * 3600 * 1000; // longer than Pingr repeats an event
-const MAX_WEBHOOK = 64 * 1024;
+const REPEAT_LIFE = 30_000; // a browser may repeat the step that logged it in
+const MAX_WEBHOOK = 1024 * 1024; // 65536 characters, of up to 12 bytes when JSON escapes them
 const MAX_FORM = 4 * 1024;
 const PAGES = new URL('pages/', import.meta.url);
 
@@ -87,6 +88,7 @@ export class Site {
       'content-security-policy': "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
         + "form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
     })) res.setHeader(name, value);
+    if (this.isHTTPS) res.setHeader('strict-transport-security', 'max-age=31536000');
     const method = req.method === 'HEAD' ? 'GET' : req.method;
     if (method === 'GET' && Object.hasOwn(this.files, pathname)) {
       const [type, content] = this.files[pathname];
@@ -127,24 +129,75 @@ export class Site {
     res.writeHead(status, { 'content-type': 'text/html; charset=utf-8' }).end(html);
   }
 
-  setCookie(res, name, value, life) {
-    const secure = this.origin.startsWith('https:') ? '; Secure' : '';
-    res.appendHeader('set-cookie', `${name}=${value}; Path=/; Max-Age=${Math.floor(life / 1000)}; HttpOnly; SameSite=Lax${secure}`);
+  get isHTTPS() {
+    return this.origin.startsWith('https:');
   }
 
   /**
-   * Logs a browser in: always by a new token, so that one that somebody else
-   * put into the browser is worth nothing, and without the session that it had.
+   * A cookie's name in browsers. They take one that begins with __Host- from
+   * this host by https alone, not from its sisters.
    */
-  async begin(req, res, phone) {
-    await this.#forget(req);
+  #cookieName(name) {
+    return this.isHTTPS ? `__Host-${name}` : name;
+  }
+
+  setCookie(res, name, value, life) {
+    const secure = this.isHTTPS ? '; Secure' : '';
+    res.appendHeader('set-cookie', `${this.#cookieName(name)}=${value}; Path=/; Max-Age=${Math.floor(life / 1000)}; HttpOnly; SameSite=Lax${secure}`);
+  }
+
+  /** A cookie's value. One that comes twice is none: somebody put one there, and nobody knows which. */
+  cookie(req, name) {
+    const found = [];
+    for (const pair of (req.headers.cookie ?? '').split(';')) {
+      const [key, value] = pair.trim().split('=');
+      if (key.trim() === this.#cookieName(name)) found.push(value ?? '');
+    }
+    return found.length === 1 ? found[0] : '';
+  }
+
+  /** Gives a browser a new nonce: who presses first with it may press again, and nobody else. */
+  mark(res, life) {
+    this.setCookie(res, 'pingr_once', newToken(), life);
+  }
+
+  /**
+   * Logs a browser in if `changes`, which use the step up, can be made, and
+   * answers whether it did: all of it is one atomic step. It is always by a new
+   * token, so that one that somebody else put into the browser is worth nothing,
+   * and without the session that it had.
+   */
+  async begin(req, res, phone, step, changes) {
     const token = newToken();
-    await this.state.set(`login:session:${token}`, phone, SESSION_LIFE);
+    const key = this.#repeatKey(req, step);
+    const all = [...changes, { key: `login:session:${token}`, value: phone, life: SESSION_LIFE }];
+    if (key) all.push({ key, value: token, life: REPEAT_LIFE });
+    if (!(await this.state.commit(all))) return false;
+    await this.#forget(req);
     this.setCookie(res, 'pingr_session', token, SESSION_LIFE);
+    return true;
+  }
+
+  /**
+   * Gives the browser that did a step some seconds ago the same answer, the same
+   * session: the first may have been lost on the way. Answers whether it did.
+   */
+  async repeat(req, res, step) {
+    const key = this.#repeatKey(req, step);
+    const token = key && await this.state.get(key);
+    if (!token || await this.state.get(`login:session:${token}`) === null) return false; // or logged out meanwhile
+    this.setCookie(res, 'pingr_session', token, SESSION_LIFE);
+    return true;
+  }
+
+  /** By what a browser repeats a step; empty without a nonce. */
+  #repeatKey(req, step) {
+    const nonce = this.cookie(req, 'pingr_once');
+    return nonce && `login:repeat:${createHash('sha256').update(`${nonce} ${step}`).digest('hex')}`;
   }
 
   async #me(req, res) {
-    const phone = await this.state.get(`login:session:${cookie(req, 'pingr_session')}`);
+    const phone = await this.state.get(`login:session:${this.cookie(req, 'pingr_session')}`);
     if (phone === null) json(res, 401, { error: 'not logged in' });
     else json(res, 200, { phone });
   }
@@ -156,7 +209,7 @@ export class Site {
   }
 
   async #forget(req) {
-    const token = cookie(req, 'pingr_session');
+    const token = this.cookie(req, 'pingr_session');
     if (token) await this.state.take(`login:session:${token}`);
   }
 
@@ -212,14 +265,6 @@ export function form(req) {
 /** 128 random bits. */
 export const newToken = () => randomBytes(16).toString('base64url');
 
-export function cookie(req, name) {
-  for (const pair of (req.headers.cookie ?? '').split(';')) {
-    const [key, value] = pair.trim().split('=');
-    if (key === name) return value ?? '';
-  }
-  return '';
-}
-
 function escape(text) {
   return text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
 }
@@ -230,8 +275,7 @@ async function readBody(req, most) {
   let length = 0;
   for await (const chunk of req) {
     length += chunk.length;
-    if (length > most) return null;
-    chunks.push(chunk);
+    if (length <= most) chunks.push(chunk); // the rest is read, so that the answer can be
   }
-  return Buffer.concat(chunks);
+  return length > most ? null : Buffer.concat(chunks);
 }

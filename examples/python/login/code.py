@@ -61,7 +61,7 @@ class Codes:
         text = "login " + word
         link = login_link(self._options.number, text)
         response = answer(200, code=word, text=text, link=link, expires_in=life)
-        return self._site.set_cookie(response, POLL_COOKIE, token, life)
+        return self._site.mark(self._site.set_cookie(response, POLL_COOKIE, token, life), life)
 
     def _new(self, code: Code) -> str:
         """Store a code that no other browser has."""
@@ -74,7 +74,7 @@ class Codes:
 
     def of_browser(self) -> str | None:
         """Return the code that a browser polls for, by its cookie and nothing else."""
-        token = request.cookies.get(POLL_COOKIE)
+        token = self._site.cookie(POLL_COOKIE)
         return self._state.get("login:poll:" + token) if token else None
 
     def poll(self) -> Response:

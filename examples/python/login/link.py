@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from flask import Response, make_response, redirect, render_template
 
+from .code import update
+from .state import Change
 from .token import create_token
 
 if TYPE_CHECKING:
-    from .code import Code, Codes
+    from .code import Codes
     from .site import Site
 
 
@@ -46,30 +49,39 @@ class Links:
 
         Robots that preview links open them too, and somebody else's link must not log a browser in unasked.
         """
-        link = self._read(self._site.state.get("login:link:" + token))
-        if link and link["code"] and self._codes and self._codes.get(link["code"]).status != "sent":
-            link = None
-        return self._page("confirm.html", 200, link["phone"]) if link else self._gone()
+        phone, _ = self._read(token)
+        if not phone:
+            return self._gone()
+        return self._site.mark(self._page("confirm.html", 200, phone), self._site.options.link_life)
 
     def use(self, token: str) -> Response:
         """Use a link up and log this browser in."""
-        link = self._read(self._site.state.take("login:link:" + token))
-        if link and link["code"] and self._codes and not self._codes.change(link["code"], _done)[1]:
-            link = None
-        if not link:
-            return self._gone()
-        return self._site.begin(make_response(redirect("/", 303)), link["phone"])
+        inside, step = make_response(redirect("/", 303)), "link " + token
+        while True:
+            phone, changes = self._read(token)
+            if not phone:
+                return self._site.repeat(inside, step) or self._gone()
+            if begun := self._site.begin(inside, phone, step, *changes):
+                return begun
+            # Somebody else was faster.
 
-    def _read(self, value: str | None) -> dict[str, str] | None:
-        return json.loads(value) if value else None
+    def _read(self, token: str) -> tuple[str, list[Change]]:
+        """Return whom a link logs in and the changes that use it up, "" for one that is over."""
+        key = "login:link:" + token
+        value = self._site.state.get(key)
+        if value is None:
+            return "", []
+        link: dict[str, str] = json.loads(value)
+        changes = [Change(key, value, "")]
+        if link["code"] and self._codes:
+            code, old = self._codes.read(link["code"])
+            if code.status != "sent":
+                return "", []
+            changes.append(update(link["code"], old, replace(code, status="done")))
+        return link["phone"], changes
 
     def _gone(self) -> Response:
         return self._page("gone.html", 410)
 
     def _page(self, name: str, status: int, phone: str = "") -> Response:
         return make_response(render_template(name, site=self._site.options.site, phone=phone), status)
-
-
-def _done(code: Code) -> bool:
-    was, code.status = code.status, "done"
-    return was == "sent"

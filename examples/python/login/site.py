@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import signal
 import sys
 import threading
@@ -15,7 +16,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from .options import Options, parse
-from .state import Memory, Redis, State
+from .state import Change, Memory, Redis, State
 from .token import create_token
 from .webhook import Message, Webhook
 
@@ -24,8 +25,10 @@ if TYPE_CHECKING:
 
 PAGES = Path(__file__).parent / "pages"
 POLL_COOKIE, SESSION_COOKIE = "pingr_poll", "pingr_session"
+ONCE_COOKIE = "pingr_once"  # of the browser that opened a step and may repeat it
 SESSION_LIFE = 24 * 60 * 60
-MAX_BODY = 64 * 1024
+REPEAT_LIFE = 30  # a browser may repeat the step that logged it in
+MAX_BODY = 1024 * 1024  # an event's 65536 characters, of up to 12 bytes when JSON escapes them
 HEADERS = {
     "Cache-Control": "no-store",
     "Referrer-Policy": "same-origin",  # with no-referrer, browsers send Origin: null from our own forms
@@ -64,7 +67,7 @@ class Site:
         self.app = app = Flask(__name__, template_folder=str(PAGES), static_folder=None)
         app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
         app.before_request(self._refuse_other_sites)
-        app.after_request(_secure)
+        app.after_request(self._secure)
         app.register_error_handler(Exception, self._failed)
         shown = {"site": options.site, "number": "+" + options.number, "link": login_link(options.number, "login")}
         app.get("/", endpoint="page")(lambda: render_template(flow + "/page.html", **shown))
@@ -94,38 +97,93 @@ class Site:
         self.app.logger.error("a request failed: %s", type(error).__name__)
         return Response("something went wrong; try again", 500, mimetype="text/plain")
 
-    def begin(self, response: Response, phone: str) -> Response:
-        """Log a browser in.
+    def mark(self, response: Response, life: int) -> Response:
+        """Give a browser a new nonce: who presses first with it may press again, and nobody else."""
+        return self.set_cookie(response, ONCE_COOKIE, create_token(), life)
 
-        Always by a new token, so that one that somebody else put into the browser is worth nothing, and without the
-        session that the browser had.
+    def begin(self, response: Response, phone: str, step: str, *changes: Change) -> Response | None:
+        """Log a browser in if changes, which use the step up, can be made; return None if not.
+
+        All of it is one atomic step. It is always by a new token, so that one that somebody else put into the browser
+        is worth nothing, and without the session that the browser had.
         """
-        self._forget()
         token = create_token()
-        self.state.set("login:session:" + token, phone, SESSION_LIFE)
+        more = [Change("login:session:" + token, "", phone, SESSION_LIFE)]
+        if key := self._repeat_key(step):
+            more.append(Change(key, "", token, REPEAT_LIFE))
+        if not self.state.commit(*changes, *more):
+            return None
+        self._forget()
         return self.set_cookie(response, SESSION_COOKIE, token, SESSION_LIFE)
+
+    def repeat(self, response: Response, step: str) -> Response | None:
+        """Give the browser that did a step some seconds ago the same answer, the same session.
+
+        The first may have been lost on the way. Return None to any other browser.
+        """
+        key = self._repeat_key(step)
+        token = self.state.get(key) if key else None
+        if token is None or self.state.get("login:session:" + token) is None:  # or logged out meanwhile
+            return None
+        return self.set_cookie(response, SESSION_COOKIE, token, SESSION_LIFE)
+
+    def _repeat_key(self, step: str) -> str:
+        """Return by what a browser repeats a step, "" without a nonce."""
+        nonce = self.cookie(ONCE_COOKIE)
+        return "login:repeat:" + hashlib.sha256(f"{nonce} {step}".encode()).hexdigest() if nonce else ""
 
     def me(self) -> Response:
         """Say who is logged in."""
-        token = request.cookies.get(SESSION_COOKIE)
+        token = self.cookie(SESSION_COOKIE)
         phone = self.state.get("login:session:" + token) if token else None
         return answer(200, phone=phone) if phone else answer(401, error="not logged in")
 
     def logout(self) -> Response:
         """End the session, also here."""
         self._forget()
-        response = Response(status=204)
-        response.delete_cookie(SESSION_COOKIE)
-        return response
+        return self.set_cookie(Response(status=204), SESSION_COOKIE, "", 0)
 
     def _forget(self) -> None:
-        if token := request.cookies.get(SESSION_COOKIE):
+        if token := self.cookie(SESSION_COOKIE):
             self.state.take("login:session:" + token)
+
+    def _is_https(self) -> bool:
+        return self.options.origin.startswith("https:")
+
+    def _cookie_name(self, name: str) -> str:
+        """Return a cookie's name in browsers.
+
+        They take one that begins with __Host- from this host by https alone, not from its sisters.
+        """
+        return "__Host-" + name if self._is_https() else name
 
     def set_cookie(self, response: Response, name: str, value: str, life: int) -> Response:
         """Set a cookie that no script can read."""
-        secure = self.options.origin.startswith("https:")
-        response.set_cookie(name, value, max_age=life, path="/", httponly=True, samesite="Lax", secure=secure)
+        response.set_cookie(
+            self._cookie_name(name),
+            value,
+            max_age=life,
+            path="/",
+            httponly=True,
+            samesite="Lax",
+            secure=self._is_https(),
+        )
+        return response
+
+    def cookie(self, name: str) -> str:
+        """Return a cookie's value.
+
+        One that comes twice is none, "": somebody put one there, and nobody knows which.
+        """
+        found = request.cookies.getlist(self._cookie_name(name))
+        return found[0] if len(found) == 1 else ""
+
+    def _secure(self, response: Response) -> Response:
+        for name, value in HEADERS.items():
+            if name != "Cache-Control" or response.mimetype not in ("text/css", "text/javascript"):
+                response.headers[name] = value
+        if self._is_https():
+            response.headers["Strict-Transport-Security"] = "max-age=31536000"
         return response
 
 
@@ -138,13 +196,6 @@ def answer(status: int, /, **fields: object) -> Response:
 
 def _same_origin() -> bool:
     return request.headers.get("Sec-Fetch-Site") == "same-origin"
-
-
-def _secure(response: Response) -> Response:
-    for name, value in HEADERS.items():
-        if name != "Cache-Control" or response.mimetype not in ("text/css", "text/javascript"):
-            response.headers[name] = value
-    return response
 
 
 class _Quiet(WSGIRequestHandler):
