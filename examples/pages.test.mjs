@@ -56,7 +56,7 @@ async function site(language, flow, visit) {
     page.on("pageerror", (e) => wrong.push(e.message));
     page.on("console", (m) => /Content Security Policy/.test(m.text()) && wrong.push(m.text()));
     await page.goto(origin);
-    await visit({ context, page, say: (text) => say(origin, text) });
+    await visit({ context, page, say: (...said) => say(origin, ...said) });
     assert.deepEqual(wrong, [], "no script failed, and the policy refused nothing");
   } finally {
     await context.close();
@@ -68,9 +68,9 @@ async function site(language, flow, visit) {
 }
 
 // say has the phone write, and returns what it is answered.
-async function say(origin, text) {
+async function say(origin, text, autoReply = { status: "pending" }) {
   const body = JSON.stringify({
-    event: "message.received", id: randomUUID(), session_id: "x", timestamp: Date.now(), message: { text, type: "text" },
+    event: "message.received", id: randomUUID(), session_id: "x", timestamp: Date.now(), message: { text, type: "text" }, auto_reply: autoReply,
     from: { phone, jid: `${phone}@s.whatsapp.net`, is_group: false, group_jid: null },
   });
   const signature = `sha256=${createHmac("sha256", secret).update(body).digest("hex")}`;
@@ -91,6 +91,18 @@ async function tap(context, reply) {
 
 async function loggedIn(page) {
   await page.getByText(`+${phone}`).waitFor();
+}
+
+// silent has the phone write when it is not answered: the page says why.
+async function silent(page, say) {
+  const told = (text) => page.getByRole("status").getByText(text).waitFor();
+  await told("Waiting for your message.");
+  assert.equal(await say(await sent(page), { status: "suppressed", reason: "cooldown", retry_after: 3 }), undefined);
+  for (const text of ["You were just answered. Text again in 2 s.", "You can text again now."]) await told(text);
+  await say(await sent(page), { status: "suppressed", reason: "quota" });
+  await told("no more can be answered this month");
+  await say(await sent(page), { status: "suppressed", reason: "answered" });
+  await told("was answered before it reached us");
 }
 
 async function logOut(page) {
@@ -119,6 +131,7 @@ for (const language of Object.keys(commands)) {
         await page.getByRole("alert").waitFor();
         await page.getByRole("textbox").fill("+91 98765 43210");
         await page.getByRole("button").filter({ visible: true }).first().click();
+        await silent(page, say);
         const reply = await say(await sent(page));
         await page.getByText("Got it").waitFor();
         await tap(context, reply);
@@ -131,6 +144,7 @@ for (const language of Object.keys(commands)) {
         const digits = () => page.getByLabel("Digits");
         await page.getByRole("button", { name: "QR code" }).click();
         await page.waitForFunction(() => [...document.images].some((i) => i.naturalWidth > 0));
+        await silent(page, say);
         const right = (await say(await sent(page))).match(/^\d{6}$/m)[0];
         await digits().fill(right === "000000" ? "000001" : "000000");
         await digits().press("Enter");

@@ -65,7 +65,7 @@ await main('desktop', (site) => {
       return codes.notValid();
     }
     if (code.status === 'asked') return code.reply;
-    return m.suppressed ? '' : ask(m);
+    return m.suppressed ? codes.unanswered(m) : ask(m);
   };
 
   // Makes the digits. That the phone is asked about this code, that the code says

@@ -30,7 +30,7 @@ await main('preentry', (site) => {
       return codes.wrong(m.phone);
     }
     if (code.status === 'sent') return code.reply;
-    return m.suppressed ? '' : sendLink(m);
+    return m.suppressed ? codes.unanswered(m) : sendLink(m);
   };
 
   // The link is made before the code says that it is sent.

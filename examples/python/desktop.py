@@ -105,7 +105,10 @@ class Desktop:
             return self._codes.not_valid()
         if code.status == "asked":
             return code.reply
-        return None if message.suppressed else self._ask(message, message.code)
+        if message.suppressed:
+            self._codes.unanswered(message, message.code)
+            return None
+        return self._ask(message, message.code)
 
     def _ask(self, message: Message, word: str) -> str | None:
         """Make the digits.

@@ -53,7 +53,10 @@ class Preentry:
             return self._codes.wrong(message)
         if code.status == "sent":
             return code.reply
-        return None if message.suppressed else self._send_link(message, message.code)
+        if message.suppressed:
+            self._codes.unanswered(message, message.code)
+            return None
+        return self._send_link(message, message.code)
 
     def _send_link(self, message: Message, word: str) -> str | None:
         """Make the link before the code says that it is sent."""

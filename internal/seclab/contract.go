@@ -17,6 +17,13 @@ import (
 // doublePress is what somebody does whose first answer was lost on the way.
 const doublePress = "contract: double press, one session"
 
+// silence is a second try within the cooldown: the chat says nothing, the page
+// does.
+const silence = "contract: nobody will see the answer, and the page says why"
+
+// voidInSilence is a forwarded code within the cooldown.
+const voidInSilence = "contract: a void code stays void in a cooldown"
+
 // overHTTPS is a site that browsers know by https.
 var overHTTPS = []string{"--origin", "https://shop.example"}
 
@@ -217,10 +224,43 @@ var contract = []scenario{
 			differ("key for a wrong code", key(""), keyOf(s.say(s.victim, text("login ABCDEFGH")))),
 		)
 	}},
-	{name: "contract: nobody will see the answer", flows: []string{preentry, desktop}, contract: true, play: func(s *scene) string {
-		e := strings.Replace(s.event(s.start(s.victim.browser, s.victimNumber), time.Now()), `{"status":"pending"}`, `{"status":"suppressed","reason":"cooldown","retry_after":9}`, 1)
-		s.send(webhook{e, pingr.Sign([]byte(e), s.secret)})
-		return differ("poll", `{"status":"waiting"}`, compact(must(s.victim.get("/poll"))))
+	{name: silence, flows: []string{preentry, desktop}, contract: true, play: func(s *scene) string {
+		told := s.start(s.victim.browser, s.victimNumber)
+		send := func(text, autoReply string) string {
+			return s.send(s.sign(strings.Replace(s.event(text, time.Now()), `{"status":"pending"}`, autoReply, 1)))
+		}
+		for _, tt := range []struct{ autoReply, poll string }{
+			{`{"status":"suppressed","reason":"cooldown","retry_after":3000}`, `{"reason":"cooldown","retry_after":3000,"status":"waiting"}`},
+			{`{"status":"suppressed","reason":"quota"}`, `{"reason":"quota","status":"waiting"}`},
+			{`{"status":"suppressed","reason":"answered"}`, `{"reason":"answered","status":"waiting"}`},
+			{`{"status":"suppressed","reason":"cooldown","retry_after":0}`, `{"reason":"cooldown","retry_after":0,"status":"waiting"}`},
+			{`{"status":"suppressed"}`, `{"status":"waiting"}`},
+			{`{"status":"suppressed","reason":"cooldown","retry_after":1}`, `{"reason":"cooldown","retry_after":1,"status":"waiting"}`},
+		} {
+			reply := send(told, tt.autoReply)
+			// A second may pass between the two.
+			said := strings.Replace(compact(must(s.victim.get("/poll"))), ":2999,", ":3000,", 1)
+			if finding := first(differ("reply", "", reply), differ("poll after "+tt.autoReply, tt.poll, said)); finding != "" {
+				return finding
+			}
+		}
+		time.Sleep(1100 * time.Millisecond) // the program's clock is real
+		later := compact(must(s.victim.get("/poll")))
+		reply := send(told, `{"status":"pending"}`)
+		answered := must(s.victim.get("/poll"))
+		return first(
+			differ("poll when the cooldown is over", `{"reason":"cooldown","retry_after":0,"status":"waiting"}`, later),
+			differ("key in the answer after it", true, keyOf(reply) != ""),
+			differ("poll after the answer", false, strings.Contains(answered.body, "reason") || answered.field("status") == "waiting"),
+		)
+	}},
+	{name: voidInSilence, flows: []string{preentry, desktop}, contract: true, play: func(s *scene) string {
+		told := s.start(s.victim.browser, s.victimNumber)
+		forwarded := strings.Replace(s.event(told, time.Now()), `"type":"text"`, `"type":"text","forwarded":true`, 1)
+		for _, e := range []string{forwarded, s.event(told, time.Now())} {
+			s.send(s.sign(strings.Replace(e, `{"status":"pending"}`, `{"status":"suppressed","reason":"cooldown","retry_after":9}`, 1)))
+		}
+		return differ("poll", `{"status":"void"}`, compact(must(s.victim.get("/poll"))))
 	}},
 	{name: "contract: poll of a link", flows: []string{preentry}, contract: true, inAfter: true, play: func(s *scene) string {
 		k := keyOf(s.say(s.victim, text(s.start(s.victim.browser, s.victimNumber))))

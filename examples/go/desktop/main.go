@@ -155,7 +155,7 @@ func (f flow) answer(ctx context.Context, m login.Message) (string, error) {
 	case code.Status == login.Asked:
 		return code.Reply, nil
 	case m.Suppressed:
-		return "", nil
+		return "", f.Unanswered(ctx, m)
 	}
 	return f.ask(ctx, m)
 }

@@ -50,6 +50,10 @@ type Code struct {
 	Reply string `json:"reply"`
 	// Link is the token of the link in Reply (preentry).
 	Link string `json:"link"`
+	// Reason is why the phone that sent a waiting code was not answered, and
+	// Until, in Unix milliseconds, when a cooldown ends.
+	Reason string `json:"reason"`
+	Until  int64  `json:"until"`
 }
 
 const (
@@ -178,6 +182,16 @@ func (s *Site) End(ctx context.Context, code string, with Status) (ended bool, e
 		_, _, err = s.State.Take(ctx, "login:link:"+c.Link)
 	}
 	return ended, err
+}
+
+// Unanswered notes on a waiting code, for the page that waits, why the phone that
+// sent it is not answered: its chat stays silent.
+func (s *Site) Unanswered(ctx context.Context, m Message) error {
+	_, _, err := s.Change(ctx, m.Code, func(c *Code) bool {
+		c.Reason, c.Until = m.Reason, time.Now().Add(time.Duration(m.RetryAfter)*time.Second).UnixMilli()
+		return c.Status == Waiting
+	})
+	return err
 }
 
 // Blocked is whether a phone sent too many wrong codes.

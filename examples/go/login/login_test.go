@@ -164,6 +164,9 @@ func TestWhatAFlowIsTold(t *testing.T) {
 		{"a code", "login x4k9mq", func(*pingr.Event) {}, Message{Code: "X4K9MQ"}},
 		{"a forwarded code", "login x4k9mq", func(e *pingr.Event) { e.Message.Forwarded = true }, Message{Code: "X4K9MQ", Forwarded: true}},
 		{"an answer that nobody will see", "login", func(e *pingr.Event) { e.AutoReply = &pingr.AutoReply{Status: "suppressed"} }, Message{Suppressed: true}},
+		{"an answer that is too soon", "login", func(e *pingr.Event) {
+			e.AutoReply = &pingr.AutoReply{Status: "suppressed", Reason: "cooldown", RetryAfter: 40}
+		}, Message{Suppressed: true, Reason: "cooldown", RetryAfter: 40}},
 		{"an answer that is due", "login", func(e *pingr.Event) { e.AutoReply = &pingr.AutoReply{Status: "pending"} }, Message{}},
 		{"a no", "NO", func(*pingr.Event) {}, Message{No: true}},
 		{"a no by its trigger", "nein", func(e *pingr.Event) { e.Trigger = &pingr.EventTrigger{Phrase: "no"} }, Message{No: true}},

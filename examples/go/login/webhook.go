@@ -25,8 +25,11 @@ type Message struct {
 	No bool
 	// Forwarded is whether it was forwarded from another chat.
 	Forwarded bool
-	// Suppressed is whether nobody will see the answer.
+	// Suppressed is whether nobody will see the answer, Reason why (cooldown,
+	// quota or answered) and RetryAfter in how many seconds a cooldown ends.
 	Suppressed bool
+	Reason     string
+	RetryAfter int
 }
 
 // OnMessage sets what answers messages. An empty answer is none.
@@ -82,9 +85,9 @@ func (s *Site) decide(ctx context.Context, e pingr.Event) (string, error) {
 	case e.From.Group:
 		return "Please write to me directly, not in a group: a login is nobody else's.", nil
 	}
-	m := Message{
-		Event: e.ID, Phone: e.From.Phone, Forwarded: e.Message.Forwarded,
-		Suppressed: e.AutoReply != nil && e.AutoReply.Status == "suppressed",
+	m := Message{Event: e.ID, Phone: e.From.Phone, Forwarded: e.Message.Forwarded}
+	if a := e.AutoReply; a != nil && a.Status == "suppressed" {
+		m.Suppressed, m.Reason, m.RetryAfter = true, a.Reason, a.RetryAfter
 	}
 	m.Code, _ = pingr.ExtractChallengeCode(e.Message.Text, "login")
 	m.No = saysNo(e.Message.Text) || (e.Trigger != nil && e.Trigger.Phrase == "no")

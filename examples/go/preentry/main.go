@@ -69,7 +69,7 @@ func (f flow) answer(ctx context.Context, m login.Message) (string, error) {
 	case code.Status == login.Sent:
 		return code.Reply, nil
 	case m.Suppressed:
-		return "", nil
+		return "", f.Unanswered(ctx, m)
 	}
 	return f.sendLink(ctx, m)
 }

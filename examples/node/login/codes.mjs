@@ -35,7 +35,7 @@ export class Codes {
 
   /** Stores a code that no other browser has. */
   async #new(fields) {
-    const value = JSON.stringify({ status: 'waiting', phone: '', device: '', digits: '', tries: 0, event: '', reply: '', link: '', ...fields });
+    const value = JSON.stringify({ status: 'waiting', phone: '', device: '', digits: '', tries: 0, event: '', reply: '', link: '', reason: '', until: 0, ...fields });
     for (;;) {
       const code = createChallengeCode({ length: 8 });
       if (await this.state.add(`login:code:${code}`, value, this.site.codeLife)) return code;
@@ -48,12 +48,15 @@ export class Codes {
     return token ? this.state.get(`login:poll:${token}`) : null;
   }
 
-  /** Says how far the code of this browser is, and never whose browser or phone was faster. */
+  /** Says how far the code of this browser is, why a message was not answered, and never whose browser or phone was faster. */
   async #poll(req, res) {
     const name = await this.polled(req);
     const code = name === null ? null : await this.get(name);
     if (code === null) json(res, 404, { status: 'none' });
     else if (code.status === 'asked') json(res, 200, { status: 'asked', number: `…${code.phone.slice(-4)}` });
+    else if (code.status === 'waiting' && code.reason === 'cooldown') {
+      json(res, 200, { status: 'waiting', reason: 'cooldown', retry_after: Math.max(0, Math.ceil((code.until - Date.now()) / 1000)) });
+    } else if (code.status === 'waiting' && code.reason) json(res, 200, { status: 'waiting', reason: code.reason });
     else json(res, 200, { status: code.status });
   }
 
@@ -92,6 +95,15 @@ export class Codes {
       return was;
     });
     if (changed && code.link) await this.state.take(`login:link:${code.link}`);
+  }
+
+  /**
+   * Notes on a waiting code, for the page that waits, why the phone that sent it
+   * is not answered, in the chat or here: the answer is empty.
+   */
+  async unanswered({ code: name, reason, retryAfter }) {
+    await this.change(name, (c) => Object.assign(c, { reason, until: Date.now() + retryAfter * 1000 }).status === 'waiting');
+    return '';
   }
 
   /** Whether a phone sent too many wrong codes. */

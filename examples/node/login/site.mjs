@@ -234,6 +234,7 @@ export class Site {
       event: id, phone: from.phone, code,
       no: saysNo(message.text) || trigger?.phrase === 'no',
       forwarded: message.forwarded === true, suppressed: autoReply?.status === 'suppressed',
+      reason: autoReply?.reason ?? '', retryAfter: autoReply?.retry_after ?? 0,
     });
   }
 }

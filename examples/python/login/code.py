@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Callable
 
@@ -33,6 +35,8 @@ class Code:
     event: str = ""  # the one that reply answers
     reply: str = ""
     link: str = ""  # the token of the link in reply (preentry)
+    reason: str = ""  # why the phone that sent a waiting code was not answered
+    until: float = 0  # when a cooldown ends, in Unix milliseconds
 
 
 def update(word: str, old: str, code: Code) -> Change:
@@ -78,13 +82,21 @@ class Codes:
         return self._state.get("login:poll:" + token) if token else None
 
     def poll(self) -> Response:
-        """Say how far the code of this browser is, and never whose browser or phone was faster."""
+        """Say how far the code of this browser is, and why a message was not answered.
+
+        Never say whose browser or phone was faster.
+        """
         word = self.of_browser()
         code = self.get(word) if word else Code()
         if not code.status:
             return answer(404, status="none")
         if code.status == "asked":
             return answer(200, status="asked", number="…" + code.phone[-4:])
+        if code.status == "waiting" and code.reason == "cooldown":
+            left = max(0, math.ceil(code.until / 1000 - time.time()))
+            return answer(200, status="waiting", reason=code.reason, retry_after=left)
+        if code.status == "waiting" and code.reason:
+            return answer(200, status="waiting", reason=code.reason)
         return answer(200, status=code.status)
 
     def get(self, word: str) -> Code:
@@ -120,6 +132,15 @@ class Codes:
         code, changed = self.change(word, ended)
         if changed and code.link:
             self._state.take("login:link:" + code.link)
+
+    def unanswered(self, message: Message, word: str) -> None:
+        """Note on a waiting code, for the page that waits, why the phone that sent it is not answered."""
+
+        def noted(code: Code) -> bool:
+            code.reason, code.until = message.reason, (time.time() + message.retry_after) * 1000
+            return code.status == "waiting"
+
+        self.change(word, noted)
 
     def blocked(self, phone: str) -> bool:
         """Say whether a phone sent too many wrong codes."""

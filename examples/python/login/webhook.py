@@ -28,6 +28,8 @@ class Message:
     no: bool  # whether it says NO
     forwarded: bool  # from another chat
     suppressed: bool  # nobody will see the answer
+    reason: str  # why: cooldown, quota or answered
+    retry_after: int  # in how many seconds a cooldown ends
 
 
 class Webhook:
@@ -60,6 +62,7 @@ class Webhook:
         if event["from"]["is_group"]:
             return "Please write to me directly, not in a group: a login is nobody else's."
         text = event["message"]["text"]
+        reply = event.get("auto_reply", {})
         return self._answer(
             Message(
                 event=event.get("id", ""),
@@ -67,7 +70,9 @@ class Webhook:
                 code=extract_challenge_code(text, "login"),
                 no=says_no(text) or event.get("trigger", {}).get("phrase") == "no",
                 forwarded=bool(event["message"].get("forwarded")),
-                suppressed=event.get("auto_reply", {}).get("status") == "suppressed",
+                suppressed=reply.get("status") == "suppressed",
+                reason=reply.get("reason", ""),
+                retry_after=reply.get("retry_after", 0),
             )
         )
 

@@ -8,6 +8,7 @@ const OVER = {
   none: "This code is too old",
 };
 let timer;
+let counting = false;
 
 function only(id) {
   for (const other of ["inside", "outside", "waiting", "asked", "over"]) $(other).hidden = other !== id;
@@ -20,11 +21,28 @@ async function show() {
   only(me.ok ? "inside" : "outside");
 }
 
+// say tells it in the page. A countdown is read out once, and not every second.
+function say(text, counts) {
+  const state = $("state");
+  if (state.textContent === text) return;
+  state.ariaLive = counts && counting ? "off" : "polite";
+  counting = counts;
+  state.textContent = text;
+}
+
+// unanswered is why the chat stays silent, though the message came.
+function unanswered(reason, seconds) {
+  if (reason === "cooldown") return seconds > 0 ? `You were just answered. Text again in ${seconds} s.` : "You can text again now.";
+  if (reason === "quota") return "Your message came, but no more can be answered this month.";
+  if (reason === "answered") return "Your message was answered before it reached us. Text again in a minute.";
+  return "Waiting for your message.";
+}
+
 async function poll() {
   if ($("waiting").hidden && $("asked").hidden) return;
-  const { status, number } = await (await fetch("/poll")).json();
+  const { status, number, reason, retry_after: seconds } = await (await fetch("/poll")).json();
   if (status === "waiting") {
-    $("state").textContent = "Waiting for your message.";
+    say(unanswered(reason, seconds), seconds > 0);
     follow();
   } else if (status === "asked") {
     if ($("asked").hidden) {

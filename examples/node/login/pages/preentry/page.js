@@ -3,13 +3,13 @@
 
 const $ = (id) => document.getElementById(id);
 const WORDS = {
-  waiting: "Waiting for your message.",
   sent: "Got it. Tap the link in the answer, in the browser that you want to use.",
   done: "Done: the link was used. If that was another browser, it is the one that is logged in.",
   void: "This code is void: it came from another phone, or was forwarded. Start again.",
   none: "This code is too old. Start again.",
 };
 let timer;
+let counting = false;
 
 function only(id) {
   for (const other of ["inside", "outside", "waiting"]) $(other).hidden = other !== id;
@@ -26,10 +26,27 @@ async function show() {
   }
 }
 
+// say tells it in the page. A countdown is read out once, and not every second.
+function say(text, counts) {
+  const state = $("state");
+  if (state.textContent === text) return;
+  state.ariaLive = counts && counting ? "off" : "polite";
+  counting = counts;
+  state.textContent = text;
+}
+
+// unanswered is why the chat stays silent, though the message came.
+function unanswered(reason, seconds) {
+  if (reason === "cooldown") return seconds > 0 ? `You were just answered. Text again in ${seconds} s.` : "You can text again now.";
+  if (reason === "quota") return "Your message came, but no more can be answered this month.";
+  if (reason === "answered") return "Your message was answered before it reached us. Text again in a minute.";
+  return "Waiting for your message.";
+}
+
 async function poll() {
   if ($("waiting").hidden) return;
-  const { status } = await (await fetch("/poll")).json();
-  if ($("state").textContent !== WORDS[status]) $("state").textContent = WORDS[status];
+  const { status, reason, retry_after: seconds } = await (await fetch("/poll")).json();
+  say(WORDS[status] ?? unanswered(reason, seconds), seconds > 0);
   if (status === "done") await show(); // it may have been this browser
   if (status === "waiting" || status === "sent") follow();
 }
