@@ -75,6 +75,14 @@ var acceptTests = []test{
 		g.Session, g.Message = "sx@y", pingr.Message{ID: "1", Chat: "x@y", Sender: "x@y"}
 		accept(t, s, g, mine)
 	}},
+	{"nor do they where a name holds what separates them", func(t *testing.T, s Store) {
+		f := firing("a")
+		f.Session, f.Message = "s", pingr.Message{ID: "1", Chat: "p|q@g.us", Sender: "x@y"}
+		accept(t, s, f, mine)
+		g := firing("b")
+		g.Session, g.Message = "s|p", pingr.Message{ID: "1", Chat: "q@g.us", Sender: "x@y"}
+		accept(t, s, g, mine)
+	}},
 	{"a message by number is known when it comes by number and LID", func(t *testing.T, s Store) {
 		accept(t, s, firing("a"), mine)
 		known(t, s, under("b", "3EB0a", phone, lid))

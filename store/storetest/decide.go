@@ -17,6 +17,20 @@ var decideTests = []test{
 		assert.Equal(t, want, decide(t, s, decision("a")))
 		assert.Equal(t, want, stands(t, s, "a"), "stored")
 	}},
+	{"returns what is stored, after a first holder's crash and in a period that was running", func(t *testing.T, s Store) {
+		running := quota(2)
+		require.NoError(t, s.Reserve(t.Context(), t0, running))
+		accept(t, s, firing("a"), mine)
+		claim(t, s, other, after(60))
+		d := decision("a")
+		later := running
+		later.Until = after(99999)
+		d.Holder, d.At, d.Limits = other, after(61), []pingr.Limit{later}
+		got := decide(t, s, d)
+		assert.Equal(t, 1, got.Attempt)
+		assert.Equal(t, []pingr.Limit{running}, got.Limits, "until the end of the period it took from")
+		assert.Equal(t, got, stands(t, s, "a"))
+	}},
 	{"takes the limits", func(t *testing.T, s Store) {
 		accept(t, s, firing("a"), mine)
 		d := decision("a")
