@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -145,7 +146,8 @@ func TestSendRefusesWhatCannotBeSent(t *testing.T) {
 		}{
 			{func(r *pingr.SendRequest) { r.To = "0123" }, pingr.ErrPhone},
 			{func(r *pingr.SendRequest) { r.Text = "" }, pingr.ErrText},
-			{func(r *pingr.SendRequest) { r.Text = string(make([]rune, 4097)) }, pingr.ErrText},
+			{func(r *pingr.SendRequest) { r.Text = strings.Repeat("é", 4097) }, pingr.ErrText},
+			{func(r *pingr.SendRequest) { r.Text = "a\x00b" }, pingr.ErrText},
 			{func(r *pingr.SendRequest) { r.Text = "a\xff" }, pingr.ErrText},
 			{func(r *pingr.SendRequest) { r.Session = "another" }, pingr.ErrSessionUnavailable},
 		} {
@@ -161,6 +163,58 @@ func TestSendRefusesWhatCannotBeSent(t *testing.T) {
 		require.ErrorIs(t, err, pingr.ErrUnknown, "whoever asked has gone")
 		pass(31 * time.Second)
 	})
+}
+
+func TestSendTakesTheLongestText(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.start()
+		p := w.person(asha)
+		pass(time.Millisecond)
+		longest := strings.Repeat("é", 4096)
+		_, err := w.engine.Send(w.Context(), request(longest))
+		require.NoError(t, err)
+		assert.Equal(t, []string{longest}, texts(p))
+	})
+}
+
+// What WhatsApp tells repetitions by: it must be the account's and the request's
+// own, so that no account's message is taken for a repetition of another's.
+func TestSendIDsAreTheAccountsOwn(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.start()
+		via := &recorder{}
+		for _, own := range []struct{ account, session, id string }{
+			{"acc", "main", "msg_1"},
+			{"acc", "second", "msg_1"},
+			{"other", "main", "msg_1"},
+			{"acc", "main", "msg_2"},
+			{"accmsg_", "main", "1"},
+		} {
+			r := request("hi")
+			r.Account, r.Session, r.ID, r.Via = own.account, own.session, own.id, via
+			_, err := w.engine.Send(w.Context(), r)
+			require.NoError(t, err)
+			pass(time.Minute)
+		}
+		require.Len(t, via.ids, 5)
+		assert.Equal(t, via.ids[0], via.ids[1], "by another session: the same message")
+		distinct := map[string]bool{}
+		for _, id := range via.ids {
+			distinct[id] = true
+		}
+		assert.Len(t, distinct, 4)
+	})
+}
+
+// recorder keeps the ids of what is sent by it.
+type recorder struct {
+	pingr.Session
+	ids []string
+}
+
+func (r *recorder) Send(_ context.Context, m pingr.Outgoing) error {
+	r.ids = append(r.ids, m.ID)
+	return nil
 }
 
 func request(text string) pingr.SendRequest {
