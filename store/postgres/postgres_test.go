@@ -29,6 +29,23 @@ func TestStore(t *testing.T) {
 	})
 }
 
+// A process that crashed drops no hold, and a hold's key holds a phone number.
+func TestHoldsThatHaveEndedArePurged(t *testing.T) {
+	s := open(t, pgtest.New(t, fast...).URL(t))
+	now := time.UnixMilli(1_750_000_000_000)
+	for name, until := range map[string]time.Time{"ended": now.Add(-time.Second), "running": now.Add(time.Second)} {
+		held, err := s.Hold(t.Context(), name, "a", now.Add(-time.Minute), until)
+		require.NoError(t, err)
+		require.True(t, held)
+	}
+	purged, err := s.Purge(t.Context(), now, now, now)
+	require.NoError(t, err)
+	require.Equal(t, 1, purged)
+	held, err := s.Hold(t.Context(), "running", "b", now, now.Add(time.Minute))
+	require.NoError(t, err)
+	require.False(t, held)
+}
+
 func open(tb testing.TB, url string) *postgres.Store {
 	tb.Helper()
 	s, err := postgres.Open(tb.Context(), postgres.Config{URL: url})
