@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -119,7 +120,8 @@ func TestWhatBecomesOfAnAnswer(t *testing.T) {
 				assert.Equal(t, orNull(tt.fault), row.Error, row.Status)
 			}
 			if tt.why != "" {
-				assert.Contains(t, own.String(), `"no_reply":"`+string(tt.why)+`"`)
+				said := func() bool { return strings.Contains(own.String(), `"no_reply":"`+string(tt.why)+`"`) }
+				assert.Eventually(t, said, 5*time.Second, time.Millisecond, "the firing's line in the log")
 			}
 		})
 	}

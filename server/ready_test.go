@@ -147,17 +147,18 @@ func TestReadyWritesSeldom(t *testing.T) {
 type failingStore struct {
 	Store
 	accepts, reads error
+	mended         atomic.Bool
 }
 
 func (f *failingStore) Accept(ctx context.Context, m pingr.Firing, l pingr.Lease) (bool, error) {
-	if f.accepts != nil {
+	if f.accepts != nil && !f.mended.Load() {
 		return false, f.accepts
 	}
 	return f.Store.Accept(ctx, m, l)
 }
 
 func (f *failingStore) FindTrigger(ctx context.Context, session string, phrases []string) (pingr.Trigger, bool, error) {
-	if f.reads != nil {
+	if f.reads != nil && !f.mended.Load() {
 		return pingr.Trigger{}, false, f.reads
 	}
 	return f.Store.FindTrigger(ctx, session, phrases)
@@ -176,7 +177,7 @@ func TestReadyBelievesThePipeline(t *testing.T) {
 				require.NoError(t, store.CreateAccount(t.Context(), account.Account{ID: "acc_anna", Settings: account.DefaultSettings()}))
 				require.NoError(t, store.SaveTrigger(t.Context(), pingr.Trigger{ID: "trg_1", Session: "bot", Phrase: "login", Reply: "Hello.", Active: true}))
 				var said bytes.Buffer
-				failing := &failingStore{store, broken.accepts, broken.reads}
+				failing := &failingStore{Store: store, accepts: broken.accepts, reads: broken.reads}
 				number := &lines{}
 				number.add(pingr.SessionRecord{ID: "bot", Account: "acc_anna"})
 				s, err := New(t.Context(), Config{Store: failing, Numbers: func(Notify) (Numbers, error) { return number, nil }, Log: slog.New(slog.NewTextHandler(&said, nil))})
@@ -191,7 +192,7 @@ func TestReadyBelievesThePipeline(t *testing.T) {
 				c := readyCheck(t, s, "database")
 				assert.Equal(t, "fail", c.Status)
 				assert.Contains(t, c.Found, name)
-				failing.accepts, failing.reads = nil, nil
+				failing.mended.Store(true)
 				time.Sleep(troubleTime + readyTime)
 				assert.Equal(t, "ok", readyCheck(t, s, "database").Status)
 				stop()

@@ -80,13 +80,15 @@ func (f *fuzz) run(ctx context.Context) (err error) {
 	}))
 	defer endpoint.Close()
 	err = errors.Join(
-		// Event streams do not end. A logout would end the login that tests, and a
+		// Event streams do not end. A logout and a changed password would end the login that tests, and a
 		// simulation goes to the endpoint, which is any that was made up before.
 		f.schemathesis(ctx, "X-API-Key: "+key, "--exclude-path", "/v1/events", "--exclude-path", "/v1/webhooks/simulate"),
 		f.schemathesis(ctx, "Authorization: Bearer "+token, "--exclude-path", "/v1/events",
-			"--exclude-path", "/v1/webhooks/simulate", "--exclude-path", "/v1/auth/logout", "--exclude-path", "/v1/send"),
+			"--exclude-path", "/v1/webhooks/simulate", "--exclude-path", "/v1/auth/logout",
+			"--exclude-path", "/v1/auth/password", "--exclude-path", "/v1/send"),
 		f.call(ctx, http.MethodPut, "/v1/webhooks", token, `{"url":"`+endpoint.URL+`"}`, nil),
 		f.schemathesis(ctx, "Authorization: Bearer "+token, "--include-path", "/v1/webhooks/simulate"),
+		f.schemathesis(ctx, "Authorization: Bearer "+token, "--include-path", "/v1/auth/password"),
 		f.schemathesis(ctx, "Authorization: Bearer "+token, "--include-path", "/v1/auth/logout"),
 		stop(),
 	)
