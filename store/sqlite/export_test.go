@@ -116,7 +116,7 @@ func (s *Store) Plan(ctx context.Context, query string) (plan string, err error)
 				err := r.Scan(&id, &parent, &unused, &detail)
 				plan += detail + "\n"
 				return err
-			}, nil, nil, nil)
+			}, nil, nil, nil, nil)
 		})
 		if err == nil {
 			break

@@ -263,6 +263,15 @@ export class Auth extends Resource {
     return this.json('GET', '/v1/auth/me', options, { auth: 'login' });
   }
 
+  /**
+   * Changes the password and ends every login, this one too; returns a new one.
+   * A wrong current password is a 403 and counts like a failed login.
+   */
+  changePassword(change: { current: string; next: string }, options?: RequestOptions): Promise<t.Login> {
+    const body = { current_password: change.current, new_password: change.next };
+    return this.json('POST', '/v1/auth/password', options, { body, auth: 'login' });
+  }
+
   /** Makes the token useless, wherever it is. */
   async logout(options?: RequestOptions): Promise<void> {
     await this.json('POST', '/v1/auth/logout', options, { auth: 'login' });

@@ -184,8 +184,13 @@ test('the REST API of the real server', async (t) => {
     await login.keys.revoke(key.id);
     await assert.rejects(anna.client(key.key).usage.get(), PingrAuthError);
     assert.equal((await new Pingr(null, { baseUrl: world.baseUrl, token: login.token }).auth.me()).email, anna.email);
-    await login.auth.logout();
+    await assert.rejects(login.auth.changePassword({ current: 'wrong horse', next: 'correct horse' }), { status: 403 });
+    const { token } = await login.auth.changePassword({ current: 'correct horse', next: 'correct horse' });
     await assert.rejects(login.auth.me(), PingrAuthError);
+    const again = new Pingr(null, { baseUrl: world.baseUrl, token, fetch: world.fetch });
+    assert.equal((await again.auth.me()).email, anna.email);
+    await again.auth.logout();
+    await assert.rejects(again.auth.me(), PingrAuthError);
     await assert.rejects(Pingr.login({ email: anna.email, password: 'wrong' }, { baseUrl: world.baseUrl }), PingrAuthError);
     const entry = [{ email: 'eve@example.com', password: 'correct horse' }, { baseUrl: world.baseUrl, fetch: world.fetch }];
     await assert.rejects(Pingr.signUp(...entry), { status: 403 });

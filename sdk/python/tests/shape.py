@@ -27,6 +27,8 @@ def parameters(function: Any) -> list[Any]:
 
 def shape_of_class(kind: Any) -> dict[str, Any]:
     """Return how it is made, what it has, and what it is."""
+    if getattr(kind, "_is_protocol", False):
+        return {"new": [], "bases": [], "methods": {}, "attributes": {}}
     methods = [n for n in dir(kind) if inspect.isfunction(getattr(kind, n)) and (n[0] != "_" or n.startswith("__a"))]
     return {
         "new": parameters(kind),
@@ -44,6 +46,8 @@ def shape_of_class(kind: Any) -> dict[str, Any]:
 
 def attributes(kind: Any) -> dict[str, Any]:
     """Return the public attributes of one that is made with as little as possible; of plain ones also the value."""
+    if not parameters(kind):
+        return {name: None for name in vars(kind()) if name[0] != "_"}
     needed = [p for p in parameters(kind) if not p["optional"]]
     made = kind(*("pk_test_x" for _ in needed)) if needed or issubclass(kind, Exception) else kind("pk_test_x")
     plain = {"message", "code", "status", "retry_after"}

@@ -314,6 +314,14 @@ class AsyncAuth(AsyncResource):
         """Return who is logged in."""
         return cast("t.Account", await self._ask(Request("GET", "/v1/auth/me", auth="login")))
 
+    async def change_password(self, *, current_password: str, new_password: str) -> t.Login:
+        """Change the password and end every login, this one too; return a new one.
+
+        A wrong current password is a 403 and counts like a failed login.
+        """
+        body = {"current_password": current_password, "new_password": new_password}
+        return cast("t.Login", await self._ask(Request("POST", "/v1/auth/password", body=body, auth="login")))
+
     async def logout(self) -> None:
         """End the login. The token is of no use any more."""
         await self._ask(Request("POST", "/v1/auth/logout", auth="login"))

@@ -313,6 +313,14 @@ class Auth(Resource):
         """Return who is logged in."""
         return cast("t.Account", self._ask(Request("GET", "/v1/auth/me", auth="login")))
 
+    def change_password(self, *, current_password: str, new_password: str) -> t.Login:
+        """Change the password and end every login, this one too; return a new one.
+
+        A wrong current password is a 403 and counts like a failed login.
+        """
+        body = {"current_password": current_password, "new_password": new_password}
+        return cast("t.Login", self._ask(Request("POST", "/v1/auth/password", body=body, auth="login")))
+
     def logout(self) -> None:
         """End the login. The token is of no use any more."""
         self._ask(Request("POST", "/v1/auth/logout", auth="login"))
