@@ -145,6 +145,10 @@ func (e *Engine) retry(ctx context.Context, p PendingEvent) {
 		return // stopped: the lease ends, and it is tried again
 	}
 	again := e.again(p, a.err)
+	if a.err != nil && !errors.Is(a.err, ErrGone) && p.Scheduled.After(e.cfg.Now()) {
+		back := p // an attempt that was brought forward takes no step of the schedule
+		back.Next, again = p.Scheduled, &back
+	}
 	if failed := e.attempted(context.WithoutCancel(ctx), p, again, a.err != nil); failed != nil {
 		e.cfg.Log.Error("event attempt not recorded", "event_id", p.Event.ID, "error", failed)
 	}

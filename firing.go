@@ -141,6 +141,9 @@ type PendingEvent struct {
 	Attempt int
 	// Next is when that attempt is due.
 	Next time.Time
+	// Scheduled is when it was due before HastenAll brought it forward; zero when
+	// that did not happen.
+	Scheduled time.Time
 	// GivenUp, if not zero, is when the last attempt failed; there is no next
 	// one, unless somebody asks for it within [KeepGivenUp].
 	GivenUp time.Time

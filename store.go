@@ -88,11 +88,12 @@ type Events interface {
 	// first, passing over the accounts in skip, and leases them to l.
 	Due(ctx context.Context, l Lease, now time.Time, skip []string, max int) ([]PendingEvent, error)
 	// Attempted moves an event to attempt and next, or, when next is zero,
-	// removes it and its text for good.
+	// removes it and its text for good. One that is put back to its Scheduled time
+	// with the same attempt is not brought forward again before that.
 	Attempted(ctx context.Context, id string, attempt int, next time.Time) error
 	// HastenAll makes up to max events of an account due at now, those due soonest
-	// first: events that wait for a later time, are not leased and were not given
-	// up. It reports how many.
+	// first: events that wait for a later time, are not leased, were not given up,
+	// and were not brought forward since their attempt changed. It reports how many.
 	HastenAll(ctx context.Context, account string, now time.Time, max int) (int, error)
 	// GiveUp takes an event out of the queue, with the number that a next attempt
 	// would have, and keeps it whole until Purge erases it [KeepGivenUp] after

@@ -182,7 +182,7 @@ func TestWhatWasUnderWayIsBroughtForwardToo(t *testing.T) {
 			case !strings.HasPrefix(e.From.Phone, "4966") || e.Attempt > 2:
 				return pingr.Reply{}, nil
 			case e.Attempt == 2:
-				time.Sleep(5 * time.Second)
+				time.Sleep(7 * time.Second)
 			}
 			return refuses(ctx, e)
 		}
@@ -197,6 +197,45 @@ func TestWhatWasUnderWayIsBroughtForwardToo(t *testing.T) {
 		w.gather("4968", 1)
 		pass(time.Second)
 		assert.Len(t, w.heard(), 5)
+	})
+}
+
+// An event that the endpoint never takes keeps its schedule of some 28 hours,
+// however often it takes others.
+func TestAnEventThatIsNeverTakenKeepsItsSchedule(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.backend = func(ctx context.Context, e pingr.Event) (pingr.Reply, error) {
+			if e.From.Phone == asha {
+				return refuses(ctx, e)
+			}
+			return pingr.Reply{}, nil
+		}
+		w.start()
+		began := time.Now()
+		w.person(asha).Send("login")
+		tries := func() (all []time.Duration, last int) {
+			for _, e := range w.heard() {
+				if e.From.Phone == asha {
+					all, last = append(all, e.at.Sub(began)), e.Attempt
+				}
+			}
+			return all, last
+		}
+		for i := range 100 {
+			w.gather(fmt.Sprintf("49%02d", i), 1)
+			pass(time.Second)
+		}
+		all, last := tries()
+		assert.LessOrEqual(t, len(all), 2*6, "one try more for each step")
+		assert.LessOrEqual(t, last, 6)
+		for i := range 70 {
+			pass(30 * time.Minute)
+			w.gather(fmt.Sprintf("48%02d", i), 1)
+		}
+		all, last = tries()
+		assert.Equal(t, 12, last, "the last attempt of the schedule")
+		assert.Greater(t, all[len(all)-1], 24*time.Hour)
+		assert.LessOrEqual(t, len(all), 2*12)
 	})
 }
 

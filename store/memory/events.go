@@ -14,6 +14,7 @@ import (
 type event struct {
 	pingr.PendingEvent
 	leased   time.Time // until when
+	tried    bool      // brought forward, and failed then
 	sequence int
 }
 
@@ -69,6 +70,12 @@ func (s *Store) Attempted(ctx context.Context, id string, attempt int, next time
 	case next.IsZero():
 		delete(s.events, id)
 	default:
+		row.tried = row.tried && attempt == row.Attempt
+		if attempt != row.Attempt {
+			row.Scheduled = time.Time{}
+		} else if !row.Scheduled.IsZero() && !row.Scheduled.After(next) {
+			row.Scheduled, row.tried = time.Time{}, true
+		}
 		row.Attempt, row.Next, row.leased = attempt, next, time.Time{}
 	}
 	return nil
@@ -82,14 +89,15 @@ func (s *Store) HastenAll(ctx context.Context, account string, now time.Time, li
 	defer s.mu.Unlock()
 	var waiting []*event
 	for _, row := range s.events {
-		if row.Account == account && row.GivenUp.IsZero() && row.Next.After(now) && !row.leased.After(now) {
+		if row.Account == account && row.GivenUp.IsZero() && row.Next.After(now) && !row.leased.After(now) &&
+			row.Scheduled.IsZero() && !row.tried {
 			waiting = append(waiting, row)
 		}
 	}
 	slices.SortFunc(waiting, inOrder)
 	waiting = waiting[:min(len(waiting), max(limit, 0))]
 	for _, row := range waiting {
-		row.Next = now
+		row.Scheduled, row.Next = row.Next, now
 	}
 	return len(waiting), nil
 }

@@ -19,7 +19,7 @@ func TestQueriesUseTheirIndex(t *testing.T) {
 		{"a firing by id", `SELECT seq FROM firings WHERE id = $1`, "INDEX sqlite_autoindex_firings_1"},
 		{"the end of one", `UPDATE firings SET state = 'done' WHERE id = $1 AND done_at IS NULL`, "INDEX sqlite_autoindex_firings_1"},
 		{"what is due", `SELECT seq FROM events WHERE next_at <= $1 AND lease_until <= $1 ORDER BY next_at, seq LIMIT $2`, "INDEX events_next"},
-		{"what waits of an account", `SELECT seq FROM events WHERE account = $1 AND next_at > $2 AND next_at < $3 AND lease_until <= $2 ORDER BY next_at, seq LIMIT $4`, "INDEX events_account"},
+		{"what waits of an account", `SELECT seq FROM events WHERE account = $1 AND next_at > $2 AND next_at < $3 AND lease_until <= $2 AND scheduled_at = 0 ORDER BY next_at, seq LIMIT $4`, "INDEX events_account"},
 		{"a trigger", `SELECT id FROM triggers WHERE session = $1 AND phrase_key <= $2 AND active = 1 ORDER BY phrase_key DESC LIMIT 1`, "INDEX triggers_active (session=? AND phrase_key<?)"},
 		{"which events are queued", `SELECT id FROM events WHERE account = $1 AND id IN ($2, $3)`, "INDEX sqlite_autoindex_events_1 (id=?"},
 		{"the delivery log", `SELECT id FROM deliveries WHERE account = $1 AND at < $2 ORDER BY at DESC, seq DESC LIMIT $3`, "INDEX deliveries_newest (account=? AND at<?)"},

@@ -170,6 +170,34 @@ var eventTests = []test{
 		assert.Equal(t, 1, n)
 		assert.Equal(t, []string{"later"}, eventIDs(due(t, s, other, after(10))))
 	}},
+	{"an event is brought forward once, until its attempt changes", func(t *testing.T, s Store) {
+		p := pending("a")
+		p.Account, p.Next = "acc", after(900)
+		enqueue(t, s, p)
+		hastened := func(at, want int) {
+			t.Helper()
+			n, err := s.HastenAll(t.Context(), "acc", after(at), 9)
+			require.NoError(t, err)
+			assert.Equal(t, want, n)
+		}
+		hastened(1, 1)
+		hastened(0, 0)
+		got := due(t, s, me, after(1))
+		require.Len(t, got, 1)
+		assert.True(t, got[0].Scheduled.Equal(after(900)))
+		require.NoError(t, s.Attempted(t.Context(), "a", p.Attempt, after(2)), "given back for want of room")
+		got = due(t, s, me, after(2))
+		require.Len(t, got, 1)
+		assert.True(t, got[0].Scheduled.Equal(after(900)))
+		require.NoError(t, s.Attempted(t.Context(), "a", p.Attempt, got[0].Scheduled), "put back")
+		hastened(3, 0)
+		assert.Empty(t, due(t, s, me, after(899)))
+		got = due(t, s, me, after(900))
+		require.Len(t, got, 1)
+		assert.True(t, got[0].Scheduled.IsZero())
+		require.NoError(t, s.Attempted(t.Context(), "a", p.Attempt+1, after(2000)))
+		hastened(1000, 1)
+	}},
 	{"giving up what is gone is no error", func(t *testing.T, s Store) {
 		require.NoError(t, s.GiveUp(t.Context(), "a", 2, t0))
 	}},

@@ -45,7 +45,7 @@ func (s *Store) Due(ctx context.Context, l pingr.Lease, now time.Time, skip []st
 		WITH due AS (SELECT seq FROM events WHERE next_at <= $2 AND lease_until <= $2` + notIn(4, skip) + `
 			ORDER BY next_at, seq LIMIT $3 ` + s.dialect.Lock + `)
 		UPDATE events SET lease_until = $1 WHERE seq IN (SELECT seq FROM due)
-		RETURNING seq, account, attempt, next_at, event`
+		RETURNING seq, account, attempt, next_at, scheduled_at, event`
 	args := append([]any{l.Until.UnixMilli(), now.UnixMilli(), int64(limit)}, anys(skip)...)
 	type seqEvent struct {
 		pingr.PendingEvent
@@ -56,13 +56,16 @@ func (s *Store) Due(ctx context.Context, l pingr.Lease, now time.Time, skip []st
 		rows = rows[:0]
 		return tx.Query(query, func(row Row) error {
 			var p seqEvent
-			var attempt, next int64
+			var attempt, next, scheduled int64
 			var event []byte
-			err := row.Scan(&p.seq, &p.Account, &attempt, &next, &event)
+			err := row.Scan(&p.seq, &p.Account, &attempt, &next, &scheduled, &event)
 			if err != nil {
 				return err
 			}
 			p.Attempt, p.Next = int(attempt), toTime(next)
+			if scheduled > 0 {
+				p.Scheduled = toTime(scheduled)
+			}
 			if p.Event, err = readEvent(event); err != nil {
 				return fmt.Errorf("read event: %w", err)
 			}
@@ -87,8 +90,12 @@ func (s *Store) Attempted(ctx context.Context, id string, attempt int, next time
 		if next.IsZero() {
 			_, err = tx.Exec(`DELETE FROM events WHERE id = $1`, id)
 		} else {
-			_, err = tx.Exec(`UPDATE events SET attempt = $2, next_at = $3, lease_until = 0 WHERE id = $1`,
-				id, int64(attempt), next.UnixMilli())
+			_, err = tx.Exec(`
+				UPDATE events SET attempt = $2, next_at = $3, lease_until = 0, scheduled_at = CASE
+					WHEN attempt <> $2 OR scheduled_at = 0 THEN 0
+					WHEN scheduled_at > $3 THEN scheduled_at
+					ELSE -1 END
+				WHERE id = $1`, id, int64(attempt), next.UnixMilli())
 		}
 		return err
 	})
@@ -99,7 +106,7 @@ func (s *Store) HastenAll(ctx context.Context, account string, now time.Time, li
 	if limit <= 0 {
 		return 0, ctx.Err()
 	}
-	const waiting = ` FROM events WHERE account = $1 AND next_at > $2 AND next_at < $3 AND lease_until <= $2`
+	const waiting = ` FROM events WHERE account = $1 AND next_at > $2 AND next_at < $3 AND lease_until <= $2 AND scheduled_at = 0`
 	args := []any{account, now.UnixMilli(), int64(never)}
 	if ok, err := s.exists(ctx, waiting, args); err != nil || !ok {
 		return 0, err
@@ -107,7 +114,7 @@ func (s *Store) HastenAll(ctx context.Context, account string, now time.Time, li
 	var n int64
 	err := s.db.WriteSoon(ctx, func(tx Tx) (err error) {
 		n, err = tx.Exec(`
-			UPDATE events SET next_at = $2 WHERE seq IN (
+			UPDATE events SET scheduled_at = next_at, next_at = $2 WHERE seq IN (
 				SELECT seq`+waiting+` ORDER BY next_at, seq LIMIT $4 `+s.dialect.Lock+`)`,
 			append(args, int64(limit))...)
 		return err
