@@ -158,7 +158,9 @@ var contract = []scenario{
 			differ("headers of the page", "", wrongHeaders(shown)),
 			differ("status of its use", http.StatusSeeOther, used.status),
 			differ("where it leads", "/", used.header.Get("Location")),
-			differ("status of a used link", http.StatusGone, s.open(s.victim.browser, k).status),
+			differ("status of a used link in the browser that used it", http.StatusOK, s.open(s.victim.browser, k).status),
+			differ("its page", shown.body, s.open(s.victim.browser, k).body),
+			differ("status of a used link", http.StatusGone, s.open(s.attacker.browser, k).status),
 			differ("status of an unknown link", http.StatusGone, must(s.attacker.get("/in/unknown")).status),
 			differ("status of using an unknown link", http.StatusGone, must(s.attacker.post("/in/unknown", "")).status),
 		)

@@ -58,16 +58,28 @@ func TestEachDefenceIsNeeded(t *testing.T) {
 		{"frames are fine", mobile, loginSite, "frame-ancestors 'none'; ", "", "page framed by another site"},
 		{"the session's token stays", preentry, loginSession, "token := newToken()\n\tchanges", `token := s.cookie(r, sessionCookie); if token == "" { token = newToken() }; changes`, "session cookie planted before the login"},
 		{"a logout is the browser's affair", mobile, loginSession, "if err := s.forget(r); err != nil {\n\t\treturn err\n\t}\n\ts.setCookie", "s.setCookie", "cookies of a machine that was logged out"},
-		{"GET uses links up", mobile, loginLink, "s.mark(w, s.LinkLife)", "_, _, _ = s.State.Take(r.Context(), \"login:link:\"+r.PathValue(\"token\"))", "robot previews the link"},
+		{"GET uses links up", mobile, loginLink, "err = s.mark(r.Context(), w, step, s.LinkLife)", "_, _, err = s.State.Take(r.Context(), \"login:link:\"+r.PathValue(\"token\"))", "robot previews the link"},
 		{"GET logs in", mobile, loginLink, `s.Handle("GET /in/{token}", s.showLink)`, `s.Handle("GET /in/{token}", s.useLink)`, "picture with the attacker's link as its address"},
 		{"links work twice", mobile, loginLink, "changes = []Change{{Key: key, Old: value}}", "changes = []Change{{Key: key, Old: value, New: value}}", "link read from history after its use"},
-		{"nothing can be repeated, mobile", mobile, loginSession, "if key := s.repeatKey(r, step); key != \"\" {", "if key := \"\"; key != \"\" {", doublePress},
-		{"nothing can be repeated, preentry", preentry, loginSession, "if key := s.repeatKey(r, step); key != \"\" {", "if key := \"\"; key != \"\" {", doublePress},
-		{"nothing can be repeated, desktop", desktop, loginSession, "if key := s.repeatKey(r, step); key != \"\" {", "if key := \"\"; key != \"\" {", doublePress},
+		{"nothing can be repeated, mobile", mobile, loginSession, "} else if value == opened {", "} else if value == \"never\" {", doublePress},
+		{"nothing can be repeated, preentry", preentry, loginSession, "} else if value == opened {", "} else if value == \"never\" {", doublePress},
+		{"nothing can be repeated, desktop", desktop, loginSession, "} else if value == opened {", "} else if value == \"never\" {", doublePress},
 		{"whoever knows the link may repeat", preentry, loginSession, "[]byte(nonce+\" \"+step)", "[]byte(step)", "double press: link read from history, its page opened before"},
-		{"a nonce that is there stays", mobile, loginLink, "s.mark(w, s.LinkLife)", "if s.cookie(r, onceCookie) == \"\" { s.mark(w, s.LinkLife) }", "double press: nonce planted before the link is opened"},
+		{
+			"a nonce that is there stays", mobile, loginLink, "err = s.mark(r.Context(), w, step, s.LinkLife)",
+			`if nonce := s.cookie(r, onceCookie); nonce != "" {
+				err = s.State.Set(r.Context(), repeatKey(nonce, step), opened, s.LinkLife)
+			} else {
+				err = s.mark(r.Context(), w, step, s.LinkLife)
+			}`, "double press: nonce planted before the link is opened",
+		},
+		{
+			"a nonce that the site did not give counts", mobile, loginSession,
+			"} else if value == opened {\n\t\tchanges = append(changes, Change{Key: key, Old: opened,",
+			"} else {\n\t\tchanges = append(changes, Change{Key: key, Old: value,", "double press: nonce planted after the link is opened",
+		},
 		{"repeats are not counted", desktop, desktopMain, "|| code.Tries >= maxTries {\n\t\t\treturn over", "|| (was == login.Asked && code.Tries >= maxTries) {\n\t\t\treturn over", "double press: the attacker's cookies planted, all digits tried after the login"},
-		{"a repeat ends the session that it gives", mobile, loginSession, "\ttoken, ok, err := s.State.Get(r.Context(), key)", "\t_ = s.forget(r)\n\ttoken, ok, err := s.State.Get(r.Context(), key)", doublePress},
+		{"a repeat ends the session that it gives", mobile, loginSession, "\ttoken, _, ok, err := s.begun(r, step)", "\t_ = s.forget(r)\n\ttoken, _, ok, err := s.begun(r, step)", doublePress},
 		{
 			"the step is used up before the session is there", mobile, loginSession, "\tchanges = append(changes, Change{Key: \"login:session:\"",
 			`	if done, err := s.State.Commit(r.Context(), changes...); err != nil || !done {
@@ -76,7 +88,7 @@ func TestEachDefenceIsNeeded(t *testing.T) {
 			time.Sleep(20 * time.Millisecond)
 			changes = append([]Change{}, Change{Key: "login:session:"`, "contract: double press at once, one session",
 		},
-		{"a session outlives its logout", desktop, loginSession, "; err != nil || !ok {\n\t\treturn false, err // logged out", "; err != nil {\n\t\treturn false, err // logged out", "contract: double press after the logout"},
+		{"a session outlives its logout", desktop, loginSession, "return token, phone, ok, err", "return token, phone, true, err", "contract: double press after the logout"},
 		{"sisters' cookies count", mobile, loginSite, "return \"__Host-\" + name", "return name", "cookie tossing: the attacker's cookies beside the victim's, by https"},
 		{"the first of two cookies counts", preentry, loginSite, "if len(found) != 1 {", "if len(found) == 0 {", tossed},
 		{"a silent chat is not explained, preentry", preentry, preentryMain, "f.Unanswered(ctx, m)", "nil", silence},

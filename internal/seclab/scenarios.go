@@ -295,6 +295,17 @@ var byLink = []scenario{
 		s.use(s.attacker.browser, k)
 		return ""
 	}},
+	{name: "double press: nonce planted after the link is opened", flows: []string{mobile, preentry}, inAfter: true, play: func(s *scene) string {
+		k := keyOf(s.say(s.victim, text(s.start(s.victim.browser, s.victimNumber))))
+		known := rand.Text()
+		s.open(s.victim.browser, k)
+		s.victim.plant(onceCookie, known)
+		s.use(s.victim.browser, k)
+		s.attacker.plant(onceCookie, known)
+		s.open(s.attacker.browser, k)
+		s.use(s.attacker.browser, k)
+		return ""
+	}},
 	{name: "link found in the chat when it is old", flows: []string{mobile, preentry}, options: []string{"--link-ttl", "1"}, play: func(s *scene) string {
 		k := keyOf(s.say(s.victim, text(s.start(s.victim.browser, s.victimNumber))))
 		time.Sleep(1500 * time.Millisecond) // the program's clock is real

@@ -67,7 +67,7 @@ func (f flow) digits(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	step := "digits " + pending
+	step := login.DigitsStep(pending)
 	for {
 		code, value, err := f.Code(r.Context(), pending)
 		if err != nil {

@@ -91,7 +91,9 @@ func (s *Site) Start(w http.ResponseWriter, r *http.Request, c Code) error {
 		return err
 	}
 	s.setCookie(w, pollCookie, token, s.CodeLife)
-	s.mark(w, s.CodeLife)
+	if err := s.mark(ctx, w, DigitsStep(code), s.CodeLife); err != nil {
+		return err
+	}
 	text := "login " + code
 	return WriteJSON(w, http.StatusOK, map[string]any{
 		"code": code, "text": text, "link": pingr.LoginLink(s.Number, text), "expires_in": int(s.CodeLife / time.Second),

@@ -38,22 +38,30 @@ func (s *Site) HandleLinks() {
 
 // showLink says whom a link logs in, and changes nothing: robots that preview
 // links open them too, and somebody else's link must not log a browser in
-// unasked.
+// unasked. The browser that used it some seconds ago is shown the same: its
+// answer may have been lost.
 func (s *Site) showLink(w http.ResponseWriter, r *http.Request) error {
+	step := linkStep(r)
 	phone, _, ok, err := s.readLink(r)
+	if err == nil && ok {
+		err = s.mark(r.Context(), w, step, s.LinkLife)
+	} else if err == nil {
+		_, phone, ok, err = s.begun(r, step)
+	}
 	switch {
 	case err != nil:
 		return err
 	case !ok:
 		return s.write(w, http.StatusGone, "gone.html", "")
 	}
-	s.mark(w, s.LinkLife)
 	return s.write(w, http.StatusOK, "confirm.html", phone)
 }
 
+func linkStep(r *http.Request) string { return "link " + r.PathValue("token") }
+
 // useLink uses a link up and logs this browser in.
 func (s *Site) useLink(w http.ResponseWriter, r *http.Request) error {
-	step := "link " + r.PathValue("token")
+	step := linkStep(r)
 	for {
 		phone, changes, ok, err := s.readLink(r)
 		if err == nil && ok {

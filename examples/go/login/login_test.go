@@ -113,8 +113,8 @@ func TestPressMayBeRepeatedForSomeSeconds(t *testing.T) {
 	s.HandleLinks()
 	token, err := s.NewLink(t.Context(), "4917", "")
 	require.NoError(t, err)
-	press := func(nonce string) (status int, session string) {
-		r := httptest.NewRequest(http.MethodPost, "/in/"+token, http.NoBody)
+	ask := func(method, nonce, name string) (status int, value string) {
+		r := httptest.NewRequest(method, "/in/"+token, http.NoBody)
 		r.Header.Set("Origin", s.Origin)
 		if nonce != "" {
 			r.AddCookie(&http.Cookie{Name: onceCookie, Value: nonce})
@@ -122,14 +122,20 @@ func TestPressMayBeRepeatedForSomeSeconds(t *testing.T) {
 		w := httptest.NewRecorder()
 		s.ServeHTTP(w, r)
 		for _, c := range w.Result().Cookies() {
-			if c.Name == sessionCookie {
-				session = c.Value
+			if c.Name == name {
+				value = c.Value
 			}
 		}
-		return w.Code, session
+		return w.Code, value
 	}
-	status, session := press("mine")
+	press := func(nonce string) (status int, session string) { return ask(http.MethodPost, nonce, sessionCookie) }
+	_, mine := ask(http.MethodGet, "", onceCookie)
+	_, other := ask(http.MethodGet, "", onceCookie)
+	status, session := press(mine)
 	require.Equal(t, http.StatusSeeOther, status)
+	shown, again := ask(http.MethodGet, mine, onceCookie)
+	assert.Equal(t, http.StatusOK, shown, "the page of the link is shown again")
+	assert.Empty(t, again, "and its nonce stays")
 	for _, tt := range []struct {
 		name    string
 		nonce   string
@@ -137,11 +143,12 @@ func TestPressMayBeRepeatedForSomeSeconds(t *testing.T) {
 		status  int
 		session string
 	}{
-		{"at once", "mine", 0, http.StatusSeeOther, session},
-		{"another browser", "other", 0, http.StatusGone, ""},
+		{"at once", mine, 0, http.StatusSeeOther, session},
+		{"another browser that opened it", other, 0, http.StatusGone, ""},
+		{"a browser that did not", "planted", 0, http.StatusGone, ""},
 		{"a browser without a nonce", "", 0, http.StatusGone, ""},
-		{"just in time", "mine", 29 * time.Second, http.StatusSeeOther, session},
-		{"too late", "mine", time.Second, http.StatusGone, ""},
+		{"just in time", mine, 29 * time.Second, http.StatusSeeOther, session},
+		{"too late", mine, time.Second, http.StatusGone, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			now.Add(tt.after.Milliseconds())

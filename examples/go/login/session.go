@@ -1,6 +1,7 @@
 package login
 
 import (
+	"context"
 	"crypto/sha256"
 	"fmt"
 	"net/http"
@@ -10,11 +11,19 @@ import (
 // repeatLife is how long a browser may repeat the step that logged it in.
 const repeatLife = 30 * time.Second
 
-// mark gives a browser a new nonce: who presses first with it may press again,
-// and nobody else.
-func (s *Site) mark(w http.ResponseWriter, life time.Duration) {
-	s.setCookie(w, onceCookie, newToken(), life)
+// opened is in place of a session while a step is open to a browser.
+const opened = "opened"
+
+// mark gives a browser a new nonce for a step: who presses first with it may press
+// again, and nobody else. Only a nonce that is given so counts.
+func (s *Site) mark(ctx context.Context, w http.ResponseWriter, step string, life time.Duration) error {
+	nonce := newToken()
+	s.setCookie(w, onceCookie, nonce, life)
+	return s.State.Set(ctx, repeatKey(nonce, step), opened, life)
 }
+
+// DigitsStep names the step of typing the digits of a code.
+func DigitsStep(code string) string { return "digits " + code }
 
 // Begin logs a browser in if changes, which use the step up, can be made, and
 // reports whether it did: all of it is one atomic step. It is always by a new
@@ -23,8 +32,11 @@ func (s *Site) mark(w http.ResponseWriter, life time.Duration) {
 func (s *Site) Begin(w http.ResponseWriter, r *http.Request, phone, step string, changes ...Change) (bool, error) {
 	token := newToken()
 	changes = append(changes, Change{Key: "login:session:" + token, New: phone, Life: sessionLife})
-	if key := s.repeatKey(r, step); key != "" {
-		changes = append(changes, Change{Key: key, New: token, Life: repeatLife})
+	key := repeatKey(s.cookie(r, onceCookie), step)
+	if value, _, err := s.State.Get(r.Context(), key); err != nil {
+		return false, err
+	} else if value == opened {
+		changes = append(changes, Change{Key: key, Old: opened, New: token, Life: repeatLife})
 	}
 	if done, err := s.State.Commit(r.Context(), changes...); err != nil || !done {
 		return false, err
@@ -40,27 +52,27 @@ func (s *Site) Begin(w http.ResponseWriter, r *http.Request, phone, step string,
 // same session: the first may have been lost on the way. It reports whether it
 // did.
 func (s *Site) Repeat(w http.ResponseWriter, r *http.Request, step string) (bool, error) {
-	key := s.repeatKey(r, step)
-	if key == "" {
-		return false, nil
-	}
-	token, ok, err := s.State.Get(r.Context(), key)
+	token, _, ok, err := s.begun(r, step)
 	if err != nil || !ok {
 		return false, err
-	}
-	if _, ok, err = s.State.Get(r.Context(), "login:session:"+token); err != nil || !ok {
-		return false, err // logged out meanwhile
 	}
 	s.setCookie(w, sessionCookie, token, sessionLife)
 	return true, nil
 }
 
-// repeatKey is by what a browser repeats a step; empty without a nonce.
-func (s *Site) repeatKey(r *http.Request, step string) string {
-	nonce := s.cookie(r, onceCookie)
-	if nonce == "" {
-		return ""
+// begun is the session that this browser began by a step some seconds ago, and
+// whose it is; ok is false when there is none, or it was ended meanwhile.
+func (s *Site) begun(r *http.Request, step string) (token, phone string, ok bool, err error) {
+	token, ok, err = s.State.Get(r.Context(), repeatKey(s.cookie(r, onceCookie), step))
+	if err != nil || !ok || token == opened {
+		return "", "", false, err
 	}
+	phone, ok, err = s.State.Get(r.Context(), "login:session:"+token)
+	return token, phone, ok, err
+}
+
+// repeatKey is by what a browser with that nonce repeats a step.
+func repeatKey(nonce, step string) string {
 	return fmt.Sprintf("login:repeat:%x", sha256.Sum256([]byte(nonce+" "+step)))
 }
 

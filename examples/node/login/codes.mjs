@@ -28,7 +28,7 @@ export class Codes {
     const token = newToken();
     await state.set(`login:poll:${token}`, code, site.codeLife);
     site.setCookie(res, 'pingr_poll', token, site.codeLife);
-    site.mark(res, site.codeLife);
+    await site.mark(res, `digits ${code}`, site.codeLife);
     const text = `login ${code}`;
     json(res, 200, { code, text, link: loginLink(site.number, text), expires_in: site.codeLife / 1000 });
   }

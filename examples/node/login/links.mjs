@@ -27,15 +27,16 @@ export class Links {
   /**
    * Says whom a link logs in, and changes nothing: robots that preview links
    * open them too, and somebody else's link must not log a browser in unasked.
+   * The browser that used it some seconds ago is shown the same: its answer may
+   * have been lost.
    */
   async #show(req, res) {
+    const step = `link ${req.token}`;
     const link = await this.#read(req.token);
-    if (!link) {
-      this.site.page(res, 410, 'gone');
-      return;
-    }
-    this.site.mark(res, this.site.linkLife);
-    this.site.page(res, 200, 'confirm', link.phone);
+    if (link) await this.site.mark(res, step, this.site.linkLife);
+    const { phone } = link ?? await this.site.begun(req, step) ?? {};
+    if (phone) this.site.page(res, 200, 'confirm', phone);
+    else this.site.page(res, 410, 'gone');
   }
 
   /** Uses a link up and logs this browser in. */

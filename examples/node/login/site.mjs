@@ -10,6 +10,7 @@ import { Memory, Redis } from './state.mjs';
 const SESSION_LIFE = 24 * 3600 * 1000;
 const EVENT_LIFE = 48 * 3600 * 1000; // longer than Pingr repeats an event
 const REPEAT_LIFE = 30_000; // a browser may repeat the step that logged it in
+const OPENED = 'opened'; // in place of a session while a step is open to a browser
 const MAX_WEBHOOK = 1024 * 1024; // 65536 characters, of up to 12 bytes when JSON escapes them
 const MAX_FORM = 4 * 1024;
 const PAGES = new URL('pages/', import.meta.url);
@@ -156,9 +157,14 @@ export class Site {
     return found.length === 1 ? found[0] : '';
   }
 
-  /** Gives a browser a new nonce: who presses first with it may press again, and nobody else. */
-  mark(res, life) {
-    this.setCookie(res, 'pingr_once', newToken(), life);
+  /**
+   * Gives a browser a new nonce for a step: who presses first with it may press
+   * again, and nobody else. Only a nonce that is given so counts.
+   */
+  async mark(res, step, life) {
+    const nonce = newToken();
+    this.setCookie(res, 'pingr_once', nonce, life);
+    await this.state.set(repeatKey(nonce, step), OPENED, life);
   }
 
   /**
@@ -169,9 +175,9 @@ export class Site {
    */
   async begin(req, res, phone, step, changes) {
     const token = newToken();
-    const key = this.#repeatKey(req, step);
+    const key = repeatKey(this.cookie(req, 'pingr_once'), step);
     const all = [...changes, { key: `login:session:${token}`, value: phone, life: SESSION_LIFE }];
-    if (key) all.push({ key, value: token, life: REPEAT_LIFE });
+    if (await this.state.get(key) === OPENED) all.push({ key, old: OPENED, value: token, life: REPEAT_LIFE });
     if (!(await this.state.commit(all))) return false;
     await this.#forget(req);
     this.setCookie(res, 'pingr_session', token, SESSION_LIFE);
@@ -183,17 +189,20 @@ export class Site {
    * session: the first may have been lost on the way. Answers whether it did.
    */
   async repeat(req, res, step) {
-    const key = this.#repeatKey(req, step);
-    const token = key && await this.state.get(key);
-    if (!token || await this.state.get(`login:session:${token}`) === null) return false; // or logged out meanwhile
-    this.setCookie(res, 'pingr_session', token, SESSION_LIFE);
-    return true;
+    const begun = await this.begun(req, step);
+    if (begun) this.setCookie(res, 'pingr_session', begun.token, SESSION_LIFE);
+    return begun !== null;
   }
 
-  /** By what a browser repeats a step; empty without a nonce. */
-  #repeatKey(req, step) {
-    const nonce = this.cookie(req, 'pingr_once');
-    return nonce && `login:repeat:${createHash('sha256').update(`${nonce} ${step}`).digest('hex')}`;
+  /**
+   * The session that this browser began by a step some seconds ago, and whose it
+   * is; null when there is none, or it was ended meanwhile.
+   */
+  async begun(req, step) {
+    const token = await this.state.get(repeatKey(this.cookie(req, 'pingr_once'), step));
+    if (token === null || token === OPENED) return null;
+    const phone = await this.state.get(`login:session:${token}`);
+    return phone === null ? null : { token, phone };
   }
 
   async #me(req, res) {
@@ -247,6 +256,11 @@ function saysNo(text) {
   const seen = text.normalize('NFKC').toLowerCase().replace(/[\p{Cf}\p{Default_Ignorable_Code_Point}]/gu, '');
   const [first, second] = seen.match(/[\p{L}\p{M}\p{N}]+/gu) ?? [];
   return first === 'no' || (first === 'login' && second === 'no');
+}
+
+/** By what a browser with that nonce repeats a step. */
+function repeatKey(nonce, step) {
+  return `login:repeat:${createHash('sha256').update(`${nonce} ${step}`).digest('hex')}`;
 }
 
 export function json(res, status, value) {

@@ -65,7 +65,8 @@ class Codes:
         text = "login " + word
         link = login_link(self._options.number, text)
         response = answer(200, code=word, text=text, link=link, expires_in=life)
-        return self._site.mark(self._site.set_cookie(response, POLL_COOKIE, token, life), life)
+        self._site.set_cookie(response, POLL_COOKIE, token, life)
+        return self._site.mark(response, "digits " + word, life)
 
     def _new(self, code: Code) -> str:
         """Store a code that no other browser has."""

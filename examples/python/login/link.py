@@ -47,12 +47,15 @@ class Links:
     def show(self, token: str) -> Response:
         """Say whom a link logs in, and change nothing.
 
-        Robots that preview links open them too, and somebody else's link must not log a browser in unasked.
+        Robots that preview links open them too, and somebody else's link must not log a browser in unasked. The browser
+        that used it some seconds ago is shown the same: its answer may have been lost.
         """
+        step = "link " + token
         phone, _ = self._read(token)
-        if not phone:
-            return self._gone()
-        return self._site.mark(self._page("confirm.html", 200, phone), self._site.options.link_life)
+        if phone:
+            return self._site.mark(self._page("confirm.html", 200, phone), step, self._site.options.link_life)
+        _, phone = self._site.begun(step)
+        return self._page("confirm.html", 200, phone) if phone else self._gone()
 
     def use(self, token: str) -> Response:
         """Use a link up and log this browser in."""

@@ -28,6 +28,7 @@ POLL_COOKIE, SESSION_COOKIE = "pingr_poll", "pingr_session"
 ONCE_COOKIE = "pingr_once"  # of the browser that opened a step and may repeat it
 SESSION_LIFE = 24 * 60 * 60
 REPEAT_LIFE = 30  # a browser may repeat the step that logged it in
+OPENED = "opened"  # in place of a session while a step is open to a browser
 MAX_BODY = 1024 * 1024  # an event's 65536 characters, of up to 12 bytes when JSON escapes them
 HEADERS = {
     "Cache-Control": "no-store",
@@ -97,9 +98,14 @@ class Site:
         self.app.logger.error("a request failed: %s", type(error).__name__)
         return Response("something went wrong; try again", 500, mimetype="text/plain")
 
-    def mark(self, response: Response, life: int) -> Response:
-        """Give a browser a new nonce: who presses first with it may press again, and nobody else."""
-        return self.set_cookie(response, ONCE_COOKIE, create_token(), life)
+    def mark(self, response: Response, step: str, life: int) -> Response:
+        """Give a browser a new nonce for a step: who presses first with it may press again, and nobody else.
+
+        Only a nonce that is given so counts.
+        """
+        nonce = create_token()
+        self.state.set(_repeat_key(nonce, step), OPENED, life)
+        return self.set_cookie(response, ONCE_COOKIE, nonce, life)
 
     def begin(self, response: Response, phone: str, step: str, *changes: Change) -> Response | None:
         """Log a browser in if changes, which use the step up, can be made; return None if not.
@@ -109,8 +115,9 @@ class Site:
         """
         token = create_token()
         more = [Change("login:session:" + token, "", phone, SESSION_LIFE)]
-        if key := self._repeat_key(step):
-            more.append(Change(key, "", token, REPEAT_LIFE))
+        key = _repeat_key(self.cookie(ONCE_COOKIE), step)
+        if self.state.get(key) == OPENED:
+            more.append(Change(key, OPENED, token, REPEAT_LIFE))
         if not self.state.commit(*changes, *more):
             return None
         self._forget()
@@ -121,16 +128,18 @@ class Site:
 
         The first may have been lost on the way. Return None to any other browser.
         """
-        key = self._repeat_key(step)
-        token = self.state.get(key) if key else None
-        if token is None or self.state.get("login:session:" + token) is None:  # or logged out meanwhile
-            return None
-        return self.set_cookie(response, SESSION_COOKIE, token, SESSION_LIFE)
+        token, phone = self.begun(step)
+        return self.set_cookie(response, SESSION_COOKIE, token, SESSION_LIFE) if phone else None
 
-    def _repeat_key(self, step: str) -> str:
-        """Return by what a browser repeats a step, "" without a nonce."""
-        nonce = self.cookie(ONCE_COOKIE)
-        return "login:repeat:" + hashlib.sha256(f"{nonce} {step}".encode()).hexdigest() if nonce else ""
+    def begun(self, step: str) -> tuple[str, str]:
+        """Return the session that this browser began by a step some seconds ago, and whose it is.
+
+        Both are "" when there is none, or it was ended meanwhile.
+        """
+        token = self.state.get(_repeat_key(self.cookie(ONCE_COOKIE), step))
+        if token is None or token == OPENED:
+            return "", ""
+        return token, self.state.get("login:session:" + token) or ""
 
     def me(self) -> Response:
         """Say who is logged in."""
@@ -185,6 +194,11 @@ class Site:
         if self._is_https():
             response.headers["Strict-Transport-Security"] = "max-age=31536000"
         return response
+
+
+def _repeat_key(nonce: str, step: str) -> str:
+    """Return by what a browser with that nonce repeats a step."""
+    return "login:repeat:" + hashlib.sha256(f"{nonce} {step}".encode()).hexdigest()
 
 
 def answer(status: int, /, **fields: object) -> Response:
