@@ -17,14 +17,30 @@ func (s *Session) learnTimer(ctx context.Context, e *events.Message, text writte
 	if e.IsEphemeral && text.info == nil {
 		return // it has one, and does not say which
 	}
-	s.setTimer(ctx, e.Info.Chat, text.info.GetExpiration())
+	s.heardTimer(ctx, e, text.info.GetExpiration())
 }
 
 // learnSettings notes a timer that was changed without a text.
 func (s *Session) learnSettings(ctx context.Context, e *events.Message) {
 	p := e.Message.GetProtocolMessage()
 	if p.GetType() == waE2E.ProtocolMessage_EPHEMERAL_SETTING && p.EphemeralExpiration != nil {
-		s.setTimer(ctx, e.Info.Chat, p.GetEphemeralExpiration())
+		s.heardTimer(ctx, e, p.GetEphemeralExpiration())
+	}
+}
+
+// heardTimer notes the timer that a message tells of. A message may come late, or
+// once more because a retry was asked for; then one sent after it has told since.
+func (s *Session) heardTimer(ctx context.Context, e *events.Message, seconds uint32) {
+	sent, name := e.Info.Timestamp, s.chatNames(ctx, e.Info.Chat)[0]
+	s.mu.Lock()
+	told := s.timersTold[name]
+	late := sent.Before(told) || e.RetryCount > 0 && sent.Equal(told)
+	if !late && (seconds != 0 || !told.IsZero()) {
+		s.timersTold[name] = sent
+	}
+	s.mu.Unlock()
+	if !late {
+		s.setTimer(ctx, e.Info.Chat, seconds)
 	}
 }
 

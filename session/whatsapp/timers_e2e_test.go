@@ -103,6 +103,34 @@ func TestTimerOfAPersonsChat(t *testing.T) {
 	}
 }
 
+// A message that comes late, or once more, tells nothing of the timer that was set
+// since it was sent.
+func TestTimerOfALateMessage(t *testing.T) {
+	w := newWorld(t)
+	s, _ := w.link("sess_timer")
+	chat := types.NewJID("15550100077", types.DefaultUserServer)
+	t0 := time.Now()
+	for _, tt := range []struct {
+		name    string
+		sent    time.Duration
+		retries int
+		seconds uint32
+		want    uint32
+	}{
+		{"the first", 10 * time.Second, 0, 86400, 86400},
+		{"one sent before it", 0, 0, 604800, 86400},
+		{"one of the same second that was asked for again", 10 * time.Second, 2, 604800, 86400},
+		{"one of the same second", 10 * time.Second, 0, 604800, 604800},
+		{"it is taken off", 11 * time.Second, 0, 0, 0},
+		{"one sent before that", 10 * time.Second, 1, 86400, 0},
+	} {
+		e := &events.Message{RetryCount: tt.retries}
+		e.Info.Chat, e.Info.Timestamp = chat, t0.Add(tt.sent)
+		s.heardTimer(t.Context(), e, tt.seconds)
+		assert.Equal(t, tt.want, s.timer(t.Context(), chat), tt.name)
+	}
+}
+
 // A group has a timer of its own; a private answer to one of its members has that
 // of their own chat.
 func TestTimerOfAGroup(t *testing.T) {
