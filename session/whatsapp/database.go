@@ -74,7 +74,7 @@ func (d *database) prepare(ctx context.Context) error {
 	}
 	_, err := d.sql.ExecContext(ctx, `
 		CREATE TABLE IF NOT EXISTS pingr_timer (
-			session TEXT NOT NULL, chat TEXT NOT NULL, seconds INTEGER NOT NULL,
+			session TEXT NOT NULL, chat TEXT NOT NULL, seconds INTEGER NOT NULL, told INTEGER NOT NULL,
 			PRIMARY KEY (session, chat)
 		) WITHOUT ROWID;
 		CREATE TABLE IF NOT EXISTS pingr_missed (
@@ -85,12 +85,26 @@ func (d *database) prepare(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("make tables: %w", err)
 	}
+	if err := d.addTold(ctx); err != nil {
+		return fmt.Errorf("make tables: %w", err)
+	}
 	// Without this the first send to somebody with several devices names the
 	// wrong one (whatsmeow store/sqlstore/lidmap.go).
 	if err := d.keys.LIDMap.FillCache(ctx); err != nil {
 		d.namesUnread = err // each name is looked up when it is needed
 	}
 	return nil
+}
+
+// addTold adds to a table of version 0.3 when each timer was told.
+func (d *database) addTold(ctx context.Context) error {
+	var there bool
+	const column = `SELECT EXISTS (SELECT 1 FROM pragma_table_info('pingr_timer') WHERE name = 'told')`
+	if err := d.sql.QueryRowContext(ctx, column).Scan(&there); err != nil || there {
+		return err
+	}
+	_, err := d.sql.ExecContext(ctx, `ALTER TABLE pingr_timer ADD COLUMN told INTEGER NOT NULL DEFAULT 0`)
+	return err
 }
 
 func (d *database) close() error { return d.sql.Close() }
@@ -254,35 +268,45 @@ func (c *container) DeleteDevice(ctx context.Context, keys *store.Device) error 
 	return c.keys.DeleteDevice(ctx, keys)
 }
 
-// timers reads the disappearing-message timers of a session's chats.
-func (d *database) timers(ctx context.Context, session string) (map[string]uint32, error) {
-	rows, err := d.sql.QueryContext(ctx, `SELECT chat, seconds FROM pingr_timer WHERE session = ?`, session)
+// timers reads the disappearing-message timers of a session's chats: with an
+// error, those that could be read.
+func (d *database) timers(ctx context.Context, session string) (map[string]chatTimer, error) {
+	timers := make(map[string]chatTimer)
+	rows, err := d.sql.QueryContext(ctx, `SELECT chat, seconds, told FROM pingr_timer WHERE session = ?`, session)
 	if err != nil {
-		return nil, fmt.Errorf("read timers: %w", err)
+		return timers, fmt.Errorf("read timers: %w", err)
 	}
 	defer rows.Close()
-	timers := make(map[string]uint32)
 	for rows.Next() {
 		var chat string
 		var seconds uint32
-		if err := rows.Scan(&chat, &seconds); err != nil {
-			return nil, fmt.Errorf("read timers: %w", err)
+		var told int64
+		if err := rows.Scan(&chat, &seconds, &told); err != nil {
+			return timers, fmt.Errorf("read timers: %w", err)
 		}
-		timers[chat] = seconds
+		timers[chat] = chatTimer{seconds, time.Unix(told, 0)}
 	}
 	return timers, rows.Err()
 }
 
-// setTimer stores one timer; 0 removes it.
-func (d *database) setTimer(ctx context.Context, session, chat string, seconds uint32) error {
-	var err error
-	if seconds == 0 {
-		_, err = d.sql.ExecContext(ctx, `DELETE FROM pingr_timer WHERE session = ? AND chat = ?`, session, chat)
-	} else {
-		_, err = d.sql.ExecContext(ctx,
-			`INSERT OR REPLACE INTO pingr_timer (session, chat, seconds) VALUES (?, ?, ?)`, session, chat, seconds)
+// setTimer stores a chat's timer by its first name and forgets the other names.
+func (d *database) setTimer(ctx context.Context, session string, names []string, t chatTimer) error {
+	tx, err := d.sql.BeginTx(ctx, nil)
+	if err != nil {
+		return err
 	}
-	return err
+	defer func() { _ = tx.Rollback() }()
+	for _, name := range names[1:] {
+		if _, err := tx.ExecContext(ctx, `DELETE FROM pingr_timer WHERE session = ? AND chat = ?`, session, name); err != nil {
+			return err
+		}
+	}
+	_, err = tx.ExecContext(ctx, `INSERT OR REPLACE INTO pingr_timer (session, chat, seconds, told) VALUES (?, ?, ?, ?)`,
+		session, names[0], t.seconds, t.told.Unix())
+	if err != nil {
+		return err
+	}
+	return tx.Commit()
 }
 
 // forgetSession removes what is known of a session's chats.

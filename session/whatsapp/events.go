@@ -39,7 +39,7 @@ func (l *line) onEvent(evt any) (ok bool) {
 		l.onReceipt(e)
 	case *events.GroupInfo:
 		if e.Ephemeral != nil {
-			s.setTimer(l.ctx, e.JID, e.Ephemeral.DisappearingTimer)
+			s.noteTimer(l.ctx, e.JID, chatTimer{e.Ephemeral.DisappearingTimer, e.Timestamp}, false)
 		}
 	case *events.OfflineSyncCompleted:
 		s.caughtUp()

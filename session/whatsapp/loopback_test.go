@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -102,6 +103,17 @@ func (w *world) scan(s *Session) *whatsapptest.Device {
 	defer cancel()
 	require.NoError(w.t, device.WaitOnline(ctx))
 	return device
+}
+
+// untilAcknowledged waits until all that was sent is acknowledged, also what was
+// asked for again first.
+func (w *world) untilAcknowledged() {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
+	defer cancel()
+	require.NoError(w.t, w.server.Ledger().WaitUntil(ctx, func(l *whatsapptest.Ledger) bool {
+		return !slices.ContainsFunc(l.Sent(), func(m whatsapptest.Sent) bool { return m.Acknowledged.IsZero() })
+	}))
 }
 
 // until waits for a snapshot.

@@ -41,10 +41,7 @@ type Session struct {
 	overdue   *overdue  // reports the disconnect; nil when none is due
 	banEnds   time.Time // of the last temporary ban
 	refusals  refusals
-	timers    map[string]uint32 // disappearing timers by chat, seconds
-	// timersTold is when the message was sent that told of a chat's timer last, of
-	// chats that had one since the start.
-	timersTold map[string]time.Time
+	timers    map[string]chatTimer // by chat
 
 	effects  []effect
 	draining bool
@@ -73,10 +70,9 @@ type Snapshot struct {
 func newSession(ctx context.Context, p *Pool, record pingr.SessionRecord) (*Session, error) {
 	s := &Session{
 		pool: p, id: record.ID, record: record,
-		sending:    make(chan struct{}, 1),
-		done:       make(chan struct{}),
-		watchers:   make(map[chan Snapshot]struct{}),
-		timersTold: make(map[string]time.Time),
+		sending:  make(chan struct{}, 1),
+		done:     make(chan struct{}),
+		watchers: make(map[chan Snapshot]struct{}),
 	}
 	var err error
 	if s.timers, err = p.database.timers(ctx, s.id); err != nil {

@@ -2,6 +2,7 @@ package whatsapp
 
 import (
 	"context"
+	"time"
 
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/types"
@@ -11,6 +12,13 @@ import (
 // Every message of a chat with a disappearing timer carries it, so that the
 // last message tells the chat's timer; a reply that did not carry it would
 // stay for ever in a chat that promises otherwise.
+
+// A chatTimer is what was told last of a chat's timer. One that was taken off is
+// kept with 0 seconds, so that an older message cannot set it again.
+type chatTimer struct {
+	seconds uint32
+	told    time.Time // when the message that told it was sent
+}
 
 // learnTimer notes the timer that a message carries.
 func (s *Session) learnTimer(ctx context.Context, e *events.Message, text written) {
@@ -28,45 +36,35 @@ func (s *Session) learnSettings(ctx context.Context, e *events.Message) {
 	}
 }
 
-// heardTimer notes the timer that a message tells of. A message may come late, or
-// once more because a retry was asked for; then one sent after it has told since.
+// heardTimer notes the timer that a message tells of. The message may come once
+// more: its sender answers a retry receipt, or our own phone tells what we could
+// not read.
 func (s *Session) heardTimer(ctx context.Context, e *events.Message, seconds uint32) {
-	sent, name := e.Info.Timestamp, s.chatNames(ctx, e.Info.Chat)[0]
-	s.mu.Lock()
-	told := s.timersTold[name]
-	late := sent.Before(told) || e.RetryCount > 0 && sent.Equal(told)
-	if !late && (seconds != 0 || !told.IsZero()) {
-		s.timersTold[name] = sent
-	}
-	s.mu.Unlock()
-	if !late {
-		s.setTimer(ctx, e.Info.Chat, seconds)
-	}
+	again := e.RetryCount > 0 || e.UnavailableRequestID != ""
+	s.noteTimer(ctx, e.Info.Chat, chatTimer{seconds, e.Info.Timestamp}, again)
 }
 
-// setTimer notes a chat's timer in seconds, 0 for none. It is written only
-// when it changes, which is rare.
-func (s *Session) setTimer(ctx context.Context, chat types.JID, seconds uint32) {
+// noteTimer notes what was told of a chat's timer, unless something sent later was
+// noted before. It is written only when the timer changes, which is rare.
+func (s *Session) noteTimer(ctx context.Context, chat types.JID, heard chatTimer, again bool) {
 	names := s.chatNames(ctx, chat)
-	s.noteTimer(ctx, names[0], seconds)
-	for _, outdated := range names[1:] {
-		s.noteTimer(ctx, outdated, 0)
-	}
-}
-
-func (s *Session) noteTimer(ctx context.Context, name string, seconds uint32) {
 	s.mu.Lock()
-	if s.timers[name] == seconds {
+	known := s.latestTimer(names)
+	late := heard.told.Before(known.told) || again && heard.told.Equal(known.told)
+	never := known == chatTimer{} && heard.seconds == 0
+	if late || never {
 		s.mu.Unlock()
 		return
 	}
-	if seconds == 0 {
-		delete(s.timers, name)
-	} else {
-		s.timers[name] = seconds
+	for _, outdated := range names[1:] {
+		delete(s.timers, outdated)
 	}
+	s.timers[names[0]] = heard
 	s.mu.Unlock()
-	if err := s.pool.database.setTimer(ctx, s.id, name, seconds); err != nil {
+	if known.seconds == heard.seconds {
+		return
+	}
+	if err := s.pool.database.setTimer(ctx, s.id, names, heard); err != nil {
 		// It is in memory, and the chat's next message brings it again.
 		s.pool.log.Warn("a disappearing timer was not stored", "session", s.id, "error", err)
 	}
@@ -77,12 +75,19 @@ func (s *Session) timer(ctx context.Context, chat types.JID) uint32 {
 	names := s.chatNames(ctx, chat)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, name := range names {
-		if seconds := s.timers[name]; seconds != 0 {
-			return seconds
+	return s.latestTimer(names).seconds
+}
+
+// latestTimer returns what was told last of a chat with these names. The caller
+// holds s.mu.
+func (s *Session) latestTimer(names []string) chatTimer {
+	latest := s.timers[names[0]]
+	for _, name := range names[1:] {
+		if t := s.timers[name]; t.told.After(latest.told) {
+			latest = t
 		}
 	}
-	return 0
+	return latest
 }
 
 // chatNames are the names of a chat, however WhatsApp calls it: that by which a

@@ -57,17 +57,17 @@ func TestTimerOfAPersonsChat(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t)
-			s, device := w.link("sess_timer")
+			s, _ := w.link("sess_timer")
 			in := w.listen(s)
 			alice, bob := w.server.NewPhone(whatsapptest.PhoneConfig{Addressing: c.addressing}), w.server.NewPhone(whatsapptest.PhoneConfig{})
 			number, lid := alice.Number()+"@s.whatsapp.net", alice.LID()+"@lid"
+			sent := time.Now().Add(-time.Minute)
 			say := func(p *whatsapptest.Phone, m *waE2E.Message) {
 				t.Helper()
-				_, err := p.SendMessage(t.Context(), whatsapptest.Outgoing{To: w.shop.Number(), Message: m})
+				sent = sent.Add(time.Second) // which of two is later is told by the second alone
+				_, err := p.SendMessage(t.Context(), whatsapptest.Outgoing{To: w.shop.Number(), Message: m, At: sent})
 				require.NoError(t, err)
-				ctx, cancel := context.WithTimeout(t.Context(), patience)
-				defer cancel()
-				require.NoError(t, device.WaitQueueEmpty(ctx))
+				w.untilAcknowledged()
 			}
 			both := func(want time.Duration, why string) {
 				t.Helper()
@@ -110,32 +110,44 @@ func TestTimerOfALateMessage(t *testing.T) {
 	s, _ := w.link("sess_timer")
 	chat := types.NewJID("15550100077", types.DefaultUserServer)
 	t0 := time.Now()
+	first, retried, told := events.Message{}, events.Message{RetryCount: 2}, events.Message{UnavailableRequestID: "3EB0"}
 	for _, tt := range []struct {
 		name    string
 		sent    time.Duration
-		retries int
+		again   events.Message
 		seconds uint32
 		want    uint32
 	}{
-		{"the first", 10 * time.Second, 0, 86400, 86400},
-		{"one sent before it", 0, 0, 604800, 86400},
-		{"one of the same second that was asked for again", 10 * time.Second, 2, 604800, 86400},
-		{"one of the same second", 10 * time.Second, 0, 604800, 604800},
-		{"it is taken off", 11 * time.Second, 0, 0, 0},
-		{"one sent before that", 10 * time.Second, 1, 86400, 0},
+		{"the first", 10 * time.Second, first, 86400, 86400},
+		{"one sent before it", 0, first, 604800, 86400},
+		{"one of the same second that was asked for again", 10 * time.Second, retried, 604800, 86400},
+		{"one of the same second that our own phone tells", 10 * time.Second, told, 604800, 86400},
+		{"one of the same second", 10 * time.Second, first, 604800, 604800},
+		{"it is taken off", 11 * time.Second, first, 0, 0},
+		{"one sent before that", 10 * time.Second, retried, 86400, 0},
 	} {
-		e := &events.Message{RetryCount: tt.retries}
+		e := tt.again
 		e.Info.Chat, e.Info.Timestamp = chat, t0.Add(tt.sent)
-		s.heardTimer(t.Context(), e, tt.seconds)
+		s.heardTimer(t.Context(), &e, tt.seconds)
 		assert.Equal(t, tt.want, s.timer(t.Context(), chat), tt.name)
+		timers, err := w.pool.database.timers(t.Context(), s.id)
+		require.NoError(t, err)
+		assert.Equal(t, tt.want, timers[chat.String()].seconds, "after a restart: %s", tt.name)
 	}
+	require.NoError(t, w.pool.Close())
+	w.open()
+	s, _ = w.pool.Get("sess_timer")
+	e := &events.Message{}
+	e.Info.Chat, e.Info.Timestamp = chat, t0
+	s.heardTimer(t.Context(), e, 86400)
+	assert.Zero(t, s.timer(t.Context(), chat), "what was sent before the restart, and before it was taken off")
 }
 
 // A group has a timer of its own; a private answer to one of its members has that
 // of their own chat.
 func TestTimerOfAGroup(t *testing.T) {
 	w := newWorld(t)
-	s, device := w.link("sess_timer")
+	s, _ := w.link("sess_timer")
 	in := w.listen(s)
 	alice := w.server.NewPhone(whatsapptest.PhoneConfig{})
 	group := w.server.NewGroup(whatsapptest.GroupConfig{Subject: "Friends", Members: []*whatsapptest.Phone{w.shop, alice}}).ID()
@@ -143,9 +155,7 @@ func TestTimerOfAGroup(t *testing.T) {
 		t.Helper()
 		_, err := alice.SendMessage(t.Context(), whatsapptest.Outgoing{To: group, Message: m})
 		require.NoError(t, err)
-		ctx, cancel := context.WithTimeout(t.Context(), patience)
-		defer cancel()
-		require.NoError(t, device.WaitQueueEmpty(ctx))
+		w.untilAcknowledged()
 	}
 	say(whatsapptest.Disappearing("hi", day))
 	m := receive(t, in)
@@ -156,11 +166,11 @@ func TestTimerOfAGroup(t *testing.T) {
 
 	jid, err := types.ParseJID(group)
 	require.NoError(t, err)
-	s.line.onEvent(&events.GroupInfo{JID: jid, Ephemeral: &types.GroupEphemeral{IsEphemeral: true, DisappearingTimer: uint32(day.Seconds())}})
+	s.line.onEvent(&events.GroupInfo{JID: jid, Timestamp: time.Now(), Ephemeral: &types.GroupEphemeral{IsEphemeral: true, DisappearingTimer: uint32(day.Seconds())}})
 	assert.Equal(t, day, timerOf(t, s, group, alice), "set in the group's settings")
 	s.line.onEvent(&events.GroupInfo{JID: jid})
 	assert.Equal(t, day, timerOf(t, s, group, alice), "another change of the group leaves it")
-	s.line.onEvent(&events.GroupInfo{JID: jid, Ephemeral: &types.GroupEphemeral{}})
+	s.line.onEvent(&events.GroupInfo{JID: jid, Timestamp: time.Now(), Ephemeral: &types.GroupEphemeral{}})
 	assert.Zero(t, timerOf(t, s, group, alice), "taken off in the group's settings")
 }
 
@@ -171,7 +181,9 @@ func TestTimerOutlivesTheNameItWasLearntUnder(t *testing.T) {
 	s, _ := w.link("sess_timer")
 	in := w.listen(s)
 	alice := w.server.NewPhone(whatsapptest.PhoneConfig{Addressing: whatsapptest.NumberOnly})
-	_, err := alice.SendMessage(t.Context(), whatsapptest.Outgoing{To: w.shop.Number(), Message: whatsapptest.Disappearing("hi", day)})
+	_, err := alice.SendMessage(t.Context(), whatsapptest.Outgoing{
+		To: w.shop.Number(), Message: whatsapptest.Disappearing("hi", day), At: time.Now().Add(-time.Second),
+	})
 	require.NoError(t, err)
 	m := receive(t, in)
 	require.Empty(t, m.LID, "not known yet")
