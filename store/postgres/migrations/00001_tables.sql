@@ -1,7 +1,7 @@
 -- +goose Up
 
--- What the columns hold is told in store/sqlite/migrations. Bytes that
--- strangers wrote are BYTEA; what is compared in order is so by bytes.
+-- store/sqlite/migrations says what the columns hold. What strangers wrote is
+-- BYTEA; text that is compared in order is compared by its bytes.
 CREATE TABLE firings (
 	seq         BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 	id          TEXT   COLLATE "C" NOT NULL UNIQUE,
@@ -35,16 +35,18 @@ CREATE TABLE limits (
 ) WITH (fillfactor = 50);
 
 CREATE TABLE events (
-	seq         BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-	id          TEXT   COLLATE "C" NOT NULL UNIQUE,
-	account     TEXT   COLLATE "C" NOT NULL,
-	attempt     BIGINT NOT NULL,
-	next_at     BIGINT NOT NULL,
-	lease_until BIGINT NOT NULL DEFAULT 0,
-	event       BYTEA  NOT NULL,
-	given_up_at BIGINT NOT NULL DEFAULT 0
+	seq          BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	id           TEXT   COLLATE "C" NOT NULL UNIQUE,
+	account      TEXT   COLLATE "C" NOT NULL,
+	attempt      BIGINT NOT NULL,
+	next_at      BIGINT NOT NULL,
+	lease_until  BIGINT NOT NULL DEFAULT 0,
+	event        BYTEA  NOT NULL,
+	given_up_at  BIGINT NOT NULL DEFAULT 0,
+	scheduled_at BIGINT NOT NULL DEFAULT 0
 );
 CREATE INDEX events_next ON events (next_at, seq);
+CREATE INDEX events_account ON events (account, next_at, seq);
 CREATE INDEX events_given_up ON events (given_up_at) WHERE given_up_at > 0;
 
 CREATE TABLE triggers (
@@ -127,7 +129,8 @@ CREATE TABLE deliveries (
 	duration_ms   BIGINT NOT NULL,
 	error         TEXT   NOT NULL,
 	at            BIGINT NOT NULL,
-	logged_at     BIGINT NOT NULL
+	logged_at     BIGINT NOT NULL,
+	no_reply      TEXT   NOT NULL
 );
 CREATE INDEX deliveries_newest ON deliveries (account, at, seq);
 CREATE INDEX deliveries_logged ON deliveries (account, logged_at, seq);
@@ -156,3 +159,11 @@ CREATE TABLE latencies (
 	PRIMARY KEY (account, at, class)
 ) WITH (fillfactor = 80);
 CREATE INDEX latencies_at ON latencies (at);
+
+-- People held for some seconds while a webhook is asked. It need not survive a
+-- crash of the server.
+CREATE UNLOGGED TABLE holds (
+	key   BYTEA  PRIMARY KEY,
+	owner TEXT   NOT NULL,
+	until BIGINT NOT NULL
+);

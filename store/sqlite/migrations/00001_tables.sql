@@ -1,11 +1,13 @@
 -- +goose Up
 
--- Firings, in the order they were accepted. text and reply are what a person
--- wrote and is answered: NULL once the firing is done.
+-- Firings, in the order they were accepted. text and reply are a person's message
+-- and the answer to it: NULL once the firing is done. Where several processes
+-- share a database, each claims the firings of its own sessions.
 CREATE TABLE firings (
 	seq         INTEGER PRIMARY KEY,
 	id          TEXT    NOT NULL UNIQUE,
 	account     TEXT    NOT NULL,
+	session     TEXT    NOT NULL,
 	state       TEXT    NOT NULL DEFAULT 'accepted',
 	attempt     INTEGER NOT NULL DEFAULT 0,
 	holder      TEXT    NOT NULL,
@@ -35,16 +37,24 @@ CREATE TABLE limits (
 	until INTEGER NOT NULL
 ) WITHOUT ROWID;
 
+-- given_up_at is when the last attempt failed, or 0; next_at is then the end of
+-- time. scheduled_at is when an attempt that was brought forward was due; -1 once
+-- it failed, until the next one that was not brought forward.
 CREATE TABLE events (
-	seq         INTEGER PRIMARY KEY,
-	id          TEXT    NOT NULL UNIQUE,
-	account     TEXT    NOT NULL,
-	attempt     INTEGER NOT NULL,
-	next_at     INTEGER NOT NULL,
-	lease_until INTEGER NOT NULL DEFAULT 0,
-	event       BLOB    NOT NULL
+	seq          INTEGER PRIMARY KEY,
+	id           TEXT    NOT NULL UNIQUE,
+	account      TEXT    NOT NULL,
+	attempt      INTEGER NOT NULL,
+	next_at      INTEGER NOT NULL,
+	lease_until  INTEGER NOT NULL DEFAULT 0,
+	event        BLOB    NOT NULL,
+	given_up_at  INTEGER NOT NULL DEFAULT 0,
+	scheduled_at INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX events_next ON events (next_at, seq);
+-- For HastenAll: the waiting events of one account among those of all.
+CREATE INDEX events_account ON events (account, next_at, seq);
+CREATE INDEX events_given_up ON events (given_up_at) WHERE given_up_at > 0;
 
 -- phrase_key is the normalised phrase.
 CREATE TABLE triggers (
@@ -73,3 +83,61 @@ CREATE TABLE sessions (
 	connected_at INTEGER NOT NULL,
 	created_at   INTEGER NOT NULL
 );
+
+-- settings and webhook are JSON; so is test, what test mode has of its own, or empty.
+CREATE TABLE accounts (
+	id            TEXT    PRIMARY KEY,
+	email         TEXT    NOT NULL UNIQUE,
+	password_hash TEXT    NOT NULL,
+	plan          TEXT    NOT NULL,
+	settings      TEXT    NOT NULL,
+	webhook       TEXT    NOT NULL,
+	created_at    INTEGER NOT NULL,
+	test          TEXT    NOT NULL DEFAULT ''
+);
+
+-- hash is the SHA-256 of a key; the key itself is nowhere.
+CREATE TABLE api_keys (
+	id         TEXT    PRIMARY KEY,
+	account    TEXT    NOT NULL,
+	name       TEXT    NOT NULL,
+	mode       TEXT    NOT NULL,
+	hash       BLOB    NOT NULL UNIQUE,
+	last       TEXT    NOT NULL,
+	created_at INTEGER NOT NULL,
+	used_at    INTEGER NOT NULL,
+	revoked_at INTEGER NOT NULL
+);
+CREATE INDEX api_keys_account ON api_keys (account, created_at, id);
+
+-- Requests that carried an idempotency key. name is a hash of whose and which.
+CREATE TABLE replays (
+	name    BLOB    PRIMARY KEY,
+	request BLOB    NOT NULL,
+	state   TEXT    NOT NULL,
+	status  INTEGER NOT NULL,
+	body    BLOB,
+	at      INTEGER NOT NULL
+) WITHOUT ROWID;
+
+-- What the server made once and must not forget, such as what it signs with.
+CREATE TABLE values_kept (
+	name  TEXT PRIMARY KEY,
+	value BLOB NOT NULL
+) WITHOUT ROWID;
+
+-- Firings by how they ended, counted as they end. at is when the 15 minutes
+-- begin.
+CREATE TABLE counts (
+	account  TEXT    NOT NULL,
+	at       INTEGER NOT NULL,
+	dynamic  INTEGER NOT NULL,
+	static   INTEGER NOT NULL,
+	cooldown INTEGER NOT NULL,
+	quota    INTEGER NOT NULL,
+	expired  INTEGER NOT NULL,
+	no_phone INTEGER NOT NULL,
+	failed   INTEGER NOT NULL,
+	PRIMARY KEY (account, at)
+) WITHOUT ROWID;
+CREATE INDEX counts_at ON counts (at);
