@@ -8,29 +8,30 @@ import (
 	"time"
 )
 
-// An attempt is one try to tell the backend, before it is logged.
+// An attempt is one try to deliver an event to the backend, before it is
+// logged.
 type attempt struct {
 	Delivery
 	reply Reply
 	err   error
-	retry *PendingEvent // for later, or for who asks for it; nil: it was taken
+	retry *PendingEvent // for later, or kept as given up; nil if the event was taken
 }
 
-// unused says why the answer's reply, if it had one, was not used.
+// unused records why the answer's reply, if it had one, was not used.
 func (a *attempt) unused(why NoReply) {
 	if a.err == nil && a.reply.Text != "" {
 		a.NoReply = why
 	}
 }
 
-// dispatch makes one delivery attempt. The caller says what its answer came to,
-// and logs it.
+// dispatch makes one delivery attempt. The caller records what came of the
+// answer, and logs the attempt.
 func (e *Engine) dispatch(ctx context.Context, p PendingEvent) attempt {
 	began := e.cfg.Now()
 	event := p.Event
 	event.Account, event.Attempt, event.Timestamp = p.Account, p.Attempt, began.UnixMilli()
 	reply, err := e.callDispatcher(ctx, event)
-	if ctx.Err() == nil { // else we stopped, which says nothing of the backend
+	if ctx.Err() == nil { // otherwise we stopped, which says nothing about the backend
 		e.tried(ctx, p.Account, err)
 	}
 	d := Delivery{
@@ -46,15 +47,15 @@ func (e *Engine) dispatch(ctx context.Context, p PendingEvent) attempt {
 
 // logged adds an attempt to the delivery log.
 func (e *Engine) logged(ctx context.Context, d *Delivery) {
-	var panicked error // which must not keep the reply from being sent
+	var panicked error // a panic must not keep the reply from being sent
 	defer e.survive(&panicked)
 	if err := e.cfg.Store.LogDelivery(context.WithoutCancel(ctx), *d); err != nil {
 		e.cfg.Log.Warn("delivery not logged", "event_id", d.EventID, "error", err)
 	}
 }
 
-// callDispatcher bounds the dispatcher's time, even against its will, and turns
-// its panic into an error.
+// callDispatcher bounds the dispatcher's time even if it ignores its context,
+// and turns its panic into an error.
 func (e *Engine) callDispatcher(ctx context.Context, event Event) (Reply, error) {
 	ctx, cancel := context.WithTimeout(ctx, e.cfg.DispatchTimeout)
 	type answer struct {
@@ -84,17 +85,18 @@ func (e *Engine) callDispatcher(ctx context.Context, event Event) (Reply, error)
 	}
 }
 
-// holdTime is how long a decision may take after the backend's answer, so that
-// the hold on the person still stands.
+// holdTime is how long a decision may take after the backend's answer while the
+// hold on the person still stands.
 const holdTime = 5 * time.Second
 
-// lookAhead says which limit keeps the firing from being answered; nil is none.
-// Then the person's cooldown is held until drop, or for as long as asking may
-// take: whoever looks meanwhile is refused as if the answer had been sent now.
+// lookAhead returns the limit that keeps the firing from being answered, or
+// nil. If nil, it also holds the person's cooldown until drop is called, or for
+// as long as asking may take. Whoever looks meanwhile is refused as if the
+// answer had been sent now.
 func (e *Engine) lookAhead(ctx context.Context, f Firing, s Settings) (refused *LimitError, drop func()) {
 	now := e.cfg.Now()
 	limits := s.limits(f, now)
-	var held []string // the person's names, in one order, so that no two refuse each other
+	var held []string // the person's names, always in the same order, so that no two firings refuse each other
 	drop = func() {
 		for _, key := range held {
 			e.drop(ctx, key, f.ID)
@@ -106,7 +108,7 @@ func (e *Engine) lookAhead(ctx context.Context, f Firing, s Settings) (refused *
 		}
 		until := now.Add(e.cfg.DispatchTimeout + holdTime)
 		switch free, err := e.cfg.Store.Hold(ctx, l.Key, f.ID, now, until); {
-		case err != nil: // the decision will still let one of two through
+		case err != nil: // the decision still lets only one of two through
 			e.cfg.Log.Warn("nobody is held while the webhook is asked", "event_id", f.ID, "error", err)
 		case !free:
 			drop()
@@ -115,7 +117,8 @@ func (e *Engine) lookAhead(ctx context.Context, f Firing, s Settings) (refused *
 			held = append(held, l.Key)
 		}
 	}
-	// After the hold: what was decided before it has taken its limits.
+	// Look only after taking the hold: whatever was decided before the hold has
+	// taken its limits by now.
 	if errors.As(e.cfg.Store.Peek(ctx, now, limits...), &refused) {
 		drop()
 		return refused, func() {}
@@ -123,7 +126,7 @@ func (e *Engine) lookAhead(ctx context.Context, f Firing, s Settings) (refused *
 	return nil, drop
 }
 
-// drop ends a hold. One that cannot be ended ends by itself.
+// drop ends a hold. A hold that cannot be ended expires by itself.
 func (e *Engine) drop(ctx context.Context, key, firing string) {
 	var panicked error
 	defer e.survive(&panicked)
@@ -132,7 +135,7 @@ func (e *Engine) drop(ctx context.Context, key, firing string) {
 	}
 }
 
-// retry delivers an event again and puts it back, or away.
+// retry delivers an event again, then requeues it, gives it up or deletes it.
 func (e *Engine) retry(ctx context.Context, p PendingEvent) {
 	defer e.leave(e.retries, p.Account)
 	p.Event = p.Event.later(e.cfg.Now())
@@ -142,11 +145,11 @@ func (e *Engine) retry(ctx context.Context, p PendingEvent) {
 	}
 	e.logged(ctx, &a.Delivery)
 	if a.err != nil && ctx.Err() != nil {
-		return // stopped: the lease ends, and it is tried again
+		return // stopped: the lease ends, and the event is tried again
 	}
 	again := e.again(p, a.err)
 	if a.err != nil && !errors.Is(a.err, ErrGone) && p.Scheduled.After(e.cfg.Now()) {
-		back := p // an attempt that was brought forward takes no step of the schedule
+		back := p // an attempt that was brought forward uses no step of the schedule
 		back.Next, again = p.Scheduled, &back
 	}
 	if failed := e.attempted(context.WithoutCancel(ctx), p, again, a.err != nil); failed != nil {
@@ -159,7 +162,7 @@ func (e *Engine) retry(ctx context.Context, p PendingEvent) {
 		"attempt", p.Attempt, "delivered", a.err == nil, "no_reply", a.NoReply, "given_up", a.err != nil && again == nil)
 }
 
-// attempted records what becomes of an event that was tried.
+// attempted records what becomes of an event after an attempt.
 func (e *Engine) attempted(ctx context.Context, p PendingEvent, again *PendingEvent, failed bool) error {
 	switch {
 	case again != nil:
@@ -171,8 +174,8 @@ func (e *Engine) attempted(ctx context.Context, p PendingEvent, again *PendingEv
 	}
 }
 
-// again is the next attempt after one with that error, or nil when there is
-// none.
+// again returns the event for the next attempt after one that ended with cause,
+// or nil if there is none.
 func (e *Engine) again(p PendingEvent, cause error) *PendingEvent {
 	if cause == nil || errors.Is(cause, ErrGone) || p.Attempt > len(e.cfg.RetrySchedule) {
 		return nil
@@ -182,9 +185,10 @@ func (e *Engine) again(p PendingEvent, cause error) *PendingEvent {
 	return &p
 }
 
-// wait is how long after an attempt, counted from 1, the next one comes.
+// wait returns how long after the given attempt, counted from 1, the next one
+// comes.
 func (e *Engine) wait(attempt int) time.Duration {
-	wait := time.Second // where nothing is tried twice, and something was not tried yet
+	wait := time.Second // for an event not tried yet under a schedule without retries
 	if attempt <= len(e.cfg.RetrySchedule) {
 		wait = e.cfg.RetrySchedule[attempt-1]
 	}

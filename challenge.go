@@ -9,23 +9,24 @@ import (
 	"golang.org/x/text/language"
 )
 
-// ChallengeCharset is the default alphabet of challenge codes: no 0, 1, I or O,
-// which people misread.
+// ChallengeCharset is the default alphabet of challenge codes. It leaves out 0,
+// 1, I and O, which people misread.
 const ChallengeCharset = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 
-// ChallengeOptions are the options of [NewChallengeCode]; zero values are the
-// defaults.
+// ChallengeOptions are the options of [NewChallengeCode]. Zero values select
+// the defaults.
 type ChallengeOptions struct {
-	// Length is 4 to 12 characters, default 6; others are clamped to that.
+	// Length is the number of characters, clamped to 4 to 12. Defaults to 6.
 	Length int
-	// Charset are the characters to draw from, at most 256; default
+	// Charset holds the characters to draw from, at most 256. Defaults to
 	// [ChallengeCharset].
 	Charset string
 }
 
-// NewChallengeCode draws a code for a login page to show, uniformly from a
-// cryptographic source. It is safe for concurrent use, and panics only when a
-// Charset holds more than 256 characters.
+// NewChallengeCode returns a random code for a login page to show, drawn
+// uniformly from a cryptographic source. If several options are given, the last
+// non-zero value of each field counts. NewChallengeCode is safe for concurrent
+// use. It panics only if a Charset holds more than 256 characters.
 func NewChallengeCode(opts ...ChallengeOptions) string {
 	o := ChallengeOptions{Length: 6, Charset: ChallengeCharset}
 	for _, given := range opts {
@@ -47,8 +48,8 @@ func NewChallengeCode(opts ...ChallengeOptions) string {
 	return string(code)
 }
 
-// uniform draws from 0 to n-1, n at most 256: bytes beyond the last whole
-// multiple of n are drawn again.
+// uniform returns a random number from 0 to n-1, n at most 256. It draws again
+// when a byte lies beyond the last whole multiple of n.
 func uniform(n int) int {
 	var b [1]byte
 	for {
@@ -59,16 +60,19 @@ func uniform(n int) int {
 	}
 }
 
-// ExtractChallengeCode returns the code, in capitals, of a text that is the
-// trigger phrase, white space and the code. Both are compared as they are when
-// a trigger fires (see [Normalize]), so that every text that fires the trigger
-// and goes on gives a code: letter case, the Turkish i, full-width letters,
-// invisible characters and the amount of space do not count. Nor does what
-// nobody could mean otherwise (SPEC section 5, step 3): *bold* and other marks,
-// quotation marks and brackets, a colon or dash between phrase and code,
-// full stops, commas, exclamation and question marks and emoji around the code,
-// and further lines. ok is false for the phrase alone, another text, an empty trigger, or a
-// phrase and code without space or colon between.
+// ExtractChallengeCode returns the code, in capitals, from a text that consists
+// of the trigger phrase, white space and the code. It compares both as a
+// trigger does (see [Normalize]), so every text that fires the trigger and goes
+// on yields a code. Letter case, the Turkish i, full-width letters, invisible
+// characters and the amount of space do not matter.
+//
+// Around the code it also ignores what nobody could mean otherwise (SPEC
+// section 5, step 3): *bold* and other marks, quotation marks and brackets, a
+// colon or dash between phrase and code, full stops, commas, exclamation and
+// question marks, emoji, and further lines.
+//
+// ok is false for the phrase alone, any other text, an empty trigger, or a
+// phrase and code without a space or colon between them.
 func ExtractChallengeCode(text, trigger string) (code string, ok bool) {
 	phrase := Normalize(trigger)
 	if phrase == "" {
@@ -89,9 +93,9 @@ func ExtractChallengeCode(text, trigger string) (code string, ok bool) {
 	return code, code != ""
 }
 
-// LoginLink is the link that opens WhatsApp with the text filled in, addressed
-// to number: https://wa.me/919876543210?text=login%20X4K9MQ. All but the digits
-// of number is dropped.
+// LoginLink returns the link that opens WhatsApp with text filled in, addressed
+// to number: https://wa.me/919876543210?text=login%20X4K9MQ. It ignores
+// everything in number that is not a digit.
 func LoginLink(number, text string) string {
 	digits := strings.Map(func(r rune) rune {
 		if r < '0' || r > '9' {

@@ -5,24 +5,25 @@ import (
 	"time"
 )
 
-// LimitKind names what a limit guards; it is also the outcome of a firing that
-// the limit refused.
+// LimitKind is the kind of a limit. It is also the outcome of a firing that the
+// limit refused.
 type LimitKind = OutcomeKind
 
-// A Limit is a count that may not pass Max before Until: a cooldown is a quota
-// of one. A Store keeps one row a Key: the count and the end of its period.
+// A Limit is a counter that may not pass Max before Until. A cooldown is a
+// limit whose Max is 1. A Store keeps one row per Key: the count and the end of
+// its period.
 type Limit struct {
 	Kind LimitKind
 	// Key names the counter, such as "cooldown/ACCOUNT/PHONE".
 	Key string
-	// Max is how many fit into a period; 0 counts without refusing.
+	// Max is the number allowed per period; 0 counts without refusing.
 	Max int64
-	// Until is the end of the period that begins if none is running. A period
-	// that is running keeps its own end.
+	// Until is the end of the period that starts if none is running. A running
+	// period keeps its own end.
 	Until time.Time
 }
 
-// A LimitError says which limit refused, and until when. Nothing was taken.
+// A LimitError reports which limit refused, and until when. Nothing was taken.
 type LimitError struct {
 	Kind  LimitKind
 	Until time.Time
@@ -32,21 +33,21 @@ func (e *LimitError) Error() string {
 	return fmt.Sprintf("%s until %s", e.Kind, e.Until.UTC().Format(time.RFC3339))
 }
 
-// RetryAfter is the whole seconds from now until the limit ends, rounded up,
-// at least 1.
+// RetryAfter returns the number of seconds from now until the limit ends,
+// rounded up, at least 1.
 func (e *LimitError) RetryAfter(now time.Time) int {
 	s := int((e.Until.Sub(now) + time.Second - 1) / time.Second)
 	return max(s, 1)
 }
 
-// CooldownLimit lets one message through to a number of an account until
-// cooldown has passed.
+// CooldownLimit returns the limit that lets an account send one message to a
+// number until cooldown has passed.
 func CooldownLimit(account, phone string, cooldown time.Duration, at time.Time) Limit {
 	return Limit{Kind: Cooldown, Key: "cooldown/" + account + "/" + phone, Max: 1, Until: at.Add(cooldown)}
 }
 
-// QuotaLimit lets limit messages of an account through in a calendar month
-// (UTC); 0 counts without refusing.
+// QuotaLimit returns the limit that lets an account send limit messages in a
+// calendar month (UTC). A limit of 0 counts without refusing.
 func QuotaLimit(account string, limit int64, at time.Time) Limit {
 	year, month, _ := at.UTC().Date()
 	return Limit{Kind: Quota, Key: "quota/" + account, Max: limit, Until: time.Date(year, month+1, 1, 0, 0, 0, 0, time.UTC)}

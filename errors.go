@@ -3,19 +3,21 @@ package pingr
 import "errors"
 
 var (
-	// ErrNotSent: a message did not go out and never will.
+	// ErrNotSent means that a message was not sent and never will be.
 	ErrNotSent = errors.New("not sent")
-	// ErrNotOnWhatsApp comes with ErrNotSent: WhatsApp knows nobody of that number.
+	// ErrNotOnWhatsApp comes with ErrNotSent: no WhatsApp account has the number.
 	ErrNotOnWhatsApp = errors.New("the number is not on WhatsApp")
-	// ErrSessionUnavailable: a message did not go out because the session is
-	// not connected; it may be sent later.
+	// ErrSessionUnavailable means that a message was not sent because the session
+	// is not connected. It may be sent later.
 	ErrSessionUnavailable = errors.New("session unavailable")
-	// ErrRefused: WhatsApp refused a message, so that nobody saw it, for a reason
-	// that may pass; the same message may be sent again after a pause.
+	// ErrRefused means that WhatsApp refused a message for a reason that may pass.
+	// Nobody saw the message, and it may be sent again after a pause.
 	ErrRefused = errors.New("refused for now")
-	// ErrGone: the endpoint wants no more of this event (HTTP 410).
+	// ErrGone means that the endpoint wants no more attempts for this event (HTTP
+	// 410).
 	ErrGone = errors.New("endpoint gone")
-	// ErrConflict: a Store holds another row under that name already, such as a
-	// trigger of the same session whose phrase normalises to the same.
+	// ErrConflict means that a Store already holds another row with the same
+	// unique value, such as a trigger of the same session whose phrase normalizes
+	// to the same text.
 	ErrConflict = errors.New("conflict")
 )

@@ -9,19 +9,19 @@ import (
 	"github.com/google/uuid"
 )
 
-// State is where a firing stands. Every state is a row that survives a crash;
+// State is the state of a firing. Every state is a row that survives a crash;
 // docs/architecture.md draws the transitions.
 type State string
 
 const (
-	// StateAccepted: stored, the webhook is to be asked.
+	// StateAccepted is stored; the webhook is asked next.
 	StateAccepted State = "accepted"
-	// StateDecided: the reply's text is fixed and its limits are taken.
+	// StateDecided has its reply's text fixed and its limits taken.
 	StateDecided State = "decided"
-	// StateUnknown: a send ended without an answer; the same id and text are
-	// sent again.
+	// StateUnknown had a send that ended without an answer. The same id and text
+	// are sent again.
 	StateUnknown State = "unknown"
-	// StateDone: finished, with an [OutcomeKind]. Its texts are erased.
+	// StateDone is finished, with an [OutcomeKind]. Its texts are erased.
 	StateDone State = "done"
 )
 
@@ -38,7 +38,7 @@ const (
 	Failed   OutcomeKind = "failed"
 )
 
-// Source says where a reply's text came from.
+// Source is where a reply's text came from.
 type Source string
 
 const (
@@ -49,11 +49,11 @@ const (
 )
 
 // A Firing is one inbound message that matched a trigger, with everything
-// that is needed to finish it after a crash.
+// needed to finish it after a crash.
 type Firing struct {
 	// ID is the event id ("evt_…"), the same on every delivery attempt.
 	ID string
-	// Account owns the session; empty is the default account.
+	// Account owns the session. Empty is the default account.
 	Account string
 	// Session is the id of the session that received the message.
 	Session string
@@ -61,16 +61,15 @@ type Firing struct {
 	// Trigger is the trigger as it was when the message arrived.
 	Trigger Trigger
 	State   State
-	// Attempt counts the times that the webhook was asked before now and the
-	// answer was lost to a crash.
+	// Attempt counts the earlier times that the webhook was asked and the answer
+	// was lost in a crash.
 	Attempt int
-	// Text and Source are set from StateDecided on, until StateDone erases
-	// Text.
+	// Text and Source are set from StateDecided on. StateDone erases Text.
 	Text   string
 	Source Source
-	// Limits are those that the decision took; Release gives them back.
+	// Limits are those that the decision took. Outcome.Release gives them back.
 	Limits []Limit
-	// Outcome and Reason are set in StateDone; Reason is for people and may be
+	// Outcome and Reason are set in StateDone. Reason is for people and may be
 	// empty.
 	Outcome OutcomeKind
 	Reason  string
@@ -79,31 +78,32 @@ type Firing struct {
 	DecidedAt  time.Time
 }
 
-// A Lease says who works on a row, and until when nobody else may.
+// A Lease names who works on a row, and until when nobody else may.
 type Lease struct {
 	Holder string
 	Until  time.Time
 }
 
-// A Decision fixes what a firing is answered with.
+// A Decision fixes the answer to a firing.
 type Decision struct {
 	Firing string // Firing.ID
 	Holder string
 	At     time.Time
 	Text   string
 	Source Source
-	// Limits are all taken, or none and the outcome is the refused limit's
-	// Kind.
+	// Limits are taken all together. If one refuses, none is taken, and the
+	// refusing limit's Kind is the outcome.
 	Limits []Limit
-	// Refused, if not nil, is what the webhook was told: no reply follows. Then no
-	// limit is taken.
+	// Refused, if not nil, is the limit that the webhook was told about: no reply
+	// follows, and no limit is taken.
 	Refused *LimitError
-	// Retry is the event to deliver again, nil when the webhook was told.
+	// Retry is the event to deliver again, or nil if the webhook took it.
 	Retry *PendingEvent
 }
 
-// Queued is d.Retry as a Store queues it: it tells what the decision came to.
-// refused is the refusal that ended the firing, nil when the text was fixed.
+// Queued returns d.Retry in the form that a Store queues: its event reports
+// what the decision came to. refused is the refusal that ended the firing, or
+// nil if the text was fixed.
 func (d Decision) Queued(refused *LimitError) *PendingEvent {
 	if d.Retry == nil {
 		return nil
@@ -120,16 +120,16 @@ func (d Decision) Queued(refused *LimitError) *PendingEvent {
 // An Outcome ends a firing.
 type Outcome struct {
 	Firing string // Firing.ID
-	// Holder, if not empty, is who must still hold the firing. A reply that was
-	// sent is recorded whoever holds it.
+	// Holder, if not empty, must still hold the firing. It is empty for a reply
+	// that was sent, which is recorded whoever holds the firing.
 	Holder string
 	At     time.Time
 	Kind   OutcomeKind
 	Reason string
-	// Release gives back the firing's limits: only for a reply that certainly
-	// was not sent.
+	// Release gives back the firing's limits. It is set only if the reply was
+	// certainly not sent.
 	Release bool
-	// Retry is the event to deliver again, nil when there is nothing to retry.
+	// Retry is the event to deliver again, or nil if there is none.
 	Retry *PendingEvent
 }
 
@@ -141,11 +141,11 @@ type PendingEvent struct {
 	Attempt int
 	// Next is when that attempt is due.
 	Next time.Time
-	// Scheduled is when it was due before HastenAll brought it forward; zero when
-	// that did not happen.
+	// Scheduled is when the attempt was due before HastenAll brought it forward.
+	// It is zero if that did not happen.
 	Scheduled time.Time
-	// GivenUp, if not zero, is when the last attempt failed; there is no next
-	// one, unless somebody asks for it within [KeepGivenUp].
+	// GivenUp, if not zero, is when the last attempt failed. No attempt follows
+	// unless a person asks for one within [KeepGivenUp].
 	GivenUp time.Time
 }
 
@@ -159,25 +159,27 @@ type Delivery struct {
 	URL     string
 	// Status is "delivered", "failed" or "simulated".
 	Status string
-	// HTTPStatus is 0 when no HTTP answer came.
+	// HTTPStatus is the status of the HTTP answer, or 0 if none came.
 	HTTPStatus int
-	// DynamicReply is whether the answer's text became the reply's. NoReply is why
-	// an answer of an attempt that was delivered did not, if it was meant to.
+	// DynamicReply reports whether the answer's text became the reply. If an
+	// attempt was delivered but its answer did not become the reply, NoReply is
+	// the reason; it is empty if the answer has no reply on purpose.
 	DynamicReply bool
 	NoReply      NoReply
 	Attempt      int
 	Duration     time.Duration
-	// Error says why it failed, for people; it holds no text, phone or secret.
+	// Error is why the attempt failed, for people. It holds no text, phone or
+	// secret.
 	Error string
 	At    time.Time
 }
 
-// newID is a prefix and 32 hex digits that sort by time (UUID version 7).
+// newID returns prefix and 32 hex digits that sort by time (UUID version 7).
 func newID(prefix string) string {
 	return prefix + strings.ReplaceAll(uuid.Must(uuid.NewV7()).String(), "-", "")
 }
 
-// age is how old the message is at now. What passed before it arrived is
+// age returns how old the message is at now. The time before it arrived is
 // measured by the network's clock alone, the rest by ours.
 func (f Firing) age(now time.Time) time.Duration {
 	arrived := f.Message.Arrived
@@ -187,7 +189,7 @@ func (f Firing) age(now time.Time) time.Duration {
 	return arrived.Sub(f.Message.Time) + now.Sub(f.AcceptedAt)
 }
 
-// event is what the webhook is told of the firing.
+// event returns the firing's event for the webhook.
 func (f Firing) event(reply AutoReply) Event {
 	m := f.Message
 	from := From{Phone: m.Phone, JID: PhoneJID(m.Phone), Group: m.InGroup(), LID: m.LID}
@@ -205,8 +207,8 @@ func (f Firing) event(reply AutoReply) Event {
 	}
 }
 
-// later is an event as it is told again, after the decision: what it says of the
-// reply was true at e.Timestamp.
+// later returns the event for a delivery after the decision, at now. What
+// e.AutoReply reports was true at e.Timestamp.
 func (e Event) later(now time.Time) Event {
 	if e.Type != EventMessageReceived {
 		return e
@@ -223,7 +225,8 @@ func (e Event) later(now time.Time) Event {
 	return e
 }
 
-// replyText is the dynamic reply if there is one, else the static one.
+// replyText returns the dynamic reply if there is one, otherwise the static
+// one.
 func (f Firing) replyText(r Reply) (string, Source) {
 	if text := Cut(r.Text, MaxReply); text != "" {
 		return text, Dynamic
@@ -231,15 +234,15 @@ func (f Firing) replyText(r Reply) (string, Source) {
 	return Cut(StaticReply(f.Trigger.Reply, f.Message.Phone), MaxReply), Static
 }
 
-// whatsappID is the WhatsApp message id that follows from two names, in the
-// form of those that WhatsApp's web client makes.
+// whatsappID derives a WhatsApp message id from two names, in the form that
+// WhatsApp's web client uses.
 func whatsappID(scope, name string) string {
 	sum := sha256.Sum256([]byte(scope + "\x00" + name))
 	return "3EB0" + strings.ToUpper(hex.EncodeToString(sum[:9]))
 }
 
-// outgoing is the reply as it goes out. Its id follows from the message it
-// answers, so that a repeat after a crash is the same message to WhatsApp.
+// outgoing returns the reply to send. Its id is derived from the message it
+// answers, so that WhatsApp sees a repeat after a crash as the same message.
 func (f Firing) outgoing(s Settings) Outgoing {
 	to := f.Message.Sender
 	if f.Message.InGroup() && s.GroupReply == GroupPublic {
@@ -248,7 +251,7 @@ func (f Firing) outgoing(s Settings) Outgoing {
 	return Outgoing{ID: whatsappID(f.Session, f.Message.Keys()[0]), To: to, Text: f.Text}
 }
 
-// limits are what a reply to the firing takes.
+// limits returns the limits that a reply to the firing takes.
 func (s Settings) limits(f Firing, at time.Time) []Limit {
 	var limits []Limit
 	if cooldown := s.cooldown(); cooldown > 0 {
@@ -269,7 +272,7 @@ func (s Settings) maxMessageAge() time.Duration {
 	return s.MaxMessageAge
 }
 
-// autoReply says what a look ahead at the limits found; nil is no refusal.
+// autoReply reports what lookAhead found. A nil limit is no refusal.
 func autoReply(limit *LimitError, now time.Time) AutoReply {
 	if limit == nil {
 		return AutoReply{Status: "pending"}

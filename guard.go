@@ -15,25 +15,26 @@ import (
 	"code.dny.dev/ssrf"
 )
 
-// A Guard says which addresses a webhook endpoint may have. It is checked when
-// a connection is made, after DNS, so that no name can lead elsewhere. The zero
-// value allows https to the public internet; a nil Guard allows everything. It
-// is safe for concurrent use and must not be changed while in use.
+// A Guard restricts the addresses that a webhook endpoint may have. It checks
+// each address on connecting, after DNS, so that no host name can lead
+// elsewhere. The zero value allows https to the public internet. A nil Guard
+// allows everything. A Guard is safe for concurrent use and must not be changed
+// while in use.
 type Guard struct {
-	// Allow are networks whose special addresses are allowed all the same:
-	// loopback, private, link-local and the like. http is allowed there too.
+	// Allow lists networks whose addresses are allowed although they are loopback,
+	// private, link-local or otherwise special. http is allowed there too.
 	Allow []netip.Prefix
-	// Setting is how a refusal calls the setting that would allow an address,
-	// such as "PINGR_WEBHOOK_ALLOW". Empty: "Guard.Allow".
+	// Setting is the name by which an error calls the setting that would allow an
+	// address, such as "PINGR_WEBHOOK_ALLOW". Defaults to "Guard.Allow".
 	Setting string
 
-	// interfaces are the host's own addresses; nil is net.InterfaceAddrs.
+	// interfaces returns the host's own addresses. Defaults to net.InterfaceAddrs.
 	interfaces func() ([]net.Addr, error)
 }
 
-// CheckURL refuses a URL that can be refused without looking its name up:
-// another scheme than https (or http, where a network is allowed), user
-// information, no host, a literal address that is not allowed.
+// CheckURL returns an error for a URL that can be refused without resolving its
+// host name: a scheme other than https (or http, if Allow is not empty), user
+// information, no host, or a literal address that is not allowed.
 func (g *Guard) CheckURL(raw string) error {
 	u, err := url.Parse(raw)
 	if err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http" {
@@ -73,9 +74,9 @@ func (g *Guard) allows(ip netip.Addr) bool {
 	return slices.ContainsFunc(g.Allow, func(p netip.Prefix) bool { return p.Contains(ip) })
 }
 
-// special are networks that ssrf lets through or that lead back inside: IPv4
-// in IPv6 by NAT64, 6to4 and Teredo, the unspecified addresses, and what a cloud
-// answers its machines from a public address.
+// special are networks that package ssrf lets through or that lead back inside:
+// IPv4 in IPv6 (NAT64, 6to4 and Teredo), the unspecified addresses, and the
+// public addresses at which a cloud answers its own machines.
 var special = []netip.Prefix{
 	netip.MustParsePrefix("64:ff9b::/96"),
 	netip.MustParsePrefix("64:ff9b:1::/48"),
@@ -87,7 +88,8 @@ var special = []netip.Prefix{
 	netip.MustParsePrefix("168.63.129.16/32"), // Azure's, beside its metadata service
 }
 
-// public is the list of the IANA's special-purpose registries, for any port.
+// public allows what IANA's special-purpose registries do not list, on any
+// port.
 var public = ssrf.New(ssrf.WithAnyPort())
 
 // check refuses an address that is special or the host's own, unless allowed.
@@ -107,8 +109,8 @@ func (g *Guard) check(ip netip.Addr) error {
 	return nil
 }
 
-// isOwn says whether the address is, or for want of knowledge might be, one of
-// this host's.
+// isOwn reports whether ip is one of this host's addresses. It also returns
+// true if the host's addresses are not known.
 func (g *Guard) isOwn(ip netip.Addr) bool {
 	interfaces := g.interfaces
 	if interfaces == nil {
@@ -121,7 +123,7 @@ func (g *Guard) isOwn(ip netip.Addr) bool {
 	})
 }
 
-// plainHTTP marks the context of a request that is not https: net/http hands
+// plainHTTP marks the context of a request that is not https. net/http passes
 // the request's values on to the dialer.
 type plainHTTP struct{}
 

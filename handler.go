@@ -16,34 +16,42 @@ const maxWebhook = 1 << 20
 
 const notHandled = "not handled; try again later"
 
-// WebhookHandler receives webhooks in a net/http server: it reads the body as it
-// came, verifies it ([VerifyWebhook]) and answers with the text that Dispatcher
-// gives. The same Dispatcher can be an Engine's, without HTTP in between.
+// WebhookHandler receives webhooks in a net/http server. It reads the body,
+// verifies it with [VerifyWebhook], and answers with the text that Dispatcher
+// returns. An Engine can use the same Dispatcher without HTTP in between.
 //
-// It answers 200 with {"reply":"…"}, or {} when Text is empty; 401 with the
-// reason to what does not verify, 405 to what is no POST, 409 to a delivery that
-// Seen knows, 413 to more than 1 MiB. When Dispatcher returns an error it answers 500, and Pingr tries again
-// later; [ErrGone] is 410 and ends that. It is safe for concurrent use if
-// Dispatcher is, and must not be changed while it serves.
+// The status of the answer is
+//
+//   - 200 with {"reply":"…"}, or {} if Text is empty;
+//   - 401 if the webhook does not verify, with the reason;
+//   - 405 if the request is not a POST;
+//   - 409 if Seen knows the delivery;
+//   - 410 if Dispatcher returns [ErrGone], which ends Pingr's attempts;
+//   - 413 if the body is longer than 1 MiB;
+//   - 500 if Dispatcher returns another error or Seen fails. Pingr tries again
+//     later.
+//
+// WebhookHandler is safe for concurrent use if Dispatcher is, and must not be
+// changed while it serves.
 type WebhookHandler struct {
-	// Secret is the webhook's ("whsec_…"). Without one every request is refused.
+	// Secret is the webhook's secret ("whsec_…"). If empty, every request is
+	// refused.
 	Secret string
-	// OtherSecrets are accepted too: the old one, while it is being rotated.
+	// OtherSecrets are accepted too, such as the old secret during a rotation.
 	OtherSecrets []string
-	// Seen, if not nil, lets each delivery in once. Without it, whoever reads a
-	// request in a log can send it again for five minutes, and is answered as
-	// Pingr was. [SeenInMemory] is one for a program of one process. An error of
-	// Seen is answered with 500.
+	// Seen, if not nil, accepts each delivery once. Without it, anyone who reads a
+	// request in a log can send it again within five minutes and gets the answer
+	// that Pingr got. [SeenInMemory] suits a program of one process.
 	Seen Seen
-	// Dispatcher answers. Its events carry Attempt, and may come more than once,
-	// with the same ID, as Pingr's own further attempts: then it must answer
-	// again, and not act again.
+	// Dispatcher answers. Its events carry Attempt. An event may come more than
+	// once, with the same ID, when Pingr repeats it. The Dispatcher must then
+	// answer again and not act again.
 	Dispatcher Dispatcher
-	// Failed, if not nil, is told of each request that is answered with an
-	// error, by 4xx or 5xx. What VerifyWebhook says may be logged; whether the
-	// error of Dispatcher may is its own affair.
+	// Failed, if not nil, is called for each request that is answered with 4xx or
+	// 5xx. Errors of VerifyWebhook may be logged; Dispatcher decides whether its
+	// own may.
 	Failed func(r *http.Request, err error)
-	// Now is the time to compare timestamps with; nil is time.Now.
+	// Now returns the time to compare timestamps with. Defaults to time.Now.
 	Now func() time.Time
 }
 
@@ -58,10 +66,11 @@ func (h *WebhookHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_, _ = io.WriteString(w, answer) //nolint:gosec // JSON; should it not arrive, it is asked for again
+	_, _ = io.WriteString(w, answer) //nolint:gosec // JSON; if it does not arrive, Pingr asks again
 }
 
-// answer is the body to send, and for an error its status.
+// answer returns the body to send. If err is not nil, status is the status to
+// send.
 func (h *WebhookHandler) answer(w http.ResponseWriter, r *http.Request) (status int, answer string, err error) {
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
@@ -101,7 +110,7 @@ func (h *WebhookHandler) answer(w http.ResponseWriter, r *http.Request) (status 
 }
 
 // once refuses a verified body that was received before. It comes before the
-// Dispatcher: two that arrive together must not both be answered.
+// Dispatcher: of two that arrive together, only one may be answered.
 func (h *WebhookHandler) once(ctx context.Context, body []byte) (status int, answer string, err error) {
 	if h.Seen == nil {
 		return 0, "", nil

@@ -6,43 +6,44 @@ import (
 )
 
 // A Message is one text that a person sent to a session's number, as a
-// [Session] hands it to the engine. Only what a person wrote now arrives:
-// no receipts, reactions, edits, status updates or
-// messages of our own.
+// [Session] hands it to the engine. Only new texts from people arrive: no
+// receipts, reactions, edits, status updates or messages of our own.
 type Message struct {
 	// ID is the message id, chosen by the sender's phone. It is unique only
 	// together with Chat and Sender, and a hostile sender may repeat it.
 	ID string
-	// Chat is the JID of the conversation: a group's ("…@g.us") or the
-	// sender's own.
+	// Chat is the JID of the conversation: a group's ("…@g.us") or the sender's
+	// own.
 	Chat string
-	// Sender is the bare JID (no device part) by which a reply reaches the
-	// person: "919876543210@s.whatsapp.net" or "1234@lid".
+	// Sender is the bare JID (no device part) at which a reply reaches the person:
+	// "919876543210@s.whatsapp.net" or "1234@lid".
 	Sender string
-	// Phone is the sender's number, digits only with country code. It is empty
-	// when WhatsApp hides it; it never holds the digits of a LID.
+	// Phone is the sender's number, digits only with country code. It is empty if
+	// WhatsApp hides it. It never holds the digits of a LID.
 	Phone string
-	// LID is the sender's hidden id ("1234@lid"), empty when not known.
+	// LID is the sender's hidden id ("1234@lid"), or empty if not known.
 	LID string
-	// Type is "text", or "image", "video" or "document" when the text is a
-	// caption. Empty means "text".
+	// Type is "text", or "image", "video" or "document" if the text is a caption.
+	// Empty means "text".
 	Type string
 	// Text is what the person wrote. It may be any length and hold any bytes.
 	Text string
-	// Forwarded is whether the sender's phone says that it was forwarded.
+	// Forwarded reports whether the sender's phone marked the message as
+	// forwarded.
 	Forwarded bool
 	// Time is when the message was sent, by the network's clock.
 	Time time.Time
-	// Arrived is when it arrived, by the network's clock too, so that its age
-	// is right on a machine whose own clock is not. Zero: the engine's Now.
+	// Arrived is when the message arrived, by the network's clock too, so that its
+	// age is right on a machine whose own clock is wrong. If zero, the engine uses
+	// Config.Now.
 	Arrived time.Time
 }
 
 // InGroup reports whether the message was written in a group.
 func (m Message) InGroup() bool { return strings.HasSuffix(m.Chat, "@g.us") }
 
-// person is every name by which WhatsApp may call the sender, at least one: who is
-// known by one name today and by the other tomorrow is one person.
+// person returns every name that WhatsApp may use for the sender, at least one.
+// WhatsApp may use one name today and another tomorrow for the same person.
 func (m Message) person() []string {
 	var names []string
 	if m.Phone != "" {
@@ -57,10 +58,10 @@ func (m Message) person() []string {
 	return names
 }
 
-// Keys names the message for telling duplicates: one key for each way in which
-// WhatsApp may name its sender (by number, by LID), so that a message that
-// comes a second time under the other name is still known. There is always at
-// least one. Two messages are the same when they share a session and any key.
+// Keys returns the keys by which duplicates are recognized: one for each name
+// that WhatsApp may use for the sender (number, LID), so that a message that
+// comes again under the other name is still recognized. There is always at
+// least one key. Two messages are the same if they share a session and any key.
 func (m Message) Keys() []string {
 	var names []string
 	if m.Phone != "" {
@@ -85,11 +86,11 @@ func (m Message) Keys() []string {
 
 // An Outgoing is one text to send.
 type Outgoing struct {
-	// ID is the WhatsApp message id. Sending the same id again shows one
-	// message to the person, however often it is repeated.
+	// ID is the WhatsApp message id. Sending the same id again shows the person
+	// one message, however often it is repeated.
 	ID string
 	// To is the JID of the chat: a person's bare JID or a group's.
 	To string
-	// Text is 1 to 4096 characters.
+	// Text has 1 to 4096 characters.
 	Text string
 }

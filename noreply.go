@@ -1,16 +1,18 @@
 package pingr
 
-// A NoReply is why the answer to a message.received event gave no dynamic reply,
-// although the endpoint took the event. It is empty for an answer that was used,
-// and for one that says nothing on purpose: no body, or an empty object.
+// A NoReply is the reason why the answer to a message.received event gave no
+// dynamic reply, although the endpoint took the event. It is empty for an
+// answer that was used, and for one that has no reply on purpose: no body, or
+// an empty object.
 type NoReply string
 
-// The closed set of reasons. The first group is about the answer itself, the
-// second about an answer whose reply came and was not used.
+// The closed set of reasons. The first group concerns the answer itself. In the
+// second, the answer held a reply that was not used.
 const (
 	// NoReplyContentType: the Content-Type is not application/json.
 	NoReplyContentType NoReply = "content_type"
-	// NoReplyContentEncoding: the body is compressed, which no request asks for.
+	// NoReplyContentEncoding: the body is compressed, although no request asks for
+	// that.
 	NoReplyContentEncoding NoReply = "content_encoding"
 	// NoReplyTooLong: the body is over 64 KiB.
 	NoReplyTooLong NoReply = "too_long"
@@ -20,16 +22,17 @@ const (
 	NoReplyNotJSON NoReply = "not_json"
 	// NoReplyNotObject: the body is JSON, but not an object.
 	NoReplyNotObject NoReply = "not_object"
-	// NoReplyNoField: the object has fields, and none is named reply.
+	// NoReplyNoField: the object has fields, but none named reply.
 	NoReplyNoField NoReply = "no_field"
-	// NoReplyTwoFields: the object has several fields named reply, of which no two
-	// parsers agree on the one that counts.
+	// NoReplyTwoFields: the object has several fields named reply, and parsers
+	// disagree on which one counts.
 	NoReplyTwoFields NoReply = "two_fields"
 	// NoReplyNotText: reply is not a string.
 	NoReplyNotText NoReply = "not_text"
 	// NoReplyEmpty: reply is null, empty or white space.
 	NoReplyEmpty NoReply = "empty"
-	// NoReplyNUL: reply holds a NUL, which no phone shows and no PostgreSQL keeps.
+	// NoReplyNUL: reply holds a NUL, which no phone shows and PostgreSQL cannot
+	// store.
 	NoReplyNUL NoReply = "nul"
 
 	// NoReplyAnswered: the reply was decided at an earlier attempt.
@@ -38,12 +41,12 @@ const (
 	NoReplyCooldown NoReply = "cooldown"
 	// NoReplyQuota: the month's messages were used up.
 	NoReplyQuota NoReply = "quota"
-	// NoReplyAskedAgain: the reply could not be decided, and the endpoint is asked
-	// again: Pingr stopped, its database failed, or it took too long.
+	// NoReplyAskedAgain: the reply could not be decided, because Pingr stopped,
+	// its database failed, or it took too long. The endpoint is asked again.
 	NoReplyAskedAgain NoReply = "asked_again"
 )
 
-// NoReplies are all reasons, each with its words for a person.
+// noReplies lists all reasons, each with its words for a person.
 var noReplies = []struct {
 	reason NoReply
 	words  string
@@ -65,7 +68,7 @@ var noReplies = []struct {
 	{NoReplyAskedAgain, "it could not be recorded, and the endpoint is asked again"},
 }
 
-// NoReplies are all reasons.
+// NoReplies returns all reasons.
 func NoReplies() []NoReply {
 	all := make([]NoReply, len(noReplies))
 	for i, n := range noReplies {
@@ -74,8 +77,8 @@ func NoReplies() []NoReply {
 	return all
 }
 
-// Words say of an answer, for a person, why it gave no reply: "its body is not
-// JSON". They are empty for what is no reason.
+// Words describes the reason for a person, as a clause about the answer: "its
+// body is not JSON". It returns "" for a value that is not one of the reasons.
 func (r NoReply) Words() string {
 	for _, n := range noReplies {
 		if n.reason == r {

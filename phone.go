@@ -5,12 +5,13 @@ import (
 	"strings"
 )
 
-// ErrPhone: what was given cannot be a phone number.
+// ErrPhone means that a string cannot be a phone number.
 var ErrPhone = errors.New("phone must be a number with country code, 7 to 15 digits")
 
-// ParsePhone returns the digits of a phone number that is written with spaces,
-// "+", "-", "(" or ")", or [ErrPhone]. A country code never
-// begins with 0, and the longest number has 15 digits (ITU-T E.164).
+// ParsePhone returns the digits of a phone number. The number may be written
+// with spaces, "+", "-", "(" and ")". If s cannot be a phone number, ParsePhone
+// returns [ErrPhone]: a number has 7 to 15 digits (ITU-T E.164), and a country
+// code never begins with 0.
 func ParsePhone(s string) (string, error) {
 	digits := strings.Map(func(r rune) rune {
 		if strings.ContainsRune(" +-()", r) {
@@ -24,5 +25,6 @@ func ParsePhone(s string) (string, error) {
 	return digits, nil
 }
 
-// PhoneJID is the JID of a phone number's account: "919876543210@s.whatsapp.net".
+// PhoneJID returns the JID of a phone number's account:
+// "919876543210@s.whatsapp.net".
 func PhoneJID(phone string) string { return phone + "@s.whatsapp.net" }

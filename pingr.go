@@ -1,21 +1,26 @@
-// Package pingr makes WhatsApp the login button: a person texts a phrase to a
-// business's own number, the business's backend is asked what to answer, and
+// Package pingr makes WhatsApp the login button. A person texts a phrase to a
+// business's own number, Pingr asks the business's backend what to answer, and
 // the answer (a magic link) goes back as a WhatsApp message.
 //
-// An [Engine] does that over three things that can be replaced: a [Session]
-// (one linked number: session/whatsapp, session/sim), a [Store] (what must
-// survive a crash: store/sqlite, store/postgres; store/memory for tests) and a
-// [Dispatcher] (the backend: [DispatcherFunc] for plain Go, [HTTPDispatcher] for
-// a signed webhook).
+// An [Engine] does this with three replaceable parts:
+//
+//   - a [Session], one linked number: session/whatsapp, or session/sim in process;
+//   - a [Store], everything that must survive a crash: store/sqlite,
+//     store/postgres, or store/memory for tests;
+//   - a [Dispatcher], the backend: [DispatcherFunc] for plain Go, or
+//     [HTTPDispatcher] for a signed webhook.
+//
+// A message passes through these steps:
 //
 //	message → trigger → stored → webhook → limits and text fixed → sent → outcome
 //
-// Every arrow is a row in the Store, so that a crash anywhere resumes at the
-// next start and ends in exactly one visible reply or in one recorded reason.
+// Every arrow is a row in the Store. After a crash, the next start resumes
+// wherever the last one stopped, and every message ends in exactly one visible
+// reply or one recorded reason.
 //
 // A backend that only receives webhooks needs [WebhookHandler] or
-// [VerifyWebhook], [NewChallengeCode], [ExtractChallengeCode] and [LoginLink];
-// they link neither WhatsApp nor SQL into the program.
+// [VerifyWebhook], [NewChallengeCode], [ExtractChallengeCode] and [LoginLink].
+// They link neither WhatsApp nor SQL into the program.
 package pingr
 
 import (
@@ -28,80 +33,86 @@ import (
 	"time"
 )
 
-// Version is the version of this module, as it stands in user-agent headers.
+// Version is the version of this module, as sent in User-Agent headers.
 const Version = "0.1.0"
 
-// DefaultSession is the id of the session of a program that has only one.
+// DefaultSession is the session id of a program that has only one session.
 const DefaultSession = "default"
 
-// Config is what an Engine is made of. Only Store is required; the zero value
-// of every other field is its default.
+// Config configures an Engine. Only Store is required. The zero value of every
+// other field selects its default.
 type Config struct {
-	// Store keeps what must not be forgotten.
+	// Store keeps everything that must survive a crash.
 	Store Store
-	// Dispatcher is the backend. Nil: there is none, and every reply is static.
+	// Dispatcher asks the backend. If nil, there is no backend and every reply is
+	// static.
 	Dispatcher Dispatcher
-	// Session is the number of a program that has only one; Run serves it under
-	// SessionID and the default account. Programs with more call Serve.
+	// Session is the number of a program that has only one. Run serves it under
+	// SessionID and the default account. Programs with more sessions call Serve.
 	Session Session
-	// SessionID is the id of Session; empty is [DefaultSession].
+	// SessionID is the id of Session. Defaults to [DefaultSession].
 	SessionID string
-	// Settings are those of every account that Accounts does not know better.
+	// Settings apply to every account when Accounts is nil; otherwise they are
+	// ignored.
 	Settings Settings
-	// Accounts looks up the settings of an account, once a firing. Nil: Settings
-	// hold for all.
+	// Accounts, if not nil, returns the settings of an account. It is called once
+	// per firing.
 	Accounts func(ctx context.Context, account string) (Settings, error)
-	// InFlight is how many firings of one account are worked on at once, at most:
-	// what waits for an endpoint that hangs keeps nobody else waiting until so many
-	// do. Retries have a few places of their own. A backend that lets most attempts
-	// wait for nothing is asked by 8 at once, and everybody else gets the static
-	// reply without being asked for. Default 1024.
+	// InFlight is the most firings of one account that are worked on at once. An
+	// endpoint that hangs delays others only when this many firings wait for it.
+	// Retries have a few places of their own. Once most attempts at a backend time
+	// out, only 8 firings at a time ask it; the rest get the static reply without
+	// asking. Defaults to 1024.
 	InFlight int
-	// MaxInFlight is how many firings of all accounts are, some 50 KB each while
-	// their endpoints hang. One account gets half of it, two a third each, and so
-	// on; every account may have 8 all the same, so that hundreds whose endpoints
-	// hang leave room for the next one. Default 2048.
+	// MaxInFlight is the most firings of all accounts that are worked on at once;
+	// each takes some 50 KB while its endpoint hangs. A single account gets half
+	// of it, two accounts a third each, and so on. Every account may have 8
+	// regardless, so hundreds of accounts whose endpoints hang still leave room
+	// for the next one. Defaults to 2048.
 	MaxInFlight int
-	// RetrySchedule are the waits before the second, third, … attempt to deliver
-	// an event, each with 10 % jitter; after the last it is given up. When the
-	// backend takes another event of the account, those that wait are tried at
-	// once. Default: 1, 5, 15, 30 and 60 s, 5 and 30 min, 2, 5, 10 and 10 h.
+	// RetrySchedule holds the waits before the second, third, … attempt to deliver
+	// an event, each with ±10 % jitter. After the last attempt the event is given
+	// up. When the backend takes another event of the account, the waiting ones
+	// are tried at once. Defaults to 1, 5, 15, 30 and 60 s, 5 and 30 min, 2, 5, 10
+	// and 10 h.
 	RetrySchedule []time.Duration
-	// DispatchTimeout is how long the backend may take before the static reply
-	// is sent. Default 8 s.
+	// DispatchTimeout is how long the backend may take before the static reply is
+	// sent. Defaults to 8 s.
 	DispatchTimeout time.Duration
-	// ReplyDeadline is how long a reply is tried while the session is away; a
-	// login link is of no use later. Default 10 minutes.
+	// ReplyDeadline is how long the engine tries to send a reply while the session
+	// is away; nobody needs a login link later. Defaults to 10 minutes.
 	ReplyDeadline time.Duration
-	// StopGrace is how long Run lets work in flight finish when it is told to
-	// stop; what is left resumes at the next start. Default 10 s.
+	// StopGrace is how long Run waits for work in flight after ctx ends. What is
+	// left resumes at the next start. Defaults to 10 s.
 	StopGrace time.Duration
-	// Now is the clock; nil is time.Now.
+	// Now returns the current time. Defaults to time.Now.
 	Now func() time.Time
-	// Log gets one line a firing, with ids, outcome and milliseconds, never a
-	// phone, a text or a secret. Nil discards.
+	// Log gets one line per firing, with ids, outcome and milliseconds, and never
+	// a phone, a text or a secret. If nil, logs are discarded.
 	Log *slog.Logger
 }
 
-// Settings are an account's own choices. The zero
-// value holds the documented defaults.
+// Settings are an account's own choices. The zero value holds the documented
+// defaults.
 type Settings struct {
-	// Cooldown is the least time between two messages to one number; zero is
-	// 60 s, negative is none.
+	// Cooldown is the least time between two messages to one number. Defaults to
+	// 60 s; a negative value disables it.
 	Cooldown time.Duration
-	// NoPhoneReply answers people whose number is hidden; empty does not.
+	// NoPhoneReply answers people whose number is hidden. If empty, they get no
+	// reply.
 	NoPhoneReply string
-	// GroupReply is where a reply to a group message goes; empty is
+	// GroupReply selects where a reply to a group message goes. Defaults to
 	// GroupPrivate.
 	GroupReply GroupReply
-	// MaxMessageAge is how old a message may be to be answered; zero is 300 s.
+	// MaxMessageAge is the age beyond which a message is not answered. Defaults to
+	// 300 s.
 	MaxMessageAge time.Duration
-	// MonthlyQuota is how many messages a calendar month (UTC) holds; 0 counts
-	// without refusing, and so does a plan that allows overage.
+	// MonthlyQuota is the number of messages per calendar month (UTC). 0 counts
+	// messages without refusing any; a plan that allows overage uses it too.
 	MonthlyQuota int64
 }
 
-// GroupReply says what becomes of a message written in a group.
+// GroupReply selects what happens to a message written in a group.
 type GroupReply string
 
 const (
@@ -109,17 +120,17 @@ const (
 	GroupPrivate GroupReply = "private"
 	// GroupPublic answers in the group.
 	GroupPublic GroupReply = "group"
-	// GroupOff lets no trigger fire in groups.
+	// GroupOff makes triggers ignore messages in groups.
 	GroupOff GroupReply = "off"
 )
 
 // An Engine answers the messages of any number of sessions of any number of
-// accounts. Make it with [New], start it with Run. All methods are safe for
-// concurrent use.
+// accounts. Create one with [New] and start it with Run. All methods are safe
+// for concurrent use.
 type Engine struct {
 	cfg    Config
-	holder string // names this engine in leases
-	// first are the places for firings, retries those for events told again.
+	holder string // identifies this engine in leases
+	// first holds the places for firings, retries those for repeated deliveries.
 	first, retries *gate
 	endpoints      *endpoints
 	wake           chan struct{}
@@ -127,13 +138,13 @@ type Engine struct {
 
 	mu       sync.Mutex
 	sessions map[string]*served
-	atWork   map[string]bool // ids of firings that a goroutine has
-	work     context.Context // ends when Run gives up on work in flight; nil when not running
+	atWork   map[string]bool // ids of firings that a goroutine is working on
+	work     context.Context // ends when Run stops waiting for work in flight; nil when not running
 	inflight sync.WaitGroup
 }
 
-// New checks c and returns an engine that does nothing until Run is called. It
-// reports every problem of c at once.
+// New checks c and returns an engine that does nothing until Run is called. The
+// error lists every problem of c.
 func New(c Config) (*Engine, error) {
 	var problems []error
 	if c.Store == nil {
@@ -194,11 +205,11 @@ func setDefault[T comparable](field *T, value T) {
 	}
 }
 
-// Run works until ctx ends: it serves Config.Session, resumes what an earlier
-// run left unfinished and delivers events again when they are due. When ctx
-// ends it lets work in flight finish for Config.StopGrace, and returns nil. It
-// returns an error when Config.Session can never receive again, or when Run is
-// called twice.
+// Run works until ctx ends. It serves Config.Session, resumes what an earlier
+// run left unfinished, and repeats deliveries when they are due. When ctx ends,
+// Run waits up to Config.StopGrace for work in flight and returns nil. It
+// returns an error if Config.Session can never receive again, or if another Run
+// is in progress.
 func (e *Engine) Run(ctx context.Context) error {
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
@@ -243,10 +254,11 @@ func (e *Engine) begin(work context.Context) bool {
 	return true
 }
 
-// Running is closed once Run has begun: from then on [Engine.Send] sends.
+// Running returns a channel that is closed once Run has begun. From then on
+// [Engine.Send] works.
 func (e *Engine) Running() <-chan struct{} { return e.begun }
 
-// end refuses new work and waits for the old, at most StopGrace.
+// end refuses new work and waits at most StopGrace for work in flight.
 func (e *Engine) end(cancel context.CancelFunc) {
 	e.mu.Lock()
 	e.work = nil
@@ -262,8 +274,8 @@ func (e *Engine) running() bool {
 	return e.work != nil
 }
 
-// spawn runs f in a goroutine that Run waits for; it reports false, and runs
-// nothing, when the engine is not running.
+// spawn runs f in a goroutine that Run waits for. It returns false, without
+// running f, when the engine is not running.
 func (e *Engine) spawn(f func(context.Context)) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -272,16 +284,17 @@ func (e *Engine) spawn(f func(context.Context)) bool {
 		return false
 	}
 	e.inflight.Go(func() {
-		var panicked error // is logged; what f had is taken up when its lease ends
+		var panicked error // already logged; f's work is taken up when its lease ends
 		defer e.survive(&panicked)
 		f(work)
 	})
 	return true
 }
 
-// survive makes an error of a panic in what is plugged in, be it the Store,
-// Accounts or a Session: one firing must not end all others. It is deferred. The
-// panic's value is left out, for it may hold what must not be logged.
+// survive turns a panic into an error. It is deferred around calls to what is
+// plugged in (the Store, Accounts, a Session), so that one firing cannot end
+// all others. The panic's value is left out, for it may hold what must not be
+// logged.
 func (e *Engine) survive(err *error) {
 	if recover() == nil {
 		return
@@ -291,11 +304,12 @@ func (e *Engine) survive(err *error) {
 }
 
 // Notify queues an event that no firing causes, such as session.disconnected,
-// for the account's backend. It is durable when Notify returns; an event
-// without an ID gets one.
+// for the account's backend. The event is durable when Notify returns nil. An
+// event without an ID gets one. Without a Config.Dispatcher, Notify does
+// nothing.
 func (e *Engine) Notify(ctx context.Context, account string, event Event) error {
 	if e.cfg.Dispatcher == nil {
-		return nil // nobody is told
+		return nil // there is no backend to tell
 	}
 	if event.ID == "" {
 		event.ID = newID("evt_")

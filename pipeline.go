@@ -8,12 +8,13 @@ import (
 	"time"
 )
 
-// maxText is how many characters of a message are kept and told: WhatsApp's own
-// maximum, so only a hostile client sends more.
+// maxText is how many characters of a message are stored and delivered. It is
+// WhatsApp's own maximum, so only a hostile client sends more.
 const maxText = 65536
 
-// receive takes one message from a session. When it returns nil the message is
-// durable, or known already, or no trigger's; it never waits for a webhook.
+// receive takes one message from a session. If it returns nil, the message is
+// stored, or was already known, or fires no trigger. It never waits for a
+// webhook.
 func (e *Engine) receive(ctx context.Context, account, session string, m Message) (err error) {
 	defer e.survive(&err)
 	trigger, ok, err := e.cfg.Store.FindTrigger(ctx, session, Phrases(m.Text))
@@ -34,7 +35,7 @@ func (e *Engine) receive(ctx context.Context, account, session string, m Message
 		ID: newID("evt_"), Account: account, Session: session, Message: m, Trigger: trigger,
 		State: StateAccepted, AcceptedAt: now,
 	}
-	// Without room it is only queued, and poll starts it when there is.
+	// Without room the firing is only queued. poll starts it when there is room.
 	lease := Lease{Until: now}
 	room := e.running() && e.first.enter(account)
 	if room {
@@ -50,15 +51,15 @@ func (e *Engine) receive(ctx context.Context, account, session string, m Message
 		return fmt.Errorf("accept message: %w", err)
 	}
 	if first && room && e.spawn(func(work context.Context) { e.finish(work, f) }) {
-		room = false // it is the goroutine's now
+		room = false // the goroutine owns the place now
 	} else if first {
 		e.poke()
 	}
 	return nil
 }
 
-// answer takes a firing from wherever it stands to its outcome. An error leaves
-// it where it is, to be claimed again.
+// answer takes a firing from its current state to its outcome. On an error the
+// firing stays where it is, to be claimed again.
 func (e *Engine) answer(ctx context.Context, f *Firing, line *wideLine) (err error) {
 	defer e.survive(&err)
 	settings, err := e.settings(ctx, f.Account)
@@ -81,7 +82,7 @@ func (e *Engine) answer(ctx context.Context, f *Firing, line *wideLine) (err err
 			decided, err = e.askAndDecide(ctx, f, settings, line)
 		}
 		if err != nil || !decided {
-			return err // another engine was first, and it is the one that sends
+			return err // another engine was first, and sends the reply
 		}
 	}
 	if f.State == StateDecided || f.State == StateUnknown {
@@ -90,9 +91,9 @@ func (e *Engine) answer(ctx context.Context, f *Firing, line *wideLine) (err err
 	return nil // a limit refused
 }
 
-// askAndDecide tells the backend and decides what comes of its answer. While it
-// is at it the person's cooldown is held, so that two messages at once are not
-// both told that a reply follows.
+// askAndDecide asks the backend and decides on its answer. Meanwhile it holds
+// the person's cooldown, so that no two simultaneous messages are both told
+// that a reply follows.
 func (e *Engine) askAndDecide(ctx context.Context, f *Firing, settings Settings, line *wideLine) (decided bool, err error) {
 	if e.cfg.Dispatcher == nil {
 		text, source := f.replyText(Reply{})
@@ -127,9 +128,10 @@ func (e *Engine) askAndDecide(ctx context.Context, f *Firing, settings Settings,
 	return decided, err
 }
 
-// ask tells the backend of a firing, and that refused will keep it from being
-// answered. While enough others wait for a backend that hangs, it is not asked,
-// and its event is told later.
+// ask asks the backend about a firing. If refused is not nil, it tells the
+// backend that this limit will keep the firing from being answered. If enough
+// other firings already wait for a backend that hangs, ask does not call it and
+// schedules the event for later.
 func (e *Engine) ask(ctx context.Context, f Firing, refused *LimitError, line *wideLine) attempt {
 	now := e.cfg.Now()
 	pending := PendingEvent{Account: f.Account, Attempt: f.Attempt + 1}
@@ -153,9 +155,9 @@ func (e *Engine) ask(ctx context.Context, f Firing, refused *LimitError, line *w
 	return a
 }
 
-// decide fixes the text and takes the limits, or records which one refused. It
-// reports whether it did: when another engine took the firing, f is as that one
-// left it.
+// decide fixes the text and takes the limits, or records which limit refused.
+// It reports whether it did. If another engine took the firing, f is as that
+// engine left it.
 func (e *Engine) decide(ctx context.Context, f *Firing, settings Settings, d Decision) (bool, error) {
 	d.Firing, d.Holder, d.At = f.ID, e.holder, e.cfg.Now()
 	d.Limits = settings.limits(*f, d.At)
@@ -167,8 +169,8 @@ func (e *Engine) decide(ctx context.Context, f *Firing, settings Settings, d Dec
 	return decided, nil
 }
 
-// deliver sends the reply. A send whose end is unknown is repeated with the
-// same id and text; the person sees one.
+// deliver sends the reply. If the outcome of a send is unknown, it is repeated
+// with the same id and text, and the person sees one message.
 func (e *Engine) deliver(ctx context.Context, f *Firing, settings Settings, line *wideLine) error {
 	if e.cfg.Now().Sub(f.DecidedAt) > e.cfg.ReplyDeadline {
 		return e.conclude(ctx, f, tooLate(*f))
@@ -196,8 +198,9 @@ func (e *Engine) deliver(ctx context.Context, f *Firing, settings Settings, line
 	return e.sendLater(ctx, f, err)
 }
 
-// refused ends a firing whose reply WhatsApp refused for good. Its limits are
-// given back when certainly nobody saw it: neither this try nor an earlier one.
+// refused returns the outcome of a firing whose reply WhatsApp refused for
+// good. The limits are given back only if certainly nobody saw the reply, from
+// this try or an earlier one.
 func refused(f Firing, cause error) Outcome {
 	o := Outcome{Kind: Failed, Reason: "whatsapp refused the message", Release: !errors.Is(cause, ErrUnknown) && f.State == StateDecided}
 	if errors.Is(cause, ErrNotOnWhatsApp) {
@@ -206,8 +209,8 @@ func refused(f Firing, cause error) Outcome {
 	return o
 }
 
-// tooLate ends a firing whose reply would be of no use any more. Only one that
-// certainly was not sent gives its limits back.
+// tooLate returns the outcome of a firing whose reply nobody needs any more.
+// The limits are given back only if the reply was certainly not sent.
 func tooLate(f Firing) Outcome {
 	if f.State == StateDecided {
 		return Outcome{Kind: Failed, Reason: "session unavailable", Release: true}
@@ -215,8 +218,8 @@ func tooLate(f Firing) Outcome {
 	return Outcome{Kind: Failed, Reason: "no acknowledgement from whatsapp"}
 }
 
-// sendLater gives the firing back until its next try, so that it holds no place
-// among its account's work meanwhile.
+// sendLater returns the firing to the queue until its next try, so that it
+// holds none of its account's places meanwhile.
 func (e *Engine) sendLater(ctx context.Context, f *Firing, cause error) error {
 	if !errors.Is(cause, ErrSessionUnavailable) && !errors.Is(cause, ErrRefused) {
 		f.State = StateUnknown
@@ -225,14 +228,15 @@ func (e *Engine) sendLater(ctx context.Context, f *Firing, cause error) error {
 	failing := now.Sub(f.DecidedAt)
 	wait := pause(failing)
 	if errors.Is(cause, ErrRefused) {
-		// Twice as long each time: whoever is refused and insists is banned.
+		// Wait twice as long each time: insisting on refused messages gets a number
+		// banned.
 		wait = max(failing, time.Second)
 		if failing+wait > e.cfg.ReplyDeadline {
 			return e.conclude(ctx, f, refused(*f, cause))
 		}
 	}
-	// Without a holder: this engine says all that is known of the send. A stop
-	// must not keep it from saying so.
+	// The lease has no holder, because f.State holds all that is known of the
+	// send. A stop must not keep this from being recorded.
 	_, err := e.cfg.Store.Keep(context.WithoutCancel(ctx), f.ID, e.holder, f.State, Lease{Until: now.Add(wait)})
 	if err != nil {
 		return fmt.Errorf("keep firing: %w", err)
@@ -240,17 +244,18 @@ func (e *Engine) sendLater(ctx context.Context, f *Firing, cause error) error {
 	return nil
 }
 
-// pause is how long nothing is tried again that has failed for so long.
+// pause returns how long to wait before retrying something that has been
+// failing for this long.
 func pause(failing time.Duration) time.Duration {
 	return min(max(failing/2, time.Second), 30*time.Second)
 }
 
-// conclude records the outcome. The context's end must not keep a sent reply
-// from being recorded as sent.
+// conclude records the outcome. It ignores the end of ctx, so that a reply that
+// was sent is recorded as sent.
 func (e *Engine) conclude(ctx context.Context, f *Firing, o Outcome) error {
 	o.Firing, o.At = f.ID, e.cfg.Now()
 	if o.Kind != Replied {
-		o.Holder = e.holder // who took the firing from us may have sent the reply
+		o.Holder = e.holder // whoever took the firing from us may have sent the reply
 	}
 	if err := e.cfg.Store.Finish(context.WithoutCancel(ctx), o); err != nil {
 		return fmt.Errorf("record outcome: %w", err)
@@ -274,7 +279,7 @@ func (e *Engine) finish(ctx context.Context, f Firing) {
 		"send_ms", line.send.Milliseconds(), "total_ms", e.cfg.Now().Sub(began).Milliseconds(),
 	}
 	if err != nil {
-		// The row stays as it is, for somebody to take up after a while.
+		// The row stays as it is, to be taken up after a while.
 		now := e.cfg.Now()
 		again := now.Add(pause(now.Sub(f.AcceptedAt)))
 		_, keepErr := e.cfg.Store.Keep(context.WithoutCancel(ctx), f.ID, e.holder, "", Lease{Holder: e.holder, Until: again})
@@ -284,9 +289,9 @@ func (e *Engine) finish(ctx context.Context, f Firing) {
 	e.cfg.Log.Log(ctx, slog.LevelInfo, "firing", attrs...)
 }
 
-// wideLine is what a firing's log line says beyond the firing.
+// wideLine holds what a firing's log line reports beyond the firing itself.
 type wideLine struct {
-	asked         bool // the backend
+	asked         bool // whether the backend was asked
 	status        int
 	noReply       NoReply
 	webhook, send time.Duration

@@ -7,17 +7,17 @@ import (
 )
 
 const (
-	// claimMax is how many rows are taken up in one go.
+	// claimMax is how many rows are taken up at once.
 	claimMax = 32
-	// pollGap is the least time between two looks.
+	// pollGap is the least time between two polls.
 	pollGap = 10 * time.Millisecond
-	// Message keys outlive WhatsApp's own queue of 14 days.
+	// Message keys must outlive WhatsApp's own queue of 14 days.
 	keepKeys       = 15 * 24 * time.Hour
 	keepDeliveries = 90 * 24 * time.Hour
 )
 
-// poll takes up, until ctx ends, what nobody works on: firings that a crash or
-// a full gate left, replies to send again, events to deliver again.
+// poll takes up, until ctx ends, what nobody is working on: firings left by a
+// crash or a full gate, replies to send again, events to deliver again.
 func (e *Engine) poll(ctx context.Context) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -30,7 +30,7 @@ func (e *Engine) poll(ctx context.Context) {
 			return
 		case <-tick.C:
 		case <-e.wake:
-			// Every firing that ends while others wait says so: once in a while
+			// Every firing that ends while others wait wakes this loop. Once in a while
 			// is enough.
 			select {
 			case <-ctx.Done():
@@ -51,7 +51,7 @@ func (e *Engine) takeUp(ctx context.Context) (err error) {
 		}
 		for _, f := range firings {
 			if e.hasAtWork(f.ID) {
-				continue // the clock jumped: its lease ended under us, and is renewed now
+				continue // the clock jumped: its lease ended under us, and has just been renewed
 			}
 			if !e.first.enter(f.Account) {
 				if _, err := e.cfg.Store.Keep(ctx, f.ID, e.holder, "", Lease{Until: now}); err != nil {
@@ -81,7 +81,7 @@ func (e *Engine) takeUp(ctx context.Context) (err error) {
 	return nil
 }
 
-// purge forgets what is old, each hour until ctx ends.
+// purge deletes what is old, every hour until ctx ends.
 func (e *Engine) purge(ctx context.Context) {
 	tick := time.NewTicker(time.Hour)
 	defer tick.Stop()
@@ -103,13 +103,13 @@ func (e *Engine) purgeOnce(ctx context.Context, now time.Time) (err error) {
 	return err
 }
 
-// lease is longer than asking and sending take together; a step that may
-// outlast it renews it.
+// lease returns a lease that is longer than asking and sending take together. A
+// step that may outlast it renews it.
 func (e *Engine) lease(now time.Time) Lease {
 	return Lease{Holder: e.holder, Until: now.Add(e.cfg.DispatchTimeout + sendTime + 10*time.Second)}
 }
 
-// leave gives a place back, and wakes poll for what was passed over.
+// leave gives a place back, and wakes poll if something was passed over.
 func (e *Engine) leave(g *gate, account string) {
 	if g.leave(account) {
 		e.poke()
@@ -130,7 +130,7 @@ func (e *Engine) hasAtWork(id string) bool {
 	return e.atWork[id]
 }
 
-// setAtWork notes whether a goroutine has the firing.
+// setAtWork records whether a goroutine has the firing.
 func (e *Engine) setAtWork(id string, has bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -6,17 +6,17 @@ import (
 	"unicode/utf8"
 )
 
-// People and keyboards write more than the phrase and the code: "Login: x4k9mq.",
-// `*login X4K9MQ*`, “login X4K9MQ” 🙏, or a greeting in the next line. This file
-// says what is dropped around the two because nobody could mean it otherwise
-// (SPEC section 5, step 3). sdk/node and sdk/python have the same lists, held to
-// them by testdata/vectors.json.
+// People and keyboards write more than the phrase and the code: "Login:
+// x4k9mq.", `*login X4K9MQ*`, “login X4K9MQ” 🙏, or a greeting on the next line.
+// This file lists what is dropped around the two because nobody could mean it
+// otherwise (SPEC section 5, step 3). sdk/node and sdk/python have the same
+// lists; testdata/vectors.json keeps them equal.
 const (
 	// wrapping is what stands around a word: WhatsApp's own marks for bold,
 	// italic, struck and monospace text, quotation marks and brackets.
 	wrapping = "*_~`" + `"'` + "“”„‟‘’‚‛′«»‹›「」『』〝〞〟" + "()[]{}<>"
-	// ending is what ends a word or a sentence. Full-width forms are not in it,
-	// for [Normalize] unifies them.
+	// ending is what ends a word or a sentence. It needs no full-width forms,
+	// because [Normalize] unifies them.
 	ending = ":.,!" + "。、،۔।॥"
 	// dashes stand between the phrase and the code.
 	dashes = "-‐‑‒–—―"
@@ -24,7 +24,7 @@ const (
 	asking = "?؟"
 )
 
-// emoji are the blocks that emoji lie in.
+// emoji are the blocks that contain emoji.
 var emoji = &unicode.RangeTable{
 	R16: []unicode.Range16{
 		{Lo: 0x00A9, Hi: 0x00A9, Stride: 1},
@@ -43,7 +43,8 @@ var emoji = &unicode.RangeTable{
 
 func isWrapping(r rune) bool { return r == ' ' || strings.ContainsRune(wrapping, r) }
 
-// isTail reports whether r may follow a phrase or a code without being part of it.
+// isTail reports whether r may follow a phrase or a code without being part of
+// it.
 func isTail(r rune) bool {
 	return isWrapping(r) || strings.ContainsRune(ending, r) || unicode.Is(emoji, r)
 }
@@ -51,11 +52,12 @@ func isTail(r rune) bool {
 // isCodeTail reports whether r may follow a code without being part of it.
 func isCodeTail(r rune) bool { return isTail(r) || strings.ContainsRune(asking, r) }
 
-// isLead reports whether r may stand in front of a code without being part of it.
+// isLead reports whether r may stand in front of a code without being part of
+// it.
 func isLead(r rune) bool { return isTail(r) || strings.ContainsRune(dashes, r) }
 
-// normalizeLines is [Normalize] line by line, empty lines dropped, with a line
-// feed where a line ends.
+// normalizeLines normalizes text line by line (see [Normalize]) and drops empty
+// lines. It separates the lines by line feeds.
 func normalizeLines(text string) string {
 	if !strings.ContainsAny(text, "\n\v\f\r\u0085\u2028\u2029") {
 		return Normalize(text)
@@ -73,8 +75,8 @@ func normalizeLines(text string) string {
 }
 
 // afterPhrase returns what follows phrase in said, which is one line without
-// what wraps it. ok is false when said does not begin with phrase, or goes on
-// within the same word.
+// the marks in front. ok is false if said does not begin with phrase, or goes
+// on within the same word.
 func afterPhrase(said, phrase string) (rest string, ok bool) {
 	rest, ok = strings.CutPrefix(said, phrase)
 	if !ok {
@@ -91,9 +93,10 @@ func afterPhrase(said, phrase string) (rest string, ok bool) {
 	return "", true
 }
 
-// phraseEnds returns where in said a phrase may end, the last one first, none
-// beyond [MaxPhrase] characters: before white space, a colon or the end, and
-// before what is dropped in front of these. The end counts if whole is set.
+// phraseEnds returns the offsets in said at which a phrase may end, last first,
+// none beyond [MaxPhrase] characters. A phrase may end before white space, a
+// colon or the end of said, and before what is dropped in front of these. The
+// end of said counts only if whole is set.
 func phraseEnds(said string, whole bool) []int {
 	end, n := len(said), 0
 	for i := range said {

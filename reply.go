@@ -11,16 +11,17 @@ import (
 	"github.com/rivo/uniseg"
 )
 
-// MaxReply is the longest text that WhatsApp takes, in characters.
+// MaxReply is the length of the longest text that WhatsApp takes, in
+// characters.
 const MaxReply = 4096
 
-// Cut returns at most limit characters (code points) of text, and never splits
-// what a reader sees as one (a grapheme cluster), unless that alone is longer.
-// Invalid UTF-8 becomes U+FFFD.
+// Cut returns at most limit characters (code points) of text. It does not split
+// what a reader sees as one character (a grapheme cluster), unless the first
+// one alone is longer than limit. Invalid UTF-8 becomes U+FFFD.
 func Cut(text string, limit int) string {
 	limit = max(limit, 0)
 	if len(text)/utf8.UTFMax > limit {
-		text = text[:(limit+1)*utf8.UTFMax] // what is behind changes nothing
+		text = text[:(limit+1)*utf8.UTFMax] // what follows makes no difference
 	}
 	text = strings.ToValidUTF8(text, "\uFFFD")
 	if len(text) <= limit || utf8.RuneCountInString(text) <= limit {
@@ -41,19 +42,20 @@ func Cut(text string, limit int) string {
 	return text[:end]
 }
 
-// StaticReply is a trigger's reply for a number: every {{phone}}, spelled
-// exactly so, is replaced by it, once over.
+// StaticReply returns a trigger's reply for a number. It replaces every
+// {{phone}}, spelled exactly so, with phone, and does not look at the result
+// again.
 func StaticReply(reply, phone string) string { return strings.ReplaceAll(reply, "{{phone}}", phone) }
 
-// An answer is what an endpoint answered a message.received event with.
+// An answer is an endpoint's answer to a message.received event.
 type answer struct {
 	header http.Header
 	body   []byte // at most one byte more than maxAnswer
 }
 
-// reply is the text in a 2xx answer: the string "reply" of a JSON object, cut to
-// MaxReply. Without one, why says what is wrong with the answer, unless it says
-// nothing on purpose.
+// reply returns the text of a 2xx answer: the string "reply" of a JSON object,
+// cut to MaxReply. If there is none, why is the reason, or empty if the answer
+// has no reply on purpose.
 func (a answer) reply() (text string, why NoReply) {
 	body := bytes.TrimPrefix(a.body, []byte("\xEF\xBB\xBF"))
 	if len(bytes.TrimSpace(body)) == 0 {
@@ -88,15 +90,15 @@ func (a answer) reply() (text string, why NoReply) {
 	return Cut(text, MaxReply), ""
 }
 
-// isJSON looks at the type alone: parameters mean nothing to JSON (RFC 8259,
-// section 11), so a broken one breaks nothing.
+// isJSON looks at the type alone. Parameters have no meaning for JSON (RFC
+// 8259, section 11), so a malformed one does no harm.
 func (a answer) isJSON() bool {
 	kind, _, _ := strings.Cut(a.header.Get("Content-Type"), ";")
 	return strings.EqualFold(strings.TrimSpace(kind), "application/json")
 }
 
-// codings are those that IANA knows (HTTP Content Coding Registry) and that
-// change the body. Any other word, such as identity, none or UTF-8, is some
+// codings are the codings in IANA's HTTP Content Coding Registry that change
+// the body. Any other word, such as identity, none or UTF-8, is some
 // framework's mistake about a plain body.
 var codings = []string{
 	"aes128gcm", "br", "compress", "dcb", "dcz", "deflate", "exi", "gzip", "pack200-gzip", "x-compress", "x-gzip", "zstd",
@@ -113,8 +115,9 @@ func (a answer) compressed() bool {
 	return false
 }
 
-// onlyField is the value of a JSON object's field, spelled exactly so; nil for
-// an empty object. (Unmarshal would take "Reply" too, and the last of two.)
+// onlyField returns the value of a JSON object's field with exactly that name,
+// or nil for an empty object. Unmarshal would accept "Reply" too, and the last
+// of two.
 func onlyField(body []byte, name string) (value json.RawMessage, why NoReply) {
 	if !json.Valid(body) {
 		return nil, NoReplyNotJSON

@@ -11,19 +11,19 @@ import (
 )
 
 // Seen remembers the deliveries that a [WebhookHandler] received, so that each
-// is taken once: Pingr signs every attempt again, so whoever sends the same
-// bytes twice is not Pingr.
+// is accepted once. Pingr signs every attempt anew, so a request that repeats
+// the same bytes does not come from Pingr.
 type Seen interface {
-	// Add remembers a key for at least life and reports whether it was new. That
-	// is one atomic step among all the processes that receive the webhook: with
-	// Redis SET … NX, with SQL an INSERT that a primary key refuses. The key is 64
-	// hex digits. Add is safe for concurrent use.
+	// Add remembers key for at least life and reports whether it was new. It must
+	// be one atomic step across all processes that receive the webhook, such as
+	// SET … NX in Redis or an INSERT under a primary key in SQL. The key is 64 hex
+	// digits. Add must be safe for concurrent use.
 	Add(ctx context.Context, key string, life time.Duration) (isNew bool, err error)
 }
 
 const (
-	// seenLife covers a body that is stamped five minutes ahead, verifies for
-	// five more, and meets a process whose clock is another five behind.
+	// seenLife covers a body that is stamped five minutes ahead, verifies for five
+	// more, and meets a process whose clock is another five behind.
 	seenLife = 3 * tolerance
 	// maxSeen is what SeenInMemory holds: 111 deliveries a second, in 15 MB.
 	maxSeen = 100_000
@@ -31,11 +31,12 @@ const (
 
 var errSeenFull = errors.New("SeenInMemory is full: 100,000 deliveries within 15 minutes need a store of your own")
 
-// SeenInMemory is the [Seen] of a program of one process. It forgets when the
-// process ends, and what was signed up to five minutes before can then be sent
-// again; a site that must withstand that, or has several processes, needs a
-// store of its own. It holds 100,000 deliveries and refuses more until the
-// oldest end. The zero value works; it must not be copied.
+// SeenInMemory is a [Seen] for a program of one process. It forgets when the
+// process ends; what was signed up to five minutes before can then be sent
+// again. A site that must prevent that, or that has several processes, needs a
+// store of its own. SeenInMemory holds 100,000 deliveries, and refuses more
+// until the oldest expire. The zero value is ready to use. It must not be
+// copied.
 type SeenInMemory struct {
 	mu    sync.Mutex
 	until map[string]time.Time
@@ -64,8 +65,8 @@ func (s *SeenInMemory) Add(_ context.Context, key string, life time.Duration) (i
 	return true, nil
 }
 
-// seenKey is the same for every signature and header that a body can come with:
-// its timestamp and id make it one attempt's.
+// seenKey returns the key of a body, whatever signature and headers come with
+// it. The body's timestamp and id make it unique to one attempt.
 func seenKey(body []byte) string {
 	sum := sha256.Sum256(body)
 	return hex.EncodeToString(sum[:])

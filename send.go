@@ -9,46 +9,51 @@ import (
 	"unicode/utf8"
 )
 
-// ErrText: a text is empty, or longer than [MaxReply].
+// ErrText means that a text is empty, longer than [MaxReply], not UTF-8, or
+// holds a NUL.
 var ErrText = errors.New("message must be 1 to 4096 characters")
 
-// ErrUnknown: a send ended without an answer, so that the message may have gone
-// out or not.
+// ErrUnknown means that a send ended without an answer: the message may or may
+// not have gone out.
 var ErrUnknown = errors.New("not known whether it was sent")
 
-// maxSendWait is the longest pause before a message that was refused is sent
-// again while the caller of Send waits.
+// maxSendWait is the longest pause before a refused message is sent again while
+// the caller of Send waits.
 const maxSendWait = 2 * time.Second
 
-// A SendRequest is a message that the program sends of its own accord, not in
-// answer to one.
+// A SendRequest is a message that the program sends on its own initiative, not
+// in answer to another message.
 type SendRequest struct {
-	// ID names the message ("msg_…") within its account: sending the same ID
-	// again shows one message to the person. Empty makes a new one.
+	// ID names the message ("msg_…") within its account. Sending the same ID again
+	// shows the person one message. If empty, Send makes a new ID.
 	ID string
-	// Account pays for it; empty is the default account.
+	// Account owns the session and the limits. Empty is the default account.
 	Account string
 	// Session is the id that Serve was called with.
 	Session string
-	// Via sends in place of that session, for messages that must not leave the
-	// process. Nil is the session itself.
+	// Via, if not nil, sends in place of that session. It is for messages that
+	// must not leave the process.
 	Via Session
-	// To is the phone, written as [ParsePhone] takes it.
+	// To is the phone number, in a form that [ParsePhone] accepts.
 	To string
-	// Text is 1 to 4096 characters.
+	// Text has 1 to 4096 characters.
 	Text string
-	// Again says that an earlier Send of the same ID took the limits and ended
-	// without knowing whether the message was sent. It takes no limits.
+	// Again reports that an earlier Send of the same ID took the limits and ended
+	// with [ErrUnknown]. This Send then takes no limits.
 	Again bool
 }
 
-// Send takes the account's cooldown and quota in one step, sends one message and
-// returns its id. What WhatsApp refuses for now ([ErrRefused]) is sent again after
-// 1 s and after 2 s more. An error that is [ErrUnknown] leaves it open whether
-// the message went out: the same ID may be sent with Again. The end of ctx is
-// one, and the send goes on without it; so is a failure of an Again to send, for
-// the earlier Send may have gone out. After any other error this call sent nothing
-// and took no limit: a *[LimitError], [ErrPhone], [ErrText], [ErrNotSent], [ErrRefused],
+// Send takes the account's cooldown and quota in one step, sends one message
+// and returns its id. If WhatsApp refuses the message for now ([ErrRefused]),
+// Send tries again after 1 s and after another 2 s.
+//
+// If the error is [ErrUnknown], the message may have gone out, and the same ID
+// may be sent with Again. The end of ctx is such an error; the send continues
+// without the caller. So is every failure to send with Again, because the
+// earlier Send may have gone out.
+//
+// After any other error this call sent nothing and took no limit. The error is
+// a *[LimitError], [ErrPhone], [ErrText], [ErrNotSent], [ErrRefused],
 // [ErrSessionUnavailable] (also while Run is not running), or a failure of the
 // Store.
 func (e *Engine) Send(ctx context.Context, r SendRequest) (id string, err error) {
@@ -75,7 +80,8 @@ func (e *Engine) Send(ctx context.Context, r SendRequest) (id string, err error)
 	}
 }
 
-// sendOwn takes the limits, sends, and gives back what certainly was not used.
+// sendOwn takes the limits, sends the message, and gives back the limits if the
+// message was certainly not sent.
 func (e *Engine) sendOwn(ctx context.Context, r SendRequest, phone string) error {
 	settings, err := e.settings(ctx, r.Account)
 	if err != nil {
@@ -103,13 +109,14 @@ func (e *Engine) sendOwn(ctx context.Context, r SendRequest, phone string) error
 	return err
 }
 
-// hidden reports whether a send that ended with err was certainly seen by nobody.
+// hidden reports whether certainly nobody saw a message whose send ended with
+// err.
 func hidden(err error) bool {
 	return errors.Is(err, ErrNotSent) || errors.Is(err, ErrSessionUnavailable) || errors.Is(err, ErrRefused)
 }
 
-// trySend sends, and again when WhatsApp refuses it for now: the caller waits, so
-// not for long.
+// trySend sends a message, and tries again if WhatsApp refuses it for now. The
+// caller waits, so trySend does not try for long.
 func (e *Engine) trySend(ctx context.Context, r SendRequest, m Outgoing) (err error) {
 	for wait := time.Second; ; wait *= 2 {
 		if r.Via != nil {

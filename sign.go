@@ -23,25 +23,25 @@ const (
 	tolerance = 5 * time.Minute
 )
 
-// NewSecret makes a webhook secret: "whsec_" and the standard base64 of 32
-// random bytes.
+// NewSecret returns a new webhook secret: "whsec_" and the standard base64 of
+// 32 random bytes.
 func NewSecret() string {
 	var key [32]byte
 	_, _ = rand.Read(key[:]) // never fails (crypto/rand)
 	return secretPrefix + base64.StdEncoding.EncodeToString(key[:])
 }
 
-// Sign is the x-pingr-signature of a body: "sha256=" and the lowercase hex of
-// its HMAC-SHA256, keyed by the whole secret string.
+// Sign returns the x-pingr-signature of a body: "sha256=" and the lowercase hex
+// of its HMAC-SHA256. The key is the whole secret string.
 func Sign(body []byte, secret string) string {
 	mac := hmac.New(sha256.New, []byte(secret))
 	mac.Write(body)
 	return signaturePrefix + hex.EncodeToString(mac.Sum(nil))
 }
 
-// signStandard is the webhook-signature of Standard Webhooks 1.0: "v1," and the
-// base64 of the HMAC-SHA256 over id, seconds and body, keyed by the decoded
-// part of the secret. A secret of another form gives none.
+// signStandard returns the webhook-signature of Standard Webhooks 1.0: "v1,"
+// and the base64 of the HMAC-SHA256 over id, seconds and body. The key is the
+// decoded part of the secret. ok is false if the secret has another form.
 func signStandard(id string, at time.Time, body []byte, secret string) (signature string, ok bool) {
 	key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(secret, secretPrefix))
 	if err != nil || len(key) == 0 || !strings.HasPrefix(secret, secretPrefix) {
@@ -53,40 +53,41 @@ func signStandard(id string, at time.Time, body []byte, secret string) (signatur
 	return "v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil)), true
 }
 
-// ErrWebhook is every error of [VerifyWebhook], by errors.Is; errors.As gives
-// the [WebhookError] that says why.
+// ErrWebhook matches every error of [VerifyWebhook] with errors.Is. Use
+// errors.As to get the [WebhookError] with the reason.
 var ErrWebhook = errors.New("webhook not accepted")
 
-// A WebhookError says why a webhook was not accepted. It holds nothing of the
-// body, so it may be logged.
+// A WebhookError reports why a webhook was not accepted. It holds nothing of
+// the body, so it may be logged.
 type WebhookError struct {
-	// Reason is for a person to read, such as "the body has no timestamp".
+	// Reason is for people to read, such as "the body has no timestamp".
 	Reason string
 }
 
 func (e *WebhookError) Error() string { return ErrWebhook.Error() + ": " + e.Reason }
 
-// Unwrap is [ErrWebhook].
+// Unwrap returns [ErrWebhook].
 func (e *WebhookError) Unwrap() error { return ErrWebhook }
 
 // VerifyOptions are the options of [VerifyWebhook].
 type VerifyOptions struct {
-	// OtherSecrets are accepted beside the secret: the old one, while it is
-	// being rotated. Empty ones accept nothing.
+	// OtherSecrets are accepted in addition to the secret, such as the old secret
+	// during a rotation. Empty ones are ignored.
 	OtherSecrets []string
-	// SkipTimestamp accepts a body of any age, and one whose timestamp is of
-	// another type, which leaves Event.Timestamp zero.
+	// SkipTimestamp accepts a body of any age. It also accepts a timestamp of
+	// another type, and leaves Event.Timestamp zero then.
 	SkipTimestamp bool
-	// Now is the time to compare the timestamp with; zero is the clock's.
+	// Now is the time to compare the timestamp with. Defaults to the current time.
 	Now time.Time
 }
 
-// VerifyWebhook checks the x-pingr-signature of a body, byte for byte as it
-// came, and returns its event. The signature must be "sha256=" and 64
-// lowercase hex digits; it is compared in constant time, and nothing is parsed
-// before it holds. The body must be a JSON object whose timestamp is at most
-// five minutes from now, either way. Every error is a [WebhookError]. Of
-// several options the last counts. It is safe for concurrent use.
+// VerifyWebhook checks the x-pingr-signature of a body and returns its event.
+// The body must be passed byte for byte as it was received. The signature must
+// be "sha256=" and 64 lowercase hex digits. It is compared in constant time,
+// and nothing is parsed before it has been verified. The body must be a JSON
+// object whose timestamp is within five minutes of now, in either direction.
+// Every error is a [WebhookError]. If several options are given, the last one
+// counts. VerifyWebhook is safe for concurrent use.
 func VerifyWebhook(body []byte, signature, secret string, opts ...VerifyOptions) (*Event, error) {
 	var o VerifyOptions
 	if len(opts) > 0 {
@@ -136,16 +137,16 @@ func checkSignature(body []byte, signature, secret string, others []string) (rea
 	return "the signature does not fit the body and the secret"
 }
 
-// fits compares in constant time.
+// fits reports in constant time whether given signs body.
 func fits(body []byte, secret string, given []byte) bool {
 	sum := macOf(body, secret)
 	return hmac.Equal(sum[:], given)
 }
 
-// macOf is the HMAC-SHA256 (RFC 2104) that [Sign] takes from crypto/hmac, whose
-// seven allocations a call it saves: what strangers send makes no garbage
-// before it is known to be signed. Sign stays with crypto/hmac, so whatever is
-// signed here and verified there compares the two.
+// macOf returns the HMAC-SHA256 (RFC 2104) that [Sign] takes from crypto/hmac.
+// It saves that package's seven allocations a call, so that what strangers send
+// makes no garbage before its signature is verified. Sign stays with
+// crypto/hmac, so whatever is signed there and verified here compares the two.
 func macOf(body []byte, secret string) (sum [sha256.Size]byte) {
 	var key [sha256.BlockSize]byte
 	if len(secret) > len(key) {
@@ -172,9 +173,9 @@ func macOf(body []byte, secret string) (sum [sha256.Size]byte) {
 	return sum
 }
 
-// parseEvent reads a body as the helpers of all languages do: UTF-8 only
-// (RFC 8259, section 8.1), and a timestamp may be any whole number of 64 bits,
-// 1.0 and 1e0 included, which JavaScript cannot tell from 1.
+// parseEvent reads a body as the helpers of all languages do. It accepts only
+// UTF-8 (RFC 8259, section 8.1). A timestamp may be any whole 64-bit number,
+// including 1.0 and 1e0, which JavaScript cannot tell from 1.
 func parseEvent(body []byte) (event *Event, reason string) {
 	if trimmed := bytes.TrimLeft(body, " \t\r\n"); len(trimmed) == 0 || trimmed[0] != '{' {
 		return nil, "the body is not a JSON object"
@@ -190,7 +191,7 @@ func parseEvent(body []byte) (event *Event, reason string) {
 	return nil, "the body is not an event"
 }
 
-// badStamp is the reason that comes with an event.
+// badStamp is the one reason that comes with an event.
 const badStamp = "the timestamp is not an integer"
 
 // parseFloatStamp reads an event whose timestamp does not look like an integer.

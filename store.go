@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// A Store is all that the engine must not forget, shared by every process that
-// serves the same accounts. Implementations are in store/sqlite and
-// store/memory and pass the suite in store/storetest. Every method is safe for
-// concurrent use, and what it wrote is durable when it returns nil.
+// A Store keeps what the engine must not forget. All processes that serve the
+// same accounts share it. Implementations are in store/sqlite, store/postgres
+// and store/memory and pass the suite in store/storetest. Every method is safe
+// for concurrent use, and what it wrote is durable when it returns nil.
 type Store interface {
 	Firings
 	Limits
@@ -18,32 +18,36 @@ type Store interface {
 
 // Firings is the ledger of the pipeline.
 type Firings interface {
-	// Accept stores f in StateAccepted, held by l, unless a firing of the same
-	// session shares one of f.Message.Keys(); then first is false and nothing
-	// changes, but for the keys that were not known yet.
+	// Accept stores f in StateAccepted, held by l. If a firing of the same session
+	// already shares one of f.Message.Keys(), Accept returns first as false and
+	// stores nothing but the keys that were not known yet.
 	Accept(ctx context.Context, f Firing, l Lease) (first bool, err error)
-	// Claim takes up to max unfinished firings whose lease ended at or before
-	// now, oldest first, passing over the accounts in skip, and gives them the
-	// lease l. Where the last lease had a holder, that one may have got further
-	// than the row tells: a firing in StateAccepted then comes with Attempt one
-	// higher (the webhook may have been asked), one in StateDecided comes in
-	// StateUnknown (the reply may have been sent), and both are stored so. A
-	// lease without a holder only queues.
+	// Claim takes up to max unfinished firings whose lease ended at or before now,
+	// oldest first, and gives them the lease l. It passes over the accounts in
+	// skip.
+	//
+	// If the last lease had a holder, that holder may have got further than the
+	// row shows. A firing in StateAccepted is then stored and returned with
+	// Attempt one higher (the webhook may have been asked), and one in
+	// StateDecided is stored and returned in StateUnknown (the reply may have been
+	// sent). A lease without a holder only queues.
 	Claim(ctx context.Context, l Lease, now time.Time, skip []string, max int) ([]Firing, error)
-	// Keep replaces the lease of an unfinished firing by l and, where state is
-	// not empty, its state, if holder still holds it; held says whether it did. A
-	// lease that has ended gives the firing back to Claim.
+	// Keep replaces the lease of an unfinished firing by l if holder still holds
+	// it, and reports whether it did. If state is not empty, Keep replaces the
+	// state too. A lease that has already ended returns the firing to Claim.
 	Keep(ctx context.Context, id, holder string, state State, l Lease) (held bool, err error)
-	// Decide moves an accepted firing that d.Holder holds to StateDecided, taking
-	// all of d.Limits, or, if d.Refused is set or a limit refuses, to StateDone
-	// with the kind of that refusal as outcome; d.Queued is queued either way. It
-	// returns the firing as it stands then, and whether this decision was the one.
-	// A firing that is not accepted any more, or held by another, is returned
-	// unchanged.
+	// Decide moves an accepted firing that d.Holder holds to StateDecided and
+	// takes all of d.Limits. If d.Refused is set or a limit refuses, it moves the
+	// firing to StateDone instead, with the kind of that refusal as outcome, and
+	// takes no limit. It queues d.Queued either way.
+	//
+	// Decide returns the firing as it now stands, and reports whether this
+	// decision was the one. A firing that is no longer accepted, or is held by
+	// another, is returned unchanged.
 	Decide(ctx context.Context, d Decision) (f Firing, decided bool, err error)
-	// Finish ends an unfinished firing, erases its texts, gives back its limits
-	// if told to and queues o.Retry. Finishing twice changes nothing, and neither
-	// does an outcome with a Holder who does not hold the firing any more.
+	// Finish ends an unfinished firing, erases its texts, gives back its limits if
+	// o.Release is set, and queues o.Retry. Finishing twice changes nothing. An
+	// outcome whose Holder no longer holds the firing changes nothing either.
 	Finish(ctx context.Context, o Outcome) error
 }
 
@@ -52,58 +56,60 @@ type Limits interface {
 	// Reserve takes one of each limit, all or none. It returns a *LimitError for
 	// the first that is used up.
 	Reserve(ctx context.Context, at time.Time, limits ...Limit) error
-	// Release gives back one of each, if the period they were taken in is still
-	// the current one.
+	// Release gives back one of each limit whose period is still the one it was
+	// taken in.
 	Release(ctx context.Context, limits ...Limit) error
-	// Peek answers as Reserve would, and takes nothing.
+	// Peek returns what Reserve would return, and takes nothing.
 	Peek(ctx context.Context, at time.Time, limits ...Limit) error
-	// Hold gives key to owner alone from at to until, unless another owner has it;
-	// then held is false. It holds across all processes, and need not survive a
-	// crash. Keys of holds are not those of limits.
+	// Hold gives key to owner alone from at to until, and reports whether owner
+	// has it: it returns false if another owner does. It holds across all
+	// processes and need not survive a crash. The keys of holds are separate from
+	// those of limits.
 	Hold(ctx context.Context, key, owner string, at, until time.Time) (held bool, err error)
-	// Drop ends the hold of that owner, if it has it.
+	// Drop ends owner's hold of key, if it has one.
 	Drop(ctx context.Context, key, owner string) error
 }
 
 // Triggers finds the trigger for a text.
 type Triggers interface {
-	// FindTrigger returns the active trigger of the session whose phrase is one
-	// of phrases: the first of them that has one. phrases come from [Phrases],
-	// longest first. ok is false when none has.
+	// FindTrigger returns the active trigger of the session whose phrase comes
+	// first in phrases. phrases come from [Phrases], longest first. ok is false if
+	// no active trigger has one of them.
 	FindTrigger(ctx context.Context, session string, phrases []string) (t Trigger, ok bool, err error)
 }
 
-// KeepGivenUp is how long an event is kept, with its text, that no attempt could
-// deliver.
+// KeepGivenUp is how long an event that no attempt could deliver is kept, with
+// its text.
 const KeepGivenUp = 7 * 24 * time.Hour
 
-// Events is the queue of events that a webhook has still to be told, and the
-// log of the attempts.
+// Events is the queue of events to deliver to the webhook, and the log of the
+// attempts.
 type Events interface {
-	// Enqueue stores an event for delivery at p.Next, or as one that GiveUp was
-	// called for. An event id that is queued
-	// already is left as it is.
+	// Enqueue stores an event for delivery at p.Next, or, if p.GivenUp is set, as
+	// given up. If the event's id is already queued, Enqueue changes nothing.
 	Enqueue(ctx context.Context, p PendingEvent) error
-	// Due takes up to max events that are due at now and not leased, oldest
-	// first, passing over the accounts in skip, and leases them to l.
+	// Due leases to l up to max events that are due at now and not leased, oldest
+	// first, and returns them. It passes over the accounts in skip.
 	Due(ctx context.Context, l Lease, now time.Time, skip []string, max int) ([]PendingEvent, error)
-	// Attempted moves an event to attempt and next, or, when next is zero,
-	// removes it and its text for good. One that is put back to its Scheduled time
-	// with the same attempt is not brought forward again before that.
+	// Attempted moves an event to attempt and next. If next is zero, it deletes
+	// the event and its text for good. An event that is put back to its Scheduled
+	// time with the same attempt is not brought forward again before that time.
 	Attempted(ctx context.Context, id string, attempt int, next time.Time) error
 	// HastenAll makes up to max events of an account due at now, those due soonest
-	// first: events that wait for a later time, are not leased, were not given up,
-	// and were not brought forward since their attempt changed. It reports how many.
+	// first, and returns how many. It takes events that wait for a later time, are
+	// not leased, were not given up, and were not brought forward since their
+	// attempt changed.
 	HastenAll(ctx context.Context, account string, now time.Time, max int) (int, error)
 	// GiveUp takes an event out of the queue, with the number that a next attempt
-	// would have, and keeps it whole until Purge erases it [KeepGivenUp] after
-	// at: till then somebody may ask for it to be delivered all the same.
+	// would have. The event is kept whole until Purge erases it [KeepGivenUp]
+	// after at. Until then a person may ask for it to be delivered after all.
 	GiveUp(ctx context.Context, id string, attempt int, at time.Time) error
-	// LogDelivery adds a row to the delivery log. It is the one write that a
-	// crash may take back.
+	// LogDelivery adds a row to the delivery log. It is the one write that a crash
+	// may take back.
 	LogDelivery(ctx context.Context, d Delivery) error
-	// Purge deletes finished firings and their keys from before keys, and
+	// Purge deletes finished firings from before keys, with their message keys,
 	// deliveries from before deliveries, limits that ended before now, and events
-	// that were given up too long before it. It reports how many rows went.
+	// that were given up more than [KeepGivenUp] before now. It returns how many
+	// rows it deleted.
 	Purge(ctx context.Context, now, keys, deliveries time.Time) (int, error)
 }

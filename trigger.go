@@ -11,33 +11,33 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// MaxPhrase is the longest trigger phrase, in characters.
+// MaxPhrase is the greatest length of a trigger phrase, in characters.
 const MaxPhrase = 200
 
-// maxMatched is how many bytes of a text are looked at for a phrase. A phrase
-// of 200 characters fits many times over; a text of 10 MiB costs no more.
+// maxMatched is how many bytes of a text are searched for a phrase. A phrase of
+// 200 characters fits many times over, and a text of 10 MiB costs no more.
 const maxMatched = 16 << 10
 
 // A Trigger is a phrase on a session, with its static reply.
 type Trigger struct {
 	ID      string // "trg_…"
 	Session string
-	// Phrase is what a text must be or begin with, as it was given, in lower
-	// case; 1 to 200 characters.
+	// Phrase is what a text must be or begin with, as it was given, in lower case.
+	// It has 1 to 200 characters.
 	Phrase string
-	// Reply is the static reply, 1 to 1000 characters; {{phone}} stands for the
-	// sender's number.
+	// Reply is the static reply, 1 to 1000 characters. {{phone}} is replaced by
+	// the sender's number.
 	Reply     string
 	Active    bool
 	CreatedAt time.Time
 	UpdatedAt time.Time
 }
 
-// ErrPhrase: a trigger phrase is empty, longer than [MaxPhrase], or consists of
-// nothing that a person can type.
+// ErrPhrase means that a trigger phrase is empty, longer than [MaxPhrase], or
+// holds nothing that a person can type.
 var ErrPhrase = errors.New("phrase must be 1 to 200 characters and hold more than spaces")
 
-// CheckPhrase returns [ErrPhrase] when phrase cannot be a trigger's.
+// CheckPhrase returns [ErrPhrase] if phrase cannot be a trigger's phrase.
 func CheckPhrase(phrase string) error {
 	phrase = strings.TrimSpace(phrase)
 	n := utf8.RuneCountInString(phrase)
@@ -47,26 +47,27 @@ func CheckPhrase(phrase string) error {
 	return nil
 }
 
-// Normalize is what phrases and texts are compared by:
-// compatibility forms unified (NFKC), case folded, zero-width and control
-// characters dropped, white space collapsed and trimmed. The Turkish dotted and
-// dotless i count as i. Normalizing twice changes nothing, for every code
-// point. Invalid UTF-8 becomes U+FFFD.
+// Normalize returns the form in which phrases and texts are compared. It
+// unifies compatibility forms (NFKC), folds case, drops zero-width and control
+// characters, and collapses and trims white space. The Turkish dotted and
+// dotless i become i. Invalid UTF-8 becomes U+FFFD. Normalizing twice changes
+// nothing, for every code point.
 func Normalize(s string) string {
 	s = strings.ToValidUTF8(s, "\uFFFD")
 	if isPlain(s) {
 		return s
 	}
-	// A fold may give what NFKC changes, and the other way round: one round is
-	// not enough for some 200 code points, three are for all.
+	// Folding may produce what NFKC changes, and the other way round. For some 200
+	// code points one round is not enough; three are enough for all.
 	for range 3 {
 		s = normalizeOnce(s)
 	}
 	return s
 }
 
-// isPlain spots the text that Normalize would not change: what most people
-// type, and what stored phrases are.
+// isPlain reports whether Normalize would leave s as it is, which holds for
+// what most people type and for stored phrases. It may return false for some
+// such s.
 func isPlain(s string) bool {
 	space := true
 	for i := range len(s) {
@@ -81,14 +82,14 @@ func isPlain(s string) bool {
 
 func normalizeOnce(s string) string {
 	s = strings.Map(dropMarks, norm.NFKC.String(s))
-	// Fold turns Cherokee capitals into small letters and small ones into
+	// Fold turns Cherokee capitals into small letters and small letters into
 	// capitals; lower case settles it.
 	s = strings.ToLower(cases.Fold().String(s))
 	s = norm.NFKC.String(strings.Map(dropMarks, s))
 	return strings.Join(strings.Fields(s), " ")
 }
 
-// dropMarks maps a character to the one it is compared as; -1 drops it.
+// dropMarks maps a character to the one it is compared as, or to -1 to drop it.
 func dropMarks(r rune) rune {
 	switch {
 	case r == 'ı' || r == 'İ':
@@ -103,13 +104,13 @@ func dropMarks(r rune) rune {
 	return r
 }
 
-// Phrases returns the normalized phrases that text could fire, the longest
-// first, none longer than [MaxPhrase]: the whole of it, and every beginning
-// that a space or a colon follows. What people write around a phrase without
-// meaning it (*bold*, "quotes", a full stop, an emoji) may be part of it or not;
-// phrases without the quotes in front come last.
+// Phrases returns the normalized phrases that text could fire, longest first,
+// none longer than [MaxPhrase]: the whole text, and every beginning that a
+// space or a colon follows. Each comes with and without the marks that people
+// write around a phrase (*bold*, "quotes", a full stop, an emoji). Phrases
+// without the marks in front come last.
 func Phrases(text string) []string {
-	whole := len(text) <= maxMatched // else the last word may be cut off
+	whole := len(text) <= maxMatched // otherwise the last word may be cut off
 	if !whole {
 		text = text[:maxMatched]
 	}
@@ -131,9 +132,9 @@ func prefixes(said string, whole bool) []string {
 	return list
 }
 
-// Match returns the active trigger that text fires: the one with the longest
-// phrase that text is, or begins with before a space. It looks at every
-// trigger; a [Store] finds one among thousands by [Phrases].
+// Match returns the active trigger that text fires, and reports whether there is
+// one. Of several, it returns the one with the longest phrase. Match looks at
+// every trigger; a [Store] finds one among thousands by [Phrases].
 func Match(triggers []Trigger, text string) (Trigger, bool) {
 	phrases := Phrases(text)
 	best, found := len(phrases), Trigger{}

@@ -5,14 +5,14 @@ import "context"
 // EventType is the name of an event.
 type EventType string
 
-// The events that webhooks are told.
+// The types of the events that a webhook receives.
 const (
 	EventMessageReceived     EventType = "message.received"
 	EventSessionDisconnected EventType = "session.disconnected"
 	EventSessionConnected    EventType = "session.connected"
 )
 
-// An Event is what a webhook is told. Its JSON is the body of the request.
+// An Event is what a webhook receives. Its JSON is the body of the request.
 type Event struct {
 	Type    EventType     `json:"event"`
 	Session string        `json:"session_id"`
@@ -21,12 +21,12 @@ type Event struct {
 	// Reason and Kind belong to session.disconnected.
 	Reason int    `json:"reason,omitempty"`
 	Kind   string `json:"kind,omitempty"`
-	// ExpiresAt is when a temporary ban ends, in Unix milliseconds; 0 when it
-	// has no end or there is none.
+	// ExpiresAt is when a temporary ban ends, in Unix milliseconds. It is 0 when
+	// there is no ban or the ban has no end.
 	ExpiresAt int64 `json:"expires_at,omitempty"`
 	// Timestamp is when this attempt was signed, in Unix milliseconds.
 	Timestamp int64 `json:"timestamp"`
-	// ID ("evt_…") is the same on every attempt: use it to tell duplicates.
+	// ID ("evt_…") is the same on every attempt. Use it to recognize duplicates.
 	ID        string        `json:"id,omitempty"`
 	Trigger   *EventTrigger `json:"trigger,omitempty"`
 	AutoReply *AutoReply    `json:"auto_reply,omitempty"`
@@ -37,15 +37,16 @@ type Event struct {
 	Attempt int    `json:"-"`
 }
 
-// From is the person who wrote.
+// From is the person who wrote the message.
 type From struct {
-	// Phone is digits only, with country code; never empty in an event.
+	// Phone is the number, digits only with country code, never empty.
 	Phone string `json:"phone"`
 	JID   string `json:"jid"`
-	// Group is whether the message was written in a group, GroupJID which.
+	// Group reports whether the message was written in a group. GroupJID is that
+	// group, or nil.
 	Group    bool    `json:"is_group"`
 	GroupJID *string `json:"group_jid"`
-	// LID is the person's hidden id, when known.
+	// LID is the person's hidden id, if known.
 	LID string `json:"lid,omitempty"`
 }
 
@@ -54,10 +55,12 @@ type EventMessage struct {
 	Text string `json:"text"`
 	Type string `json:"type"`
 	ID   string `json:"id,omitempty"`
-	// Timestamp is when WhatsApp says it was sent, in Unix milliseconds.
+	// Timestamp is when the message was sent according to WhatsApp, in Unix
+	// milliseconds.
 	Timestamp int64 `json:"timestamp,omitempty"`
-	// Forwarded is whether the sender's WhatsApp says that it was forwarded from
-	// another chat: a challenge code that was comes from somebody else's screen.
+	// Forwarded reports whether the sender's WhatsApp marked the message as
+	// forwarded from another chat. A forwarded challenge code comes from somebody
+	// else's screen.
 	Forwarded bool `json:"forwarded,omitempty"`
 }
 
@@ -67,11 +70,13 @@ type EventTrigger struct {
 	Phrase string `json:"phrase"`
 }
 
-// AutoReply says whether a reply will follow, and what it says holds: Status is
-// "pending", or "suppressed" with a Reason. That is "cooldown" (with the seconds
-// until it ends), also when the answer to an earlier message of the same person
-// is just being decided; "quota"; or, at every attempt after the reply was
-// decided, "answered".
+// AutoReply reports whether a reply will follow, and is binding. Status is
+// "pending", or "suppressed" with a Reason:
+//
+//   - "cooldown", with the seconds until it ends in RetryAfter. It also applies
+//     while the answer to an earlier message of the same person is being decided.
+//   - "quota".
+//   - "answered", at every attempt after the reply was decided.
 type AutoReply struct {
 	Status     string `json:"status"`
 	Reason     string `json:"reason,omitempty"`
@@ -80,26 +85,27 @@ type AutoReply struct {
 
 // A Reply is a backend's answer to an event.
 type Reply struct {
-	// Text is the dynamic reply; empty means the static one.
+	// Text is the dynamic reply. If empty, the static reply is sent.
 	Text string
-	// NoReply is why an answer that was taken has no Text; empty when it has
-	// none on purpose.
+	// NoReply is why an answer that was taken has no Text. It is empty when the
+	// answer has none on purpose.
 	NoReply NoReply
-	// URL and Status are for the delivery log: where the event went and the
-	// HTTP status that came back (0 when no HTTP was spoken).
+	// URL and Status are for the delivery log: where the event was sent, and the
+	// HTTP status of the answer (0 if there was no HTTP answer).
 	URL    string
 	Status int
 }
 
-// A Dispatcher asks the backend. An error means the event was not taken, and
-// it is tried again later, unless it is [ErrGone]; the Reply's URL and Status
-// count even then. Dispatch must return soon after ctx ends, and is safe for
-// concurrent use.
+// A Dispatcher asks the backend. An error means that the event was not taken.
+// It is tried again later unless the error is [ErrGone]. The Reply's URL and
+// Status count even with an error. Dispatch must return soon after ctx ends,
+// and must be safe for concurrent use.
 type Dispatcher interface {
 	Dispatch(ctx context.Context, e Event) (Reply, error)
 }
 
-// DispatcherFunc is a backend in plain Go, without HTTP: the reason to embed.
+// A DispatcherFunc is a backend in plain Go, without HTTP. It is the reason to
+// embed Pingr.
 type DispatcherFunc func(ctx context.Context, e Event) (Reply, error)
 
 // Dispatch calls f.
