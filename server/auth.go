@@ -125,12 +125,12 @@ func (s *Server) caller(r *http.Request, want auth) (caller, error) {
 	} else if len(keys) == 1 {
 		c, err := s.keyCaller(r.Context(), keys[0])
 		if err == nil && want == byJWT {
-			err = fail(forbidden, "This needs a dashboard login, not a key.")
+			err = fail(forbidden, "This needs a dashboard login, not an API key.")
 		}
 		return c, err
 	}
 	if want == byKey {
-		return caller{}, fail(invalidKey, "This needs an API key, in the header X-API-Key.")
+		return caller{}, fail(invalidKey, "This needs an API key in the X-API-Key header.")
 	}
 	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	if !ok {
@@ -139,7 +139,7 @@ func (s *Server) caller(r *http.Request, want auth) (caller, error) {
 			return caller{}, fail(invalidKey, "The API key or login is missing.")
 		}
 		if len(cookies) > 1 { // one is planted, and nothing tells which
-			return caller{}, fail(invalidKey, "The browser sent two logins. Delete the cookies of this site and log in again.")
+			return caller{}, fail(invalidKey, "The browser sent two logins. Delete this site's cookies and log in again.")
 		}
 		if err := new(http.CrossOriginProtection).Check(r); err != nil {
 			return caller{}, fail(forbidden, "The request comes from another site.")
@@ -187,7 +187,7 @@ func (s *Server) keyCaller(ctx context.Context, secret string) (caller, error) {
 	}
 	if now := s.now(); now.Sub(k.LastUsed) >= useNoted {
 		if err := s.store.UseKey(ctx, k.ID, now); err != nil {
-			s.log.Warn("use of a key not noted", "key", k.ID, "error", err)
+			s.log.Warn("could not record the use of a key", "key", k.ID, "error", err)
 		}
 	}
 	return caller{ctx: ctx, account: a, test: k.Mode == account.Test, credential: k.ID}, nil

@@ -97,7 +97,7 @@ func (s *Server) listDeliveries(c caller, in *deliveriesInput) (*deliveriesOutpu
 	if in.Before != "" {
 		var err error
 		if q.Before, q.Ordinal, err = readCursor(in.Before); err != nil {
-			return nil, badParam("before", "is not a time of RFC 3339")
+			return nil, badParam("before", "must be an RFC 3339 time")
 		}
 	}
 	page, err := s.store.DeliveryPage(c.ctx, q)
@@ -187,7 +187,7 @@ func (s *Server) redeliver(c caller, in *deliveryInput) (*redeliverOutput, error
 	}
 	err = s.store.Hasten(c.ctx, d.Account, d.EventID, s.now())
 	if errors.Is(err, account.ErrNotFound) {
-		return nil, fail(conflict, "The event was delivered, or given up a week ago, and its text is erased.")
+		return nil, fail(conflict, "The event was delivered, or given up more than a week ago. Its text is erased.")
 	}
 	if err != nil {
 		return nil, err

@@ -132,7 +132,7 @@ func (o *observed) Accept(ctx context.Context, f pingr.Firing, l pingr.Lease) (b
 
 func (o *observed) Claim(ctx context.Context, l pingr.Lease, now time.Time, skip []string, most int) ([]pingr.Firing, error) {
 	firings, err := o.Store.Claim(ctx, l, now, skip, most)
-	o.trouble.hear("taking up messages", err)
+	o.trouble.hear("claiming messages", err)
 	for _, f := range firings {
 		o.note(f)
 	}
@@ -141,13 +141,13 @@ func (o *observed) Claim(ctx context.Context, l pingr.Lease, now time.Time, skip
 
 func (o *observed) Keep(ctx context.Context, id, holder string, state pingr.State, l pingr.Lease) (bool, error) {
 	held, err := o.Store.Keep(ctx, id, holder, state, l)
-	o.trouble.hear("keeping a message", err)
+	o.trouble.hear("renewing a message's lease", err)
 	return held, err
 }
 
 func (o *observed) Due(ctx context.Context, l pingr.Lease, now time.Time, skip []string, most int) ([]pingr.PendingEvent, error) {
 	events, err := o.Store.Due(ctx, l, now, skip, most)
-	o.trouble.hear("taking up events", err)
+	o.trouble.hear("claiming events", err)
 	return events, err
 }
 

@@ -69,7 +69,7 @@ func (s *Server) route(mux *http.ServeMux, w http.ResponseWriter, r *http.Reques
 	handler.ServeHTTP(probe, r)
 	if probe.status == http.StatusMethodNotAllowed {
 		w.Header().Set("Allow", probe.header.Get("Allow"))
-		fail(methodNotAllowed, "This path takes %s.", probe.header.Get("Allow")).write(w)
+		fail(methodNotAllowed, "This path accepts %s.", probe.header.Get("Allow")).write(w)
 		return
 	}
 	if forPeople(r) {
@@ -174,7 +174,7 @@ var readyWords = map[bool]string{true: `{"status":"ready"}`, false: `{"status":"
 func here(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !isLocal(r) {
-			fail(forbidden, "Metrics are shown on the server's machine alone. To scrape them from elsewhere, serve them at an address of their own (--metrics-listen).").write(w)
+			fail(forbidden, "Metrics are served on the server's own machine only. To scrape them from elsewhere, give them an address of their own (--metrics-listen).").write(w)
 			return
 		}
 		h.ServeHTTP(w, r)

@@ -69,7 +69,7 @@ type keyOutput struct{ Body keyJSON }
 // addKey is POST /v1/keys.
 func (s *Server) addKey(c caller, in *addKeyInput) (*keyOutput, error) {
 	if strings.ContainsRune(in.Body.Name, 0) {
-		return nil, badParam("name", "must not hold a NUL")
+		return nil, badParam("name", "must not contain a NUL character")
 	}
 	keys, err := s.store.Keys(c.ctx, c.account.ID)
 	if err != nil {
@@ -82,7 +82,7 @@ func (s *Server) addKey(c caller, in *addKeyInput) (*keyOutput, error) {
 		}
 	}
 	if valid >= maxKeys {
-		return nil, fail(planLimit, "There are %d keys already. Revoke some first.", maxKeys)
+		return nil, fail(planLimit, "There are already %d keys. Revoke some first.", maxKeys)
 	}
 	secret, k := account.NewKey(c.account.ID, in.Body.Name, in.Body.Mode, s.now())
 	if err := s.store.CreateKey(c.ctx, k); err != nil {

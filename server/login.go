@@ -59,7 +59,7 @@ func (s *Server) logIn(c caller, in *loginInput) (*loginOutput, error) {
 		return nil, err
 	}
 	if !holds {
-		return nil, fail(invalidKey, "E-mail or password is wrong.")
+		return nil, fail(invalidKey, "The email or password is wrong.")
 	}
 	if err := giveBack(); err != nil {
 		return nil, err

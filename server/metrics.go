@@ -37,15 +37,15 @@ func newMetrics(s *Server) *metrics {
 	}
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
-		firings:  counter("pingr_firings_total", "Messages that matched a trigger, by how they ended and where the reply's text came from.", "outcome", "reply"),
-		replies: seconds("pingr_reply_seconds", "From a message's arrival here until WhatsApp acknowledged its reply.",
+		firings:  counter("pingr_firings_total", "Messages that matched a trigger, by outcome and by the source of the reply's text.", "outcome", "reply"),
+		replies: seconds("pingr_reply_seconds", "Time from a message's arrival to WhatsApp's acknowledgement of its reply.",
 			[]float64{.05, .1, .25, .5, 1, 2, 4, 8, 16, 60, 300}, "reply"),
-		sends: counter("pingr_sends_total", "Messages asked for by POST /v1/send.", "mode", "result"),
-		webhooks: seconds("pingr_webhook_seconds", "Attempts to tell a webhook endpoint.",
+		sends: counter("pingr_sends_total", "Messages requested by POST /v1/send.", "mode", "result"),
+		webhooks: seconds("pingr_webhook_seconds", "Duration of webhook delivery attempts.",
 			[]float64{.01, .025, .05, .1, .25, .5, 1, 2, 4, 8}, "result"),
-		webhookFails: counter("pingr_webhook_failures_total", "Attempts that an endpoint did not take.", "kind"),
-		requests:     counter("pingr_http_requests_total", "Requests answered.", "route", "status"),
-		requestTime: seconds("pingr_http_request_seconds", "Time to answer a request; not of event streams.",
+		webhookFails: counter("pingr_webhook_failures_total", "Webhook delivery attempts that failed.", "kind"),
+		requests:     counter("pingr_http_requests_total", "HTTP requests answered.", "route", "status"),
+		requestTime: seconds("pingr_http_request_seconds", "Time to answer an HTTP request, without event streams.",
 			[]float64{.001, .0025, .005, .01, .025, .05, .1, .25, 1, 10}, "route"),
 	}
 	for _, outcome := range []pingr.OutcomeKind{pingr.Cooldown, pingr.Quota, pingr.Expired, pingr.NoPhone, pingr.Failed} {
@@ -58,7 +58,7 @@ func newMetrics(s *Server) *metrics {
 	for _, kind := range []string{"timeout", "network", "3xx", "4xx", "410", "5xx"} {
 		m.webhookFails.WithLabelValues(kind)
 	}
-	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "pingr_build_info", Help: "1; the label says which version."}, []string{"version"})
+	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "pingr_build_info", Help: "Always 1. The label is the version."}, []string{"version"})
 	build.WithLabelValues(pingr.Version).Set(1)
 	m.registry.MustRegister(
 		m.firings, m.replies, m.sends, m.webhooks, m.webhookFails, m.requests, m.requestTime, build, state{s},
@@ -134,8 +134,8 @@ type state struct{ server *Server }
 
 var (
 	sessionsDesc      = prometheus.NewDesc("pingr_sessions", "Sessions of all accounts, by status.", []string{"status"}, nil)
-	undecryptableDesc = prometheus.NewDesc("pingr_undecryptable_messages_total", "Messages that could not be read when they first arrived; each is asked for again.", nil, nil)
-	undeliveredDesc   = prometheus.NewDesc("pingr_undelivered_events", "Events that wait for an endpoint to take them.", nil, nil)
+	undecryptableDesc = prometheus.NewDesc("pingr_undecryptable_messages_total", "Messages that could not be decrypted when they first arrived. Each is requested again.", nil, nil)
+	undeliveredDesc   = prometheus.NewDesc("pingr_undelivered_events", "Events that wait to be delivered.", nil, nil)
 	streamsDesc       = prometheus.NewDesc("pingr_event_streams", "Open event streams.", nil, nil)
 )
 
@@ -167,7 +167,7 @@ func (st state) Collect(c chan<- prometheus.Metric) {
 	n, err := st.server.store.Undelivered(ctx)
 	if err != nil {
 		// The others are worth more than none.
-		st.server.log.Warn("undelivered events not counted", "error", err)
+		st.server.log.Warn("could not count undelivered events", "error", err)
 		return
 	}
 	c <- prometheus.MustNewConstMetric(undeliveredDesc, prometheus.GaugeValue, float64(n))

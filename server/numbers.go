@@ -84,6 +84,6 @@ func (s *Server) countSent(ctx context.Context, owner, session string) {
 		err = s.store.Reserve(ctx, now, pingr.Limit{Kind: pingr.Quota, Key: dayKey(session), Until: a.Settings.Midnight(now)})
 	}
 	if err != nil {
-		s.log.Warn("message not counted", "session", session, "error", err)
+		s.log.Warn("could not count a message", "session", session, "error", err)
 	}
 }

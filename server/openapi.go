@@ -58,9 +58,9 @@ func statusesOf(r route, op *huma.Operation) []int {
 // refusals are examples of each status.
 var refusals = map[int]*problem{
 	http.StatusUnauthorized:          errKey,
-	http.StatusForbidden:             fail(planLimit, "The plan holds no more of these."),
+	http.StatusForbidden:             fail(planLimit, "The plan allows no more of these."),
 	http.StatusNotFound:              fail(notFound, "There is no such session."),
-	http.StatusConflict:              fail(conflict, "There is one already."),
+	http.StatusConflict:              fail(conflict, "It already exists."),
 	http.StatusRequestEntityTooLarge: fail(payloadTooLarge, "The body is over 64 KiB."),
 	http.StatusUnsupportedMediaType:  fail(unsupportedMediaType, "The body must be application/json."),
 	http.StatusUnprocessableEntity:   badParam("body", "is not valid JSON for this request"),
@@ -70,15 +70,15 @@ var refusals = map[int]*problem{
 
 // refusalWords say what a status means here.
 var refusalWords = map[int]string{
-	http.StatusUnauthorized:          "invalid_key: the key or login is missing, wrong, revoked or ended.",
-	http.StatusForbidden:             "forbidden, or plan_limit: the plan holds no more.",
-	http.StatusNotFound:              "not_found: there is none, or it is another account's.",
-	http.StatusConflict:              "conflict with what there is, or session_unavailable.",
+	http.StatusUnauthorized:          "invalid_key: the key or login is missing, wrong, revoked or expired.",
+	http.StatusForbidden:             "forbidden, or plan_limit: the plan allows no more.",
+	http.StatusNotFound:              "not_found: it does not exist, or it belongs to another account.",
+	http.StatusConflict:              "conflict with the current state, or session_unavailable.",
 	http.StatusRequestEntityTooLarge: "payload_too_large: the body is over 64 KiB.",
 	http.StatusUnsupportedMediaType:  "unsupported_media_type: the body is not application/json.",
 	http.StatusUnprocessableEntity:   "missing_param: a parameter is missing or malformed; the message names it.",
-	http.StatusTooManyRequests:       "rate_limit or quota_exceeded: wait for retry_after.",
-	http.StatusInternalServerError:   "internal: our fault. The message holds the request's id.",
+	http.StatusTooManyRequests:       "rate_limit or quota_exceeded: wait retry_after seconds.",
+	http.StatusInternalServerError:   "internal: the server failed. The message contains the request's id.",
 }
 
 func (r route) name() string { return r.method + " " + r.path }
@@ -116,7 +116,7 @@ func (s *Server) describe(doc *huma.OpenAPI) {
 		}
 		if limited := op.Responses["429"]; limited != nil {
 			limited.Headers = map[string]*huma.Param{"Retry-After": {
-				Description: "Seconds to wait, as retry_after.", Schema: &huma.Schema{Type: huma.TypeInteger, Examples: []any{47}},
+				Description: "Seconds to wait, the same as retry_after.", Schema: &huma.Schema{Type: huma.TypeInteger, Examples: []any{47}},
 			}}
 		}
 	}
@@ -160,8 +160,8 @@ func describeParam(r route, p *huma.Param) {
 var qrType = reflect.TypeFor[qrJSON]()
 
 var successWords = map[int]string{
-	http.StatusOK: "Done.", http.StatusCreated: "Made.", http.StatusAccepted: "Taken; it is done soon.",
-	http.StatusNoContent: "Done; there is no body.",
+	http.StatusOK: "Success.", http.StatusCreated: "Created.", http.StatusAccepted: "Accepted. It happens shortly.",
+	http.StatusNoContent: "Success, without a body.",
 }
 
 func describeSuccess(doc *huma.OpenAPI, r route, response *huma.Response) {

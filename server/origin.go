@@ -160,7 +160,7 @@ func (s *Server) client(r *http.Request) netip.Addr {
 	ip := clientAddress(r, s.config.TrustedProxies)
 	peer, _ := readHop(r.RemoteAddr)
 	if (peer.IsPrivate() || peer.IsLoopback()) && isForwarded(r) && !contains(s.config.TrustedProxies, peer) && s.strangeProxy.CompareAndSwap(false, true) {
-		s.log.Warn("a proxy that is not trusted hands requests on; all who come by it count as one, until it is among the trusted proxies", "proxy", peer)
+		s.log.Warn("an untrusted proxy forwards requests; all its clients count as one until it is a trusted proxy", "proxy", peer)
 	}
 	return ip
 }

@@ -58,12 +58,12 @@ func checkPassword(hash, password string) (bool, error) {
 	}
 	if _, err := fmt.Sscanf(parts[2]+" "+parts[3], "v=%d m=%d,t=%d,p=%d", &version, &memory, &time, &lanes); err != nil || version != argon2.Version ||
 		memory > 1<<20 || time > 100 || lanes > 16 || memory < 8 || time < 1 || lanes < 1 {
-		return false, errors.New("an argon2id hash of unknown parameters")
+		return false, errors.New("argon2id hash with unsupported parameters")
 	}
 	salt, err1 := base64.RawStdEncoding.DecodeString(parts[4])
 	key, err2 := base64.RawStdEncoding.DecodeString(parts[5])
 	if err := errors.Join(err1, err2); err != nil || len(key) == 0 {
-		return false, errors.New("a broken argon2id hash")
+		return false, errors.New("malformed argon2id hash")
 	}
 	got := argon2.IDKey([]byte(password), salt, uint32(time), uint32(memory), uint8(lanes), uint32(len(key)))
 	return subtle.ConstantTimeCompare(got, key) == 1, nil

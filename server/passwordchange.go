@@ -46,7 +46,7 @@ func (s *Server) changePassword(c caller, in *passwordInput) (*loginOutput, erro
 	}
 	changed, err := s.store.UpdateAccount(c.ctx, c.account.ID, func(a *account.Account) error {
 		if a.PasswordHash != c.account.PasswordHash {
-			return fail(conflict, "The password was changed meanwhile. Log in with the new one.")
+			return fail(conflict, "The password was changed in the meantime. Log in with the new one.")
 		}
 		a.PasswordHash = hash
 		return nil

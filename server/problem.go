@@ -113,13 +113,13 @@ func problemOf(err error, now time.Time) (p *problem, unexpected bool) {
 	case errors.As(err, &p):
 		return p, false
 	case errors.As(err, &limit) && limit.Kind == pingr.Quota:
-		return tooMany(quotaExceeded, limit.RetryAfter(now), "Monthly message quota is used up. Upgrade the plan, or allow overage in the settings."), false
+		return tooMany(quotaExceeded, limit.RetryAfter(now), "The monthly message quota is used up. Upgrade the plan, or allow overage in the settings."), false
 	case errors.As(err, &limit):
 		return tooMany(rateLimit, limit.RetryAfter(now), "Too many requests. Try again in %ds.", limit.RetryAfter(now)), false
 	case errors.Is(err, account.ErrNotFound):
-		return fail(notFound, "There is no such thing."), false
+		return fail(notFound, "Not found."), false
 	case errors.Is(err, account.ErrLimit):
-		return fail(planLimit, "The plan holds no more of these."), false
+		return fail(planLimit, "The plan allows no more of these."), false
 	case errors.Is(err, pingr.ErrPhone):
 		return badParam("to", pingr.ErrPhone.Error()), false
 	case errors.Is(err, pingr.ErrText):
@@ -127,9 +127,9 @@ func problemOf(err error, now time.Time) (p *problem, unexpected bool) {
 	case errors.Is(err, pingr.ErrPhrase):
 		return badParam("trigger_phrase", pingr.ErrPhrase.Error()), false
 	case errors.Is(err, pingr.ErrConflict):
-		return fail(conflict, "There is one already."), false
+		return fail(conflict, "It already exists."), false
 	case errors.Is(err, pingr.ErrRefused):
-		return fail(sessionUnavailable, "WhatsApp refuses the message for now. Try again in a minute."), false
+		return fail(sessionUnavailable, "WhatsApp is refusing the message for now. Try again in a minute."), false
 	case errors.Is(err, pingr.ErrSessionUnavailable):
 		return fail(sessionUnavailable, "The session is not connected."), false
 	}

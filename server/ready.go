@@ -73,7 +73,7 @@ func (r *readiness) ready(w http.ResponseWriter, q *http.Request) {
 
 func (r *readiness) engine() check {
 	if !r.server.running.Load() {
-		return failed("Wait: it is starting or stopping. Else look at the log.", "the engine is not running")
+		return failed("Wait if it is starting or stopping. Otherwise, check the log.", "the engine is not running")
 	}
 	return check{Status: "ok"}
 }
@@ -103,7 +103,7 @@ func (r *readiness) clock() check {
 	return failed(setClock, "it is %s %s WhatsApp's", best.Abs().Round(time.Second), side)
 }
 
-const setClock = "Set the clock (timedatectl set-ntp true): webhooks are refused when it is 5 minutes off."
+const setClock = "Set the clock (timedatectl set-ntp true): receivers refuse webhooks if it is 5 minutes off."
 
 // database makes what a message needs, and compares our clock with the times that
 // are stored.
@@ -119,11 +119,11 @@ func (r *readiness) database(ctx context.Context, now time.Time) (database, cloc
 	}
 	r.logged = ""
 	if latest.Sub(now) > maxClockOff {
-		clock = failed(setClock, "it says %s, but it has been %s before",
+		clock = failed(setClock, "it says %s, but it was %s before",
 			now.UTC().Format(time.DateTime), latest.UTC().Format(time.DateTime))
 	}
 	if what := r.server.trouble.last(); what != "" {
-		return failed("Look at the log.", "%s failed moments ago", what), clock
+		return failed("Check the log.", "%s failed moments ago", what), clock
 	}
 	return check{Status: "ok"}, clock
 }
@@ -133,7 +133,7 @@ func (r *readiness) database(ctx context.Context, now time.Time) (database, cloc
 func (r *readiness) broken(err error) check {
 	if text := err.Error(); text != r.logged {
 		r.logged = text
-		r.server.log.Error("database does not do what a message needs", "error", err)
+		r.server.log.Error("database cannot process a message", "error", err)
 	}
 	var damage interface {
 		error
@@ -142,7 +142,7 @@ func (r *readiness) broken(err error) check {
 	if errors.As(err, &damage) {
 		return failed("Messages may go unanswered: "+damage.Advice()+".", "%s", strings.TrimSuffix(damage.Error(), "; "+damage.Advice()))
 	}
-	return failed("Look at the log; is the disk full, or the database down?", "it does not do what a message needs")
+	return failed("Check the log. Is the disk full, or the database down?", "it cannot process a message")
 }
 
 // stored looks at the database, what it knows of the time, and its disk.
@@ -156,11 +156,11 @@ func (r *readiness) stored(ctx context.Context) map[string]check {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	s := r.server
-	r.checks = map[string]check{"disk": {Status: "skip", Found: "not known here"}}
+	r.checks = map[string]check{"disk": {Status: "skip", Found: "unknown on this system"}}
 	r.checks["database"], r.checks["clock"] = r.database(ctx, s.now())
 	if s.config.FreeSpace != nil {
 		if free, known := s.config.FreeSpace(); known && free < LeastSpace {
-			r.checks["disk"] = failed("Free some: messages wait at WhatsApp while nothing can be written.", "%d MB free", free>>20)
+			r.checks["disk"] = failed("Free some space: messages wait at WhatsApp while nothing can be written.", "%d MB free", free>>20)
 		} else if known {
 			r.checks["disk"] = check{Status: "ok", Found: fmt.Sprintf("%d MB free", free>>20)}
 		}

@@ -65,13 +65,13 @@ func TestReady(t *testing.T) {
 		{name: "all is well", free: LeastSpace, off: 2 * time.Minute, seen: now},
 		{name: "a clock that went back a little", free: LeastSpace, seen: now.Add(maxClockOff)},
 		{name: "the disk is full", free: LeastSpace - 1, fails: map[string]string{"disk": "99 MB free"}},
-		{name: "the database takes no writes", free: LeastSpace, full: true, fails: map[string]string{"database": "it does not do what a message needs"}},
+		{name: "the database takes no writes", free: LeastSpace, full: true, fails: map[string]string{"database": "it cannot process a message"}},
 		{name: "our clock is behind", free: LeastSpace, off: 7 * time.Minute, fails: map[string]string{"clock": "it is 7m0s behind WhatsApp's"}},
 		{name: "our clock is ahead", free: LeastSpace, off: -7 * time.Minute, fails: map[string]string{"clock": "it is 7m0s ahead of WhatsApp's"}},
-		{name: "our clock went back", free: LeastSpace, seen: now.Add(time.Hour), fails: map[string]string{"clock": "it says 2026-11-23 10:00:00, but it has been 2026-11-23 11:00:00 before"}},
+		{name: "our clock went back", free: LeastSpace, seen: now.Add(time.Hour), fails: map[string]string{"clock": "it says 2026-11-23 10:00:00, but it was 2026-11-23 11:00:00 before"}},
 		{name: "the engine stopped", free: LeastSpace, idle: true, fails: map[string]string{"engine": "the engine is not running"}},
 		{name: "all at once", idle: true, full: true, off: time.Hour, fails: map[string]string{
-			"engine": "the engine is not running", "disk": "0 MB free", "database": "it does not do what a message needs", "clock": "it is 1h0m0s behind WhatsApp's",
+			"engine": "the engine is not running", "disk": "0 MB free", "database": "it cannot process a message", "clock": "it is 1h0m0s behind WhatsApp's",
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -88,11 +88,11 @@ func (s *Server) sendIdempotent(c caller, in *sendInput) ([]byte, error) {
 	case err != nil:
 		return nil, err
 	case !first && found.Request != r.Request:
-		return nil, badParam("Idempotency-Key", "was used for another request")
+		return nil, badParam("Idempotency-Key", "was already used for another request")
 	case !first && found.State == account.ReplayDone:
 		return found.Body, nil
 	case !first:
-		return nil, fail(conflict, "A request with this Idempotency-Key is being worked on.")
+		return nil, fail(conflict, "A request with this Idempotency-Key is still in progress.")
 	}
 	again := found.State != ""
 	if len(found.Body) > 0 {
@@ -110,7 +110,7 @@ func (s *Server) sendIdempotent(c caller, in *sendInput) ([]byte, error) {
 		r.State, r.Body = account.ReplayUnknown, []byte(session)
 	}
 	if err := s.store.EndReplay(c.ctx, r); err != nil {
-		s.log.Error("answer not kept for its idempotency key", "error", err)
+		s.log.Error("could not store the response for its idempotency key", "error", err)
 	}
 	return body, failed
 }
@@ -129,7 +129,7 @@ func (s *Server) sendOnce(c caller, in sendBody, session, id string, again bool)
 	}
 	_, remaining, err := s.used(c)
 	if err != nil {
-		s.log.Warn("what remains is not known", "error", err) // the message is sent all the same
+		s.log.Warn("could not read how many messages remain", "error", err) // the message is sent all the same
 	}
 	body, err = json.Marshal(sentJSON{Success: true, MessageID: id, To: in.To, Session: shownID(session), Remaining: remaining})
 	return body, false, err
@@ -163,7 +163,7 @@ func sendProblem(err error, phone string, now time.Time) error {
 	case errors.Is(err, pingr.ErrNotSent) && !errors.Is(err, pingr.ErrUnknown):
 		return fail(sessionUnavailable, "WhatsApp refused the message.")
 	case errors.Is(err, pingr.ErrUnknown):
-		return fail(sessionUnavailable, "WhatsApp did not say whether the message arrived. Ask again with the same Idempotency-Key: it is shown once.")
+		return fail(sessionUnavailable, "WhatsApp did not confirm the message. Repeat the request with the same Idempotency-Key: the person sees the message once.")
 	}
 	return err
 }

@@ -110,13 +110,13 @@ type Server struct {
 // store. What it opened ends with Run, or with Close if Run is never called.
 func New(ctx context.Context, c Config) (*Server, error) {
 	if c.Store == nil {
-		return nil, errors.New("server.New: no Config.Store")
+		return nil, errors.New("server.New: Config.Store is missing")
 	}
 	if c.Plans == nil {
 		c.Plans = account.DefaultPlans()
 	}
 	if c.SignUpPlan != "" && !slices.ContainsFunc(c.Plans, func(p account.Plan) bool { return p.Name == c.SignUpPlan }) {
-		return nil, fmt.Errorf("server.New: Config.SignUpPlan %q is none of the plans", c.SignUpPlan)
+		return nil, fmt.Errorf("server.New: Config.SignUpPlan %q is not one of the plans", c.SignUpPlan)
 	}
 	if c.Guard == nil {
 		c.Guard = &pingr.Guard{}
@@ -144,7 +144,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 		return nil, fmt.Errorf("signing key: %w", err)
 	}
 	if err := s.loadSetup(ctx); err != nil {
-		return nil, fmt.Errorf("set-up link: %w", err)
+		return nil, fmt.Errorf("setup link: %w", err)
 	}
 	if s.decoy, err = HashPassword(rand.Text()); err != nil {
 		return nil, err
@@ -184,7 +184,7 @@ func (s *Server) Run(ctx context.Context) error {
 		owner := n.Record().Account
 		if owner == "" {
 			// Its messages stay unacknowledged, so that they come when it has one.
-			s.log.Warn("session belongs to no account and is not served", "session", n.ID())
+			s.log.Warn("session has no account and is not served", "session", n.ID())
 			return
 		}
 		ctx, cancel := context.WithCancel(ctx)
@@ -193,7 +193,7 @@ func (s *Server) Run(ctx context.Context) error {
 		serving.Go(func() {
 			session := counted{Session: n, server: s, account: owner, id: n.ID(), listening: func() { close(listening) }}
 			if err := s.engine.Serve(ctx, owner, n.ID(), session); err != nil {
-				s.log.Info("session is served no more", "session", n.ID(), "error", err)
+				s.log.Info("session is no longer served", "session", n.ID(), "error", err)
 			}
 		})
 		<-listening
@@ -230,7 +230,7 @@ func (s *Server) sweep(ctx context.Context) {
 	defer tick.Stop()
 	for {
 		if _, err := s.store.PurgeReplays(ctx, s.now().Add(-account.ReplayTime)); err != nil && ctx.Err() == nil {
-			s.log.Warn("idempotency keys not purged", "error", err)
+			s.log.Warn("could not purge idempotency keys", "error", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -254,7 +254,7 @@ func (s *Server) plan(a account.Account) account.Plan {
 type noNumbers struct{}
 
 func (noNumbers) Add(context.Context, pingr.SessionRecord) (Number, error) {
-	return nil, fail(sessionUnavailable, "This server takes no sessions.")
+	return nil, fail(sessionUnavailable, "This server accepts no sessions.")
 }
 func (noNumbers) Get(string) (Number, bool)            { return nil, false }
 func (noNumbers) List() []Number                       { return nil }

@@ -118,7 +118,7 @@ func (s *Server) number(c caller, id string) (n Number, fixed bool, err error) {
 	return n, false, nil
 }
 
-var errFixed = fail(forbidden, "Sessions of test mode are always connected and do not change.")
+var errFixed = fail(forbidden, "Test-mode sessions are always connected and cannot be changed.")
 
 // showSession is GET /v1/sessions/{id}.
 func (s *Server) showSession(c caller, in *SessionInput) (*sessionOutput, error) {
@@ -152,7 +152,7 @@ func (s *Server) addSession(c caller, in *addSessionInput) (*sessionOutput, erro
 		id = account.NewID("sess_")
 	}
 	if !sessionID.MatchString(id) {
-		return nil, badParam("id", "must be 3 to 64 of a-z, 0-9, _ and -")
+		return nil, badParam("id", "must be 3 to 64 characters: a-z, 0-9, _ and -")
 	}
 	if c.test {
 		return nil, errFixed
@@ -160,7 +160,7 @@ func (s *Server) addSession(c caller, in *addSessionInput) (*sessionOutput, erro
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if most := s.plan(c.account).Sessions; most > 0 && len(s.ownNumbers(c)) >= most {
-		return nil, fail(planLimit, "The plan holds no more sessions.")
+		return nil, fail(planLimit, "The plan allows no more sessions.")
 	}
 	taken := fail(conflict, "The id is taken.")
 	if _, err := s.storedSession(c, id); err == nil || id == testSession {
@@ -260,7 +260,7 @@ func (s *Server) qr(c caller, in *qrInput) (*qrOutput, error) {
 		return nil, err
 	}
 	if fixed {
-		return nil, fail(conflict, "The session is paired already.")
+		return nil, fail(conflict, "The session is already paired.")
 	}
 	code, expires, ok := n.QR()
 	if !ok {
@@ -271,10 +271,10 @@ func (s *Server) qr(c caller, in *qrInput) (*qrOutput, error) {
 				}
 			}
 			if err := n.Link(); err != nil {
-				return nil, words(err, map[error]*problem{pingr.ErrConflict: fail(conflict, "The session is paired already.")})
+				return nil, words(err, map[error]*problem{pingr.ErrConflict: fail(conflict, "The session is already paired.")})
 			}
 		}
-		return nil, fail(sessionUnavailable, "There is no code yet. Ask again in a second.")
+		return nil, fail(sessionUnavailable, "There is no code yet. Try again in a second.")
 	}
 	if strings.Contains(in.Accept, "application/json") {
 		body, err := json.Marshal(qrJSON{code, stamp(expires)})
@@ -312,10 +312,10 @@ func (s *Server) pairCode(c caller, in *pairCodeInput) (*pairCodeOutput, error) 
 		return nil, err
 	}
 	if fixed {
-		return nil, fail(conflict, "The session is paired already.")
+		return nil, fail(conflict, "The session is already paired.")
 	}
 	until := s.now().Add(longWindow)
-	err = s.limit(c.ctx, "codes for this number, or of this account",
+	err = s.limit(c.ctx, "codes for this number or account",
 		throttle("pair/number", phone, maxPairPrompts, until), throttle("pair/account", c.account.ID, maxPairAccount, until))
 	if err != nil {
 		return nil, err
@@ -323,11 +323,11 @@ func (s *Server) pairCode(c caller, in *pairCodeInput) (*pairCodeOutput, error) 
 	out := &pairCodeOutput{}
 	out.Body.Code, err = n.PairCode(c.ctx, phone)
 	if errors.Is(err, pingr.ErrConflict) {
-		return nil, fail(conflict, "The session is paired already.")
+		return nil, fail(conflict, "The session is already paired.")
 	}
 	if err != nil {
-		s.log.Warn("no pairing code", "session", in.ID, "error", err)
-		return nil, fail(sessionUnavailable, "WhatsApp gave no code. Check the number, or scan the QR code.")
+		s.log.Warn("could not get a pairing code", "session", in.ID, "error", err)
+		return nil, fail(sessionUnavailable, "WhatsApp returned no code. Check the number, or scan the QR code.")
 	}
 	return out, nil
 }
@@ -345,7 +345,7 @@ func (s *Server) reconnect(c caller, in *SessionInput) (*sessionOutput, error) {
 		return nil, err
 	}
 	if err := n.Reconnect(); err != nil {
-		return nil, words(err, map[error]*problem{pingr.ErrConflict: fail(conflict, "The session has to be linked first.")})
+		return nil, words(err, map[error]*problem{pingr.ErrConflict: fail(conflict, "Link the session first.")})
 	}
 	return s.sessionAnswer(c, n.Record())
 }

@@ -57,7 +57,7 @@ func (s *Server) changeSettings(c caller, in *changeSettingsInput) (*settingsOut
 	b := in.Body
 	if b.TimeZone != nil {
 		if _, err := time.LoadLocation(*b.TimeZone); err != nil || *b.TimeZone == "Local" {
-			return nil, badParam("time_zone", "is not a name of the IANA time zone database")
+			return nil, badParam("time_zone", "must be a name from the IANA time zone database")
 		}
 	}
 	if text := b.NoPhoneReply.text; text != nil {

@@ -68,7 +68,7 @@ func (s *Server) setUp(c caller, in *setUpInput) (*loginOutput, error) {
 	if err != nil {
 		return nil, badParam("email", err.Error())
 	}
-	dead := fail(invalidKey, "The set-up link is invalid, or was used.")
+	dead := fail(invalidKey, "The setup link is invalid or was already used.")
 	// Anybody may ask this: nothing is locked or read before the token holds.
 	if len(s.setup) == 0 || subtle.ConstantTimeCompare(s.setup, []byte(in.Body.Token)) != 1 {
 		return nil, dead

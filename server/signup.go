@@ -37,7 +37,7 @@ func (s *Server) signUp(c caller, in *signUpInput) (*loginOutput, error) {
 		return nil, badParam("password", ErrPassword.Error())
 	}
 	if s.config.SignUpPlan == "" {
-		return nil, fail(forbidden, "This server lets nobody sign up. Ask who runs it for an account.")
+		return nil, fail(forbidden, "Sign-up is disabled on this server. Ask its operator for an account.")
 	}
 	// Counted however it ends: each try costs a password hash.
 	tries := byAddress("sign up", s.client(in.request), maxSignUps, now.Add(signUpWindow))
@@ -51,7 +51,7 @@ func (s *Server) signUp(c caller, in *signUpInput) (*loginOutput, error) {
 		return nil, err
 	}
 	if err := s.store.CreateAccount(c.ctx, a); errors.Is(err, pingr.ErrConflict) {
-		return nil, fail(conflict, "There is an account of that e-mail already.")
+		return nil, fail(conflict, "An account with this email already exists.")
 	} else if err != nil {
 		return nil, err
 	}

@@ -44,7 +44,7 @@ func (s *Server) stats(c caller, in *statsInput) (*statsOutput, error) {
 	}
 	zone, err := time.LoadLocation(name)
 	if err != nil || name == "Local" {
-		return nil, badParam("time_zone", "is not a name of the IANA time zone database")
+		return nil, badParam("time_zone", "must be a name from the IANA time zone database")
 	}
 	borders := account.StatsHours(s.now(), 24, zone)
 	if days := map[string]int{"7d": 7, "30d": 30, "90d": 90}[in.Range]; days > 0 {

@@ -153,9 +153,9 @@ func checkText(name, text string, most int) error {
 	case strings.TrimSpace(text) == "":
 		return badParam(name, "must not be empty")
 	case n > most:
-		return fail(missingParam, "%s: has %d characters, at most %d fit", name, n, most)
+		return fail(missingParam, "%s: has %d characters; at most %d are allowed", name, n, most)
 	case strings.ContainsRune(text, 0):
-		return badParam(name, "must not hold a NUL")
+		return badParam(name, "must not contain a NUL character")
 	}
 	return nil
 }
@@ -204,8 +204,8 @@ func (s *Server) ownTrigger(c caller, id string) (pingr.Trigger, error) {
 // triggerProblem says what a conflict or a limit is about.
 func triggerProblem(err error) error {
 	return words(err, map[error]*problem{
-		pingr.ErrConflict: fail(conflict, "The session has a trigger of that phrase already."),
-		account.ErrLimit:  fail(planLimit, "The plan holds no more triggers."),
+		pingr.ErrConflict: fail(conflict, "The session already has a trigger with this phrase."),
+		account.ErrLimit:  fail(planLimit, "The plan allows no more triggers."),
 	})
 }
 

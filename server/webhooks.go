@@ -169,7 +169,7 @@ func (s *Server) simulate(c caller, in *simulateInput) (*simulateOutput, error) 
 	}
 	hook := c.own().Webhook
 	if hook.URL == "" {
-		return nil, fail(conflict, "There is no webhook endpoint: set one first.")
+		return nil, fail(conflict, "No webhook endpoint is set. Set one first.")
 	}
 	trigger, _, err := s.store.FindTrigger(c.ctx, stored, pingr.Phrases(in.Body.Message))
 	if err != nil {
@@ -188,7 +188,7 @@ func (s *Server) simulate(c caller, in *simulateInput) (*simulateOutput, error) 
 		d.Error = failed.Error()
 	}
 	if err := s.store.LogDelivery(c.ctx, d); err != nil {
-		s.log.Warn("delivery not logged", "event_id", event.ID, "error", err)
+		s.log.Warn("could not log a delivery", "event_id", event.ID, "error", err)
 	}
 	s.hub.publish(d.Account, "delivery", deliveryOf(d, d.At.Add(d.Duration)))
 	if out.Body.Delivered = failed == nil; reply.Status != 0 {

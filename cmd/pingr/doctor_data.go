@@ -71,7 +71,7 @@ func (a *app) checkDisk() finding {
 	case !known:
 		return skip(check, "this system does not say")
 	case free < server.LeastSpace:
-		return fail(check, "Free some: messages wait at WhatsApp while nothing can be written.", "%s free", size(free))
+		return fail(check, "Free some space: messages wait at WhatsApp while nothing can be written.", "%s free", size(free))
 	case free < someSpace:
 		return warn(check, "Free some before it runs out.", "%s free", size(free))
 	}
@@ -159,8 +159,8 @@ func checkClock(latest, now time.Time) finding {
 		latest = built
 	}
 	if latest.After(now.Add(time.Minute)) {
-		return fail(check, "Set the clock (timedatectl set-ntp true): webhooks are refused when it is 5 minutes off.",
-			"it says %s, but it has been %s before", now.UTC().Format(time.DateTime), latest.UTC().Format(time.DateTime))
+		return fail(check, "Set the clock (timedatectl set-ntp true): receivers refuse webhooks if it is 5 minutes off.",
+			"it says %s, but it was %s before", now.UTC().Format(time.DateTime), latest.UTC().Format(time.DateTime))
 	}
 	return ok(check, "%s UTC, zone %s", now.UTC().Format(time.DateTime), now.Format("MST"))
 }

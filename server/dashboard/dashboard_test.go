@@ -167,7 +167,7 @@ func TestLoggingInLeadsBackToWhereOneWas(t *testing.T) {
 
 	status, page, _ := b.do(http.MethodPost, "/login", with(anna, "password", "wrong horse"))
 	assert.Equal(t, http.StatusUnauthorized, status)
-	assert.Contains(t, page, "E-mail or password is wrong.")
+	assert.Contains(t, page, "The email or password is wrong.")
 
 	for next, want := range map[string]string{
 		"/sessions":            "/sessions",
@@ -219,7 +219,7 @@ func TestSignUpIsShownWhereItIsAllowed(t *testing.T) {
 	assert.Equal(t, "/overview", at)
 	status, page, _ := ben.do(http.MethodPost, "/signup", anna)
 	assert.Equal(t, http.StatusConflict, status)
-	assert.Contains(t, page, "There is an account of that e-mail already.")
+	assert.Contains(t, page, "An account with this email already exists.")
 }
 
 var asset = regexp.MustCompile(`(?:src|href)="(/static/[^"]+)"`)
