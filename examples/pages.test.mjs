@@ -67,10 +67,11 @@ async function site(language, flow, visit) {
   }
 }
 
-// say has the phone write, and returns what it is answered.
-async function say(origin, text, autoReply = { status: "pending" }) {
+// say has the phone write, and returns what it is answered. The same id is the
+// same message, told again.
+async function say(origin, text, autoReply = { status: "pending" }, id = randomUUID()) {
   const body = JSON.stringify({
-    event: "message.received", id: randomUUID(), session_id: "x", timestamp: Date.now(), message: { text, type: "text" }, auto_reply: autoReply,
+    event: "message.received", id, session_id: "x", timestamp: Date.now(), message: { text, type: "text" }, auto_reply: autoReply,
     from: { phone, jid: `${phone}@s.whatsapp.net`, is_group: false, group_jid: null },
   });
   const signature = `sha256=${createHmac("sha256", secret).update(body).digest("hex")}`;
@@ -105,6 +106,21 @@ async function silent(page, say) {
   await told("was answered before it reached us");
 }
 
+// lost has the phone write, and Pingr tell it again because the answer did not
+// arrive: the page does not insist that there is one, and begins again.
+async function lost(page, say, words, button) {
+  const [text, id] = [await sent(page), randomUUID()];
+  const reply = await say(text, { status: "pending" }, id);
+  const told = page.getByRole("status").getByText(words);
+  await page.getByRole("button", { name: button }).waitFor({ state: "hidden" });
+  assert.equal(await say(text, { status: "suppressed", reason: "answered" }, id), reply, "the same event, the same answer");
+  await told.waitFor();
+  await page.getByRole("button", { name: button }).click();
+  await told.waitFor({ state: "hidden" });
+  await page.getByText("Waiting for your message.").waitFor();
+  assert.notEqual(await sent(page), text);
+}
+
 async function logOut(page) {
   await page.getByRole("button", { name: "Log out" }).click();
   await page.getByText(`+${phone}`).waitFor({ state: "hidden" });
@@ -132,6 +148,7 @@ for (const language of Object.keys(commands)) {
         await page.getByRole("textbox").fill("+91 98765 43210");
         await page.getByRole("button").filter({ visible: true }).first().click();
         await silent(page, say);
+        await lost(page, say, "If no link came", "Get a new code");
         const reply = await say(await sent(page));
         await page.getByText("Got it").waitFor();
         await tap(context, reply);
@@ -145,6 +162,7 @@ for (const language of Object.keys(commands)) {
         await page.getByRole("button", { name: "QR code" }).click();
         await page.waitForFunction(() => [...document.images].some((i) => i.naturalWidth > 0));
         await silent(page, say);
+        await lost(page, say, "If no digits came", "Start again");
         const right = (await say(await sent(page))).match(/^\d{6}$/m)[0];
         await digits().fill(right === "000000" ? "000001" : "000000");
         await digits().press("Enter");

@@ -21,6 +21,10 @@ const doublePress = "contract: double press, one session"
 // does.
 const silence = "contract: nobody will see the answer, and the page says why"
 
+// lostOnItsWay is an answer that the site gave and Pingr did not get: the phone
+// shows the trigger's reply, and the event is told again.
+const lostOnItsWay = "contract: an answer lost on its way, and the page says so"
+
 // voidInSilence is a forwarded code within the cooldown.
 const voidInSilence = "contract: a void code stays void in a cooldown"
 
@@ -254,6 +258,31 @@ var contract = []scenario{
 			differ("poll when the cooldown is over", `{"reason":"cooldown","retry_after":0,"status":"waiting"}`, later),
 			differ("key in the answer after it", true, keyOf(reply) != ""),
 			differ("poll after the answer", false, strings.Contains(answered.body, "reason") || answered.field("status") == "waiting"),
+		)
+	}},
+	{name: lostOnItsWay, flows: []string{preentry, desktop}, contract: true, inAfter: true, play: func(s *scene) string {
+		told := s.start(s.victim.browser, s.victimNumber)
+		s.recorded.loseNext()
+		shown := s.say(s.victim, text(told))
+		polled := func(field string) string { return must(s.victim.get("/poll")).field(field) }
+		for end := time.Now().Add(10 * time.Second); polled("reason") == "" && time.Now().Before(end); {
+			time.Sleep(50 * time.Millisecond) // Pingr's next attempt comes after a second
+		}
+		status, reason := polled("status"), polled("reason")
+
+		// The next code is answered. That the answer to another event was not used
+		// says nothing of this one's.
+		told = s.start(s.victim.browser, s.victimNumber)
+		k := keyOf(s.say(s.victim, text(told)))
+		other := strings.Replace(s.event(told, time.Now()), `{"status":"pending"}`, `{"status":"suppressed","reason":"answered"}`, 1)
+		s.send(s.sign(other))
+		next := polled("reason")
+		s.use(s.victim.browser, k)
+		return first(
+			differ("what the phone shows", noLink, shown),
+			differ("status of the code", map[string]string{preentry: "sent", desktop: "asked"}[s.flow], status),
+			differ("reason in its poll", "answered", reason),
+			differ("reason in the poll of the next code", "", next),
 		)
 	}},
 	{name: voidInSilence, flows: []string{preentry, desktop}, contract: true, play: func(s *scene) string {

@@ -147,6 +147,7 @@ type recorder struct {
 
 	mu   sync.Mutex
 	last webhook
+	lose bool
 }
 
 // A webhook is a request that Pingr made.
@@ -160,9 +161,22 @@ func (r *recorder) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 	}
 	r.mu.Lock()
 	r.last = webhook{string(body), q.Header.Get("X-Pingr-Signature")}
+	lose := r.lose
+	r.lose = false
 	r.mu.Unlock()
 	q.Body = io.NopCloser(bytes.NewReader(body))
+	if lose {
+		r.to.ServeHTTP(httptest.NewRecorder(), q)
+		panic(http.ErrAbortHandler)
+	}
 	r.to.ServeHTTP(w, q)
+}
+
+// loseNext has the next answer of the site lost on its way to Pingr.
+func (r *recorder) loseNext() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.lose = true
 }
 
 // webhook is the last that Pingr sent.

@@ -1,6 +1,7 @@
 package login
 
 import (
+	"context"
 	"math"
 	"net/http"
 	"time"
@@ -10,26 +11,44 @@ import (
 func (s *Site) HandlePoll() { s.Handle("GET /poll", s.poll) }
 
 // poll says how far the code of this browser is, why a message was not answered,
-// and never whose browser or
-// phone was faster.
+// and never whose browser or phone was faster.
 func (s *Site) poll(w http.ResponseWriter, r *http.Request) error {
 	var c Code
+	var reason string
 	code, ok, err := s.PollCode(r)
 	if err == nil && ok {
 		c, _, err = s.Code(r.Context(), code)
+	}
+	if err == nil {
+		reason, err = s.silence(r.Context(), c)
 	}
 	switch {
 	case err != nil:
 		return err
 	case c.Status == None:
 		return WriteJSON(w, http.StatusNotFound, map[string]string{"status": "none"})
-	case c.Status == Asked:
-		return WriteJSON(w, http.StatusOK, map[string]string{"status": string(Asked), "number": "…" + c.Phone[max(0, len(c.Phone)-4):]})
-	case c.Status == Waiting && c.Reason == "cooldown":
-		left := time.Until(time.UnixMilli(c.Until))
-		return WriteJSON(w, http.StatusOK, map[string]any{"status": Waiting, "reason": c.Reason, "retry_after": max(0, int(math.Ceil(left.Seconds())))})
-	case c.Status == Waiting && c.Reason != "":
-		return WriteJSON(w, http.StatusOK, map[string]any{"status": Waiting, "reason": c.Reason})
 	}
-	return WriteJSON(w, http.StatusOK, map[string]string{"status": string(c.Status)})
+	told := map[string]any{"status": c.Status}
+	if c.Status == Asked {
+		told["number"] = "…" + c.Phone[max(0, len(c.Phone)-4):]
+	}
+	if reason != "" {
+		told["reason"] = reason
+	}
+	if c.Status == Waiting && reason == "cooldown" {
+		left := time.Until(time.UnixMilli(c.Until))
+		told["retry_after"] = max(0, int(math.Ceil(left.Seconds())))
+	}
+	return WriteJSON(w, http.StatusOK, told)
+}
+
+// silence is why the chat may show no answer to the code; empty when it should.
+func (s *Site) silence(ctx context.Context, c Code) (reason string, err error) {
+	if c.Status == Waiting {
+		return c.Reason, nil
+	}
+	if c.Status.Pending() {
+		reason, _, err = s.State.Get(ctx, lostKey(c.Event))
+	}
+	return reason, err
 }

@@ -46,6 +46,12 @@ func (s *Site) dispatch(ctx context.Context, e pingr.Event) (pingr.Reply, error)
 		text, err := s.decide(ctx, e)
 		return pingr.Reply{Text: text}, err
 	}
+	if a := e.AutoReply; a != nil && a.Status == "suppressed" && a.Reason != "" {
+		// If we answered an earlier attempt, that answer was lost.
+		if err := s.State.Set(ctx, lostKey(e.ID), a.Reason, eventLife); err != nil {
+			return pingr.Reply{}, err
+		}
+	}
 	key := "login:event:" + e.ID
 	if body, ok, err := s.State.Get(ctx, key); err != nil || ok {
 		return readAnswer(body), err
@@ -65,6 +71,9 @@ func (s *Site) dispatch(ctx context.Context, e pingr.Event) (pingr.Reply, error)
 	first, _, err := s.State.Get(ctx, key) // the same event came twice at once
 	return readAnswer(first), err
 }
+
+// lostKey is where the State keeps why the answer to an event is not used.
+func lostKey(event string) string { return "login:lost:" + event }
 
 // answered is the body that answered an event.
 type answered struct {

@@ -8,6 +8,7 @@ const WORDS = {
   void: "This code is void: it came from another phone, or was forwarded. Start again.",
   none: "This code is too old. Start again.",
 };
+const LOST = "The answer may have been lost on its way. If no link came, get a new code.";
 let timer;
 let counting = false;
 
@@ -46,7 +47,9 @@ function unanswered(reason, seconds) {
 async function poll() {
   if ($("waiting").hidden) return;
   const { status, reason, retry_after: seconds } = await (await fetch("/poll")).json();
-  say(WORDS[status] ?? unanswered(reason, seconds), seconds > 0);
+  const lost = status === "sent" && Boolean(reason);
+  say(lost ? LOST : WORDS[status] ?? unanswered(reason, seconds), seconds > 0);
+  $("renew").hidden = !lost;
   if (status === "done") await show(); // it may have been this browser
   if (status === "waiting" || status === "sent") follow();
 }
@@ -56,11 +59,11 @@ function follow() {
   timer = setTimeout(() => poll().catch(follow), 1000);
 }
 
-$("outside").addEventListener("submit", async (e) => {
-  e.preventDefault();
+async function start() {
   const answer = await fetch("/start", { method: "POST", body: JSON.stringify({ phone: $("number").value }) });
   $("wrong").hidden = answer.ok;
   if (!answer.ok) {
+    only("outside");
     $("wrong").textContent = answer.status === 422 ? "That is no phone number." : "Please try again in a minute.";
     return;
   }
@@ -69,7 +72,13 @@ $("outside").addEventListener("submit", async (e) => {
   $("open").href = started.link;
   only("waiting");
   await poll();
+}
+
+$("outside").addEventListener("submit", (e) => {
+  e.preventDefault();
+  start();
 });
+$("renew").addEventListener("click", start);
 $("again").addEventListener("click", () => only("outside"));
 $("out").addEventListener("click", async () => {
   await fetch("/logout", { method: "POST" });

@@ -1,6 +1,6 @@
 // Codes that a browser shows and a phone sends.
 import { createChallengeCode, loginLink } from 'hey-pingr';
-import { json, newToken } from './site.mjs';
+import { json, lostKey, newToken } from './site.mjs';
 
 const MAX_STARTS = 120; // codes that an address gets in a minute
 const MAX_WRONG = 5; // wrong codes are a phone's last for some time
@@ -52,12 +52,20 @@ export class Codes {
   async #poll(req, res) {
     const name = await this.polled(req);
     const code = name === null ? null : await this.get(name);
-    if (code === null) json(res, 404, { status: 'none' });
-    else if (code.status === 'asked') json(res, 200, { status: 'asked', number: `…${code.phone.slice(-4)}` });
-    else if (code.status === 'waiting' && code.reason === 'cooldown') {
-      json(res, 200, { status: 'waiting', reason: 'cooldown', retry_after: Math.max(0, Math.ceil((code.until - Date.now()) / 1000)) });
-    } else if (code.status === 'waiting' && code.reason) json(res, 200, { status: 'waiting', reason: code.reason });
-    else json(res, 200, { status: code.status });
+    if (code === null) return json(res, 404, { status: 'none' });
+    const { status } = code;
+    const told = { status };
+    if (status === 'asked') told.number = `…${code.phone.slice(-4)}`;
+    const reason = await this.#silence(code);
+    if (reason) told.reason = reason;
+    if (status === 'waiting' && reason === 'cooldown') told.retry_after = Math.max(0, Math.ceil((code.until - Date.now()) / 1000));
+    return json(res, 200, told);
+  }
+
+  /** Why the chat may show no answer to the code; nothing when it should. */
+  async #silence(code) {
+    if (code.status === 'waiting') return code.reason;
+    return isPending(code) ? this.state.get(lostKey(code.event)) : '';
   }
 
   /** A code as it stands, or null. */

@@ -226,6 +226,9 @@ export class Site {
   async #answer(event) {
     if (event.event !== 'message.received' || !event.from || !event.message) return undefined;
     if (!event.id) return this.#decide(event); // of another Pingr; two of them are not the same event
+    const { status, reason } = event.auto_reply ?? {};
+    // If we answered an earlier attempt, that answer was lost.
+    if (status === 'suppressed' && reason) await this.state.set(lostKey(event.id), reason, EVENT_LIFE);
     const key = `login:event:${event.id}`;
     const known = await this.state.get(key);
     if (known !== null) return JSON.parse(known).reply;
@@ -257,6 +260,9 @@ function saysNo(text) {
   const [first, second] = seen.match(/[\p{L}\p{M}\p{N}]+/gu) ?? [];
   return first === 'no' || (first === 'login' && second === 'no');
 }
+
+/** Where the state keeps why the answer to an event is not used. */
+export const lostKey = (event) => `login:lost:${event}`;
 
 /** By what a browser with that nonce repeats a step. */
 function repeatKey(nonce, step) {

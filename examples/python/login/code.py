@@ -14,6 +14,7 @@ from pingr import create_challenge_code, login_link
 from .site import POLL_COOKIE, Site, answer
 from .state import Change
 from .token import create_token
+from .webhook import lost_key
 
 if TYPE_CHECKING:
     from .webhook import Message
@@ -91,14 +92,21 @@ class Codes:
         code = self.get(word) if word else Code()
         if not code.status:
             return answer(404, status="none")
+        told: dict[str, str | int] = {"status": code.status}
         if code.status == "asked":
-            return answer(200, status="asked", number="…" + code.phone[-4:])
-        if code.status == "waiting" and code.reason == "cooldown":
-            left = max(0, math.ceil(code.until / 1000 - time.time()))
-            return answer(200, status="waiting", reason=code.reason, retry_after=left)
-        if code.status == "waiting" and code.reason:
-            return answer(200, status="waiting", reason=code.reason)
-        return answer(200, status=code.status)
+            told["number"] = "…" + code.phone[-4:]
+        if reason := self._silence(code):
+            told["reason"] = reason
+        if code.status == "waiting" and reason == "cooldown":
+            told["retry_after"] = max(0, math.ceil(code.until / 1000 - time.time()))
+        return answer(200, **told)
+
+    def _silence(self, code: Code) -> str:
+        """Return why the chat may show no answer to the code; "" when it should."""
+        if code.status == "waiting":
+            return code.reason
+        lost = self._state.get(lost_key(code.event)) if code.status in PENDING else None
+        return lost or ""
 
     def get(self, word: str) -> Code:
         """Look a code up."""

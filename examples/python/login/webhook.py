@@ -45,6 +45,10 @@ class Webhook:
             return None
         if not event.get("id"):  # of another Pingr; two of them are not the same event
             return self._decide(event)
+        auto_reply = event.get("auto_reply", {})
+        if auto_reply.get("status") == "suppressed" and "reason" in auto_reply:
+            # If we answered an earlier attempt, that answer was lost.
+            self._state.set(lost_key(event["id"]), auto_reply["reason"], EVENT_LIFE)
         key = "login:event:" + event["id"]
         body = self._state.get(key)
         if body is None:
@@ -75,6 +79,11 @@ class Webhook:
                 retry_after=reply.get("retry_after", 0),
             )
         )
+
+
+def lost_key(event: str) -> str:
+    """Return where the state keeps why the answer to an event is not used."""
+    return "login:lost:" + event
 
 
 def says_no(text: str) -> bool:

@@ -42,6 +42,7 @@ async function poll() {
   if ($("waiting").hidden && $("asked").hidden) return;
   const { status, number, reason, retry_after: seconds } = await (await fetch("/poll")).json();
   if (status === "waiting") {
+    if ($("waiting").hidden) only("waiting"); // a poll of the code before was answered late
     say(unanswered(reason, seconds), seconds > 0);
     follow();
   } else if (status === "asked") {
@@ -50,6 +51,7 @@ async function poll() {
       only("asked");
       $("digits").focus();
     }
+    $("lost").hidden = $("renew").hidden = !reason;
     follow();
   } else if (status === "done") {
     await show();
@@ -87,6 +89,7 @@ async function start() {
 
 $("start").addEventListener("click", start);
 $("again").addEventListener("click", start);
+$("renew").addEventListener("click", start);
 $("asked").addEventListener("submit", async (e) => {
   e.preventDefault();
   const answer = await fetch("/digits", { method: "POST", body: JSON.stringify({ digits: $("digits").value }) });
