@@ -35,7 +35,7 @@ func (e *Engine) dispatch(ctx context.Context, p PendingEvent) attempt {
 		e.tried(ctx, p.Account, err)
 	}
 	d := Delivery{
-		ID: newID("dlv_"), Account: p.Account, Session: event.Session, EventID: event.ID, Event: event.Type,
+		ID: NewID("dlv_"), Account: p.Account, Session: event.Session, EventID: event.ID, Event: event.Type,
 		URL: reply.URL, Status: "delivered", HTTPStatus: reply.Status, NoReply: reply.NoReply,
 		Attempt: p.Attempt, Duration: e.cfg.Now().Sub(began), At: began,
 	}

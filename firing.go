@@ -5,8 +5,6 @@ import (
 	"encoding/hex"
 	"strings"
 	"time"
-
-	"github.com/google/uuid"
 )
 
 // State is the state of a firing. Every state is a row that survives a crash;
@@ -172,11 +170,6 @@ type Delivery struct {
 	// secret.
 	Error string
 	At    time.Time
-}
-
-// newID returns prefix and 32 hex digits that sort by time (UUID version 7).
-func newID(prefix string) string {
-	return prefix + strings.ReplaceAll(uuid.Must(uuid.NewV7()).String(), "-", "")
 }
 
 // age returns how old the message is at now. The time before it arrived is

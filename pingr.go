@@ -166,7 +166,7 @@ func New(c Config) (*Engine, error) {
 	setDefaults(&c)
 	return &Engine{
 		cfg:       c,
-		holder:    newID("run_"),
+		holder:    NewID("run_"),
 		first:     newGate(leastFirst, c.InFlight, c.MaxInFlight),
 		retries:   newGate(leastRetries, mostRetries, totalRetries),
 		endpoints: newEndpoints(),
@@ -312,7 +312,7 @@ func (e *Engine) Notify(ctx context.Context, account string, event Event) error 
 		return nil // there is no backend to tell
 	}
 	if event.ID == "" {
-		event.ID = newID("evt_")
+		event.ID = NewID("evt_")
 	}
 	now := e.cfg.Now()
 	if event.Timestamp == 0 {

@@ -32,7 +32,7 @@ func (e *Engine) receive(ctx context.Context, account, session string, m Message
 	m.Text = Cut(m.Text, maxText)
 	now := e.cfg.Now()
 	f := Firing{
-		ID: newID("evt_"), Account: account, Session: session, Message: m, Trigger: trigger,
+		ID: NewID("evt_"), Account: account, Session: session, Message: m, Trigger: trigger,
 		State: StateAccepted, AcceptedAt: now,
 	}
 	// Without room the firing is only queued. poll starts it when there is room.

@@ -64,7 +64,7 @@ func (e *Engine) Send(ctx context.Context, r SendRequest) (id string, err error)
 	if n := utf8.RuneCountInString(r.Text); n == 0 || n > MaxReply || !utf8.ValidString(r.Text) || strings.ContainsRune(r.Text, 0) {
 		return "", ErrText
 	}
-	setDefault(&r.ID, newID("msg_"))
+	setDefault(&r.ID, NewID("msg_"))
 	if r.Via == nil && e.served(r.Account, r.Session) == nil {
 		return r.ID, ErrSessionUnavailable
 	}

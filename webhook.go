@@ -12,6 +12,12 @@ const (
 	EventSessionConnected    EventType = "session.connected"
 )
 
+// EventTypes returns every event type, in the order in which the documents list
+// them. Tests compare the API, the dashboard and the SDKs with this list.
+func EventTypes() []EventType {
+	return []EventType{EventMessageReceived, EventSessionDisconnected, EventSessionConnected}
+}
+
 // An Event is what a webhook receives. Its JSON is the body of the request.
 type Event struct {
 	Type    EventType     `json:"event"`

@@ -177,7 +177,7 @@ func New(email, passwordHash, plan string, now time.Time) (Account, error) {
 		return Account{}, ErrEmail
 	}
 	return Account{
-		ID: NewID("acc_"), Email: email, PasswordHash: passwordHash, Plan: plan, Settings: DefaultSettings(),
+		ID: pingr.NewID("acc_"), Email: email, PasswordHash: passwordHash, Plan: plan, Settings: DefaultSettings(),
 		Webhook: Webhook{Secret: pingr.NewSecret()}, CreatedAt: now.Truncate(time.Millisecond).UTC(),
 	}, nil
 }

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
+	"github.com/heypingr/pingr"
 )
 
 // A Mode is what a key acts on.
@@ -50,7 +50,7 @@ func (m Mode) Prefix() string { return "pk_" + string(m) + "_" }
 func NewKey(account, name string, mode Mode, now time.Time) (secret string, k Key) {
 	secret = mode.Prefix() + randomText(keyLength)
 	return secret, Key{
-		ID: NewID("key_"), Account: account, Name: name, Mode: mode, Hash: HashKey(secret),
+		ID: pingr.NewID("key_"), Account: account, Name: name, Mode: mode, Hash: HashKey(secret),
 		Last: secret[len(secret)-4:], CreatedAt: now.Truncate(time.Millisecond).UTC(),
 	}
 }
@@ -76,9 +76,4 @@ func randomText(n int) string {
 		}
 	}
 	return text.String()
-}
-
-// NewID is a prefix and 32 hex digits that sort by time (UUID version 7).
-func NewID(prefix string) string {
-	return prefix + strings.ReplaceAll(uuid.Must(uuid.NewV7()).String(), "-", "")
 }

@@ -242,7 +242,7 @@ func (s *Server) newLogin(a account.Account) (token string, ends time.Time, err 
 	ends = now.Add(loginTime).Truncate(time.Second)
 	token, err = jwt.NewWithClaims(jwt.SigningMethodHS256, loginClaims{
 		RegisteredClaims: jwt.RegisteredClaims{
-			Issuer: loginIssuer, Subject: a.ID, ID: account.NewID(""),
+			Issuer: loginIssuer, Subject: a.ID, ID: pingr.NewID(""),
 			IssuedAt: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(ends),
 		},
 		Password: passwordMark(a),

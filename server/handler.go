@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/heypingr/pingr"
 	"github.com/heypingr/pingr/account"
 	"github.com/heypingr/pingr/server/dashboard"
 	"github.com/heypingr/pingr/server/reference"
@@ -17,7 +18,7 @@ type requestIDKey struct{}
 // around is what every request passes through.
 func (s *Server) around(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		id := account.NewID("req_")
+		id := pingr.NewID("req_")
 		r = r.WithContext(context.WithValue(r.Context(), requestIDKey{}, id))
 		h := w.Header()
 		h.Set("X-Request-Id", id)

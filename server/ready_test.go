@@ -31,7 +31,7 @@ type fullStore struct {
 
 func (f *fullStore) Check(ctx context.Context, now time.Time) error {
 	if f.full {
-		return errors.New("disk full of " + account.NewID("secrets"))
+		return errors.New("disk full of " + pingr.NewID("secrets"))
 	}
 	return f.Store.Check(ctx, now)
 }

@@ -57,7 +57,7 @@ func (s *Server) send(c caller, in *sendInput) (*sendOutput, error) {
 	if err != nil {
 		return nil, err
 	}
-	body, _, err := s.sendOnce(c, in.Body, session, account.NewID("msg_"), false)
+	body, _, err := s.sendOnce(c, in.Body, session, pingr.NewID("msg_"), false)
 	return asSent(body, err)
 }
 

@@ -149,7 +149,7 @@ func (s *Server) addSession(c caller, in *addSessionInput) (*sessionOutput, erro
 	}
 	id := in.Body.ID
 	if id == "" {
-		id = account.NewID("sess_")
+		id = pingr.NewID("sess_")
 	}
 	if !sessionID.MatchString(id) {
 		return nil, badParam("id", "must be 3 to 64 characters: a-z, 0-9, _ and -")

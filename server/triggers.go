@@ -85,7 +85,7 @@ type addTriggerInput struct {
 // addTrigger is POST /v1/triggers.
 func (s *Server) addTrigger(c caller, in *addTriggerInput) (*triggerOutput, error) {
 	now := s.now().Truncate(time.Millisecond).UTC()
-	t := pingr.Trigger{ID: account.NewID("trg_"), Active: true, CreatedAt: now, UpdatedAt: now}
+	t := pingr.Trigger{ID: pingr.NewID("trg_"), Active: true, CreatedAt: now, UpdatedAt: now}
 	err := triggerChange{Phrase: &in.Body.Phrase, Reply: &in.Body.Reply, Active: in.Body.Active}.apply(&t, now)
 	if err != nil {
 		return nil, err

@@ -28,7 +28,7 @@ func (s *Server) webhookOf(c caller, w account.Webhook) *webhookOutput {
 		out.Body.URL = &w.URL
 	}
 	if out.Body.Events = w.Events; len(w.Events) == 0 {
-		out.Body.Events = []pingr.EventType{pingr.EventMessageReceived, pingr.EventSessionDisconnected, pingr.EventSessionConnected}
+		out.Body.Events = pingr.EventTypes()
 	}
 	if c.login == nil {
 		out.Body.Secret = cutSecret(w.Secret)
@@ -180,7 +180,7 @@ func (s *Server) simulate(c caller, in *simulateInput) (*simulateOutput, error) 
 	out.Body.PayloadSent = event
 	reply, failed := s.endpoint(hook).Dispatch(c.ctx, event)
 	d := pingr.Delivery{
-		ID: account.NewID("dlv_"), Account: c.scope(), Session: in.Body.Session, EventID: event.ID, Event: event.Type,
+		ID: pingr.NewID("dlv_"), Account: c.scope(), Session: in.Body.Session, EventID: event.ID, Event: event.Type,
 		URL: reply.URL, Status: "simulated", HTTPStatus: reply.Status, DynamicReply: failed == nil && reply.Text != "", NoReply: reply.NoReply,
 		Attempt: 1, Duration: s.now().Sub(now), At: now,
 	}
@@ -207,8 +207,8 @@ func simulated(session, phone, text string, t pingr.Trigger, now time.Time) ping
 	e := pingr.Event{
 		Type: pingr.EventMessageReceived, Session: session,
 		From:    &pingr.From{Phone: phone, JID: pingr.PhoneJID(phone)},
-		Message: &pingr.EventMessage{Text: text, Type: "text", ID: account.NewID("3EB0"), Timestamp: now.UnixMilli()},
-		ID:      account.NewID("evt_"), Timestamp: now.UnixMilli(), Attempt: 1,
+		Message: &pingr.EventMessage{Text: text, Type: "text", ID: pingr.NewID("3EB0"), Timestamp: now.UnixMilli()},
+		ID:      pingr.NewID("evt_"), Timestamp: now.UnixMilli(), Attempt: 1,
 		AutoReply: &pingr.AutoReply{Status: "pending"}, Simulated: true,
 	}
 	if t.ID != "" {

@@ -66,5 +66,5 @@ func (b *bareAPI) send(r *http.Request, owner string) (any, error) {
 		return nil, err
 	}
 	used, err := b.store.Taken(ctx, now, quota.Key)
-	return map[string]any{"success": true, "message_id": account.NewID("msg_"), "to": in.To, "used": used}, err
+	return map[string]any{"success": true, "message_id": pingr.NewID("msg_"), "to": in.To, "used": used}, err
 }

@@ -71,7 +71,7 @@ func logRows(ctx context.Context, store *sqlite.Store, owner string, rows int) (
 	began := time.Now().Add(-time.Hour)
 	for i := range rows {
 		d := pingr.Delivery{
-			ID: account.NewID("dlv_"), Account: owner, Session: "main-login-bot", EventID: fmt.Sprint("evt_", owner, i),
+			ID: pingr.NewID("dlv_"), Account: owner, Session: "main-login-bot", EventID: fmt.Sprint("evt_", owner, i),
 			Event: pingr.EventMessageReceived, URL: "https://shop.example.com/webhook", Status: "delivered", HTTPStatus: 200,
 			DynamicReply: true, Attempt: 1, Duration: 40 * time.Millisecond, At: began.Add(time.Duration(i) * time.Millisecond),
 		}

@@ -9,6 +9,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/heypingr/pingr"
 )
 
 // Keys in the sources: whole ones, and beginnings to which a name is added.
@@ -39,6 +41,9 @@ func TestEveryStringIsThereAndUsed(t *testing.T) {
 	}
 	for _, key := range fieldNames {
 		used[key] = true
+	}
+	for _, e := range pingr.EventTypes() {
+		assert.Contains(t, english, "webhooks."+string(e), "what an event type tells")
 	}
 	for key := range english {
 		of := func(begin string) bool { return strings.HasPrefix(key, begin) }

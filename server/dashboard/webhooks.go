@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/heypingr/pingr"
 )
 
 func webhooksPage() page {
@@ -29,14 +31,11 @@ func webhooksPage() page {
 
 // A webhook is GET /v1/webhooks.
 type webhook struct {
-	URL          *string  `json:"url"`
-	Events       []string `json:"events"`
-	Secret       string   `json:"secret"`
-	OldExpiresAt *string  `json:"old_secret_expires_at"`
+	URL          *string           `json:"url"`
+	Events       []pingr.EventType `json:"events"`
+	Secret       string            `json:"secret"`
+	OldExpiresAt *string           `json:"old_secret_expires_at"`
 }
-
-// hookEvents are what an endpoint may be told of.
-var hookEvents = []string{"message.received", "session.disconnected", "session.connected"}
 
 func (w webhook) url() string {
 	if w.URL == nil {
@@ -67,7 +66,9 @@ func saveWebhook(v *visit) error {
 		return v.part(webhookForm(v, webhook{}, &Problem{Message: v.T("error.internal")}))
 	}
 	url := strings.TrimSpace(v.field("url"))
-	asked := webhook{URL: &url, Events: slices.DeleteFunc(slices.Clone(v.r.PostForm["events"]), func(e string) bool { return !slices.Contains(hookEvents, e) })}
+	asked := webhook{URL: &url, Events: slices.DeleteFunc(pingr.EventTypes(), func(e pingr.EventType) bool {
+		return !slices.Contains(v.r.PostForm["events"], string(e))
+	})}
 	if len(asked.Events) == 0 {
 		return v.part(webhookForm(v, asked, &Problem{Message: v.T("webhooks.events.none")}))
 	}

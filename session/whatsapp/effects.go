@@ -4,8 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/heypingr/pingr"
 )
 
@@ -189,10 +187,6 @@ func (s *Session) disconnected(reason int, kind string) {
 }
 
 func (s *Session) event(e pingr.Event) {
-	id, err := uuid.NewV7()
-	if err != nil {
-		id = uuid.New()
-	}
-	e.ID, e.Session, e.Timestamp = "evt_"+id.String(), s.id, s.pool.now().UnixMilli()
+	e.ID, e.Session, e.Timestamp = pingr.NewID("evt_"), s.id, s.pool.now().UnixMilli()
 	s.enqueue(effect{event: &e})
 }

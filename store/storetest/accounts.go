@@ -16,22 +16,24 @@ import (
 
 // anna is an account with everything.
 func anna() account.Account {
-	later, settings := "Please write from a number.", account.DefaultSettings()
-	settings.NoPhoneReply, settings.TimeZone = &later, "Europe/Berlin"
-	test := &account.TestMode{Settings: account.DefaultSettings(), Webhook: account.Webhook{URL: "https://test.example.com"}}
+	own := func(url string) account.TestMode {
+		noPhone, settings := "Please write from a number.", account.DefaultSettings()
+		settings.NoPhoneReply, settings.TimeZone = &noPhone, "Europe/Berlin"
+		return account.TestMode{Settings: settings, Webhook: account.Webhook{
+			URL: url, Events: []pingr.EventType{pingr.EventMessageReceived},
+			Secret: "whsec_new", OldSecret: "whsec_old", Between: []string{"whsec_between"}, OldUntil: 1_770_000_000_000,
+		}}
+	}
+	live, test := own("https://example.com/hook"), own("https://test.example.com")
 	return account.Account{
-		Test: test,
-		ID:   "acc_anna", Email: "anna@example.com", PasswordHash: "$argon2id$…", Plan: "growth", Settings: settings,
-		Webhook: account.Webhook{
-			URL: "https://example.com/hook", Events: []pingr.EventType{pingr.EventMessageReceived},
-			Secret: "whsec_new", OldSecret: "whsec_old", OldUntil: 1_770_000_000_000,
-		},
-		CreatedAt: t0,
+		ID: "acc_anna", Email: "anna@example.com", PasswordHash: "$argon2id$…", Plan: "growth",
+		Settings: live.Settings, Webhook: live.Webhook, Test: &test, CreatedAt: t0,
 	}
 }
 
 var accountTests = []test{
 	{"an account comes back whole", func(t *testing.T, s Store) {
+		full(t, anna())
 		require.NoError(t, s.CreateAccount(t.Context(), anna()))
 		got, err := s.Account(t.Context(), "acc_anna")
 		require.NoError(t, err)
@@ -127,7 +129,8 @@ var accountTests = []test{
 	}},
 	{"a key comes back whole, by its hash and in its account's list", func(t *testing.T, s Store) {
 		secret, key := account.NewKey("acc_anna", "CI", account.Test, t0)
-		require.NoError(t, s.CreateKey(t.Context(), key))
+		key.LastUsed, key.RevokedAt = after(1), after(2)
+		require.NoError(t, s.CreateKey(t.Context(), full(t, key)))
 		require.ErrorIs(t, s.CreateKey(t.Context(), key), pingr.ErrConflict)
 		got, err := s.KeyByHash(t.Context(), account.HashKey(secret))
 		require.NoError(t, err)

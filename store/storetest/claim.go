@@ -122,12 +122,14 @@ var claimTests = []test{
 		assert.Equal(t, pingr.StateUnknown, claim(t, s, me, after(500))[0].State)
 	}},
 	{"a claimed decision comes whole", func(t *testing.T, s Store) {
-		accept(t, s, firing("a"), mine)
+		want := firing("a")
+		want.Message.LID, want.Message.Type, want.Message.Forwarded = lid, "image", true
+		accept(t, s, want, mine)
 		d := decision("a")
 		d.Limits = []pingr.Limit{cooldown(d.At), quota(10)}
 		decide(t, s, d)
-		want := firing("a")
 		want.State, want.Text, want.Source, want.Limits, want.DecidedAt = pingr.StateUnknown, d.Text, d.Source, d.Limits, d.At
+		full(t, want, "Firing.Attempt", "Firing.Outcome", "Firing.Reason")
 		assert.Equal(t, []pingr.Firing{want}, claim(t, s, other, after(60)))
 	}},
 	{"a clock that goes back claims nothing early", func(t *testing.T, s Store) {

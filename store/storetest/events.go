@@ -30,16 +30,18 @@ var eventTests = []test{
 		assert.EqualValues(t, 2, n)
 	}},
 	{"an event comes back whole when it is due", func(t *testing.T, s Store) {
-		enqueue(t, s, pending("a"))
+		enqueue(t, s, full(t, pending("a"), "Event.Reason", "Event.Kind", "Event.ExpiresAt", "Event.Simulated", "Event.Attempt",
+			"PendingEvent.Scheduled", "PendingEvent.GivenUp"))
 		assert.Empty(t, due(t, s, me, after(5).Add(-time.Millisecond)))
 		assert.Equal(t, []pingr.PendingEvent{pending("a")}, due(t, s, me, after(5)))
 	}},
 	{"an event of a session comes back whole", func(t *testing.T, s Store) {
 		p := pingr.PendingEvent{Account: "", Attempt: 1, Next: t0, Event: pingr.Event{
 			Type: pingr.EventSessionDisconnected, Session: session, ID: "a", Reason: 402, Kind: "terminal",
-			ExpiresAt: after(900).UnixMilli(), Timestamp: t0.UnixMilli(), Simulated: true,
+			ExpiresAt: after(900).UnixMilli(), Timestamp: t0.UnixMilli(), Simulated: true, Attempt: 1,
 		}}
-		enqueue(t, s, p)
+		enqueue(t, s, full(t, p, "PendingEvent.Account", "Event.Account", "Event.From", "Event.Message", "Event.Trigger", "Event.AutoReply",
+			"PendingEvent.Scheduled", "PendingEvent.GivenUp"))
 		assert.Equal(t, []pingr.PendingEvent{p}, due(t, s, me, t0))
 	}},
 	{"an event id is queued once", func(t *testing.T, s Store) {
@@ -211,6 +213,7 @@ var eventTests = []test{
 
 var deliveryTests = []test{
 	{"a row comes back whole", func(t *testing.T, s Store) {
+		full(t, delivery("a", t0))
 		d := delivery("a", t0)
 		deliver(t, s, d)
 		assert.Equal(t, []pingr.Delivery{d}, deliveries(t, s, owner, time.Time{}, 10))

@@ -20,7 +20,7 @@ var replayTests = []test{
 		assert.False(t, first)
 		assert.Equal(t, account.ReplayPending, got.State)
 		r.State, r.Status, r.Body = account.ReplayDone, 200, []byte(`{"a":1}`)
-		require.NoError(t, s.EndReplay(t.Context(), r))
+		require.NoError(t, s.EndReplay(t.Context(), full(t, r)))
 		got, first = begin(t, s, replay("k", "another body", after(1)))
 		assert.False(t, first)
 		assert.Equal(t, r, got)

@@ -14,7 +14,7 @@ var sessionTests = []test{
 		assert.Empty(t, sessions(t, s))
 	}},
 	{"a record comes back whole", func(t *testing.T, s Store) {
-		require.NoError(t, s.SaveSession(t.Context(), record("main")))
+		require.NoError(t, s.SaveSession(t.Context(), full(t, record("main"))))
 		assert.Equal(t, []pingr.SessionRecord{record("main")}, sessions(t, s))
 	}},
 	{"a record without anything", func(t *testing.T, s Store) {

@@ -19,8 +19,8 @@ var triggerTests = []test{
 		require.NoError(t, err)
 		assert.Empty(t, triggers)
 	}},
-	{"the whole trigger comes back", func(t *testing.T, s Store) {
-		save(t, s, login)
+	{"a trigger comes back whole", func(t *testing.T, s Store) {
+		save(t, s, full(t, login))
 		got, ok, err := s.FindTrigger(t.Context(), session, pingr.Phrases("login X4K9MQ"))
 		require.NoError(t, err)
 		assert.True(t, ok)
