@@ -26,7 +26,7 @@ func group(use, short, example string, commands ...*cobra.Command) *cobra.Comman
 		names[i] = c.Name()
 	}
 	c := &cobra.Command{Use: use, Short: short, Example: example, Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error {
-		return usagef("say which: %s", strings.Join(names, ", "))
+		return usagef("name a subcommand: %s", strings.Join(names, ", "))
 	}}
 	c.AddCommand(commands...)
 	return c
@@ -36,26 +36,26 @@ func (a *app) accountCommand() *cobra.Command {
 	var email, plan string
 	create := a.command(cobra.Command{
 		Use:   "create --email ADDRESS",
-		Short: "Make an account; its id goes to stdout",
-		Long: "Makes an account in the database, also while pingr serve runs on it. The\n" +
-			"password is asked for, or read from stdin: never from a flag, where others\n" +
-			"could read it.",
+		Short: "Create an account and print its id",
+		Long: "Creates an account in the database. pingr serve may be running on it.\n\n" +
+			"Prompts for the password, or reads it from stdin. There is no flag for it, since\n" +
+			"others could read that.",
 		Example: "  pingr account create --email anna@example.com\n  pingr account create --email anna@example.com --plan growth < password.txt",
 	}, func(cmd *cobra.Command, _ []string) error { return a.createAccount(cmd.Context(), email, plan) })
-	create.Flags().StringVar(&email, "email", "", "e-mail address to log in with (required)")
-	create.Flags().StringVar(&plan, "plan", "", "plan: "+strings.Join(planNames(account.DefaultPlans()), ", ")+" or one of PINGR_PLANS (default: the last)")
+	create.Flags().StringVar(&email, "email", "", "email address to log in with (required)")
+	create.Flags().StringVar(&plan, "plan", "", "plan: "+strings.Join(planNames(account.DefaultPlans()), ", ")+" or one of PINGR_PLANS (default: the last one)")
 	create.Flags().StringVar(&a.flags.plans, "plans", "", plansUsage)
 	var owner string
 	password := a.command(cobra.Command{
 		Use:   "password --account EMAIL",
-		Short: "Set an account's password, which ends all its logins",
-		Long: "Sets the password of an account that is lost or known to others, also while pingr\n" +
-			"serve runs on the database. All logins of the account end; its API keys go on.\n\n" +
-			"The password is asked for, or read from stdin: never from a flag.",
+		Short: "Set an account's password and end all its logins",
+		Long: "Sets the password of an account whose password is lost or known to others. pingr\n" +
+			"serve may be running on the database. All logins of the account end; its API keys\nstay valid.\n\n" +
+			"Prompts for the password, or reads it from stdin. There is no flag for it.",
 		Example: "  pingr account password --account anna@example.com\n  pingr account password --account anna@example.com < password.txt",
 	}, func(cmd *cobra.Command, _ []string) error { return a.setPassword(cmd.Context(), owner) })
-	password.Flags().StringVar(&owner, "account", "", "e-mail address of the account (required)")
-	return group("account", "Make accounts, and set their passwords", "  pingr account create --email anna@example.com", create, password)
+	password.Flags().StringVar(&owner, "account", "", "email address of the account (required)")
+	return group("account", "Create accounts and set their passwords", "  pingr account create --email anna@example.com", create, password)
 }
 
 func (a *app) setPassword(ctx context.Context, email string) error {
@@ -71,7 +71,7 @@ func (a *app) setPassword(ctx context.Context, email string) error {
 		if _, err := store.UpdateAccount(ctx, owner.ID, func(a *account.Account) error { a.PasswordHash = hash; return nil }); err != nil {
 			return err
 		}
-		fmt.Fprintln(a.err, "The password of "+plain(owner.Email)+" is set; all its logins have ended.")
+		fmt.Fprintln(a.err, "The password of "+plain(owner.Email)+" is set. All its logins have ended.")
 		return nil
 	})
 }
@@ -85,7 +85,7 @@ func (a *app) createAccount(ctx context.Context, email, plan string) error {
 		plan = plans[len(plans)-1].Name
 	}
 	if names := planNames(plans); !slices.Contains(names, plan) {
-		return usagef("--plan %q is none of %s", plan, strings.Join(names, ", "))
+		return usagef("--plan %q is not one of %s", plan, strings.Join(names, ", "))
 	}
 	made, err := account.New(email, "", plan, time.Now())
 	if err != nil {
@@ -101,7 +101,7 @@ func (a *app) createAccount(ctx context.Context, email, plan string) error {
 	return a.withStore(ctx, func(store database) error {
 		err := store.CreateAccount(ctx, made)
 		if errors.Is(err, pingr.ErrConflict) {
-			return errors.New("there is an account of that e-mail already")
+			return errors.New("an account with this email already exists")
 		}
 		if err == nil {
 			fmt.Fprintln(a.out, made.ID)
@@ -129,23 +129,23 @@ func (a *app) keyCommand() *cobra.Command {
 	var email, mode, name string
 	var asJSON bool
 	create := a.command(cobra.Command{
-		Use: "create --account EMAIL --mode live|test", Short: "Make an API key; it is printed this once",
+		Use: "create --account EMAIL --mode live|test", Short: "Create an API key and print it, this once",
 		Example: "  pingr key create --account anna@example.com --mode live",
 	}, func(cmd *cobra.Command, _ []string) error {
 		return a.withAccount(cmd.Context(), email, func(store database, owner account.Account) error {
 			if mode != string(account.Live) && mode != string(account.Test) {
-				return usagef("--mode %q is neither live nor test", mode)
+				return usagef("--mode %q must be live or test", mode)
 			}
 			secret, k := account.NewKey(owner.ID, name, account.Mode(mode), time.Now())
 			if err := store.CreateKey(cmd.Context(), k); err != nil {
-				return fmt.Errorf("make key: %w", err)
+				return fmt.Errorf("create key: %w", err)
 			}
 			fmt.Fprintln(a.out, secret)
 			return nil
 		})
 	})
 	create.Flags().StringVar(&mode, "mode", "", "live or test (required)")
-	create.Flags().StringVar(&name, "name", "", "name, for people")
+	create.Flags().StringVar(&name, "name", "", "name for people to read")
 	list := a.command(cobra.Command{
 		Use: "list --account EMAIL", Short: "List an account's API keys",
 		Example: "  pingr key list --account anna@example.com",
@@ -154,30 +154,30 @@ func (a *app) keyCommand() *cobra.Command {
 			return a.listKeys(cmd.Context(), store, owner, asJSON)
 		})
 	})
-	list.Flags().BoolVar(&asJSON, "json", false, "print each key as a line of JSON")
+	list.Flags().BoolVar(&asJSON, "json", false, "print one line of JSON per key")
 	revoke := a.command(cobra.Command{
-		Use: "revoke --account EMAIL ID", Short: "End an API key for good, at once",
+		Use: "revoke --account EMAIL ID", Short: "Revoke an API key at once and for good",
 		Example: "  pingr key revoke --account anna@example.com key_0199c0de",
 		Args:    cobra.ExactArgs(1),
 	}, func(cmd *cobra.Command, args []string) error {
 		return a.withAccount(cmd.Context(), email, func(store database, owner account.Account) error {
 			err := store.RevokeKey(cmd.Context(), owner.ID, args[0], time.Now())
 			if errors.Is(err, account.ErrNotFound) {
-				return errors.New("the account has no such key; pingr key list shows their ids")
+				return errors.New("the account has no such key; pingr key list shows the ids")
 			}
 			return err
 		})
 	})
 	for _, c := range []*cobra.Command{create, list, revoke} {
-		c.Flags().StringVar(&email, "account", "", "e-mail address of the account (required)")
+		c.Flags().StringVar(&email, "account", "", "email address of the account (required)")
 	}
-	return group("key", "Make, list and revoke API keys", "  pingr key create --account anna@example.com --mode test", create, list, revoke)
+	return group("key", "Create, list and revoke API keys", "  pingr key create --account anna@example.com --mode test", create, list, revoke)
 }
 
 // withAccount finds the account of an e-mail address, or of an id.
 func (a *app) withAccount(ctx context.Context, email string, use func(database, account.Account) error) error {
 	if email == "" {
-		return usageError{"--account is missing: give its e-mail address"}
+		return usageError{"--account is missing: give the account's email address"}
 	}
 	if err := a.config.existingDatabase(); err != nil {
 		return err
@@ -188,7 +188,7 @@ func (a *app) withAccount(ctx context.Context, email string, use func(database, 
 			owner, err = store.Account(ctx, email)
 		}
 		if errors.Is(err, account.ErrNotFound) {
-			return errors.New("there is no such account; make it with pingr account create")
+			return errors.New("there is no such account; create it with pingr account create")
 		}
 		if err != nil {
 			return err

@@ -25,7 +25,7 @@ func TestAccountPasswordEndsAllLogins(t *testing.T) {
 	r := set([]string{"--account", "Anna@example.com"}, "battery staple")
 	require.Equal(t, exitDone, r.code, r.err)
 	assert.Empty(t, r.out)
-	assert.Equal(t, "The password of anna@example.com is set; all its logins have ended.\n", r.err)
+	assert.Equal(t, "The password of anna@example.com is set. All its logins have ended.\n", r.err)
 	s.must(http.StatusUnauthorized, "GET", "/v1/auth/me", "", login...)
 	s.must(http.StatusUnauthorized, "POST", "/v1/auth/login", `{"email":"anna@example.com","password":"correct horse"}`, "X-API-Key", "")
 	s.must(http.StatusOK, "POST", "/v1/auth/login", `{"email":"anna@example.com","password":"battery staple"}`, "X-API-Key", "")

@@ -15,12 +15,12 @@ func (a *app) backupCommand() *cobra.Command {
 	var asJSON bool
 	c := a.command(cobra.Command{
 		Use:   "backup FILE",
-		Short: "Copy the database, also while Pingr runs",
+		Short: "Copy the database, even while Pingr runs",
 		Long: "Writes a consistent copy of pingr.db to a new file: triggers, sessions, firings,\n" +
-			"limits and queued events. Nothing is ever overwritten. To put it back, stop Pingr\n" +
-			"and name the copy pingr.db in an empty data directory.\n\n" +
-			"The delivery log is not in it, and neither are the keys of linked numbers: old keys\n" +
-			"would break every conversation, so numbers are linked again instead.",
+			"limits and queued events. It never overwrites a file. To restore the copy, stop\n" +
+			"Pingr and put the copy into an empty data directory as pingr.db.\n\n" +
+			"The copy contains neither the delivery log nor the keys of linked numbers. Old keys\n" +
+			"would break every conversation, so link the numbers again instead.",
 		Example: "  pingr backup /var/backups/pingr-$(date +%F).db",
 		Args:    cobra.ExactArgs(1),
 	}, func(cmd *cobra.Command, args []string) (err error) {
@@ -45,13 +45,13 @@ func (a *app) backupCommand() *cobra.Command {
 		}
 		info, err := os.Stat(file)
 		if err != nil {
-			return fmt.Errorf("look at the copy: %w", err)
+			return fmt.Errorf("stat the copy: %w", err)
 		}
 		if asJSON {
 			return a.writeJSON(map[string]any{"file": file, "bytes": info.Size()})
 		}
 		fmt.Fprintln(a.out, file)
-		fmt.Fprintf(a.err, "%s written. Numbers are not in it: they are linked again.\n", size(uint64(info.Size())))
+		fmt.Fprintf(a.err, "%s written. It contains no keys of numbers: link them again after a restore.\n", size(uint64(info.Size())))
 		return nil
 	})
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")

@@ -65,7 +65,7 @@ func (a *app) client(server string) (*client, error) {
 	}
 	at, err := url.Parse(server)
 	if err != nil || (at.Scheme != "http" && at.Scheme != "https") || at.Host == "" || at.User != nil || at.RawQuery != "" {
-		return nil, usagef("--server must be an address as in %s or https://pingr.example.com", defaultServer)
+		return nil, usagef("--server must be an address like %s or https://pingr.example.com", defaultServer)
 	}
 	if at.Scheme == "http" && !isLoopback(at.Hostname()) {
 		fmt.Fprintln(a.err, "Warning: keys and passwords travel in clear text to "+at.Host+". Use https.")
@@ -91,7 +91,7 @@ func isLoopback(host string) bool {
 func (c *client) ask(ctx context.Context, method, path string, body, out any) error {
 	switch {
 	case c.token == "" && c.key == "":
-		return usagef("set PINGR_API_KEY: pingr key create makes a key")
+		return usagef("set PINGR_API_KEY: create a key with pingr key create")
 	case c.token != "":
 		return c.send(ctx, method, path, body, out, http.Header{"Authorization": {"Bearer " + c.token}})
 	}
@@ -148,9 +148,9 @@ func (c *client) unreachable(err error) error {
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return fmt.Errorf("%s did not answer in time", c.base)
 	case errors.As(err, &dial) && dial.Op == "dial":
-		return fmt.Errorf("no server answers at %s: start it with pingr serve, or name another with --server or PINGR_SERVER", c.base)
+		return fmt.Errorf("no server answers at %s: start one with pingr serve, or give another address with --server or PINGR_SERVER", c.base)
 	case errors.As(err, &noTLS), strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
-		return fmt.Errorf("%s does not speak https: if it is on this machine, try http:// there", c.base)
+		return fmt.Errorf("%s does not speak https: if it is on this machine, try http://", c.base)
 	case errors.As(err, &wrapped):
 		err = wrapped.Err // the path in it says nothing to people
 	}
@@ -160,9 +160,9 @@ func (c *client) unreachable(err error) error {
 // stranger is for answers that no Pingr gives.
 func (c *client) stranger(resp *http.Response) error {
 	if to := resp.Header.Get("Location"); to != "" {
-		return fmt.Errorf("%s sends to %s: give the address there with --server", c.base, plain(to))
+		return fmt.Errorf("%s redirects to %s: give that address with --server", c.base, plain(to))
 	}
-	return fmt.Errorf("what answers at %s (%s) is not Pingr: check --server or PINGR_SERVER", c.base, plain(resp.Status))
+	return fmt.Errorf("the server at %s (%s) is not Pingr: check --server or PINGR_SERVER", c.base, plain(resp.Status))
 }
 
 // An apiError is an error as the API answers it.
@@ -186,11 +186,11 @@ func (c *client) refused(resp *http.Response, answer []byte) error {
 	e, header := &problem.Detail, resp.Request.Header
 	switch {
 	case e.Code == "invalid_key" && header.Get("X-Api-Key") != "":
-		e.Message, e.hint = "the server knows no such key", ": check PINGR_API_KEY and --server; pingr key create makes a key"
+		e.Message, e.hint = "the server does not know this key", ": check PINGR_API_KEY and --server, or create a key with pingr key create"
 	case e.Code == "invalid_key" && header.Get("Authorization") != "":
-		e.Message, e.hint = "the login has ended, or is another server's", ": "+howToLogIn
+		e.Message, e.hint = "the login has ended, or belongs to another server", ": "+howToLogIn
 	case e.Code == "internal":
-		e.hint = fmt.Sprintf(" (request %s: the server's log says more)", plain(resp.Header.Get("X-Request-Id")))
+		e.hint = fmt.Sprintf(" (request %s: see the server's log)", plain(resp.Header.Get("X-Request-Id")))
 	}
 	return e
 }

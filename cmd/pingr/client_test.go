@@ -40,16 +40,16 @@ func TestServerTrouble(t *testing.T) {
 		code   int
 		says   string
 	}{
-		{"nobody listens", nil, nil, nil, exitFailed, "start it with pingr serve"},
+		{"nobody listens", nil, nil, nil, exitFailed, "start one with pingr serve"},
 		{"a key that is unknown", problem(401, "invalid_key", "x"), nil, nil, exitFailed, "check PINGR_API_KEY"},
 		{"a login that ended", problem(401, "invalid_key", "x"), []string{"PINGR_TOKEN=eyJ.QUIET"}, nil, exitFailed, "export PINGR_TOKEN=$(pingr login"},
 		{"another website", answers(404, "text/html", "<h1>Not found</h1>"), nil, nil, exitFailed, "(404 Not Found) is not Pingr: check --server"},
 		{"another website that is glad", answers(200, "text/html", "<h1>Hello</h1>"), nil, nil, exitFailed, "is not Pingr"},
-		{"a redirect", answers(308, "text/html", "", "Location", elsewhere.URL), nil, nil, exitFailed, "sends to " + elsewhere.URL},
-		{"a server that fails", problem(500, "internal", "Something went wrong."), nil, nil, exitFailed, "Something went wrong (request req_7: the server's log says more)"},
+		{"a redirect", answers(308, "text/html", "", "Location", elsewhere.URL), nil, nil, exitFailed, "redirects to " + elsewhere.URL},
+		{"a server that fails", problem(500, "internal", "Something went wrong."), nil, nil, exitFailed, "Something went wrong (request req_7: see the server's log)"},
 		{"a limit", problem(429, "rate_limit", "Too many requests. Try again in 4s."), nil, nil, exitFailed, "Try again in 4s"},
 		{"an error that would move the cursor", problem(403, "forbidden", `\u001b[2Jhello`), nil, nil, exitFailed, `\x1b[2Jhello`},
-		{"no key", problem(500, "internal", "x"), []string{"PINGR_API_KEY="}, nil, exitUsage, "pingr key create makes a key"},
+		{"no key", problem(500, "internal", "x"), []string{"PINGR_API_KEY="}, nil, exitUsage, "create a key with pingr key create"},
 		{"a key of two lines", problem(500, "internal", "x"), []string{"PINGR_API_KEY=pk_live_QUIET\nX: y"}, nil, exitFailed, "invalid header field value"},
 		{"an address without a scheme", nil, nil, []string{"--server", "pingr.example.com"}, exitUsage, "https://pingr.example.com"},
 		{"an address with a password", nil, nil, []string{"--server", "https://anna:QUIET@pingr.example.com"}, exitUsage, "--server must be"},
@@ -76,7 +76,7 @@ func TestAsksOverHTTPSWhereItIsSpoken(t *testing.T) {
 	defer plainly.Close()
 	got := call{args: []string{"usage", "--server", strings.Replace(plainly.URL, "http:", "https:", 1)}, env: []string{"PINGR_API_KEY=pk_x"}}.run(t)
 	assert.Equal(t, exitFailed, got.code)
-	assert.Contains(t, got.err, "try http:// there")
+	assert.Contains(t, got.err, "try http://\n")
 
 	got = call{args: []string{"usage", "--server", "http://pingr.invalid"}, env: []string{"PINGR_API_KEY=pk_x"}}.run(t)
 	assert.Equal(t, exitFailed, got.code)

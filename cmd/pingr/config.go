@@ -124,7 +124,7 @@ func readConfigFile(name string) (map[string]string, error) {
 		case !ok:
 			return nil, fmt.Errorf("line %d is not KEY=VALUE", n)
 		case !slices.Contains(known, key):
-			return nil, fmt.Errorf("line %d: there is no setting %s; there are %s", n, key, strings.Join(known, ", "))
+			return nil, fmt.Errorf("line %d: unknown setting %s; the settings are %s", n, key, strings.Join(known, ", "))
 		}
 		settings[key] = unquote(strings.TrimSpace(value))
 	}
@@ -169,7 +169,7 @@ func (c config) logLevel() (slog.Level, error) {
 	}
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(c.Log)); err != nil {
-		return 0, usagef("log level %q is none of debug, info, warn, error, off", c.Log)
+		return 0, usagef("log level %q is not one of debug, info, warn, error, off", c.Log)
 	}
 	return level, nil
 }
@@ -204,7 +204,7 @@ func (c config) existingData() (string, error) {
 	info, err := os.Stat(dir)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
-		return "", fmt.Errorf("there is no data directory %s: name it with --data, or make one with pingr link", dir)
+		return "", fmt.Errorf("there is no data directory %s: give it with --data, or create one with pingr link", dir)
 	case err != nil:
 		return "", fmt.Errorf("data directory: %w", err)
 	case !info.IsDir():

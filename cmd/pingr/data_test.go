@@ -162,7 +162,7 @@ func TestDoctorOfNothing(t *testing.T) {
 	r := call{args: []string{"doctor"}, dir: dir}.run(t)
 	assert.Equal(t, exitFailed, r.code)
 	assert.Contains(t, r.out, "does not exist")
-	assert.Contains(t, r.out, "→ Name the right one with --data")
+	assert.Contains(t, r.out, "→ Give the right one with --data")
 	assert.NoDirExists(t, filepath.Join(dir, "pingr-data"))
 }
 

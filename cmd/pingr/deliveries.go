@@ -31,27 +31,27 @@ func (a *app) deliveriesCommand() *cobra.Command {
 	var q deliveriesQuery
 	c := a.remote(cobra.Command{
 		Use:   "deliveries",
-		Short: "Show the attempts to tell the endpoint, newest first",
-		Long: "Shows each attempt to tell the webhook endpoint, newest first, from as many pages as\n" +
-			"it takes. With --follow, those to come are printed as they are made, newest last.",
+		Short: "Show the delivery attempts, newest first",
+		Long: "Shows each attempt to deliver an event to the webhook endpoint, newest first, from as\n" +
+			"many pages as it takes. With --follow, it also prints new attempts as they happen,\nnewest last.",
 		Example: "  pingr deliveries --limit 20\n  pingr deliveries --status failed --follow\n  pingr deliveries --limit 0 --json > deliveries.jsonl",
 	}, func(ctx context.Context, c *client, _ []string) error {
 		switch {
 		case q.limit < 0:
-			return usageError{"--limit must be 1 or more, or 0 for all"}
+			return usageError{"--limit must be at least 1, or 0 for all"}
 		case q.status != "" && !slices.Contains([]string{"delivered", "failed", "simulated"}, q.status):
-			return usagef("--status %q is none of delivered, failed, simulated", q.status)
+			return usagef("--status %q is not one of delivered, failed, simulated", q.status)
 		case q.follow && q.before != "":
-			return usageError{"--follow shows what is to come: leave out --before"}
+			return usageError{"--follow shows new attempts: leave out --before"}
 		case q.follow:
 			return c.followDeliveries(ctx, q)
 		}
 		return c.deliveries(ctx, q)
 	})
-	c.Flags().IntVar(&q.limit, "limit", 50, "how many; 0 for all")
-	c.Flags().StringVar(&q.before, "before", "", "only those before a time (RFC 3339), or what the last page said")
-	c.Flags().StringVar(&q.status, "status", "", "only delivered, failed or simulated")
-	c.Flags().BoolVar(&q.follow, "follow", false, "go on with those to come, until it is stopped")
+	c.Flags().IntVar(&q.limit, "limit", 50, "number of attempts; 0 for all")
+	c.Flags().StringVar(&q.before, "before", "", "only attempts before this time (RFC 3339) or cursor of the last page")
+	c.Flags().StringVar(&q.status, "status", "", "only attempts with this status: delivered, failed or simulated")
+	c.Flags().BoolVar(&q.follow, "follow", false, "also print new attempts, until interrupted")
 	return c
 }
 
@@ -103,7 +103,7 @@ func (c *client) deliveries(ctx context.Context, q deliveriesQuery) error {
 			return err
 		}
 		if first && len(got.Deliveries) == 0 {
-			fmt.Fprintln(c.err, "There are none yet: pingr simulate makes one.")
+			fmt.Fprintln(c.err, "There are none yet. Make one with pingr simulate.")
 			return nil
 		}
 		if err := c.printDeliveries(got.Deliveries, first); err != nil {
@@ -114,7 +114,7 @@ func (c *client) deliveries(ctx context.Context, q deliveriesQuery) error {
 		}
 		q.before = *got.Next
 		if left -= len(got.Deliveries); q.limit > 0 && left <= 0 {
-			fmt.Fprintln(c.err, "There are more: --before "+q.before)
+			fmt.Fprintln(c.err, "For more: --before "+q.before)
 			return nil
 		}
 	}

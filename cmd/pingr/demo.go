@@ -19,26 +19,26 @@ func (a *app) demoCommand() *cobra.Command {
 	var listen string
 	c := a.command(cobra.Command{
 		Use:   "demo",
-		Short: "Watch a login happen, on this machine alone",
-		Long: "Starts everything on loopback, with nothing to configure: a WhatsApp server, a\n" +
-			"linked number, an example backend, and a page with a phone beside a login page.\n" +
-			"No message leaves this machine.\n\n" +
-			"With --check it makes one login by itself, prints each step with its\n" +
-			"milliseconds, and exits with 0, or with 1 and the step that failed.",
+		Short: "Watch a login happen, all on this machine",
+		Long: "Starts everything on loopback, without configuration: a WhatsApp server, a linked\n" +
+			"number, an example backend, and a page with a phone beside a login page. No message\n" +
+			"leaves this machine.\n\n" +
+			"With --check, it performs one login by itself, prints each step with its\n" +
+			"milliseconds, and exits with 0. If a step fails, it names the step and exits with 1.",
 		Example: "  pingr demo\n  pingr demo --check --json",
 	}, func(cmd *cobra.Command, _ []string) error {
 		if asJSON && !check {
-			return usageError{"--json is for --check; the page is for people"}
+			return usageError{"--json needs --check"}
 		}
 		if check {
 			return a.checkDemo(cmd.Context(), listen, asJSON)
 		}
 		return a.runDemo(cmd.Context(), listen)
 	})
-	c.Flags().BoolVar(&check, "check", false, "make one login and print its steps")
+	c.Flags().BoolVar(&check, "check", false, "perform one login and print its steps")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON (with --check)")
-	c.Flags().StringVar(&a.flags.data, "data", "", "keep the chat and the link in its directory demo (PINGR_DATA; default: nothing is kept)")
-	c.Flags().StringVar(&listen, "listen", "", "loopback address of the page (default 127.0.0.1:8090, or a free port)")
+	c.Flags().StringVar(&a.flags.data, "data", "", "keep the chat and the link in demo, inside this directory (PINGR_DATA; default: keep nothing)")
+	c.Flags().StringVar(&listen, "listen", "", "loopback address of the page (default 127.0.0.1:8090, or a free port if it is taken)")
 	return c
 }
 
@@ -144,7 +144,7 @@ func (a *app) checkDemo(ctx context.Context, listen string, asJSON bool) error {
 			return err
 		}
 	} else if err == nil {
-		fmt.Fprintf(a.out, "%s one login: %.0f ms from the phone and back, %.1f s in all\n", s.green("ok"), report.LoginMs, report.TotalMs/1000)
+		fmt.Fprintf(a.out, "%s one login: %.0f ms from the phone and back, %.1f s in total\n", s.green("ok"), report.LoginMs, report.TotalMs/1000)
 	}
 	if err != nil {
 		fmt.Fprintf(a.err, "%s %v\n", styleOf(a.err).red("failed"), err)
@@ -155,16 +155,16 @@ func (a *app) checkDemo(ctx context.Context, listen string, asJSON bool) error {
 
 // stepNames are the steps in words. Their milliseconds count from the first.
 var stepNames = map[demo.Step]string{
-	demo.StepSent:     "the phone sent the code of the login page",
+	demo.StepSent:     "the phone sent the code from the login page",
 	demo.StepReceived: "the linked number received and decrypted it",
-	demo.StepStored:   "it is stored; WhatsApp may be told",
-	demo.StepAsked:    "the backend is asked by a signed webhook",
+	demo.StepStored:   "it was stored and may be acknowledged",
+	demo.StepAsked:    "the backend received a signed webhook",
 	demo.StepAnswered: "the backend verified it and answered with a one-time link",
-	demo.StepDecided:  "the reply's text is fixed, the cooldown taken",
-	demo.StepReplied:  "WhatsApp took the reply",
-	demo.StepShown:    "the phone shows the reply",
+	demo.StepDecided:  "the reply's text was fixed and the cooldown started",
+	demo.StepReplied:  "WhatsApp accepted the reply",
+	demo.StepShown:    "the phone showed the reply",
 	demo.StepOpened:   "the link was opened in the browser",
-	demo.StepSignedIn: "that browser is signed in",
+	demo.StepSignedIn: "that browser was signed in",
 	demo.StepNoReply:  "no reply",
 }
 

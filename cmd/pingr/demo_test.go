@@ -65,7 +65,7 @@ func TestDemoWhereAnotherListens(t *testing.T) {
 	for _, args := range [][]string{{"demo"}, {"demo", "--check"}, {"serve", "--data", t.TempDir()}} {
 		r := pingrRun(t, append(args, "--listen", taken)...)
 		assert.Equal(t, exitFailed, r.code)
-		assert.Contains(t, r.err, "another program listens at "+taken+": end it, or give another address with --listen")
+		assert.Contains(t, r.err, "another program listens on "+taken+": stop it, or give another address with --listen")
 	}
 }
 

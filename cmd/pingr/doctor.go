@@ -36,10 +36,10 @@ func (a *app) doctorCommand() *cobra.Command {
 	c := a.command(cobra.Command{
 		Use:   "doctor",
 		Short: "Check configuration, database, clock, disk, webhook and sessions",
-		Long: "Looks at everything that can be wrong around Pingr, and says what to do about it:\n" +
-			"among it, it reads every database file through, about 100 MB a second.\n" +
-			"It sends no event, and may run beside a running Pingr.\n\n" +
-			"Exits with 1 when a check failed; warnings do not count.",
+		Long: "Checks everything around Pingr that can be wrong, and tells you what to do about it.\n" +
+			"It reads every database file in full, at about 100 MB a second.\n" +
+			"It sends no event. Pingr may be running.\n\n" +
+			"Exits with 1 if a check failed. Warnings do not count.",
 		Example: "  pingr doctor --data /var/lib/pingr",
 	}, func(cmd *cobra.Command, _ []string) error {
 		findings := a.examine(cmd.Context())

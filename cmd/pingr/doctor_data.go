@@ -18,22 +18,22 @@ import (
 func (a *app) checkConfig() finding {
 	const check = "configuration"
 	if _, err := a.config.endpoint(); err != nil {
-		return fail(check, "Name a file that can be read, or leave it out.", "%v", err)
+		return fail(check, "Name a readable file, or unset it.", "%v", err)
 	}
 	if a.config.WhatsAppURL != "" {
-		return warn(check, "Unset PINGR_WHATSAPP_URL to reach WhatsApp itself.", "WhatsApp is a loopback one")
+		return warn(check, "Unset PINGR_WHATSAPP_URL to reach WhatsApp itself.", "WhatsApp is a loopback server")
 	}
 	if a.config.WebhookURL != "" && a.config.WebhookSecret == "" {
-		return warn(check, "Set PINGR_WEBHOOK_SECRET.", "there is a webhook URL but no secret to sign with")
+		return warn(check, "Set PINGR_WEBHOOK_SECRET.", "there is a webhook URL, but no secret to sign with")
 	}
 	if a.config.File == "" {
-		return ok(check, "flags and environment are understood")
+		return ok(check, "flags and environment are valid")
 	}
 	info, err := os.Stat(a.config.File)
 	if err == nil && a.config.WebhookSecret != "" && info.Mode().Perm()&0o077 != 0 {
-		return warn(check, "chmod 600 "+a.config.File, "%s may be read by others, and there is a secret", a.config.File)
+		return warn(check, "chmod 600 "+a.config.File, "%s contains a secret, and other users may read it", a.config.File)
 	}
-	return ok(check, "%s, flags and environment are understood", a.config.File)
+	return ok(check, "%s, flags and environment are valid", a.config.File)
 }
 
 // checkDir looks at the data directory; readable says whether there is more
@@ -44,22 +44,22 @@ func (a *app) checkDir() (f finding, readable bool) {
 	info, err := os.Stat(dir)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
-		return fail(check, "Name the right one with --data, or make it with pingr link.", "%s does not exist", dir), false
+		return fail(check, "Give the right one with --data, or create it with pingr link.", "%s does not exist", dir), false
 	case err != nil:
-		return fail(check, "Let this user read it.", "%v", err), false
+		return fail(check, "Allow this user to read it.", "%v", err), false
 	case !info.IsDir():
-		return fail(check, "Name a directory with --data.", "%s is not a directory", dir), false
+		return fail(check, "Give a directory with --data.", "%s is not a directory", dir), false
 	}
 	probe, err := os.CreateTemp(dir, ".doctor-*")
 	if err != nil {
-		return fail(check, "Let this user write to it: chown it, or mount it for writing.", "%v", err), true
+		return fail(check, "Allow this user to write to it: chown it, or mount it writable.", "%v", err), true
 	}
 	_ = probe.Close()
 	_ = os.Remove(probe.Name())
 	if info.Mode().Perm()&0o077 != 0 {
-		return warn(check, "chmod 700 "+dir, "%s may be entered by others; it holds the keys of numbers", dir), true
+		return warn(check, "chmod 700 "+dir, "%s contains the keys of numbers, and other users may enter it", dir), true
 	}
-	return ok(check, "%s can be written", dir), true
+	return ok(check, "%s is writable", dir), true
 }
 
 const someSpace = 1 << 30
@@ -69,11 +69,11 @@ func (a *app) checkDisk() finding {
 	free, known := freeSpace(a.config.dataDir())
 	switch {
 	case !known:
-		return skip(check, "this system does not say")
+		return skip(check, "unknown on this system")
 	case free < server.LeastSpace:
 		return fail(check, "Free some space: messages wait at WhatsApp while nothing can be written.", "%s free", size(free))
 	case free < someSpace:
-		return warn(check, "Free some before it runs out.", "%s free", size(free))
+		return warn(check, "Free some space before it runs out.", "%s free", size(free))
 	}
 	return ok(check, "%s free", size(free))
 }
@@ -86,7 +86,7 @@ func (a *app) checkStore(ctx context.Context) []finding {
 	}
 	dir := a.config.dataDir()
 	if _, err := os.Stat(filepath.Join(dir, "pingr.db")); errors.Is(err, os.ErrNotExist) {
-		return []finding{warn(check, "Link a number with pingr link.", "there is none yet")}
+		return []finding{warn(check, "Link a number with pingr link.", "there is no database yet")}
 	}
 	state, running := "opens; no engine is running on it", false
 	var locked *sqlite.LockedError
@@ -105,20 +105,20 @@ func (a *app) checkStore(ctx context.Context) []finding {
 	case errors.As(err, &damage):
 		return []finding{fail(check, saveWhatCan, "%v", err)}
 	case err != nil:
-		return []finding{fail(check, "Look at the file's owner and mode; if it is damaged, put a backup back.", "%v", err)}
+		return []finding{fail(check, "Check the file's owner and mode. If it is damaged, restore a backup.", "%v", err)}
 	}
 	defer store.Close()
 	return append([]finding{ok(check, "%s", state)}, checkRows(ctx, dir, store, store.Sessions, running)...)
 }
 
-const saveWhatCan = "Stop Pingr and run pingr repair, or put a backup back; then look at the disk (docs/serve.md)."
+const saveWhatCan = "Stop Pingr and run pingr repair, or restore a backup. Then check the disk (docs/serve.md)."
 
 // checkPostgres does so with a database that several processes may share.
 func (a *app) checkPostgres(ctx context.Context) []finding {
 	const check = "database"
 	store, err := a.openBeside(ctx)
 	if err != nil {
-		return []finding{fail(check, "Look at the address, the user and the password (PINGR_DATABASE), and whether the server runs.", "%v", err)}
+		return []finding{fail(check, "Check the address, user and password (PINGR_DATABASE), and whether the server is running.", "%v", err)}
 	}
 	defer store.Close()
 	state, running := "PostgreSQL answers; no engine is running on this data directory", false
@@ -197,12 +197,12 @@ func checkSession(r pingr.SessionRecord, broken error, running bool) finding {
 	switch r.State {
 	case pingr.SessionConnected, pingr.SessionConnecting:
 		if !running {
-			return ok(check, "linked; connects when an engine runs")
+			return ok(check, "linked; it connects when an engine runs")
 		}
 		return ok(check, "%s", r.State)
 	case pingr.SessionDisconnected:
 		if !running {
-			return ok(check, "linked; connects when an engine runs")
+			return ok(check, "linked; it connects when an engine runs")
 		}
 		return warn(check, "", "disconnected (%d): %s", r.Reason, r.Detail)
 	case pingr.SessionPairing, pingr.SessionLinkExpired:

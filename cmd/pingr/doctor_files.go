@@ -14,8 +14,8 @@ import (
 // one that is damaged.
 var dataFiles = []struct{ name, do string }{
 	{"pingr.db", saveWhatCan},
-	{"deliveries.db", "Restart Pingr: it sets the file aside and begins the delivery log afresh. Then look at the disk."},
-	{"whatsapp.db", "Stop Pingr, move the file away, and link the numbers again: never put an old copy back. Then look at the disk."},
+	{"deliveries.db", "Restart Pingr: it sets the file aside and starts a new delivery log. Then check the disk."},
+	{"whatsapp.db", "Stop Pingr, move the file away, and link the numbers again. Never restore an old copy. Then check the disk."},
 }
 
 // checkFiles reads all database files through, also while an engine uses them,
@@ -36,14 +36,14 @@ func (a *app) checkFiles(ctx context.Context) []finding {
 		case errors.As(err, &damage):
 			findings = append(findings, fail(f.name, f.do, "damaged: %v", damage.Err))
 		case err != nil:
-			findings = append(findings, fail(f.name, "Look at the file's owner and mode, and at the disk.", "%v", err))
+			findings = append(findings, fail(f.name, "Check the file's owner and mode, and the disk.", "%v", err))
 		default:
-			findings = append(findings, ok(f.name, "all of it can be read (%s)", size(uint64(info.Size()))))
+			findings = append(findings, ok(f.name, "fully readable (%s)", size(uint64(info.Size()))))
 		}
 	}
 	aside, _ := filepath.Glob(filepath.Join(dir, "*.damaged-*Z")) // only a bad pattern fails
 	for _, file := range aside {
-		findings = append(findings, warn("set aside", "Look at the disk; delete it when nobody needs it any more.", "%s was damaged", filepath.Base(file)))
+		findings = append(findings, warn("set aside", "Check the disk. Delete the file when you no longer need it.", "%s was damaged", filepath.Base(file)))
 	}
 	return findings
 }

@@ -21,7 +21,7 @@ func (a *app) checkWebhook(ctx context.Context) []finding {
 	for _, text := range a.config.WebhookAllow {
 		network, err := netip.ParsePrefix(text)
 		if err != nil {
-			return []finding{fail(check, "Write networks as in 10.0.0.0/8.", "PINGR_WEBHOOK_ALLOW holds %q", text)}
+			return []finding{fail(check, "Write networks like 10.0.0.0/8.", "PINGR_WEBHOOK_ALLOW contains %q", text)}
 		}
 		guard.Allow = append(guard.Allow, network)
 	}
@@ -36,7 +36,7 @@ func (a *app) checkWebhook(ctx context.Context) []finding {
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodHead, a.config.WebhookURL, http.NoBody)
 	if err != nil {
-		return []finding{fail(check, "Write it as https://example.com/webhook.", "PINGR_WEBHOOK_URL is not a URL")}
+		return []finding{fail(check, "Write it like https://example.com/webhook.", "PINGR_WEBHOOK_URL is not a URL")}
 	}
 	req.Header.Set("User-Agent", "Pingr/"+pingr.Version)
 	began := time.Now()
@@ -53,7 +53,7 @@ func (a *app) checkWebhook(ctx context.Context) []finding {
 	findings := []finding{judgeStatus(check, resp.StatusCode, took)}
 	if at, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
 		if off := time.Since(at).Round(time.Second); off.Abs() > time.Minute {
-			findings = append(findings, warn("webhook clock", "One of the two is wrong: it refuses events that are 5 minutes off.",
+			findings = append(findings, warn("webhook clock", "One of the clocks is wrong. The endpoint refuses events that are 5 minutes off.",
 				"its clock and ours are %s apart", off.Abs()))
 		}
 	}
@@ -64,13 +64,13 @@ func (a *app) checkWebhook(ctx context.Context) []finding {
 func judgeStatus(check string, status int, took time.Duration) finding {
 	switch {
 	case status >= 300 && status < 400:
-		return fail(check, "Name the final address: redirects are not followed.", "it answers with a redirect (%d)", status)
+		return fail(check, "Set the final address: redirects are not followed.", "it answers with a redirect (%d)", status)
 	case status == http.StatusGone:
-		return fail(check, "Webhooks stop at 410; name another address.", "it is gone (410)")
+		return fail(check, "Webhooks stop at 410. Set another address.", "it is gone (410)")
 	case status >= 500:
-		return warn(check, "Look at its log.", "it answers %d after %s", status, milliseconds(took))
+		return warn(check, "Check its log.", "it answers %d after %s", status, milliseconds(took))
 	case status == http.StatusNotFound:
-		return warn(check, "Check the path, unless it only knows POST.", "it answers 404 after %s", milliseconds(took))
+		return warn(check, "Check the path, unless it only accepts POST.", "it answers 404 after %s", milliseconds(took))
 	}
 	return ok(check, "it answers after %s", milliseconds(took))
 }

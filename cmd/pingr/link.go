@@ -23,18 +23,18 @@ func (a *app) linkCommand() *cobra.Command {
 	c := a.command(cobra.Command{
 		Use:   "link",
 		Short: "Link a WhatsApp number, by QR code or pairing code",
-		Long: "Links a number as a device of its WhatsApp account, and says what happens until\n" +
-			"it is connected. The QR code is drawn in the terminal; with --phone a code to\n" +
-			"type on that phone is asked for instead.\n\n" +
-			"Pingr is not an official client of WhatsApp: a number can be restricted or banned.\n" +
-			"Use one of its own, and answer only people who write first.\n\n" +
-			"Exits with 0 when the number is linked, and with 1 when it is not.",
+		Long: "Links a number as a device of its WhatsApp account, and shows the progress until it\n" +
+			"is connected. The QR code is drawn in the terminal. With --phone, you get a code to\n" +
+			"type on that phone instead.\n\n" +
+			"Pingr is not an official WhatsApp client: WhatsApp can restrict or ban the number.\n" +
+			"Use a number of its own, and answer only people who text first.\n\n" +
+			"Exits with 0 if the number is linked, and with 1 if it is not.",
 		Example: "  pingr link\n  pingr link --phone +15550100001 --session shop",
 	}, func(cmd *cobra.Command, _ []string) error { return a.link(cmd.Context(), l) })
-	c.Flags().StringVar(&l.phone, "phone", "", "number to link by a pairing code instead of a QR code")
-	c.Flags().StringVar(&l.session, "session", pingr.DefaultSession, "id of the session: 3 to 64 of a-z, 0-9, _ and -")
-	c.Flags().StringVar(&l.name, "name", "", "name of the session, for people (default its id)")
-	c.Flags().BoolVar(&l.json, "json", false, "print each change as a line of JSON")
+	c.Flags().StringVar(&l.phone, "phone", "", "number to link by pairing code instead of QR code")
+	c.Flags().StringVar(&l.session, "session", pingr.DefaultSession, "id of the session: 3 to 64 characters, a-z, 0-9, _ and -")
+	c.Flags().StringVar(&l.name, "name", "", "name of the session for people to read (default: its id)")
+	c.Flags().BoolVar(&l.json, "json", false, "print one line of JSON per change")
 	return c
 }
 
@@ -48,7 +48,7 @@ var sessionID = regexp.MustCompile(`^[a-z0-9_-]{3,64}$`)
 
 func (l *linking) check() error {
 	if !sessionID.MatchString(l.session) {
-		return usagef("--session %q is not 3 to 64 of a-z, 0-9, _ and -", l.session)
+		return usagef("--session %q must be 3 to 64 characters: a-z, 0-9, _ and -", l.session)
 	}
 	if l.name == "" {
 		l.name = l.session
@@ -75,7 +75,7 @@ func (a *app) link(ctx context.Context, l linking) (err error) {
 	store, err := a.openDatabase(ctx)
 	var locked *sqlite.LockedError
 	if errors.As(err, &locked) {
-		return fmt.Errorf("%w: numbers are linked while it is stopped, or, if it is pingr serve, in its dashboard or by pingr session link", locked)
+		return fmt.Errorf("%w: stop it to link a number; if it is pingr serve, use its dashboard or pingr session link instead", locked)
 	}
 	if err != nil {
 		return err
@@ -166,15 +166,15 @@ func (a *app) step(ctx context.Context, show *linkScreen, now whatsapp.Snapshot,
 	switch now.Record.State {
 	case pingr.SessionConnected:
 		if wasLinked {
-			show.say("It was linked already. To link another number, use another --session.")
+			show.say("It is already linked. To link another number, use another --session.")
 			return true, nil
 		}
-		show.say("Linked. Waiting a moment for the phone to finish …")
+		show.say("Linked. Waiting a moment for the phone to finish…")
 		select {
 		case <-ctx.Done():
 		case <-time.After(settle):
 		}
-		show.say("Done. It is now among the linked devices of the phone, and stays there until it is removed.")
+		show.say("Done. The phone now lists it under Linked devices, until somebody removes it.")
 		return true, nil
 	case pingr.SessionLinkExpired:
 		show.say("Not linked. Run pingr link again for a new code.")

@@ -149,7 +149,7 @@ func TestLinkByQR(t *testing.T) {
 		r := call{args: []string{"link", "--session", "shop", "--data", p.data}, env: p.env}.run(t)
 		assert.Equal(t, exitDone, r.code)
 		assert.Equal(t, "shop connected +"+shopNumber+"\n", r.out)
-		assert.Contains(t, r.err, "linked already")
+		assert.Contains(t, r.err, "already linked")
 	})
 	t.Run("anew, when the phone has unlinked it", func(t *testing.T) {
 		device.Remove()
@@ -216,7 +216,7 @@ func TestLinkWhereAnEngineRuns(t *testing.T) {
 	p := newPlace(t)
 	r := call{args: []string{"link", "--data", dir}, env: p.env}.run(t)
 	assert.Equal(t, exitFailed, r.code)
-	assert.Contains(t, r.err, "stopped")
+	assert.Contains(t, r.err, "stop it to link a number")
 	assert.Contains(t, r.err, "pingr session link")
 }
 

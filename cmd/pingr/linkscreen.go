@@ -84,16 +84,16 @@ func (s *linkScreen) print(now whatsapp.Snapshot, newQR, moved bool) {
 func (s *linkScreen) words(now whatsapp.Snapshot) {
 	switch {
 	case s.state == pingr.SessionPairing && s.ask.phone != "" && now.QR.Code == "":
-		s.say("Asking WhatsApp for a code …")
+		s.say("Asking WhatsApp for a code…")
 	case s.state == pingr.SessionPairing && now.QR.Code == "" && s.qr.Code == "":
-		s.say("Reaching WhatsApp …")
+		s.say("Connecting to WhatsApp…")
 	case s.state == pingr.SessionPairing && s.detail != "" && s.qr.Code != "":
 		s.say(s.detail) // another step than scanning is wanted
 		if now.QR.Code == s.qr.Code {
 			s.draw()
 		}
 	case s.state == pingr.SessionConnecting:
-		s.say("The phone has linked us. Connecting …")
+		s.say("The phone accepted the link. Connecting…")
 	case s.state == pingr.SessionConnected:
 		s.clear()
 		fmt.Fprintf(s.app.out, "%s connected +%s\n", s.ask.session, now.Record.Phone)
@@ -119,11 +119,11 @@ func (s *linkScreen) draw() {
 	s.clear()
 	code, lines := drawQR(s.qr.Code, s.look)
 	if s.look.terminal && s.look.height > 0 && lines+4 > s.look.height {
-		fmt.Fprintf(s.app.err, "The window is too small for the QR code: make it %d lines tall, or use --phone.\n", lines+4)
+		fmt.Fprintf(s.app.err, "The window is too small for the QR code. Make it %d lines tall, or use --phone.\n", lines+4)
 	}
 	fmt.Fprint(s.app.err, code)
 	// Short lines: one that wraps would count twice.
-	fmt.Fprintln(s.app.err, "Scan this with the phone of the number:\nWhatsApp → Settings → Linked devices → Link a device.")
+	fmt.Fprintln(s.app.err, "Scan this with the number's phone:\nWhatsApp → Settings → Linked devices → Link a device.")
 	s.drawn = lines + 2
 	s.until = s.qr.ExpiresAt
 	s.tick(time.Now())
@@ -135,7 +135,7 @@ func (s *linkScreen) code(code string) {
 		_ = s.app.writeJSON(linkLine{Session: s.ask.session, State: s.state, Code: code}) // whoever reads it may be gone
 		return
 	}
-	s.say("On the phone: WhatsApp → Settings → Linked devices → Link a device →\n“Link with phone number instead”, and type within 3 minutes:\n")
+	s.say("On the phone: WhatsApp → Settings → Linked devices → Link a device →\n“Link with phone number instead”. Type this code within 3 minutes:\n")
 	fmt.Fprintln(s.app.err, "    "+s.look.bold(code)+"\n")
 	s.until = time.Now().Add(3 * time.Minute)
 	s.tick(time.Now())
@@ -147,9 +147,9 @@ func (s *linkScreen) tick(now time.Time) {
 		return
 	}
 	left := max(0, int(s.until.Sub(now).Seconds()))
-	what := "a new one follows"
+	what := "then a new one"
 	if s.ask.phone != "" {
-		what = "then it is void"
+		what = "then it expires"
 	}
 	fmt.Fprintf(s.app.err, "\r\x1b[K%s", s.look.faint(fmt.Sprintf("%d s, %s", left, what)))
 	s.counted = true

@@ -15,14 +15,14 @@ func (a *app) loginCommand() *cobra.Command {
 	var email string
 	c := a.remote(cobra.Command{
 		Use:   "login --email ADDRESS",
-		Short: "Log in to a server; the token goes to stdout",
-		Long: "Logs in as the dashboard does. The token that is printed is for PINGR_TOKEN, and\n" +
-			"lasts 12 hours, or until pingr logout. It is stored nowhere. While it is set,\n" +
-			"commands act by it, and not by PINGR_API_KEY.\n\n" +
-			"The password is asked for, or read from stdin.",
+		Short: "Log in to a server and print the token",
+		Long: "Logs in like the dashboard and prints a token for PINGR_TOKEN. The token lasts\n" +
+			"12 hours, or until pingr logout. It is not stored. While PINGR_TOKEN is set,\n" +
+			"commands use it instead of PINGR_API_KEY.\n\n" +
+			"Prompts for the password, or reads it from stdin.",
 		Example: "  " + howToLogIn + "\n  pingr simulate --phone +919876543210 \"login X4K9MQ\"\n  pingr logout",
 	}, func(ctx context.Context, c *client, _ []string) error { return c.logIn(ctx, email) })
-	c.Flags().StringVar(&email, "email", "", "e-mail address of the account (required)")
+	c.Flags().StringVar(&email, "email", "", "email address of the account (required)")
 	return c
 }
 
@@ -52,7 +52,7 @@ func (c *client) logIn(ctx context.Context, email string) error {
 
 func (a *app) logoutCommand() *cobra.Command {
 	return a.remote(cobra.Command{
-		Use: "logout", Short: "End the login of PINGR_TOKEN, at once",
+		Use: "logout", Short: "End the login of PINGR_TOKEN at once",
 		Example: "  pingr logout && unset PINGR_TOKEN",
 	}, func(ctx context.Context, c *client, _ []string) error {
 		if err := c.wantLogin(); err != nil {
@@ -65,7 +65,7 @@ func (a *app) logoutCommand() *cobra.Command {
 // wantLogin is an error that says how to log in, if nobody has.
 func (c *client) wantLogin() error {
 	if c.token == "" {
-		return usageError{"this needs a login, not a key: " + howToLogIn}
+		return usageError{"this needs a login, not an API key: " + howToLogIn}
 	}
 	return nil
 }

@@ -52,7 +52,7 @@ func run(ctx context.Context, args []string, std streams) int {
 		return exitDone
 	case errors.As(err, &wrong) || !a.began:
 		fmt.Fprintf(std.err, "pingr: %v\n", err)
-		fmt.Fprintf(std.err, "Usage: %s (%s --help has an example)\n", called.UseLine(), called.CommandPath())
+		fmt.Fprintf(std.err, "Usage: %s (see %s --help)\n", called.UseLine(), called.CommandPath())
 		return exitUsage
 	case errors.Is(err, errSaid):
 		return exitFailed
@@ -92,12 +92,12 @@ type globals struct {
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "pingr",
-		Short: "Log people in by WhatsApp: they write first, and get a link back",
-		Long: "Pingr makes WhatsApp the login button: somebody texts a phrase to your own number,\n" +
-			"your backend is asked what to answer, and the answer (a login link) goes back.\n\n" +
-			"Flags win over PINGR_… environment variables, and those over the file that\n" +
-			"--config names (KEY=VALUE lines of the same PINGR_… names).",
-		Example:       "  pingr demo            # watch a login happen, on this machine alone\n  pingr link            # link a WhatsApp number by QR code",
+		Short: "Log people in by WhatsApp: they text first and get a link back",
+		Long: "Pingr makes WhatsApp the login button: somebody texts a phrase to your number,\n" +
+			"Pingr asks your backend what to answer, and sends the answer (a login link) back.\n\n" +
+			"Flags override PINGR_… environment variables, which override the file given by\n" +
+			"--config (KEY=VALUE lines with the same PINGR_… names).",
+		Example:       "  pingr demo            # watch a login happen, all on this machine\n  pingr link            # link a WhatsApp number by QR code",
 		Version:       pingr.Version,
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -107,7 +107,7 @@ func (a *app) root() *cobra.Command {
 	root.SetOut(a.out)
 	root.SetErr(a.err)
 	flags := root.PersistentFlags()
-	flags.StringVar(&a.flags.config, "config", "", "file of PINGR_… settings (PINGR_CONFIG)")
+	flags.StringVar(&a.flags.config, "config", "", "file with PINGR_… settings (PINGR_CONFIG)")
 	flags.StringVar(&a.flags.log, "log", "", "log level on stderr: debug, info, warn, error, off (PINGR_LOG; default warn)")
 	root.AddCommand(
 		a.demoCommand(), a.verifyCommand(), a.versionCommand(),

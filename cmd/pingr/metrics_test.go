@@ -39,7 +39,7 @@ func TestMetricsHaveAnAddressOfTheirOwn(t *testing.T) {
 	status, _ = get("/v1/triggers")
 	assert.Equal(t, 404, status)
 	_, _, err = serveMetrics(t.Context(), address, s.Metrics(), s.Ready())
-	assert.ErrorContains(t, err, "another program listens at "+address)
+	assert.ErrorContains(t, err, "another program listens on "+address)
 	stop()
 	_, _, err = serveMetrics(t.Context(), "192.0.2.1:0", s.Metrics(), s.Ready())
 	assert.ErrorContains(t, err, "--metrics-listen: ")

@@ -9,7 +9,7 @@ import (
 	"github.com/heypingr/pingr/account"
 )
 
-const plansUsage = "JSON file of plans (PINGR_PLANS; default: the documented ones)"
+const plansUsage = "JSON file with plans (PINGR_PLANS; default: the documented plans)"
 
 // plans are the deployment's.
 func (c config) plans() ([]account.Plan, error) {
@@ -34,14 +34,14 @@ func (c config) signUpPlan(plans []account.Plan) (string, error) {
 		return "", nil
 	case "on":
 	default:
-		return "", usagef("PINGR_SIGNUP is %q, neither on nor off", c.SignUp)
+		return "", usagef("PINGR_SIGNUP is %q; it must be on or off", c.SignUp)
 	}
 	names := planNames(plans)
 	if c.SignUpPlan == "" {
-		return "", usagef("PINGR_SIGNUP is on: name the plan of those who sign up in PINGR_SIGNUP_PLAN (%s)", strings.Join(names, ", "))
+		return "", usagef("PINGR_SIGNUP is on: set the plan of new accounts in PINGR_SIGNUP_PLAN (%s)", strings.Join(names, ", "))
 	}
 	if !slices.Contains(names, c.SignUpPlan) {
-		return "", usagef("PINGR_SIGNUP_PLAN %q is none of %s", c.SignUpPlan, strings.Join(names, ", "))
+		return "", usagef("PINGR_SIGNUP_PLAN %q is not one of %s", c.SignUpPlan, strings.Join(names, ", "))
 	}
 	return c.SignUpPlan, nil
 }

@@ -19,11 +19,11 @@ func (c config) publicURL() (*url.URL, error) {
 	at, err := url.Parse(strings.TrimSuffix(c.PublicURL, "/"))
 	switch {
 	case err != nil || at.Scheme != "http" && at.Scheme != "https" || at.Hostname() == "":
-		return nil, usagef("PINGR_PUBLIC_URL must be an address as in https://pingr.example.com")
+		return nil, usagef("PINGR_PUBLIC_URL must be an address like https://pingr.example.com")
 	case at.User != nil:
-		return nil, usagef("PINGR_PUBLIC_URL must not hold a user name or password")
+		return nil, usagef("PINGR_PUBLIC_URL must not contain a user name or password")
 	case at.Path != "" || at.RawQuery != "" || at.Fragment != "":
-		return nil, usagef("PINGR_PUBLIC_URL must not have a path: Pingr needs a host of its own, as in %s://pingr.%s", at.Scheme, at.Host)
+		return nil, usagef("PINGR_PUBLIC_URL must not have a path: Pingr needs a host of its own, like %s://pingr.%s", at.Scheme, at.Host)
 	}
 	return at, nil
 }
@@ -52,7 +52,7 @@ func (c config) trustedProxies() ([]netip.Prefix, error) {
 			network, err = ip.Prefix(ip.BitLen())
 		}
 		if err != nil {
-			return nil, usagef("--trusted-proxies (PINGR_TRUSTED_PROXIES) holds %q; write networks as in 10.0.0.0/8, addresses, or none", text)
+			return nil, usagef("--trusted-proxies (PINGR_TRUSTED_PROXIES) contains %q; write networks like 10.0.0.0/8, addresses, or none", text)
 		}
 		networks = append(networks, network.Masked())
 	}
@@ -61,7 +61,7 @@ func (c config) trustedProxies() ([]netip.Prefix, error) {
 
 // believed is what serve takes for true of where it stands, in a line.
 func believed(proxies []netip.Prefix, public *url.URL, private, metricsApart bool) string {
-	trusted, endpoints, scheme, metrics := "nobody", "refused", "http: cookies travel in clear text", "to this machine alone"
+	trusted, endpoints, scheme, metrics := "nobody", "refused", "http (cookies travel in clear text)", "to this machine only"
 	if len(proxies) > 0 {
 		names := make([]string, len(proxies))
 		for i, p := range proxies {
@@ -73,11 +73,11 @@ func believed(proxies []netip.Prefix, public *url.URL, private, metricsApart boo
 		endpoints = "allowed"
 	}
 	if public != nil && public.Scheme == "https" {
-		scheme = "https alone"
+		scheme = "https only"
 	}
 	if metricsApart {
 		metrics = "at their own address"
 	}
-	return fmt.Sprintf("X-Forwarded-For and Forwarded are believed from %s; logins by %s; webhook endpoints on loopback are %s; metrics are shown %s.",
+	return fmt.Sprintf("Trusted for X-Forwarded-For and Forwarded: %s. Logins use %s. Webhook endpoints on loopback are %s. Metrics are served %s.",
 		trusted, scheme, endpoints, metrics)
 }

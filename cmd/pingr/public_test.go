@@ -17,15 +17,15 @@ func TestPublicURL(t *testing.T) {
 		{"https://pingr.example.com", "https://pingr.example.com", ""},
 		{"https://pingr.example.com/", "https://pingr.example.com", ""},
 		{"http://localhost:8080", "http://localhost:8080", ""},
-		{"https://example.com/pingr", "", "must not have a path: Pingr needs a host of its own, as in https://pingr.example.com"},
+		{"https://example.com/pingr", "", "must not have a path: Pingr needs a host of its own, like https://pingr.example.com"},
 		{"https://example.com/pingr/", "", "must not have a path"},
 		{"https://example.com//", "", "must not have a path"},
 		{"https://example.com?x=1", "", "must not have a path"},
 		{"https://example.com#x", "", "must not have a path"},
-		{"https://anna:secret@example.com", "", "must not hold a user name"},
-		{"pingr.example.com", "", "must be an address as in https://"},
-		{"ftp://pingr.example.com", "", "must be an address as in https://"},
-		{"https://", "", "must be an address as in https://"},
+		{"https://anna:secret@example.com", "", "must not contain a user name"},
+		{"pingr.example.com", "", "must be an address like https://"},
+		{"ftp://pingr.example.com", "", "must be an address like https://"},
+		{"https://", "", "must be an address like https://"},
 	} {
 		t.Run(tt.url, func(t *testing.T) {
 			got, err := config{PublicURL: tt.url}.publicURL()
@@ -141,10 +141,10 @@ func TestTrustedProxies(t *testing.T) {
 func TestServeSaysWhatItBelieves(t *testing.T) {
 	p := newPlace(t)
 	s := p.serve(t)
-	assert.Equal(t, "127.0.0.0/8, ::1/128; logins by http: cookies travel in clear text; "+
-		"webhook endpoints on loopback are allowed; metrics are shown to this machine alone", s.waitFor(`are believed from (.*)\.\n`))
+	assert.Equal(t, "127.0.0.0/8, ::1/128. Logins use http (cookies travel in clear text). "+
+		"Webhook endpoints on loopback are allowed. Metrics are served to this machine only", s.waitFor(`and Forwarded: (.*)\.\n`))
 	_, _ = s.stop()
 	p.env = append(p.env, "PINGR_PUBLIC_URL=https://pingr.example.com", "PINGR_TRUSTED_PROXIES=10.0.0.0/8", "PINGR_METRICS_LISTEN=127.0.0.1:0")
-	assert.Equal(t, "10.0.0.0/8; logins by https alone; webhook endpoints on loopback are refused; "+
-		"metrics are shown at their own address", p.serve(t).waitFor(`are believed from (.*)\.\n`))
+	assert.Equal(t, "10.0.0.0/8. Logins use https only. Webhook endpoints on loopback are refused. "+
+		"Metrics are served at their own address", p.serve(t).waitFor(`and Forwarded: (.*)\.\n`))
 }

@@ -80,7 +80,7 @@ func TestShell(t *testing.T) {
 		assert.Equal(t, []string{id, "shop", "order", "no"}, line[:4])
 		assert.Equal(t, "Soon.", line[len(line)-1])
 		assert.Contains(t, s.fails(exitUsage, "trigger", "set", id), "--phrase, --reply or --active")
-		assert.Contains(t, s.fails(exitFailed, "trigger", "add", "--phrase", "third", "--reply", "x"), "plan holds no more")
+		assert.Contains(t, s.fails(exitFailed, "trigger", "add", "--phrase", "third", "--reply", "x"), "plan allows no more")
 		s.does("trigger", "rm", id)
 		assert.Contains(t, s.fails(exitFailed, "trigger", "add", "--phrase", "login", "--reply", "x"), "already")
 		assert.Len(t, rows(s.does("trigger", "list")), 1)
@@ -160,5 +160,5 @@ func TestShellLinks(t *testing.T) {
 	code, last = byQR.wait(t)
 	assert.Equal(t, exitDone, code)
 	assert.Equal(t, pingr.SessionConnected, last.State)
-	assert.Contains(t, call{args: []string{"session", "link", "office"}, env: s.env}.run(t).err, "linked already")
+	assert.Contains(t, call{args: []string{"session", "link", "office"}, env: s.env}.run(t).err, "already linked")
 }

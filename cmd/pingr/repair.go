@@ -15,14 +15,14 @@ func (a *app) repairCommand() *cobra.Command {
 	var asJSON bool
 	c := a.command(cobra.Command{
 		Use:   "repair",
-		Short: "Save what can be read of a damaged database",
-		Long: "Reads pingr.db through. When it is damaged, saves what can be read into a fresh\n" +
-			"file, what keeps messages from being answered twice first, and keeps the damaged\n" +
-			"one beside it under another name. Says of each table what was saved.\n\n" +
-			"Stop Pingr first. If you have a backup of pingr.db (pingr backup), compare: it is\n" +
-			"whole, but does not know what came since.\n\n" +
-			"A damaged delivery log needs no repair: it is set aside when Pingr starts. The\n" +
-			"keys of numbers (whatsapp.db) cannot be repaired: those numbers are linked again.",
+		Short: "Save the readable part of a damaged database",
+		Long: "Reads all of pingr.db. If it is damaged, repair saves what it can read into a new\n" +
+			"file, starting with the rows that keep messages from being answered twice. It keeps\n" +
+			"the damaged file beside it under another name, and prints what it saved of each\ntable.\n\n" +
+			"Stop Pingr first. If you have a backup of pingr.db (pingr backup), compare the two:\n" +
+			"the backup is whole, but lacks everything since.\n\n" +
+			"A damaged delivery log needs no repair: Pingr sets it aside at the next start. The\n" +
+			"keys of numbers (whatsapp.db) cannot be repaired: link those numbers again.",
 		Example: "  pingr doctor\n  pingr repair --data /var/lib/pingr",
 		Args:    cobra.NoArgs,
 	}, func(cmd *cobra.Command, _ []string) error {
@@ -52,7 +52,7 @@ func (a *app) repairCommand() *cobra.Command {
 
 func (a *app) sayRepaired(done sqlite.Repaired) {
 	if done.Aside == "" {
-		fmt.Fprintln(a.out, "pingr.db is whole: there is nothing to repair.")
+		fmt.Fprintln(a.out, "pingr.db is not damaged. There is nothing to repair.")
 		return
 	}
 	for _, found := range done.Damage.Found {
@@ -62,9 +62,9 @@ func (a *app) sayRepaired(done sqlite.Repaired) {
 		fmt.Fprintln(a.out, t)
 	}
 	if done.Keys > 0 {
-		fmt.Fprintf(a.out, "%d lost message keys were made again from their firings\n", done.Keys)
+		fmt.Fprintf(a.out, "%d lost message keys were recreated from their firings\n", done.Keys)
 	}
-	fmt.Fprintf(a.err, "The damaged file is now %s. Start Pingr, and look with pingr doctor; then look at the disk.\n", done.Aside)
+	fmt.Fprintf(a.err, "The damaged file is now %s. Start Pingr and run pingr doctor. Then check the disk.\n", done.Aside)
 }
 
 type salvagedJSON struct {

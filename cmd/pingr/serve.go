@@ -23,17 +23,17 @@ func (a *app) serveCommand() *cobra.Command {
 	var trustedProxies []string
 	c := a.command(cobra.Command{
 		Use:   "serve",
-		Short: "Serve the REST API, and answer on all linked numbers",
-		Long: "Serves the REST API: sessions, triggers, webhooks, sending. At the first start\n" +
-			"it prints a link with which the first account is made; pingr account create\n" +
-			"does the same. It prints one line when it is ready, and finishes what is in\n" +
-			"flight when it is told to stop.\n\n" +
-			"Behind a proxy that speaks https, set PINGR_PUBLIC_URL to the address there, so\n" +
-			"that logins travel over https alone. Webhook endpoints on loopback are allowed\n" +
-			"while the server is private: it listens on loopback, has no public URL and lets\n" +
-			"nobody sign up. Other special addresses are for PINGR_WEBHOOK_ALLOW.\n\n" +
-			"With --database, everything is in PostgreSQL but the keys of linked numbers,\n" +
-			"which stay in the data directory; docs/serve.md tells of several processes.",
+		Short: "Serve the REST API and answer on all linked numbers",
+		Long: "Serves the REST API (sessions, triggers, webhooks, sending) and the dashboard. At\n" +
+			"the first start it prints a link that creates the first account; pingr account\n" +
+			"create does the same. It prints one line when it is ready. When it is told to stop,\n" +
+			"it finishes what is in flight.\n\n" +
+			"Behind a proxy that speaks https, set PINGR_PUBLIC_URL to the proxy's address, so\n" +
+			"that logins travel over https only. Webhook endpoints on loopback are allowed while\n" +
+			"the server is private: it listens on loopback, has no public URL, and sign-up is\n" +
+			"off. Allow other special addresses with PINGR_WEBHOOK_ALLOW.\n\n" +
+			"With --database, everything is stored in PostgreSQL except the keys of linked\n" +
+			"numbers, which stay in the data directory. docs/serve.md describes several processes.",
 		Example: "  pingr serve\n  pingr serve --listen 0.0.0.0:8080 --data /var/lib/pingr\n  pingr serve --database postgres://pingr@db.example.com/pingr\n  pingr serve --listen 10.0.0.5:8080 --trusted-proxies 10.0.0.0/24",
 	}, func(cmd *cobra.Command, _ []string) error {
 		if listen == "" {
@@ -50,12 +50,12 @@ func (a *app) serveCommand() *cobra.Command {
 		}
 		return a.serve(cmd.Context(), listen, metricsListen)
 	})
-	c.Flags().StringVar(&listen, "listen", "", "address to listen at (PINGR_LISTEN; default "+defaultListen+")")
+	c.Flags().StringVar(&listen, "listen", "", "address to listen on (PINGR_LISTEN; default "+defaultListen+")")
 	c.Flags().StringVar(&a.flags.plans, "plans", "", plansUsage)
 	c.Flags().StringVar(&metricsListen, "metrics-listen", "",
-		"address to serve /metrics and the whole of /readyz at, for whoever reaches it (PINGR_METRICS_LISTEN; default: where all is served, for this machine alone)")
+		"separate address for /metrics and the full /readyz, for everybody who reaches it (PINGR_METRICS_LISTEN; default: the address of --listen, for this machine only)")
 	c.Flags().StringSliceVar(&trustedProxies, "trusted-proxies", nil,
-		"networks whose X-Forwarded-For and Forwarded are believed, or none (PINGR_TRUSTED_PROXIES; default: loopback)")
+		"networks to trust for X-Forwarded-For and Forwarded, or none (PINGR_TRUSTED_PROXIES; default: loopback)")
 	return c
 }
 
@@ -176,7 +176,7 @@ func (a *app) offerSetup(ctx context.Context, s *server.Server, address string) 
 	if err != nil || token == "" {
 		return err
 	}
-	fmt.Fprintln(a.err, "There is no account yet. Make the first one: "+address+"/setup?token="+token)
+	fmt.Fprintln(a.err, "There is no account yet. Create the first one: "+address+"/setup?token="+token)
 	return nil
 }
 
@@ -186,7 +186,7 @@ func (a *app) webhookGuard() (*pingr.Guard, error) {
 	for _, text := range a.config.WebhookAllow {
 		network, err := netip.ParsePrefix(text)
 		if err != nil {
-			return nil, usagef("PINGR_WEBHOOK_ALLOW holds %q; write networks as in 10.0.0.0/8", text)
+			return nil, usagef("PINGR_WEBHOOK_ALLOW contains %q; write networks like 10.0.0.0/8", text)
 		}
 		guard.Allow = append(guard.Allow, network)
 	}
@@ -204,7 +204,7 @@ func listenAt(ctx context.Context, address, flag string) (net.Listener, error) {
 
 func checkAddress(address, flag string) error {
 	if _, _, err := net.SplitHostPort(address); err != nil {
-		return usagef("%s: %q is not HOST:PORT, such as 127.0.0.1:8080", flag, address)
+		return usagef("%s: %q must be HOST:PORT, such as 127.0.0.1:8080", flag, address)
 	}
 	return nil
 }
@@ -215,7 +215,7 @@ func explainListen(err error, address, flag string) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, syscall.EADDRINUSE):
-		return fmt.Errorf("another program listens at %s: end it, or give another address with %s", address, flag)
+		return fmt.Errorf("another program listens on %s: stop it, or give another address with %s", address, flag)
 	}
 	return fmt.Errorf("%s: %w", flag, err)
 }

@@ -196,7 +196,7 @@ func serveAll(t *testing.T, p *place) {
 
 	exit, talk := s.stop()
 	assert.Equal(t, exitDone, exit, talk)
-	assert.Regexp(t, `Make the first one: http://127\.0\.0\.1:\d+/setup\?token=\w+`, talk)
+	assert.Regexp(t, `Create the first one: http://127\.0\.0\.1:\d+/setup\?token=\w+`, talk)
 	for _, secret := range []string{"919876543210", shopNumber, s.key, "shop.example/login", "X4K9MQ"} {
 		assert.NotContains(t, talk, secret, "the log names nobody, not even at debug")
 	}

@@ -15,20 +15,20 @@ import (
 
 func (a *app) sessionCommand() *cobra.Command {
 	list := a.remote(cobra.Command{
-		Use: "list", Short: "List the sessions and how they are",
+		Use: "list", Short: "List the sessions and their status",
 		Example: "  pingr session list\n  pingr session list --json",
 	}, func(ctx context.Context, c *client, _ []string) error { return c.listSessions(ctx) })
 
 	var id, name string
 	add := a.remote(cobra.Command{
-		Use: "add --name NAME", Short: "Add a session; its id goes to stdout",
+		Use: "add --name NAME", Short: "Add a session and print its id",
 		Example: "  pingr session add --name \"Main login bot\" --id shop\n  pingr session link shop",
 	}, func(ctx context.Context, c *client, _ []string) error { return c.addSession(ctx, id, name) })
-	add.Flags().StringVar(&name, "name", "", "name, for people (required)")
-	add.Flags().StringVar(&id, "id", "", "id: 3 to 64 of a-z, 0-9, _ and - (default: made)")
+	add.Flags().StringVar(&name, "name", "", "name for people to read (required)")
+	add.Flags().StringVar(&id, "id", "", "id: 3 to 64 characters, a-z, 0-9, _ and - (default: generated)")
 
 	remove := a.remote(cobra.Command{
-		Use: "rm ID", Short: "Unlink a session at WhatsApp and forget it, with its triggers",
+		Use: "rm ID", Short: "Unlink a session at WhatsApp and delete it with its triggers",
 		Example: "  pingr session rm shop", Args: cobra.ExactArgs(1),
 	}, func(ctx context.Context, c *client, args []string) error {
 		return c.ask(ctx, http.MethodDelete, sessionPath(args[0]), nil, nil)
@@ -67,7 +67,7 @@ func (c *client) listSessions(ctx context.Context) error {
 		return printEach(c.app, sessions)
 	}
 	if len(sessions) == 0 {
-		fmt.Fprintln(c.err, "There is no session yet: pingr session add makes one.")
+		fmt.Fprintln(c.err, "There is no session yet. Add one with pingr session add.")
 		return nil
 	}
 	t := newTable("ID", "NAME", "NUMBER", "STATUS", "SINCE", "TODAY", "WHAT TO DO")
@@ -101,7 +101,7 @@ func (c *client) addSession(ctx context.Context, id, name string) error {
 		return c.writeJSON(got)
 	}
 	fmt.Fprintln(c.out, got.value.ID)
-	fmt.Fprintln(c.err, "Link its number now: pingr session link "+got.value.ID)
+	fmt.Fprintln(c.err, "Now link its number: pingr session link "+got.value.ID)
 	return nil
 }
 
@@ -115,7 +115,7 @@ func (c *client) theSession(ctx context.Context, named string) (string, error) {
 		return "", err
 	}
 	if len(sessions) != 1 {
-		return "", usagef("there are %d sessions: say which with --session; pingr session list shows their ids", len(sessions))
+		return "", usagef("there are %d sessions: choose one with --session; pingr session list shows the ids", len(sessions))
 	}
 	return sessions[0].value.ID, nil
 }

@@ -20,9 +20,9 @@ func (a *app) sessionLinkCommand() *cobra.Command {
 	var phone string
 	c := a.remote(cobra.Command{
 		Use: "link ID", Short: "Link a session's number, by QR code or pairing code",
-		Long: "Draws the QR code of a session in the terminal until it is scanned; with --phone a\n" +
-			"code to type on that phone is asked for instead.\n\n" +
-			"Exits with 0 when the number is linked, and with 1 when it is not.",
+		Long: "Draws a session's QR code in the terminal until it is scanned. With --phone, you get\n" +
+			"a code to type on that phone instead.\n\n" +
+			"Exits with 0 if the number is linked, and with 1 if it is not.",
 		Example: "  pingr session link shop\n  pingr session link shop --phone +15550100001",
 		Args:    cobra.ExactArgs(1),
 	}, func(ctx context.Context, c *client, args []string) error {
@@ -32,7 +32,7 @@ func (a *app) sessionLinkCommand() *cobra.Command {
 		}
 		return c.linkSession(ctx, l)
 	})
-	c.Flags().StringVar(&phone, "phone", "", "number to link by a pairing code instead of a QR code")
+	c.Flags().StringVar(&phone, "phone", "", "number to link by pairing code instead of QR code")
 	return c
 }
 
@@ -52,7 +52,7 @@ func (c *client) linkSession(ctx context.Context, l linking) error {
 		switch now.Record.State {
 		case pingr.SessionConnected:
 			if !began {
-				show.say("It was linked already.")
+				show.say("It is already linked.")
 			}
 			return nil
 		case pingr.SessionLinkExpired, pingr.SessionLoggedOut, pingr.SessionRestricted:

@@ -17,17 +17,17 @@ func (a *app) simulateCommand() *cobra.Command {
 	var phone, session string
 	c := a.remote(cobra.Command{
 		Use:   "simulate --phone NUMBER MESSAGE",
-		Short: "Tell the endpoint of a message that nobody wrote",
-		Long: "Sends the webhook endpoint a signed event, as if the number had written the\n" +
-			"message, and shows what it answered. Nothing is sent to WhatsApp. The event is\n" +
-			"marked _simulated. It needs a login: see pingr login --help.\n\n" +
-			"Exits with 0 when the endpoint took the event, and with 1 when it did not.",
+		Short: "Send the endpoint an event of a message that nobody sent",
+		Long: "Sends the webhook endpoint a signed event, as if the number had sent the message,\n" +
+			"and shows the endpoint's response. Nothing is sent to WhatsApp. The event is marked\n" +
+			"_simulated. This needs a login: see pingr login --help.\n\n" +
+			"Exits with 0 if the endpoint accepted the event, and with 1 if it did not.",
 		Example: "  pingr simulate --phone +919876543210 \"login X4K9MQ\"\n  pingr simulate --session sess_test --phone +919876543210 login",
 		Args:    cobra.MinimumNArgs(1),
 	}, func(ctx context.Context, c *client, args []string) error {
 		return c.simulate(ctx, phone, session, strings.Join(args, " "))
 	})
-	c.Flags().StringVar(&phone, "phone", "", "number of who writes, with country code (required)")
+	c.Flags().StringVar(&phone, "phone", "", "the sender's number with country code (required)")
 	c.Flags().StringVar(&session, "session", "", "id of the session (default: the only one; sess_test for test mode)")
 	return c
 }
@@ -53,7 +53,7 @@ func (c *client) simulate(ctx context.Context, phone, session, message string) (
 	began := time.Now()
 	err = c.ask(ctx, http.MethodPost, "/v1/webhooks/simulate", map[string]string{"phone": phone, "message": message, "session_id": session}, &got)
 	if is(err, "conflict") {
-		return errors.New("there is no webhook endpoint yet: pingr webhook set makes it known")
+		return errors.New("there is no webhook endpoint yet: set one with pingr webhook set")
 	}
 	if err != nil {
 		return err
@@ -83,10 +83,10 @@ func (c *client) saySimulation(s simulation, took time.Duration) {
 	case s.DynamicReply != nil:
 		fmt.Fprintln(c.out, "reply: "+plain(*s.DynamicReply))
 	case s.Delivered && s.NoReply != nil:
-		fmt.Fprintln(c.out, "no reply in it, for "+noReplyWords(plain(*s.NoReply))+": the trigger's static reply would go out")
+		fmt.Fprintln(c.out, "no reply: "+noReplyWords(plain(*s.NoReply))+"; the trigger's static reply would be sent")
 	case s.Delivered:
-		fmt.Fprintln(c.out, "no reply in it: the trigger's static reply would go out")
+		fmt.Fprintln(c.out, "no reply; the trigger's static reply would be sent")
 	default:
-		fmt.Fprintln(c.err, "pingr deliveries --status simulated says why.")
+		fmt.Fprintln(c.err, "pingr deliveries --status simulated shows why.")
 	}
 }

@@ -13,17 +13,17 @@ import (
 func (a *app) triggerCommand() *cobra.Command {
 	var session string
 	list := a.remote(cobra.Command{
-		Use: "list", Short: "List the triggers",
+		Use: "list", Short: "List triggers",
 		Example: "  pingr trigger list\n  pingr trigger list --session shop --json",
 	}, func(ctx context.Context, c *client, _ []string) error { return c.listTriggers(ctx, session) })
 	list.Flags().StringVar(&session, "session", "", "id of a session (default: all)")
 
 	var into, phrase, reply string
 	add := a.remote(cobra.Command{
-		Use: "add --phrase PHRASE --reply TEXT", Short: "Add a trigger; its id goes to stdout",
-		Long: "Adds a trigger: who texts the phrase, alone or with more behind it, is answered. The\n" +
-			"reply is what goes out when the endpoint gives none; {{phone}} in it stands for\n" +
-			"the number of who wrote.",
+		Use: "add --phrase PHRASE --reply TEXT", Short: "Add a trigger and print its id",
+		Long: "Adds a trigger. Anyone who texts the phrase, alone or followed by more text, gets a\n" +
+			"reply. --reply is sent when the endpoint gives no reply; {{phone}} in it is replaced\n" +
+			"by the sender's number.",
 		Example: "  pingr trigger add --phrase login --reply \"One moment.\"",
 	}, func(ctx context.Context, c *client, _ []string) error { return c.addTrigger(ctx, into, phrase, reply) })
 	add.Flags().StringVar(&into, "session", "", "id of the session (default: the only one)")
@@ -44,7 +44,7 @@ func (a *app) triggerSetCommand() *cobra.Command {
 	var active bool
 	var c *cobra.Command
 	c = a.remote(cobra.Command{
-		Use: "set ID", Short: "Change what is given of a trigger",
+		Use: "set ID", Short: "Change the given fields of a trigger",
 		Example: "  pingr trigger set trg_0199c0de --reply \"Here you are.\"\n  pingr trigger set trg_0199c0de --active=false",
 		Args:    cobra.ExactArgs(1),
 	}, func(ctx context.Context, asks *client, args []string) error {
@@ -95,7 +95,7 @@ func (c *client) listTriggers(ctx context.Context, session string) error {
 		return printEach(c.app, got.Triggers)
 	}
 	if len(got.Triggers) == 0 {
-		fmt.Fprintln(c.err, "There is no trigger yet: pingr trigger add makes one.")
+		fmt.Fprintln(c.err, "There is no trigger yet. Add one with pingr trigger add.")
 		return nil
 	}
 	t := newTable("ID", "SESSION", "PHRASE", "ACTIVE", "CHANGED", "REPLY")

@@ -12,8 +12,8 @@ import (
 
 func (a *app) usageCommand() *cobra.Command {
 	return a.remote(cobra.Command{
-		Use: "usage", Short: "Show the messages of this month, and what they cost",
-		Long:    "Shows the replies and sends of this calendar month (in UTC). A test key shows those\nof test mode.",
+		Use: "usage", Short: "Show this month's messages and their cost",
+		Long:    "Shows the replies and sends of this calendar month (in UTC). A test key shows those\nin test mode.",
 		Example: "  pingr usage\n  pingr usage --json",
 	}, func(ctx context.Context, c *client, _ []string) error { return c.usage(ctx) })
 }

@@ -20,10 +20,10 @@ func (a *app) verifyCommand() *cobra.Command {
 	c := a.command(cobra.Command{
 		Use:   "verify --signature SIGNATURE < BODY",
 		Short: "Check the signature of a webhook body",
-		Long: "Reads a webhook's body from stdin, byte for byte as it came, and says whether the\n" +
-			"x-pingr-signature header holds for it, and if not, why. The secret comes from\n" +
-			"PINGR_WEBHOOK_SECRET (never from a flag, where other users could read it).\n\n" +
-			"Exits with 0 when it holds and 1 when it does not.",
+		Long: "Reads a webhook's body from stdin, byte for byte as it was received, and reports\n" +
+			"whether the x-pingr-signature header is valid for it, and if not, why. The secret\n" +
+			"comes from PINGR_WEBHOOK_SECRET. There is no flag for it, since other users could\nread that.\n\n" +
+			"Exits with 0 if it is valid and with 1 if it is not.",
 		Example: "  PINGR_WEBHOOK_SECRET=whsec_… pingr verify --signature sha256=4f0c… < body.json",
 	}, func(*cobra.Command, []string) error { return a.verify(v) })
 	c.Flags().StringVar(&v.signature, "signature", "", "the x-pingr-signature header (required)")
@@ -80,7 +80,7 @@ func (a *app) verify(v verification) error {
 func (a *app) sayVerdict(v verdict) {
 	s := styleOf(a.out)
 	if v.Valid {
-		fmt.Fprintf(a.out, "%s: the signature holds (%s %s)\n", s.green("valid"), plain(string(v.Event)), plain(v.ID))
+		fmt.Fprintf(a.out, "%s: the signature matches (%s %s)\n", s.green("valid"), plain(string(v.Event)), plain(v.ID))
 		return
 	}
 	fmt.Fprintf(a.out, "%s: %s\n", s.red("invalid"), plain(v.Reason))
@@ -108,30 +108,30 @@ func hint(body []byte, signature, secret string) string {
 	}
 	switch trimmed := bytes.TrimRight(body, "\r\n"); {
 	case len(body) == 0:
-		return "The body is empty: is it on stdin?"
+		return "The body is empty. Is it on stdin?"
 	case fits(body, signature, secret):
 		if _, err := pingr.VerifyWebhook(body, signature, secret, pingr.VerifyOptions{SkipTimestamp: true}); err != nil {
-			return "The signature itself fits."
+			return "The signature itself matches."
 		}
-		return "The signature itself fits; --any-age passes over the timestamp."
+		return "The signature itself matches. --any-age skips the timestamp check."
 	case fits(body, strings.ToLower(strings.TrimSpace(signature)), secret):
-		return "It would fit in lowercase and without spaces around it."
+		return "It would match in lowercase and without spaces around it."
 	case fits(body, unquoted(signature), secret):
-		return "It would fit without the quotes around the signature."
+		return "It would match without the quotes around the signature."
 	case fits(body, signature, unquoted(secret)):
-		return "It would fit without the quotes around PINGR_WEBHOOK_SECRET: some shells and .env files keep them."
+		return "It would match without the quotes around PINGR_WEBHOOK_SECRET. Some shells and .env files keep them."
 	case fits(body, "sha256="+signature, secret):
-		return "It would fit with sha256= before it."
+		return "It would match with sha256= in front."
 	case strings.HasPrefix(unquoted(signature), "v1,"):
-		return "That is the webhook-signature header (Standard Webhooks); give x-pingr-signature, which begins with sha256=."
+		return "That is the webhook-signature header (Standard Webhooks). Give x-pingr-signature, which starts with sha256=."
 	case fits(trimmed, signature, secret):
-		return "It would fit without the line end behind the body: save exactly the bytes that came."
+		return "It would match without the line break after the body. Save exactly the bytes that you received."
 	case fits(body, signature, strings.TrimSpace(secret)):
-		return "It would fit without the spaces around PINGR_WEBHOOK_SECRET."
+		return "It would match without the spaces around PINGR_WEBHOOK_SECRET."
 	case fits(body, signature, "whsec_"+secret):
-		return "It would fit with whsec_ before the secret: the prefix is part of it."
+		return "It would match with whsec_ before the secret. The prefix is part of it."
 	case len(signature) != len(pingr.Sign(nil, "")):
 		return "Is that the whole header, sha256= and 64 digits?"
 	}
-	return "Either the secret is another one, or the body was changed on the way (parsed and printed again, say)."
+	return "Either the secret is a different one, or the body was changed on the way (for example, parsed and printed again)."
 }

@@ -13,13 +13,13 @@ import (
 // license is what whoever passes the program on has to know; light_test.go
 // holds which packages link libsignal.
 const license = "Pingr's source is under the MIT License. This program links go.mau.fi/libsignal, " +
-	"so it may only be passed on under the terms of the GNU GPL, version 3."
+	"so it may only be distributed under the terms of the GNU GPL, version 3."
 
 func (a *app) versionCommand() *cobra.Command {
 	var asJSON bool
 	c := a.command(cobra.Command{
 		Use:     "version",
-		Short:   "Print the version, and the license of the program",
+		Short:   "Print the program's version and license",
 		Example: "  pingr version --json",
 	}, func(*cobra.Command, []string) error {
 		about := struct {

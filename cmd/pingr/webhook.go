@@ -37,7 +37,7 @@ func (c *client) webhook(ctx context.Context, method string, body any) error {
 		return c.writeJSON(got)
 	}
 	if got.value.URL == nil {
-		fmt.Fprintln(c.err, "There is no webhook endpoint: pingr webhook set makes it known.")
+		fmt.Fprintln(c.err, "There is no webhook endpoint. Set one with pingr webhook set.")
 		return nil
 	}
 	t := newTable("URL", "EVENTS")

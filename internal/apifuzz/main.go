@@ -136,7 +136,7 @@ func (f *fuzz) account(ctx context.Context) (key, token string, err error) {
 		return "", "", fmt.Errorf("make account: %w", err)
 	}
 	if key, err = shell("", "key", "create", "--account", email, "--mode", "test"); err != nil {
-		return "", "", fmt.Errorf("make key: %w", err)
+		return "", "", fmt.Errorf("create key: %w", err)
 	}
 	var answer struct{ Token string }
 	err = f.call(ctx, http.MethodPost, "/v1/auth/login", "", `{"email":"`+email+`","password":"`+password+`"}`, &answer)
