@@ -167,16 +167,6 @@ func TestSendsAndDecryptionsOfOnePersonDoNotOverlap(t *testing.T) {
 	assert.Empty(t, d.persons.locks)
 }
 
-func TestSendingStepIsOnDiskBeforeItLeaves(t *testing.T) {
-	d, db, _ := openDevice(t)
-	h := &holder{persons: d.persons}
-	require.NoError(t, d.PutManySessions(withHolder(t.Context(), h), map[string][]byte{ada: []byte("step")}))
-	other := reopen(t, db)
-	s, err := other.session(t.Context(), ada, false)
-	require.NoError(t, err)
-	assert.Equal(t, "step", string(s))
-}
-
 func TestSentMessageIsKeptOnlyUntilItIsDelivered(t *testing.T) {
 	d, db, _ := openDevice(t)
 	ctx := t.Context()
