@@ -190,7 +190,17 @@ func isDamage(err error) bool {
 
 // eraseKeys deletes the keys of a device.
 func (d *database) eraseKeys(ctx context.Context, jid types.JID) error {
-	return d.keys.DeleteDevice(ctx, &store.Device{ID: &jid})
+	return d.eraseDevice(ctx, &store.Device{ID: &jid})
+}
+
+// eraseDevice deletes a device with all that is kept for it; other than the rest,
+// the tokens of people do not go with the device's row.
+func (d *database) eraseDevice(ctx context.Context, keys *store.Device) error {
+	if err := d.keys.DeleteDevice(ctx, keys); err != nil {
+		return err
+	}
+	_, err := d.sql.ExecContext(ctx, `DELETE FROM whatsmeow_privacy_tokens WHERE our_jid = ?`, keys.ID.String())
+	return err
 }
 
 // readPending finds what an earlier process left: messages whose handler has
@@ -265,7 +275,7 @@ func (c *container) DeleteDevice(ctx context.Context, keys *store.Device) error 
 	if dev := c.device.Load(); dev != nil {
 		dev.journal.discard()
 	}
-	return c.keys.DeleteDevice(ctx, keys)
+	return c.eraseDevice(ctx, keys)
 }
 
 // timers reads the disappearing-message timers of a session's chats: with an

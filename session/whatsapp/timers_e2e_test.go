@@ -18,7 +18,7 @@ import (
 	"github.com/heypingr/pingr/whatsapptest"
 )
 
-const week, day = 7 * 24 * time.Hour, 24 * time.Hour
+
 
 // timerOf sends to a chat and returns the timer that the phone finds on it.
 func timerOf(t *testing.T, s *Session, to string, p *whatsapptest.Phone) time.Duration {
