@@ -184,7 +184,8 @@ func (d *device) alone(ctx context.Context, user string, f func() error) error {
 	return d.check(ctx, f())
 }
 
-// MigratePNToLID moves sessions by number to the LID.
+// MigratePNToLID moves sessions by number to the LID, as whatsmeow's store does:
+// each number once. What could not be moved a retry receipt makes anew.
 func (d *device) MigratePNToLID(ctx context.Context, number, lid types.JID) error {
 	if !d.numbered.Load() {
 		return nil
@@ -196,16 +197,12 @@ func (d *device) MigratePNToLID(ctx context.Context, number, lid types.JID) erro
 	err := d.alone(ctx, to, func() error { return d.AllSessionSpecificStores.MigratePNToLID(ctx, number, lid) })
 	d.cache.forget(d.jid, from)
 	d.cache.forget(d.jid, to)
-	if err != nil {
-		d.moved.Delete(from)
-	}
 	return err
 }
 
 // noteNumbered notes a session by number, that is one without LID.
 func (d *device) noteNumbered(address string) {
 	if user, _, _ := strings.Cut(address, ":"); !strings.HasSuffix(user, "_1") {
-		d.moved.Delete(user)
 		d.numbered.Store(true)
 	}
 }

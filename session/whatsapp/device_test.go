@@ -3,16 +3,13 @@ package whatsapp
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.mau.fi/whatsmeow/proto/waAdv"
-	"go.mau.fi/whatsmeow/store"
 	"go.mau.fi/whatsmeow/types"
 )
 
@@ -61,58 +58,6 @@ func reopen(t *testing.T, db *database) *device {
 	require.NotNil(t, keys)
 	t.Cleanup(c.device.Load().journal.discard)
 	return c.device.Load()
-}
-
-func TestPersonsAreLockedByPerson(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := newPersons()
-		ctx := context.Background()
-		require.NoError(t, p.acquire(ctx, "ada"))
-		require.NoError(t, p.acquire(ctx, "bob"), "others are free")
-
-		short, cancel := context.WithTimeout(ctx, time.Second)
-		defer cancel()
-		require.ErrorIs(t, p.acquire(short, "ada"), context.DeadlineExceeded)
-
-		second := make(chan struct{})
-		go func() { assert.NoError(t, p.acquire(ctx, "ada")); close(second) }()
-		synctest.Wait()
-		select {
-		case <-second:
-			t.Fatal("two hold one lock")
-		default:
-		}
-		p.release("ada")
-		<-second
-		p.release("ada")
-		p.release("bob")
-		assert.Empty(t, p.locks, "nothing is kept of who is done")
-	})
-}
-
-func TestLeaseEndsByItself(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := newPersons()
-		l := &leases{persons: p, open: make(map[string]*lease)}
-		require.NoError(t, l.begin(t.Context(), ada, "ada"))
-		start := time.Now()
-		require.NoError(t, l.begin(t.Context(), ada, "ada"), "after the first one's time")
-		assert.Equal(t, leaseTime, time.Since(start))
-		l.end(ada)
-		l.end(ada)
-		assert.Empty(t, p.locks)
-		time.Sleep(2 * leaseTime)
-		assert.Empty(t, p.locks)
-	})
-}
-
-func TestPersonOf(t *testing.T) {
-	lids := map[string]string{"919876543210": "100200300"}
-	lidOf := func(number string) string { return lids[number] }
-	assert.Equal(t, "100200300@lid", personOf("100200300_1:0", lidOf))
-	assert.Equal(t, "100200300@lid", personOf("100200300_1:12", lidOf), "one lock for all devices")
-	assert.Equal(t, "100200300@lid", personOf("919876543210:0", lidOf), "and for both names")
-	assert.Equal(t, "15550100002", personOf("15550100002:0", lidOf))
 }
 
 // The race that corrupts sessions, without a network: sends and decryptions of
@@ -348,43 +293,45 @@ func TestNewKeysOfAPersonReplaceTheOld(t *testing.T) {
 func TestSessionsByNumberMoveToTheLID(t *testing.T) {
 	d, db, _ := openDevice(t)
 	ctx := t.Context()
-	number, lid := types.NewJID("919876543210", types.DefaultUserServer), types.NewJID("100200300", types.HiddenUserServer)
+	move := func(d *device, want string) {
+		t.Helper()
+		sessionIs("")(t, ctx, d) // known before it moves
+		require.NoError(t, d.MigratePNToLID(ctx, adaNumber, adaLID))
+		for _, dev := range []*device{d, reopen(t, db)} {
+			s, err := dev.session(ctx, ada, false)
+			require.NoError(t, err)
+			assert.Equal(t, want, string(s))
+			s, err = dev.session(ctx, "919876543210:0", false)
+			require.NoError(t, err)
+			assert.Nil(t, s)
+		}
+		require.NoError(t, d.DeleteSession(ctx, ada))
+		require.NoError(t, d.journal.flush(ctx))
+	}
 	assert.False(t, d.numbered.Load(), "a new device has none")
 	require.NoError(t, d.PutSession(ctx, "919876543210:0", []byte("step")))
 	assert.True(t, d.numbered.Load())
-	require.NoError(t, db.keys.LIDMap.PutLIDMapping(ctx, lid, number))
-	require.NoError(t, d.MigratePNToLID(ctx, number, lid))
-	for _, dev := range []*device{d, reopen(t, db)} {
-		s, err := dev.session(ctx, ada, false)
-		require.NoError(t, err)
-		assert.Equal(t, "step", string(s))
-		s, err = dev.session(ctx, "919876543210:0", false)
-		require.NoError(t, err)
-		assert.Nil(t, s)
-	}
+	require.NoError(t, db.keys.LIDMap.PutLIDMapping(ctx, adaLID, adaNumber))
+	move(d, "step")
+
+	require.NoError(t, d.PutManySessions(ctx, map[string][]byte{"919876543210:0": []byte("kept")}))
+	d = reopen(t, db)
+	assert.True(t, d.numbered.Load(), "another process knows that there are some")
+	move(d, "kept")
 }
 
-func TestPrivacyTokensAreReadOnceAndNeverStale(t *testing.T) {
-	d, _, _ := openDevice(t)
-	ctx := t.Context()
-	who := types.NewJID("100200300", types.HiddenUserServer)
-	token, err := d.GetPrivacyToken(ctx, who)
-	require.NoError(t, err)
-	require.Nil(t, token)
-	require.NoError(t, d.PutPrivacyTokens(ctx, store.PrivacyToken{User: who, Token: []byte("t"), Timestamp: time.Unix(5, 0)}))
-	token, err = d.GetPrivacyToken(ctx, who)
-	require.NoError(t, err)
-	assert.Equal(t, "t", string(token.Token))
-	token.Token = nil // whatsmeow changes what it got
-	token, err = d.GetPrivacyToken(ctx, who)
-	require.NoError(t, err)
-	assert.Equal(t, "t", string(token.Token))
-}
-
-func TestCacheIsBounded(t *testing.T) {
-	c := newCache()
-	for i := range 3 * cacheSize {
-		c.putSession("d", fmt.Sprint(i), []byte("s"))
+// Keys of groups and identities by number are moved too, so they count alone.
+func TestWhatIsByNumberIsKnownAfterARestart(t *testing.T) {
+	for name, put := range map[string]func(context.Context, *device) error{
+		"nothing":       func(context.Context, *device) error { return nil },
+		"a session":     func(ctx context.Context, d *device) error { return d.PutSession(ctx, "919876543210:0", []byte("s")) },
+		"an identity":   func(ctx context.Context, d *device) error { return d.PutIdentity(ctx, "919876543210:0", [32]byte{1}) },
+		"a group's key": func(ctx context.Context, d *device) error { return d.PutSenderKey(ctx, "1@g.us", "919876543210:0", []byte("s")) },
+	} {
+		d, db, _ := openDevice(t)
+		require.NoError(t, d.PutSession(t.Context(), ada, []byte("by LID")), name)
+		require.NoError(t, put(t.Context(), d), name)
+		require.NoError(t, d.journal.flush(t.Context()), name)
+		assert.Equal(t, name != "nothing", reopen(t, db).numbered.Load(), name)
 	}
-	assert.Equal(t, cacheSize, c.sessions.Len())
 }
