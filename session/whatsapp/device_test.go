@@ -31,11 +31,18 @@ func openDevice(t *testing.T) (d *device, db *database, failed *[]error) {
 	t.Cleanup(func() { assert.NoError(t, db.close()) })
 	failed = new([]error)
 	var mu sync.Mutex
-	keys, c := db.newKeys(func(err error) {
+	d = saveDevice(t, db, func(err error) {
 		mu.Lock()
 		defer mu.Unlock()
 		*failed = append(*failed, err)
 	})
+	return d, db, failed
+}
+
+// saveDevice stores the keys of a device that has just been linked.
+func saveDevice(t *testing.T, db *database, onError func(error)) *device {
+	t.Helper()
+	keys, c := db.newKeys(onError)
 	jid := ourJID
 	keys.ID = &jid
 	keys.Account = &waAdv.ADVSignedDeviceIdentity{
@@ -43,10 +50,10 @@ func openDevice(t *testing.T) (d *device, db *database, failed *[]error) {
 		AccountSignatureKey: make([]byte, 32), DeviceSignature: make([]byte, 64),
 	}
 	require.NoError(t, keys.Save(t.Context()))
-	d = c.device.Load()
+	d := c.device.Load()
 	require.NotNil(t, d, "a device that was just saved is wrapped")
 	t.Cleanup(d.journal.discard)
-	return d, db, failed
+	return d
 }
 
 // reopen is the device as another process finds it.

@@ -183,6 +183,18 @@ func TestPersonText(t *testing.T) {
 		{"a status", func(e *events.Message) { e.Info.Chat = types.StatusBroadcastJID }, false},
 		{"a broadcast list", func(e *events.Message) { e.Info.Chat = types.NewJID("1", types.BroadcastServer) }, false},
 		{"a newsletter", func(e *events.Message) { e.Info.Chat = types.NewJID("1", types.NewsletterServer) }, false},
+		{"of a device that is no person's", func(e *events.Message) { e.Info.Sender = types.NewJID("1", types.HostedServer) }, false},
+		{"in a group, of the group itself", func(e *events.Message) {
+			e.Info.Chat = types.NewJID("1", types.GroupServer)
+			e.Info.Sender = e.Info.Chat
+		}, false},
+		{"without an id", func(e *events.Message) { e.Info.ID = "" }, false},
+		{"a reaction", func(e *events.Message) {
+			e.Message = &waE2E.Message{Conversation: proto.String("login"), ReactionMessage: &waE2E.ReactionMessage{}}
+		}, false},
+		{"an encrypted reaction", func(e *events.Message) {
+			e.Message = &waE2E.Message{Conversation: proto.String("login"), EncReactionMessage: &waE2E.EncReactionMessage{}}
+		}, false},
 		{"a bot", func(e *events.Message) { e.Info.Sender = types.NewJID("1", types.BotServer) }, false},
 		{"WhatsApp itself", func(e *events.Message) { e.Info.Sender = types.PSAJID }, false},
 		{"nothing", func(e *events.Message) { e.Message = nil }, false},

@@ -1,6 +1,7 @@
 package whatsapp
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -70,6 +71,8 @@ func TestTransitions(t *testing.T) {
 		{"no retry after a logout", loggedOut, 401, lost, ignored, 0, outcome{}},
 		{"last words after a logout", loggedOut, 401, up, ignored, 0, outcome{}},
 		{"last words of a replaced client", disconnected, 440, up, ignored, 0, outcome{}},
+		{"its keys are damaged", connecting, 0, ended(codeDamaged), loggedOut, codeDamaged, outcome{report: reportNow, hangUp: true}},
+		{"a phone that is too old scans", pairing, 0, input{kind: inputStep, detail: "update"}, pairing, 0, outcome{}},
 		{"logged out is logged out once", loggedOut, 401, ended(401), ignored, 0, outcome{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -90,6 +93,31 @@ func TestTransitions(t *testing.T) {
 			}
 			assert.False(t, out.retry && got.terminal(), "a terminal state is not retried")
 		})
+	}
+}
+
+// What happens in a state where it means nothing, such as the last words of a
+// connection that was given up, changes nothing.
+func TestWhatMeansNothingChangesNothing(t *testing.T) {
+	all := []pingr.SessionState{pairing, expired, connecting, connected, disconnected, loggedOut, restricted}
+	for kind, means := range map[inputKind][]pingr.SessionState{
+		inputLink:     {pairing, expired, loggedOut, restricted},
+		inputStep:     {pairing},
+		inputLinkOver: {pairing},
+		inputPaired:   {pairing},
+		inputDial:     {connecting, connected, disconnected, restricted},
+		inputUp:       {connecting, disconnected},
+		inputLost:     {pairing, connecting, connected, disconnected},
+		inputEnded:    {pairing, connecting, connected, disconnected, restricted},
+	} {
+		for _, state := range all {
+			from := status{state, 0, "before"}
+			got, _, ok := from.next(input{kind: kind, code: 401})
+			assert.Equal(t, slices.Contains(means, state), ok, "%s when %s", kind, state)
+			if !ok {
+				assert.Equal(t, from, got)
+			}
+		}
 	}
 }
 
