@@ -45,15 +45,20 @@ func saveDevice(t *testing.T, db *database, onError func(error)) *device {
 	keys, c := db.newKeys(onError)
 	jid := ourJID
 	keys.ID = &jid
-	keys.Account = &waAdv.ADVSignedDeviceIdentity{
-		Details: []byte{1}, AccountSignature: make([]byte, 64),
-		AccountSignatureKey: make([]byte, 32), DeviceSignature: make([]byte, 64),
-	}
+	keys.Account = signedAccount()
 	require.NoError(t, keys.Save(t.Context()))
 	d := c.device.Load()
 	require.NotNil(t, d, "a device that was just saved is wrapped")
 	t.Cleanup(d.journal.discard)
 	return d
+}
+
+// signedAccount is what a phone gives a device, signed by nobody.
+func signedAccount() *waAdv.ADVSignedDeviceIdentity {
+	return &waAdv.ADVSignedDeviceIdentity{
+		Details: []byte{1}, AccountSignature: make([]byte, 64),
+		AccountSignatureKey: make([]byte, 32), DeviceSignature: make([]byte, 64),
+	}
 }
 
 // reopen is the device as another process finds it.
@@ -330,10 +335,12 @@ func TestSessionsByNumberMoveToTheLID(t *testing.T) {
 // Keys of groups and identities by number are moved too, so they count alone.
 func TestWhatIsByNumberIsKnownAfterARestart(t *testing.T) {
 	for name, put := range map[string]func(context.Context, *device) error{
-		"nothing":       func(context.Context, *device) error { return nil },
-		"a session":     func(ctx context.Context, d *device) error { return d.PutSession(ctx, "919876543210:0", []byte("s")) },
-		"an identity":   func(ctx context.Context, d *device) error { return d.PutIdentity(ctx, "919876543210:0", [32]byte{1}) },
-		"a group's key": func(ctx context.Context, d *device) error { return d.PutSenderKey(ctx, "1@g.us", "919876543210:0", []byte("s")) },
+		"nothing":     func(context.Context, *device) error { return nil },
+		"a session":   func(ctx context.Context, d *device) error { return d.PutSession(ctx, "919876543210:0", []byte("s")) },
+		"an identity": func(ctx context.Context, d *device) error { return d.PutIdentity(ctx, "919876543210:0", [32]byte{1}) },
+		"a group's key": func(ctx context.Context, d *device) error {
+			return d.PutSenderKey(ctx, "1@g.us", "919876543210:0", []byte("s"))
+		},
 	} {
 		d, db, _ := openDevice(t)
 		require.NoError(t, d.PutSession(t.Context(), ada, []byte("by LID")), name)

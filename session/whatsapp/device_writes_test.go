@@ -117,8 +117,8 @@ func TestChangesAreFoundFromTheMomentTheyAreMade(t *testing.T) {
 		}},
 	} {
 		for how, run := range map[string]func(context.Context, *device, change) error{
-			"": func(ctx context.Context, d *device, do change) error { return do(ctx, d) },
-			" in a decryption": func(ctx context.Context, d *device, do change) error {
+			"alone": func(ctx context.Context, d *device, do change) error { return do(ctx, d) },
+			"in a decryption": func(ctx context.Context, d *device, do change) error {
 				return d.DoDecryptionTxn(ctx, func(ctx context.Context) error {
 					err := do(ctx, d)
 					c.want(t, ctx, d) // it sees its own changes
@@ -126,7 +126,7 @@ func TestChangesAreFoundFromTheMomentTheyAreMade(t *testing.T) {
 				})
 			},
 		} {
-			t.Run(c.name+how, func(t *testing.T) {
+			t.Run(c.name+", "+how, func(t *testing.T) {
 				d, db, failed := openDevice(t)
 				ctx, last := t.Context(), len(c.changes)-1
 				for _, do := range c.changes[:last] {

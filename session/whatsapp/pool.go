@@ -227,6 +227,10 @@ func (p *Pool) Remove(ctx context.Context, id string) error {
 	delete(p.sessions, id)
 	p.mu.Unlock()
 	s.close()
+	// Also for whoever has gone meanwhile: half a session would be back with the
+	// next start.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), effectTimeout)
+	defer cancel()
 	err := s.eraseKeys(ctx)
 	err = errors.Join(err, p.database.forgetSession(ctx, id), s.forget(ctx))
 	if err != nil {

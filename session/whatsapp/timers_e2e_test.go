@@ -18,8 +18,6 @@ import (
 	"github.com/heypingr/pingr/whatsapptest"
 )
 
-
-
 // timerOf sends to a chat and returns the timer that the phone finds on it.
 func timerOf(t *testing.T, s *Session, to string, p *whatsapptest.Phone) time.Duration {
 	t.Helper()
