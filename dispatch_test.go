@@ -79,6 +79,8 @@ func TestEndpoints(t *testing.T) {
 		{"HTML with status 200", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") }, "", 200, ""},
 		{"a number for a reply", func(w http.ResponseWriter, _ *http.Request) { asJSON(w); _, _ = io.WriteString(w, `{"reply": 42}`) }, "", 200, ""},
 		{"500", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }, "", 500, "status 500"},
+		{"404, for a moment perhaps", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404) }, "", 404, "status 404"},
+		{"401", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(401) }, "", 401, "status 401"},
 		{"410", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(410) }, "", 410, "gone"},
 		{"hangs before its headers", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "", 0, late},
 		{"hangs after its headers", func(w http.ResponseWriter, r *http.Request) {
@@ -299,6 +301,12 @@ func TestSecretsOfOtherForms(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, want, [2]bool{r.Header.Get("X-Pingr-Signature") != "", r.Header.Get("Webhook-Signature") != ""}, secret)
 	}
+}
+
+func TestAttemptsCountFromOne(t *testing.T) {
+	r, err := (&HTTPDispatcher{URL: "https://example.com"}).request(t.Context(), Event{ID: "evt_1"}, time.Now())
+	require.NoError(t, err)
+	assert.Equal(t, "1", r.Header.Get("X-Pingr-Attempt"))
 }
 
 func TestEndpointThatSpeaksNoHTTP(t *testing.T) {

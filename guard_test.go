@@ -20,6 +20,12 @@ func TestGuardRefuses(t *testing.T) {
 		"fd00:ec2::254", "224.0.0.1", "ff02::1", "0.0.0.0", "::", "100.64.0.1", "100.100.100.200", "192.0.0.192", "198.18.0.1",
 		"192.0.2.1", "203.0.113.1", "240.0.0.1", "255.255.255.255", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::7f00:1",
 		"64:ff9b:1::1", "2002:7f00:1::", "2001:0:4136:e378::", "2001:db8::1", "100::1", "fec0::1", "168.63.129.16", "::ffff:168.63.129.16",
+		// The ends of those networks.
+		"127.255.255.255", "10.255.255.255", "172.31.255.255", "192.168.255.255", "169.254.255.255", "0.255.255.255", "100.127.255.255",
+		"64:ff9b::ffff:ffff", "64:ff9b:1:ffff:ffff:ffff:ffff:ffff", "2002:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+		"2001:0:ffff:ffff:ffff:ffff:ffff:ffff", "febf:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+		// What a zone is written behind is the same address.
+		"::1%lo", "fe80::1%eth0", "fd00::1%1", "64:ff9b::7f00:1%x", "2002:7f00:1::%x", "::%x",
 	} {
 		err := g.check(netip.MustParseAddr(ip))
 		if assert.Error(t, err, ip) {
@@ -93,8 +99,11 @@ func TestGuardChecksAfterDNS(t *testing.T) {
 	require.NoError(t, err)
 	_, err = (&HTTPDispatcher{URL: "https://localhost:" + port, Guard: &Guard{}}).Dispatch(t.Context(), sample)
 	require.ErrorContains(t, err, "is not public")
-	_, err = (&HTTPDispatcher{URL: "http://localhost:" + port, Guard: &Guard{Allow: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}}).Dispatch(t.Context(), sample)
-	require.ErrorContains(t, err, "must be https")
+	elsewhere := &Guard{Allow: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}
+	for _, scheme := range []string{"http", "HTTP"} {
+		_, err = (&HTTPDispatcher{URL: scheme + "://localhost:" + port, Guard: elsewhere}).Dispatch(t.Context(), sample)
+		require.ErrorContains(t, err, "must be https")
+	}
 	assert.False(t, reached.Load())
 	allowed := &Guard{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}}
 	_, err = (&HTTPDispatcher{URL: "http://localhost:" + port, Guard: allowed}).Dispatch(t.Context(), sample)
