@@ -8,7 +8,6 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
-	"strings"
 	"syscall"
 	"time"
 
@@ -46,7 +45,7 @@ func (g *Guard) CheckURL(raw string) error {
 	if g == nil {
 		return nil
 	}
-	ip, err := netip.ParseAddr(strings.Trim(u.Hostname(), "[]"))
+	ip, err := netip.ParseAddr(u.Hostname())
 	if err == nil {
 		if err := g.check(ip); err != nil {
 			return err
