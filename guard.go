@@ -87,9 +87,8 @@ var special = []netip.Prefix{
 	netip.MustParsePrefix("168.63.129.16/32"), // Azure's, beside its metadata service
 }
 
-// public allows what IANA's special-purpose registries do not list, on any
-// port.
-var public = ssrf.New(ssrf.WithAnyPort())
+// public allows what IANA's special-purpose registries do not list.
+var public = ssrf.New()
 
 // check refuses an address that is special or the host's own, unless allowed.
 func (g *Guard) check(ip netip.Addr) error {
@@ -98,11 +97,7 @@ func (g *Guard) check(ip netip.Addr) error {
 	}
 	plain := ip.Unmap().WithZone("")
 	refused := slices.ContainsFunc(special, func(p netip.Prefix) bool { return p.Contains(plain) })
-	network := "tcp4"
-	if plain.Is6() {
-		network = "tcp6"
-	}
-	if refused || public.Safe(network, netip.AddrPortFrom(plain, 443).String(), nil) != nil || g.isOwn(plain) {
+	if refused || public.SafeAddr(plain) != nil || g.isOwn(plain) {
 		return fmt.Errorf("the endpoint's address %s is not public; %s can allow it", ip, g.setting())
 	}
 	return nil
@@ -118,7 +113,7 @@ func (g *Guard) isOwn(ip netip.Addr) bool {
 	addrs, err := interfaces()
 	return err != nil || slices.ContainsFunc(addrs, func(a net.Addr) bool {
 		own, err := netip.ParsePrefix(a.String())
-		return err == nil && own.Addr().Unmap().WithZone("") == ip
+		return err == nil && own.Addr() == ip
 	})
 }
 

@@ -33,13 +33,15 @@ func TestGuardRefuses(t *testing.T) {
 			assert.ErrorContains(t, err, "Guard.Allow", "and the setting")
 		}
 	}
-	for _, ip := range []string{"93.184.216.34", "1.1.1.1", "168.63.129.15", "2606:4700:4700::1111"} {
+	for _, ip := range []string{"93.184.216.34", "::ffff:93.184.216.34", "1.1.1.1", "168.63.129.15", "2606:4700:4700::1111"} {
 		assert.NoError(t, g.check(netip.MustParseAddr(ip)), ip)
 	}
-	g.Allow = []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("127.0.0.0/8")}
+	g.Allow = []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("fe80::/10")}
 	assert.NoError(t, g.check(netip.MustParseAddr("10.1.2.3")))
 	assert.NoError(t, g.check(netip.MustParseAddr("::ffff:127.0.0.1")))
+	assert.NoError(t, g.check(netip.MustParseAddr("fe80::1%eth0")))
 	assert.Error(t, g.check(netip.MustParseAddr("10.2.0.1")))
+	assert.Error(t, g.check(netip.MustParseAddr("fd00::1%eth0")))
 }
 
 // A public address of this host leads to what listens on this host.

@@ -23,6 +23,7 @@ func TestCut(t *testing.T) {
 		{"a family that does not fit goes whole", "ab" + family, 6, "ab"},
 		{"an accent stays with its letter", "abe\u0301", 3, "ab"},
 		{"a flag is one", "a🇩🇪", 2, "a"},
+		{"half a flag goes, however long the text is", "🇩🇪🇩🇪🇩🇪", 3, "🇩🇪"},
 		{"one cluster longer than the maximum is cut at a code point", family, 3, string([]rune(family)[:3])},
 		{"invalid UTF-8 is mended", "a\xffb", 5, "a\uFFFDb"},
 		{"nothing", "", 5, ""},
