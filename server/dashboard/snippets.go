@@ -15,49 +15,39 @@ type snippet struct{ name, title, code string }
 func snippetList(path string) []snippet {
 	all := []snippet{
 		{"node", "Node", `import { createServer } from "node:http";
-import { verifyWebhook } from "hey-pingr"; // not on npm: sdk/node/README.md of Pingr says how
+import { SeenInMemory } from "hey-pingr"; // not on npm: sdk/node/README.md of Pingr says how
+import { pingrWebhook } from "hey-pingr/express";
 
-createServer(async (req, res) => {
-  const chunks = [];
-  for await (const chunk of req) chunks.push(chunk);
-  let event;
-  try {
-    event = verifyWebhook(Buffer.concat(chunks), req.headers["x-pingr-signature"], process.env.PINGR_WEBHOOK_SECRET);
-  } catch {
-    res.writeHead(400).end();
-    return;
-  }
-  if (event.event !== "message.received" || event._simulated || event.from.is_group) {
-    res.writeHead(200).end();
-    return;
-  }
-  const reply = ` + "`Hello +${event.from.phone}, here is your link: https://…`" + `;
-  res.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify({ reply }));
-}).listen(3000);
+createServer(pingrWebhook({
+  secret: process.env.PINGR_WEBHOOK_SECRET,
+  seen: new SeenInMemory(), // nobody who reads a request can send it again
+  onEvent: (event) => {
+    if (event.event !== "message.received" || event._simulated || event.from.is_group) return;
+    return ` + "`Hello +${event.from.phone}, here is your link: https://…`" + `;
+  },
+})).listen(3000);
 `},
 		{"python", "Python", `import os
 
-from flask import Flask, request
-from pingr import PingrWebhookError, verify_webhook  # not on PyPI yet: sdk/python/README.md of Pingr says how
+from flask import Flask
+from pingr import SeenInMemory  # not on PyPI yet: sdk/python/README.md of Pingr says how
+from pingr.flask import pingr_webhook
 
 app = Flask(__name__)
 
 
 @app.post("/pingr")
-def pingr():
-    try:
-        event = verify_webhook(request.get_data(), request.headers.get("x-pingr-signature"), os.environ["PINGR_WEBHOOK_SECRET"])
-    except PingrWebhookError:
-        return "", 400
+@pingr_webhook(os.environ["PINGR_WEBHOOK_SECRET"], seen=SeenInMemory())  # nobody who reads a request can send it again
+def pingr(event):
     if event["event"] != "message.received" or event.get("_simulated") or event["from"]["is_group"]:
-        return "", 200
-    return {"reply": f"Hello +{event['from']['phone']}, here is your link: https://…"}
+        return None
+    return f"Hello +{event['from']['phone']}, here is your link: https://…"
 `},
 		{"go", "Go", `package main
 
 import (
-	"encoding/json"
-	"io"
+	"context"
+	"log"
 	"net/http"
 	"os"
 
@@ -65,23 +55,19 @@ import (
 )
 
 func main() {
-	http.HandleFunc("POST /pingr", func(w http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
-		if err != nil {
-			return
-		}
-		event, err := pingr.VerifyWebhook(body, r.Header.Get("X-Pingr-Signature"), os.Getenv("PINGR_WEBHOOK_SECRET"))
-		if err != nil {
-			http.Error(w, "", http.StatusBadRequest)
-			return
-		}
-		if event.Type != pingr.EventMessageReceived || event.Simulated || event.From.IsGroup {
-			return
-		}
-		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(map[string]string{"reply": "Hello +" + event.From.Phone + ", here is your link: https://…"})
+	http.Handle("POST /pingr", &pingr.WebhookHandler{
+		Secret:     os.Getenv("PINGR_WEBHOOK_SECRET"),
+		Seen:       &pingr.SeenInMemory{}, // nobody who reads a request can send it again
+		Dispatcher: pingr.DispatcherFunc(answer),
 	})
-	_ = http.ListenAndServe(":3000", nil)
+	log.Fatal(http.ListenAndServe(":3000", nil))
+}
+
+func answer(_ context.Context, event pingr.Event) (pingr.Reply, error) {
+	if event.Type != pingr.EventMessageReceived || event.Simulated || event.From.Group {
+		return pingr.Reply{}, nil
+	}
+	return pingr.Reply{Text: "Hello +" + event.From.Phone + ", here is your link: https://…"}, nil
 }
 `},
 	}

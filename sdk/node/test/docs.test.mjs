@@ -32,6 +32,13 @@ test('attackers do not get in', async () => {
   assert.ok(stdout.match(/--- PASS: TestDocsNodeProgramHolds\//g).length > 10, stdout);
 });
 
+test('the dashboard\'s snippet answers logins, each delivery once', async () => {
+  const { stdout } = await promisify(execFile)('go', ['test', '-count=1', '-v', '-run', 'TestSnippetInNode', './server/dashboard'], {
+    cwd: join(sdk, '../..'), env: { ...process.env, PINGR_TEST_NODE: sdk }, encoding: 'utf8',
+  });
+  assert.match(stdout, /--- PASS: TestSnippetInNode/);
+});
+
 test('docs/node.md leads to a login', async (t) => {
   const [server, connect, tests, codes, rest, ...more] = blocks('js');
   const [, run, check, ...others] = blocks('sh'); // the first one installs
