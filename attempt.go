@@ -34,15 +34,30 @@ func (e *Engine) dispatch(ctx context.Context, p PendingEvent) attempt {
 	if ctx.Err() == nil { // otherwise we stopped, which says nothing about the backend
 		e.tried(ctx, p.Account, err)
 	}
-	d := Delivery{
-		ID: NewID("dlv_"), Account: p.Account, Session: event.Session, EventID: event.ID, Event: event.Type,
-		URL: reply.URL, Status: "delivered", HTTPStatus: reply.Status, NoReply: reply.NoReply,
-		Attempt: p.Attempt, Duration: e.cfg.Now().Sub(began), At: began,
-	}
+	d := p.row(began)
+	d.Attempt, d.URL, d.HTTPStatus, d.NoReply, d.Duration = p.Attempt, reply.URL, reply.Status, reply.NoReply, e.cfg.Now().Sub(began)
 	if err != nil {
 		d.Status, d.Error, d.NoReply = "failed", err.Error(), ""
 	}
 	return attempt{Delivery: d, reply: reply, err: err}
+}
+
+// notAsked takes the place of a first attempt. Its row in the delivery log says
+// why no attempt was made.
+func (e *Engine) notAsked(p PendingEvent) attempt {
+	now := e.cfg.Now()
+	d := p.row(now)
+	d.Status, d.Error = "failed", "not asked, because most requests to the endpoint hang; the event is delivered later"
+	p.Next = now.Add(e.wait(1))
+	return attempt{Delivery: d, retry: &p}
+}
+
+// row is a row of the delivery log for the event, before its attempt.
+func (p PendingEvent) row(at time.Time) Delivery {
+	return Delivery{
+		ID: NewID("dlv_"), Account: p.Account, Session: p.Event.Session, EventID: p.Event.ID, Event: p.Event.Type,
+		Status: "delivered", At: at,
+	}
 }
 
 // logged adds an attempt to the delivery log.
@@ -53,6 +68,9 @@ func (e *Engine) logged(ctx context.Context, d *Delivery) {
 		e.cfg.Log.Warn("delivery not logged", "event_id", d.EventID, "error", err)
 	}
 }
+
+// leaveTime is how long a dispatcher may take to return after its context ended.
+const leaveTime = 100 * time.Millisecond
 
 // callDispatcher bounds the dispatcher's time even if it ignores its context,
 // and turns its panic into an error.
@@ -77,10 +95,12 @@ func (e *Engine) callDispatcher(ctx context.Context, event Event) (Reply, error)
 		return a.reply, a.err
 	case <-ctx.Done():
 	}
-	select { // both were ready: the answer counts
+	leave := time.NewTimer(leaveTime)
+	defer leave.Stop()
+	select { // the delivery log needs to know where the event went
 	case a := <-answers:
 		return a.reply, a.err
-	default:
+	case <-leave.C:
 		return Reply{}, fmt.Errorf("no answer within %s: %w", e.cfg.DispatchTimeout, ctx.Err())
 	}
 }

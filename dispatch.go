@@ -83,6 +83,9 @@ func (d *HTTPDispatcher) Dispatch(ctx context.Context, e Event) (Reply, error) {
 	setDefault(&timeout, 8*time.Second)
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
+	if end, ok := ctx.Deadline(); ok {
+		timeout = time.Until(end).Round(10 * time.Millisecond) // the caller's deadline may be earlier
+	}
 	if strings.HasPrefix(strings.ToLower(d.URL), "http:") {
 		ctx = context.WithValue(ctx, plainHTTP{}, true)
 	}

@@ -147,7 +147,9 @@ type PendingEvent struct {
 	GivenUp time.Time
 }
 
-// A Delivery is one attempt to POST an event: a row of the delivery log.
+// A Delivery is one attempt to POST an event: a row of the delivery log. A row
+// with Attempt 0 stands for an attempt that was not made because most requests to
+// the endpoint hang: the static reply goes out at once, and the event waits.
 type Delivery struct {
 	ID      string
 	Account string
@@ -164,8 +166,9 @@ type Delivery struct {
 	// the reason; it is empty if the answer has no reply on purpose.
 	DynamicReply bool
 	NoReply      NoReply
-	Attempt      int
-	Duration     time.Duration
+	// Attempt counts from 1; 0 is no attempt.
+	Attempt  int
+	Duration time.Duration
 	// Error is why the attempt failed, for people. It holds no text, phone or
 	// secret.
 	Error string

@@ -35,7 +35,7 @@ const (
 	// store.
 	NoReplyNUL NoReply = "nul"
 
-	// NoReplyAnswered: the reply was decided at an earlier attempt.
+	// NoReplyAnswered: the reply was decided before this attempt.
 	NoReplyAnswered NoReply = "answered"
 	// NoReplyCooldown: the number was in cooldown.
 	NoReplyCooldown NoReply = "cooldown"
@@ -62,7 +62,7 @@ var noReplies = []struct {
 	{NoReplyNotText, "its reply is not a string"},
 	{NoReplyEmpty, "its reply is empty"},
 	{NoReplyNUL, "its reply holds a NUL character"},
-	{NoReplyAnswered, "the reply was decided at an earlier attempt"},
+	{NoReplyAnswered, "the reply was decided before this attempt"},
 	{NoReplyCooldown, "the number was in cooldown"},
 	{NoReplyQuota, "the month's messages are used up"},
 	{NoReplyAskedAgain, "it could not be recorded, and the endpoint is asked again"},

@@ -102,9 +102,7 @@ func (e *Engine) askAndDecide(ctx context.Context, f *Firing, settings Settings,
 	refused, drop := e.lookAhead(ctx, *f, settings)
 	defer drop()
 	a := e.ask(ctx, *f, refused, line)
-	if line.asked {
-		defer e.logged(ctx, &a.Delivery)
-	}
+	defer e.logged(ctx, &a.Delivery)
 	if ctx.Err() != nil {
 		a.unused(NoReplyAskedAgain)
 		return false, ctx.Err() // we stopped, not the backend: it is asked again
@@ -137,8 +135,7 @@ func (e *Engine) ask(ctx context.Context, f Firing, refused *LimitError, line *w
 	pending := PendingEvent{Account: f.Account, Attempt: f.Attempt + 1}
 	pending.Event = f.event(autoReply(refused, now))
 	if line.asked = e.endpoints.ask(f.Account); !line.asked {
-		pending.Next = now.Add(e.wait(1))
-		return attempt{retry: &pending}
+		return e.notAsked(pending)
 	}
 	defer e.endpoints.asked(f.Account)
 	a := e.dispatch(ctx, pending)

@@ -109,6 +109,10 @@ func StatsDays(now time.Time, n int, zone *time.Location) []time.Time {
 // counts of many hours can be added up and still tell percentiles.
 type Latencies map[int64]int64
 
+// Timed reports whether a row's duration counts: whether an attempt was made, and
+// was not simulated.
+func Timed(d pingr.Delivery) bool { return d.Attempt > 0 && d.Status != "simulated" }
+
 // LatencyClass is the class of a duration: whole milliseconds below 8, then
 // eight classes for every doubling.
 func LatencyClass(d time.Duration) int64 {

@@ -178,7 +178,19 @@ func (o *observed) Finish(ctx context.Context, out pingr.Outcome) error {
 	return nil
 }
 
+// LogDelivery drops rows of events that were sent nowhere. A failed row without a
+// URL gets that of the account's endpoint: no attempt was made, or the dispatcher
+// did not return in time.
 func (o *observed) LogDelivery(ctx context.Context, d pingr.Delivery) error {
+	if d.URL == "" && d.Status == "failed" {
+		a, err := o.Store.Account(ctx, d.Account)
+		if err != nil {
+			return err
+		}
+		if a.Webhook.Wants(d.Event) {
+			d.URL = a.Webhook.URL
+		}
+	}
 	if d.URL == "" {
 		return nil
 	}

@@ -201,7 +201,10 @@ func noReplyWords(reason string) string {
 // text is an attempt on one line: its columns have fixed widths, for page after
 // page is printed.
 func (d deliveryLine) text() string {
-	code, reply, why := "-", "static", ""
+	code, try, ms, reply, why := "-", "-", "-", "static", ""
+	if d.Attempt > 0 { // otherwise the endpoint was not asked
+		try, ms = strconv.Itoa(d.Attempt), strconv.FormatInt(d.DurationMs, 10)
+	}
 	if d.HTTPStatus != nil {
 		code = strconv.Itoa(*d.HTTPStatus)
 	}
@@ -217,6 +220,6 @@ func (d deliveryLine) text() string {
 	case d.NoReply != nil:
 		why = "  no reply: " + noReplyWords(*d.NoReply)
 	}
-	return plain(fmt.Sprintf("%s  %-9s  %4s  %3d  %6d  %-7s  %s %s%s",
-		local(d.CreatedAt), d.Status, code, d.Attempt, d.DurationMs, reply, d.Event, d.EventID, why))
+	return plain(fmt.Sprintf("%s  %-9s  %4s  %3s  %6s  %-7s  %s %s%s",
+		local(d.CreatedAt), d.Status, code, try, ms, reply, d.Event, d.EventID, why))
 }

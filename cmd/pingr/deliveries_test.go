@@ -20,3 +20,13 @@ func TestDeliveryLineSaysWhyThereWasNoReply(t *testing.T) {
 	assert.Contains(t, line.text(), "it points to https://shop.example/")
 	assert.NotContains(t, line.text(), "\x1b")
 }
+
+// A row without an attempt has no number and no time, in the same columns.
+func TestDeliveryLineOfAnEndpointThatWasNotAsked(t *testing.T) {
+	why := "not asked"
+	line := deliveryLine{Status: "failed", CreatedAt: time.Now(), EventID: "evt_1", Event: "message.received", Attempt: 1, DurationMs: 40, Error: &why}
+	asked := line.text()
+	line.Attempt, line.DurationMs = 0, 0
+	assert.Contains(t, line.text(), "failed        -    -       -  static   message.received evt_1  not asked")
+	assert.Len(t, line.text(), len(asked))
+}

@@ -35,7 +35,7 @@ func promises(w *world) []pingr.AutoReply {
 // attempts are the delivery log, oldest first.
 func attempts(w *world) []pingr.Delivery {
 	w.Helper()
-	rows, err := w.memory.Deliveries(w.Context(), account, time.Time{}, 100)
+	rows, err := w.memory.Deliveries(w.Context(), account, time.Time{}, 10_000)
 	require.NoError(w, err)
 	for i, j := 0, len(rows)-1; i < j; i, j = i+1, j-1 {
 		rows[i], rows[j] = rows[j], rows[i]

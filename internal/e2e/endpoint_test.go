@@ -75,6 +75,41 @@ func TestAnEndpointThatHangsForMostIsAskedLess(t *testing.T) {
 			told[e.ID] = true
 		}
 		assert.Len(t, told, 40+300+1+32+100, "the events of those who were not asked for are told later")
+		rows := map[string][]pingr.Delivery{}
+		for _, d := range attempts(w) {
+			rows[d.EventID] = append(rows[d.EventID], d)
+		}
+		notAsked := 0
+		for _, all := range rows {
+			if first := all[0]; first.Attempt == 0 {
+				notAsked++
+				assert.Equal(t, "failed", first.Status)
+				assert.Contains(t, first.Error, "not asked")
+				require.Greater(t, len(all), 1)
+				assert.Equal(t, 1, all[1].Attempt, "and the next one is the first attempt")
+			}
+		}
+		assert.Equal(t, 300-8, notAsked, "the log says who was not asked for")
+	})
+}
+
+// A dispatcher whose time is over may still tell where it went, and what came.
+func TestTheLogOfALateAttempt(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.config.RetrySchedule = []time.Duration{time.Hour}
+		w.backend = func(ctx context.Context, _ pingr.Event) (pingr.Reply, error) {
+			<-ctx.Done()
+			time.Sleep(50 * time.Millisecond)
+			return pingr.Reply{URL: "https://shop.example.com/hook", Status: 200}, ctx.Err()
+		}
+		w.start()
+		w.gather("49", 1)
+		pass(8100 * time.Millisecond)
+		rows := attempts(w)
+		require.Len(t, rows, 1)
+		assert.Equal(t, "https://shop.example.com/hook", rows[0].URL)
+		assert.Equal(t, 200, rows[0].HTTPStatus)
+		assert.Equal(t, "failed", rows[0].Status)
 	})
 }
 

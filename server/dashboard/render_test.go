@@ -56,6 +56,20 @@ func TestWhyThereWasNoReplyIsShown(t *testing.T) {
 	}
 }
 
+// A row without an attempt shows why, no number and no time, and can be sent now.
+func TestAnEndpointThatWasNotAsked(t *testing.T) {
+	d, err := New(Config{})
+	require.NoError(t, err)
+	v := d.newVisit(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), "GET", "/webhooks/deliveries", nil))
+	why := "not asked"
+	var row strings.Builder
+	require.NoError(t, deliveryRow(v, delivery{ID: "dlv_1", Status: "failed", Error: &why, Waits: true}).Render(t.Context(), &row))
+	assert.Contains(t, row.String(), why)
+	assert.Contains(t, row.String(), "/webhooks/deliveries/dlv_1/redeliver")
+	assert.Equal(t, 2, strings.Count(row.String(), notMade))
+	assert.NotContains(t, row.String(), "ms")
+}
+
 // The colour of a number's state: red is a number that answers nobody.
 func TestColourOfASession(t *testing.T) {
 	d, err := New(Config{})

@@ -287,9 +287,23 @@ func (d delivery) failure() string {
 	return *d.Error
 }
 
+// notMade takes the place of the number and the time of an attempt that was not
+// made.
+const notMade = "–"
+
+func (d delivery) tried() string {
+	if d.Attempt == 0 {
+		return notMade
+	}
+	return strconv.Itoa(d.Attempt)
+}
+
 // took is in whole milliseconds, as the log keeps it.
 func (d delivery) took() string {
-	if d.Duration == 0 {
+	switch {
+	case d.Attempt == 0:
+		return notMade
+	case d.Duration == 0:
 		return "< 1 ms"
 	}
 	return grouped(d.Duration) + " ms"

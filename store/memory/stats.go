@@ -25,7 +25,7 @@ func (s *Store) countFiring(owner string, at time.Time, o pingr.OutcomeKind, sou
 }
 
 func (s *Store) countLatency(d pingr.Delivery) {
-	if d.Status == "simulated" {
+	if !account.Timed(d) {
 		return
 	}
 	key := countKey{d.Account, d.At.UTC().Truncate(account.StatsGrain)}

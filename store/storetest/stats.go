@@ -62,7 +62,7 @@ var statsTests = []test{
 		}
 		assert.Equal(t, account.Counts{Cooldown: 1, Quota: 1}, stats(t, s, owner, hours).Total.Counts)
 	}},
-	{"how long the webhook took, but for simulated ones", func(t *testing.T, s Store) {
+	{"how long the webhook took, but for simulated ones and when it was not asked", func(t *testing.T, s Store) {
 		for i := range 100 {
 			d := delivery(fmt.Sprint(i), hours[0])
 			if d.Duration = 10 * time.Millisecond; i >= 94 {
@@ -73,6 +73,9 @@ var statsTests = []test{
 		simulated := delivery("simulated", hours[0])
 		simulated.Status = "simulated"
 		deliver(t, s, simulated)
+		notAsked := delivery("not asked", hours[0])
+		notAsked.Attempt, notAsked.Duration = 0, 0
+		deliver(t, s, notAsked)
 		got := stats(t, s, owner, hours)
 		assert.EqualValues(t, 94, got.Steps[0].Webhooks)
 		assert.EqualValues(t, 10, *got.Steps[0].P95MS)

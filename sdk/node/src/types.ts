@@ -100,6 +100,7 @@ export interface Delivery {
   created_at: string;
   event_id: string;
   event: EventName;
+  /** Counted from 1. 0: no attempt was made, because the endpoint lets most requests hang. The event is delivered later. */
   attempt: number;
   duration_ms: number;
   error: string | null;

@@ -52,7 +52,7 @@ type latencyKey struct {
 func countLatencies(tx Tx, batch []loggedDelivery) error {
 	counts := map[latencyKey]int64{}
 	for _, d := range batch {
-		if d.Status != "simulated" {
+		if account.Timed(d.Delivery) {
 			counts[latencyKey{d.Account, grain(d.At), account.LatencyClass(d.Duration)}]++
 		}
 	}

@@ -134,6 +134,7 @@ class Delivery(TypedDict):
     """One attempt to post an event to the endpoint.
 
     ``dynamic_reply`` says whether the answer's reply was used; ``no_reply_reason`` why one that was taken gave none.
+    ``attempt`` 0: no attempt was made, because the endpoint lets most requests hang. The event is delivered later.
     """
 
     id: str
