@@ -167,30 +167,31 @@ func (e *Engine) retry(ctx context.Context, p PendingEvent) {
 	if a.err != nil && ctx.Err() != nil {
 		return // stopped: the lease ends, and the event is tried again
 	}
-	again := e.again(p, a.err)
-	if a.err != nil && !errors.Is(a.err, ErrGone) && p.Scheduled.After(e.cfg.Now()) {
-		back := p // an attempt that was brought forward uses no step of the schedule
-		back.Next, again = p.Scheduled, &back
-	}
-	if failed := e.attempted(context.WithoutCancel(ctx), p, again, a.err != nil); failed != nil {
+	left, failed := e.attempted(context.WithoutCancel(ctx), p, a.err)
+	if failed != nil {
 		e.cfg.Log.Error("event attempt not recorded", "event_id", p.Event.ID, "error", failed)
 	}
-	if again != nil {
+	if left {
 		e.endpoints.behind(p.Account)
 	}
 	e.cfg.Log.Info("event", "event_id", p.Event.ID, "event", p.Event.Type, "account", p.Account,
-		"attempt", p.Attempt, "delivered", a.err == nil, "no_reply", a.NoReply, "given_up", a.err != nil && again == nil)
+		"attempt", p.Attempt, "delivered", a.err == nil, "no_reply", a.NoReply, "given_up", a.err != nil && !left)
 }
 
-// attempted records what becomes of an event after an attempt.
-func (e *Engine) attempted(ctx context.Context, p PendingEvent, again *PendingEvent, failed bool) error {
+// attempted records what becomes of an event after an attempt that ended with
+// cause, and reports whether another attempt follows.
+func (e *Engine) attempted(ctx context.Context, p PendingEvent, cause error) (again bool, err error) {
+	next := e.again(p, cause)
 	switch {
-	case again != nil:
-		return e.cfg.Store.Attempted(ctx, p.Event.ID, again.Attempt, again.Next)
-	case failed:
-		return e.cfg.Store.GiveUp(ctx, p.Event.ID, p.Attempt+1, e.cfg.Now())
+	case cause == nil:
+		return false, e.cfg.Store.Delivered(ctx, p.Event.ID)
+	case !errors.Is(cause, ErrGone) && p.Scheduled.After(e.cfg.Now()):
+		// An attempt that was brought forward uses no step of the schedule.
+		return true, e.cfg.Store.PutBack(ctx, p.Event.ID, p.Scheduled)
+	case next != nil:
+		return true, e.cfg.Store.Retry(ctx, p.Event.ID, next.Attempt, next.Next)
 	default:
-		return e.cfg.Store.Attempted(ctx, p.Event.ID, p.Attempt, time.Time{})
+		return false, e.cfg.Store.GiveUp(ctx, p.Event.ID, p.Attempt+1, e.cfg.Now())
 	}
 }
 

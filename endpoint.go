@@ -107,7 +107,7 @@ func (e *Engine) tried(ctx context.Context, account string, cause error) {
 	}
 	var panicked error // which must not keep the reply from being sent
 	defer e.survive(&panicked)
-	n, err := e.cfg.Store.HastenAll(context.WithoutCancel(ctx), account, e.cfg.Now(), catchUpMax)
+	n, err := e.cfg.Store.MakeAllDue(context.WithoutCancel(ctx), account, e.cfg.Now(), catchUpMax)
 	if err != nil {
 		e.cfg.Log.Warn("waiting events not brought forward", "account", account, "error", err)
 	}

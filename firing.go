@@ -139,7 +139,7 @@ type PendingEvent struct {
 	Attempt int
 	// Next is when that attempt is due.
 	Next time.Time
-	// Scheduled is when the attempt was due before HastenAll brought it forward.
+	// Scheduled is when the attempt was due before MakeAllDue brought it forward.
 	// It is zero if that did not happen.
 	Scheduled time.Time
 	// GivenUp, if not zero, is when the last attempt failed. No attempt follows

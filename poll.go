@@ -67,7 +67,7 @@ func (e *Engine) takeUp(ctx context.Context) (err error) {
 		}
 		for _, p := range events {
 			if !e.retries.enter(p.Account) {
-				if err := e.cfg.Store.Attempted(ctx, p.Event.ID, p.Attempt, now); err != nil {
+				if err := e.cfg.Store.PutBack(ctx, p.Event.ID, now); err != nil {
 					return fmt.Errorf("give back event: %w", err)
 				}
 			} else if !e.spawn(func(work context.Context) { e.retry(work, p) }) {

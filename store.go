@@ -91,15 +91,21 @@ type Events interface {
 	// Due leases to l up to max events that are due at now and not leased, oldest
 	// first, and returns them. It passes over the accounts in skip.
 	Due(ctx context.Context, l Lease, now time.Time, skip []string, max int) ([]PendingEvent, error)
-	// Attempted moves an event to attempt and next. If next is zero, it deletes
-	// the event and its text for good. An event that is put back to its Scheduled
-	// time with the same attempt is not brought forward again before that time.
-	Attempted(ctx context.Context, id string, attempt int, next time.Time) error
-	// HastenAll makes up to max events of an account due at now, those due soonest
+	// Delivered deletes an event, and its text, for good.
+	Delivered(ctx context.Context, id string) error
+	// Retry ends the lease of an event whose attempt failed: the attempt with that
+	// number is due at next.
+	Retry(ctx context.Context, id string, attempt int, next time.Time) error
+	// PutBack ends the lease of an event whose attempt was not made, or was
+	// brought forward and failed: the same attempt is due at next. An event that is
+	// put back to its Scheduled time or later is not brought forward again before
+	// its attempt changes.
+	PutBack(ctx context.Context, id string, next time.Time) error
+	// MakeAllDue makes up to max events of an account due at now, those due soonest
 	// first, and returns how many. It takes events that wait for a later time, are
 	// not leased, were not given up, and were not brought forward since their
 	// attempt changed.
-	HastenAll(ctx context.Context, account string, now time.Time, max int) (int, error)
+	MakeAllDue(ctx context.Context, account string, now time.Time, max int) (int, error)
 	// GiveUp takes an event out of the queue, with the number that a next attempt
 	// would have. The event is kept whole until Purge erases it [KeepGivenUp]
 	// after at. Until then a person may ask for it to be delivered after all.

@@ -164,7 +164,7 @@ func fullDatabase(t *testing.T) []byte {
 		}))
 		_, k := account.NewKey(id, "backend", account.Live, now)
 		ok(s.CreateKey(ctx, k))
-		_, err := s.KeepValue(ctx, id, randomKey)
+		_, err := s.LoadOrStoreValue(ctx, id, randomKey)
 		ok(err)
 		_, _, err = s.BeginReplay(ctx, account.Replay{Scope: id, Key: "k", At: now, Body: make([]byte, 200)})
 		ok(err)
@@ -185,7 +185,7 @@ func fullDatabase(t *testing.T) []byte {
 		ok(s.Enqueue(ctx, pingr.PendingEvent{Account: "acc_00", Next: now, Event: pingr.Event{ID: fmt.Sprint("evt_big_", i), Kind: strings.Repeat("x", 2000)}}))
 	}
 	for i := range 20 {
-		ok(s.Attempted(ctx, fmt.Sprint("evt_big_", i), 1, time.Time{}))
+		ok(s.Delivered(ctx, fmt.Sprint("evt_big_", i)))
 	}
 	ok(s.Close())
 	content, err := os.ReadFile(filepath.Join(dir, "pingr.db"))

@@ -110,7 +110,7 @@ func (s *Server) listDeliveries(c caller, in *deliveriesInput) (*deliveriesOutpu
 			failed = append(failed, d.EventID)
 		}
 	}
-	queued, err := s.store.Queued(c.ctx, c.scope(), failed)
+	queued, err := s.store.QueuedEvents(c.ctx, c.scope(), failed)
 	if err != nil {
 		return nil, err
 	}
@@ -185,7 +185,7 @@ func (s *Server) redeliver(c caller, in *deliveryInput) (*redeliverOutput, error
 	if err != nil {
 		return nil, err
 	}
-	err = s.store.Hasten(c.ctx, d.Account, d.EventID, s.now())
+	err = s.store.MakeDue(c.ctx, d.Account, d.EventID, s.now())
 	if errors.Is(err, account.ErrNotFound) {
 		return nil, fail(conflict, "The event was delivered, or given up more than a week ago. Its text is erased.")
 	}

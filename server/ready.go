@@ -113,7 +113,7 @@ func (r *readiness) database(ctx context.Context, now time.Time) (database, cloc
 	if err != nil {
 		return r.broken(err), clock
 	}
-	latest, err := r.server.store.Latest(ctx)
+	latest, err := r.server.store.LastActivity(ctx)
 	if err != nil {
 		return r.broken(err), clock
 	}

@@ -140,7 +140,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	s.metrics = newMetrics(s)
 	s.readiness.server, s.readiness.every = s, readyTime
 	var err error
-	if s.signing, err = c.Store.KeepValue(ctx, "login signing key", randomKey); err != nil {
+	if s.signing, err = c.Store.LoadOrStoreValue(ctx, "login signing key", randomKey); err != nil {
 		return nil, fmt.Errorf("signing key: %w", err)
 	}
 	if err := s.loadSetup(ctx); err != nil {

@@ -35,7 +35,7 @@ func (s *Server) sessionOf(c caller, r pingr.SessionRecord) (sessionJSON, error)
 		out.Number = &number
 	}
 	var err error
-	out.MessagesToday, err = s.store.Taken(c.ctx, s.now(), dayKey(r.ID))
+	out.MessagesToday, err = s.store.LimitTaken(c.ctx, s.now(), dayKey(r.ID))
 	return out, err
 }
 

@@ -123,7 +123,7 @@ func (s *Server) usage(c caller, _ *settingsInput) (*usageOutput, error) {
 // limit.
 func (s *Server) used(c caller) (used int64, remaining *int64, err error) {
 	now := s.now()
-	used, err = s.store.Taken(c.ctx, now, pingr.QuotaLimit(c.scope(), 0, now).Key)
+	used, err = s.store.LimitTaken(c.ctx, now, pingr.QuotaLimit(c.scope(), 0, now).Key)
 	if included := s.plan(c.account).Messages; included > 0 {
 		left := max(included-used, 0)
 		remaining = &left

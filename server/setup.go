@@ -21,7 +21,7 @@ func (s *Server) loadSetup(ctx context.Context) error {
 		return err
 	}
 	var err error
-	s.setup, err = s.store.KeepValue(ctx, setupToken, func() []byte { return []byte(rand.Text()) })
+	s.setup, err = s.store.LoadOrStoreValue(ctx, setupToken, func() []byte { return []byte(rand.Text()) })
 	return err
 }
 
@@ -86,7 +86,7 @@ func (s *Server) setUp(c caller, in *setUpInput) (*loginOutput, error) {
 	if err := s.store.CreateAccount(c.ctx, a); err != nil {
 		return nil, err
 	}
-	if err := s.store.ForgetValue(c.ctx, setupToken); err != nil && !errors.Is(err, pingr.ErrConflict) {
+	if err := s.store.DeleteValue(c.ctx, setupToken); err != nil && !errors.Is(err, pingr.ErrConflict) {
 		return nil, err
 	}
 	return s.loggedIn(a, in.tls)

@@ -85,9 +85,9 @@ func (s *accountReads) AccountByEmail(ctx context.Context, email string) (accoun
 	return s.Store.AccountByEmail(ctx, email)
 }
 
-func (s *accountReads) KeepValue(ctx context.Context, name string, make func() []byte) ([]byte, error) {
+func (s *accountReads) LoadOrStoreValue(ctx context.Context, name string, make func() []byte) ([]byte, error) {
 	s.n.Add(1)
-	return s.Store.KeepValue(ctx, name, make)
+	return s.Store.LoadOrStoreValue(ctx, name, make)
 }
 
 func TestStrangersReadNoAccounts(t *testing.T) {

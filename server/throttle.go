@@ -57,7 +57,7 @@ func (s *Server) takeLogin(ctx context.Context, email string, ip netip.Addr, now
 	until, known := now.Add(badLoginWindow), knownLogin(email, ip, now)
 	mine := []pingr.Limit{throttle("bad logins/email", email, maxBadLogins, until)}
 	ours := byAddress("bad logins/address", ip, maxBadLogins, until)
-	before, err := s.store.Taken(ctx, now, known.Key)
+	before, err := s.store.LimitTaken(ctx, now, known.Key)
 	switch {
 	case err != nil:
 		return nil, err

@@ -139,7 +139,7 @@ func checkRows(
 	if err != nil {
 		return append(findings, fail("sessions", saveWhatCan, "%v", err))
 	}
-	latest, err := store.Latest(ctx)
+	latest, err := store.LastActivity(ctx)
 	if err != nil {
 		return append(findings, fail("clock", saveWhatCan, "%v", err))
 	}

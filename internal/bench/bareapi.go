@@ -65,6 +65,6 @@ func (b *bareAPI) send(r *http.Request, owner string) (any, error) {
 	if err := b.store.Reserve(ctx, now, today); err != nil {
 		return nil, err
 	}
-	used, err := b.store.Taken(ctx, now, quota.Key)
+	used, err := b.store.LimitTaken(ctx, now, quota.Key)
 	return map[string]any{"success": true, "message_id": pingr.NewID("msg_"), "to": in.To, "used": used}, err
 }

@@ -357,10 +357,10 @@ func TestGoneEndsRetries(t *testing.T) {
 func hasten(t *testing.T, w *world, id string) error {
 	t.Helper()
 	store, ok := w.store.(interface {
-		Hasten(ctx context.Context, owner, event string, now time.Time) error
+		MakeDue(ctx context.Context, owner, event string, now time.Time) error
 	})
 	require.True(t, ok)
-	return store.Hasten(t.Context(), account, id, time.Now())
+	return store.MakeDue(t.Context(), account, id, time.Now())
 }
 
 func TestEveryEventArrivesAfterAnOutage(t *testing.T) {

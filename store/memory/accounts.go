@@ -11,8 +11,7 @@ import (
 	"github.com/heypingr/pingr/account"
 )
 
-// CreateAccount stores a new account. It returns [pingr.ErrConflict] when its
-// id or e-mail is taken.
+// CreateAccount implements [account.Accounts].
 func (s *Store) CreateAccount(ctx context.Context, a account.Account) error {
 	if err := s.lock(ctx); err != nil {
 		return err
@@ -44,7 +43,7 @@ func copyAccount(a account.Account) account.Account {
 	return a
 }
 
-// Account finds an account by id, or returns [account.ErrNotFound].
+// Account implements [account.Accounts].
 func (s *Store) Account(ctx context.Context, id string) (account.Account, error) {
 	if err := s.lock(ctx); err != nil {
 		return account.Account{}, err
@@ -57,8 +56,7 @@ func (s *Store) Account(ctx context.Context, id string) (account.Account, error)
 	return copyAccount(a), nil
 }
 
-// AccountByEmail finds an account by its e-mail address, in the form of
-// [account.CleanEmail], or returns [account.ErrNotFound].
+// AccountByEmail implements [account.Accounts].
 func (s *Store) AccountByEmail(ctx context.Context, email string) (account.Account, error) {
 	if err := s.lock(ctx); err != nil {
 		return account.Account{}, err
@@ -83,7 +81,7 @@ func (s *Store) Accounts(ctx context.Context) ([]account.Account, error) {
 	}), nil
 }
 
-// AnyAccount reports whether there is an account.
+// AnyAccount implements [account.Accounts].
 func (s *Store) AnyAccount(ctx context.Context) (bool, error) {
 	if err := s.lock(ctx); err != nil {
 		return false, err
@@ -92,9 +90,7 @@ func (s *Store) AnyAccount(ctx context.Context) (bool, error) {
 	return len(s.accounts) > 0, nil
 }
 
-// UpdateAccount changes an account in one step and returns it as it is then.
-// The error of change undoes all. An e-mail that is another's is
-// [pingr.ErrConflict].
+// UpdateAccount implements [account.Accounts].
 func (s *Store) UpdateAccount(ctx context.Context, id string, change func(*account.Account) error) (account.Account, error) {
 	if err := s.lock(ctx); err != nil {
 		return account.Account{}, err
@@ -115,8 +111,8 @@ func (s *Store) UpdateAccount(ctx context.Context, id string, change func(*accou
 	return a, nil
 }
 
-// KeepValue returns the value of that name; the first time it is made.
-func (s *Store) KeepValue(ctx context.Context, name string, make func() []byte) ([]byte, error) {
+// LoadOrStoreValue implements [account.Accounts].
+func (s *Store) LoadOrStoreValue(ctx context.Context, name string, make func() []byte) ([]byte, error) {
 	if err := s.lock(ctx); err != nil {
 		return nil, err
 	}
@@ -127,8 +123,8 @@ func (s *Store) KeepValue(ctx context.Context, name string, make func() []byte) 
 	return slices.Clone(s.values[name]), nil
 }
 
-// ForgetValue forgets the value of that name.
-func (s *Store) ForgetValue(ctx context.Context, name string) error {
+// DeleteValue implements [account.Accounts].
+func (s *Store) DeleteValue(ctx context.Context, name string) error {
 	if err := s.lock(ctx); err != nil {
 		return err
 	}
@@ -137,8 +133,7 @@ func (s *Store) ForgetValue(ctx context.Context, name string) error {
 	return nil
 }
 
-// CreateKey stores a new key. It returns [pingr.ErrConflict] when there is one
-// of that id or hash.
+// CreateKey implements [account.Keys].
 func (s *Store) CreateKey(ctx context.Context, k account.Key) error {
 	if err := s.lock(ctx); err != nil {
 		return err
@@ -153,7 +148,7 @@ func (s *Store) CreateKey(ctx context.Context, k account.Key) error {
 	return nil
 }
 
-// KeyByHash finds a key, revoked or not, or returns [account.ErrNotFound].
+// KeyByHash implements [account.Keys].
 func (s *Store) KeyByHash(ctx context.Context, hash [32]byte) (account.Key, error) {
 	if err := s.lock(ctx); err != nil {
 		return account.Key{}, err
@@ -167,7 +162,7 @@ func (s *Store) KeyByHash(ctx context.Context, hash [32]byte) (account.Key, erro
 	return account.Key{}, account.ErrNotFound
 }
 
-// Keys returns an account's keys, oldest first, the revoked ones too.
+// Keys implements [account.Keys].
 func (s *Store) Keys(ctx context.Context, owner string) ([]account.Key, error) {
 	if err := s.lock(ctx); err != nil {
 		return nil, err
@@ -185,9 +180,7 @@ func (s *Store) Keys(ctx context.Context, owner string) ([]account.Key, error) {
 	return keys, nil
 }
 
-// RevokeKey ends a key of an account for good, or returns
-// [account.ErrNotFound]. Revoking twice keeps the first time. Of the revoked keys,
-// the last [account.KeptRevoked] are kept.
+// RevokeKey implements [account.Keys].
 func (s *Store) RevokeKey(ctx context.Context, owner, id string, at time.Time) error {
 	if err := s.lock(ctx); err != nil {
 		return err
@@ -221,7 +214,7 @@ func (s *Store) dropRevoked(owner string) {
 	}
 }
 
-// UseKey notes when a key was used last.
+// UseKey implements [account.Keys].
 func (s *Store) UseKey(ctx context.Context, id string, at time.Time) error {
 	if err := s.lock(ctx); err != nil {
 		return err

@@ -5,8 +5,7 @@ import (
 	"time"
 )
 
-// Check returns an error once the store is closed: nothing else can be wrong
-// with it.
+// Check implements [account.Store].
 func (s *Store) Check(ctx context.Context, _ time.Time) error {
 	if err := s.lock(ctx); err != nil {
 		return err

@@ -58,31 +58,46 @@ func (s *Store) Due(ctx context.Context, l pingr.Lease, now time.Time, skip []st
 	return pending, nil
 }
 
-// Attempted implements [pingr.Events].
-func (s *Store) Attempted(ctx context.Context, id string, attempt int, next time.Time) error {
+// Delivered implements [pingr.Events].
+func (s *Store) Delivered(ctx context.Context, id string) error {
 	if err := s.lock(ctx); err != nil {
 		return err
 	}
 	defer s.mu.Unlock()
-	row := s.events[id]
-	switch {
-	case row == nil:
-	case next.IsZero():
-		delete(s.events, id)
-	default:
-		row.tried = row.tried && attempt == row.Attempt
-		if attempt != row.Attempt {
-			row.Scheduled = time.Time{}
-		} else if !row.Scheduled.IsZero() && !row.Scheduled.After(next) {
-			row.Scheduled, row.tried = time.Time{}, true
-		}
+	delete(s.events, id)
+	return nil
+}
+
+// Retry implements [pingr.Events].
+func (s *Store) Retry(ctx context.Context, id string, attempt int, next time.Time) error {
+	if err := s.lock(ctx); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	if row := s.events[id]; row != nil {
 		row.Attempt, row.Next, row.leased = attempt, next, time.Time{}
+		row.Scheduled, row.tried = time.Time{}, false
 	}
 	return nil
 }
 
-// HastenAll implements [pingr.Events].
-func (s *Store) HastenAll(ctx context.Context, account string, now time.Time, limit int) (int, error) {
+// PutBack implements [pingr.Events].
+func (s *Store) PutBack(ctx context.Context, id string, next time.Time) error {
+	if err := s.lock(ctx); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	if row := s.events[id]; row != nil {
+		row.Next, row.leased = next, time.Time{}
+		if !row.Scheduled.IsZero() && !row.Scheduled.After(next) {
+			row.Scheduled, row.tried = time.Time{}, true
+		}
+	}
+	return nil
+}
+
+// MakeAllDue implements [pingr.Events].
+func (s *Store) MakeAllDue(ctx context.Context, account string, now time.Time, limit int) (int, error) {
 	if err := s.lock(ctx); err != nil {
 		return 0, err
 	}

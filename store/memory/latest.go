@@ -5,9 +5,8 @@ import (
 	"time"
 )
 
-// Latest is the latest time that the store has been told of; zero when there is
-// none.
-func (s *Store) Latest(ctx context.Context) (at time.Time, err error) {
+// LastActivity implements [account.Store].
+func (s *Store) LastActivity(ctx context.Context) (at time.Time, err error) {
 	if err := s.lock(ctx); err != nil {
 		return at, err
 	}

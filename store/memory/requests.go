@@ -12,10 +12,7 @@ import (
 
 type replayName struct{ scope, key string }
 
-// BeginReplay stores r, pending, and reports that it is the first of its name,
-// or returns the one that is there. One that is older than
-// [account.ReplayTime] is none. One that [account.BeginAgain] lets r take over
-// is returned as it was, keeps its Body, and first is true.
+// BeginReplay implements [account.Replays].
 func (s *Store) BeginReplay(ctx context.Context, r account.Replay) (found account.Replay, first bool, err error) {
 	if err := s.lock(ctx); err != nil {
 		return found, false, err
@@ -37,8 +34,7 @@ func (s *Store) BeginReplay(ctx context.Context, r account.Replay) (found accoun
 	return found, true, nil
 }
 
-// EndReplay stores how a request that was begun ended. An empty state forgets
-// it, so that the same key may be tried again.
+// EndReplay implements [account.Replays].
 func (s *Store) EndReplay(ctx context.Context, r account.Replay) error {
 	if err := s.lock(ctx); err != nil {
 		return err
@@ -56,7 +52,7 @@ func (s *Store) EndReplay(ctx context.Context, r account.Replay) error {
 	return nil
 }
 
-// PurgeReplays deletes those from before a time.
+// PurgeReplays implements [account.Replays].
 func (s *Store) PurgeReplays(ctx context.Context, before time.Time) (int, error) {
 	if err := s.lock(ctx); err != nil {
 		return 0, err
@@ -67,9 +63,8 @@ func (s *Store) PurgeReplays(ctx context.Context, before time.Time) (int, error)
 	return n - len(s.replays), nil
 }
 
-// Taken is how many of a limit's key are taken in the period that runs at that
-// time.
-func (s *Store) Taken(ctx context.Context, at time.Time, key string) (int64, error) {
+// LimitTaken implements [account.Store].
+func (s *Store) LimitTaken(ctx context.Context, at time.Time, key string) (int64, error) {
 	if err := s.lock(ctx); err != nil {
 		return 0, err
 	}
@@ -80,7 +75,7 @@ func (s *Store) Taken(ctx context.Context, at time.Time, key string) (int64, err
 	return 0, nil
 }
 
-// DeliveryPage returns a page of an account's delivery log.
+// DeliveryPage implements [account.Deliveries].
 func (s *Store) DeliveryPage(ctx context.Context, q account.DeliveryQuery) (page account.DeliveryPage, err error) {
 	if err := s.lock(ctx); err != nil {
 		return page, err
@@ -110,8 +105,7 @@ func (s *Store) DeliveryPage(ctx context.Context, q account.DeliveryQuery) (page
 	return page, nil
 }
 
-// Delivery finds a row of an account's delivery log, or returns
-// [account.ErrNotFound].
+// Delivery implements [account.Deliveries].
 func (s *Store) Delivery(ctx context.Context, owner, id string) (pingr.Delivery, error) {
 	if err := s.lock(ctx); err != nil {
 		return pingr.Delivery{}, err
@@ -125,9 +119,8 @@ func (s *Store) Delivery(ctx context.Context, owner, id string) (pingr.Delivery,
 	return pingr.Delivery{}, account.ErrNotFound
 }
 
-// Queued says which of these events of an account can be hastened: those that
-// wait, are being delivered, or were given up not too long ago.
-func (s *Store) Queued(ctx context.Context, owner string, events []string) (map[string]bool, error) {
+// QueuedEvents implements [account.Deliveries].
+func (s *Store) QueuedEvents(ctx context.Context, owner string, events []string) (map[string]bool, error) {
 	if err := s.lock(ctx); err != nil {
 		return nil, err
 	}
@@ -141,10 +134,8 @@ func (s *Store) Queued(ctx context.Context, owner string, events []string) (map[
 	return queued, nil
 }
 
-// Hasten makes an event of an account due at now that waits or was given up,
-// unless it is being delivered at this moment. It returns [account.ErrNotFound]
-// when the event is gone: delivered, or given up too long ago.
-func (s *Store) Hasten(ctx context.Context, owner, event string, now time.Time) error {
+// MakeDue implements [account.Deliveries].
+func (s *Store) MakeDue(ctx context.Context, owner, event string, now time.Time) error {
 	if err := s.lock(ctx); err != nil {
 		return err
 	}

@@ -35,9 +35,7 @@ func (s *Store) countLatency(d pingr.Delivery) {
 	s.latencies[key][account.LatencyClass(d.Duration)]++
 }
 
-// Stats counts an account's firings by how they ended, and how long its webhook
-// took, between each two borders that follow each other. Borders rise and are
-// multiples of [account.StatsGrain]; simulated attempts are left out.
+// Stats implements [account.Store].
 func (s *Store) Stats(ctx context.Context, owner string, borders []time.Time) (account.Stats, error) {
 	if err := s.lock(ctx); err != nil {
 		return account.Stats{}, err

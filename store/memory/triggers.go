@@ -47,7 +47,7 @@ func (s *Store) saveTrigger(t pingr.Trigger) error {
 	return nil
 }
 
-// Trigger finds a trigger by id, or returns [account.ErrNotFound].
+// Trigger implements [account.Triggers].
 func (s *Store) Trigger(ctx context.Context, id string) (pingr.Trigger, error) {
 	if err := s.lock(ctx); err != nil {
 		return pingr.Trigger{}, err
@@ -60,9 +60,7 @@ func (s *Store) Trigger(ctx context.Context, id string) (pingr.Trigger, error) {
 	return t, nil
 }
 
-// CreateTrigger stores a new trigger unless the sessions have limit triggers
-// already, which is [account.ErrLimit]; 0 is no limit. It returns
-// [pingr.ErrConflict] as SaveTrigger does.
+// CreateTrigger implements [account.Triggers].
 func (s *Store) CreateTrigger(ctx context.Context, t pingr.Trigger, sessions []string, limit int) error {
 	if err := s.lock(ctx); err != nil {
 		return err
@@ -80,8 +78,7 @@ func (s *Store) CreateTrigger(ctx context.Context, t pingr.Trigger, sessions []s
 	return s.saveTrigger(t)
 }
 
-// UpdateTrigger changes a trigger in one step and returns it as it is then. The
-// error of change undoes all. The errors are those of Trigger and SaveTrigger.
+// UpdateTrigger implements [account.Triggers].
 func (s *Store) UpdateTrigger(ctx context.Context, id string, change func(*pingr.Trigger) error) (pingr.Trigger, error) {
 	if err := s.lock(ctx); err != nil {
 		return pingr.Trigger{}, err
@@ -101,7 +98,7 @@ func (s *Store) UpdateTrigger(ctx context.Context, id string, change func(*pingr
 	return t, nil
 }
 
-// DeleteTrigger forgets a trigger; one that is not there is no error.
+// DeleteTrigger implements [account.Triggers].
 func (s *Store) DeleteTrigger(ctx context.Context, id string) error {
 	if err := s.lock(ctx); err != nil {
 		return err
@@ -112,7 +109,7 @@ func (s *Store) DeleteTrigger(ctx context.Context, id string) error {
 	return nil
 }
 
-// Triggers returns a session's triggers, oldest first.
+// Triggers implements [account.Triggers].
 func (s *Store) Triggers(ctx context.Context, session string) ([]pingr.Trigger, error) {
 	if err := s.lock(ctx); err != nil {
 		return nil, err

@@ -2,8 +2,7 @@ package memory
 
 import "context"
 
-// Undelivered is how many events of all accounts wait for an endpoint to take
-// them; those that were given up do not.
+// Undelivered implements [account.Deliveries].
 func (s *Store) Undelivered(ctx context.Context) (int64, error) {
 	if err := s.lock(ctx); err != nil {
 		return 0, err

@@ -58,7 +58,7 @@ func TestLimitsHoldAcrossProcesses(t *testing.T) {
 	}
 	wg.Wait()
 	assert.EqualValues(t, 1, won.Load())
-	n, err := processes[0].Taken(t.Context(), now, pingr.QuotaLimit("acc", 10, now).Key)
+	n, err := processes[0].LimitTaken(t.Context(), now, pingr.QuotaLimit("acc", 10, now).Key)
 	require.NoError(t, err)
 	assert.EqualValues(t, 1, n, "what the cooldown refused took no quota")
 }

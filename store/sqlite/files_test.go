@@ -58,7 +58,7 @@ func TestErasedTextsAreGoneFromTheFiles(t *testing.T) {
 	for i := range int64(300) {
 		f := benchFiring(i)
 		require.NoError(t, s.Finish(t.Context(), pingr.Outcome{Firing: f.ID, At: now, Kind: pingr.Replied}))
-		require.NoError(t, s.Attempted(t.Context(), f.ID, 1, time.Time{}))
+		require.NoError(t, s.Delivered(t.Context(), f.ID))
 	}
 	assert.Eventually(t, func() bool { return !anywhere(t, dir, secret) }, eventually, tick)
 }

@@ -56,7 +56,7 @@ var accountTests = []test{
 	}},
 	{"the latest time is that of the last thing that happened", func(t *testing.T, s Store) {
 		latest := func() time.Time {
-			at, err := s.Latest(t.Context())
+			at, err := s.LastActivity(t.Context())
 			require.NoError(t, err)
 			return at
 		}
@@ -118,12 +118,12 @@ var accountTests = []test{
 	}},
 	{"a value is made once", func(t *testing.T, s Store) {
 		for _, made := range []string{"first", "second"} {
-			got, err := s.KeepValue(t.Context(), "signing", func() []byte { return []byte(made) })
+			got, err := s.LoadOrStoreValue(t.Context(), "signing", func() []byte { return []byte(made) })
 			require.NoError(t, err)
 			assert.Equal(t, "first", string(got))
 		}
-		require.NoError(t, s.ForgetValue(t.Context(), "signing"))
-		got, err := s.KeepValue(t.Context(), "signing", func() []byte { return []byte("third") })
+		require.NoError(t, s.DeleteValue(t.Context(), "signing"))
+		got, err := s.LoadOrStoreValue(t.Context(), "signing", func() []byte { return []byte("third") })
 		require.NoError(t, err)
 		assert.Equal(t, "third", string(got))
 	}},

@@ -28,7 +28,7 @@ var checkTests = []test{
 		waiting, err := s.Undelivered(t.Context())
 		require.NoError(t, err)
 		assert.Zero(t, waiting)
-		latest, err := s.Latest(t.Context())
+		latest, err := s.LastActivity(t.Context())
 		require.NoError(t, err)
 		assert.False(t, latest.After(t0), "it is no message that came")
 	}},
@@ -52,7 +52,7 @@ var checkTests = []test{
 			})
 		}
 		all.Wait()
-		taken, err := s.Taken(t.Context(), after(1), quota(0).Key)
+		taken, err := s.LimitTaken(t.Context(), after(1), quota(0).Key)
 		require.NoError(t, err)
 		assert.EqualValues(t, 20, taken)
 		stats, err := s.Stats(t.Context(), owner, []time.Time{t0.Truncate(time.Hour), t0.Truncate(time.Hour).Add(time.Hour)})

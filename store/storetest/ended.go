@@ -53,7 +53,9 @@ var calls = []struct {
 		_, err := s.Due(ctx, mine, after(1000), nil, 1)
 		return err
 	}},
-	{"Attempted", func(ctx context.Context, s Store) error { return s.Attempted(ctx, "e", 1, time.Time{}) }},
+	{"Delivered", func(ctx context.Context, s Store) error { return s.Delivered(ctx, "e") }},
+	{"Retry", func(ctx context.Context, s Store) error { return s.Retry(ctx, "e", 2, t0) }},
+	{"PutBack", func(ctx context.Context, s Store) error { return s.PutBack(ctx, "e", t0) }},
 	{"GiveUp", func(ctx context.Context, s Store) error { return s.GiveUp(ctx, "e", 1, t0) }},
 	{"LogDelivery", func(ctx context.Context, s Store) error { return s.LogDelivery(ctx, delivery("new", t0)) }},
 	{"Deliveries", func(ctx context.Context, s Store) error {

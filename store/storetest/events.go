@@ -23,8 +23,8 @@ var eventTests = []test{
 			enqueue(t, s, p)
 		}
 		require.Len(t, due(t, s, me, after(1)), 2)
-		require.NoError(t, s.Attempted(t.Context(), "a", 2, time.Time{}))
-		require.NoError(t, s.Attempted(t.Context(), "b", 2, after(9)))
+		require.NoError(t, s.Delivered(t.Context(), "a"))
+		require.NoError(t, s.Retry(t.Context(), "b", 2, after(9)))
 		n, err := s.Undelivered(t.Context())
 		require.NoError(t, err)
 		assert.EqualValues(t, 2, n)
@@ -91,7 +91,7 @@ var eventTests = []test{
 	{"a failed attempt moves it", func(t *testing.T, s Store) {
 		enqueue(t, s, pending("a"))
 		due(t, s, me, after(5))
-		require.NoError(t, s.Attempted(t.Context(), "a", 3, after(300)))
+		require.NoError(t, s.Retry(t.Context(), "a", 3, after(300)))
 		assert.Empty(t, due(t, s, other, after(299)))
 		moved := pending("a")
 		moved.Attempt, moved.Next = 3, after(300)
@@ -100,19 +100,29 @@ var eventTests = []test{
 	{"an attempt ends the lease", func(t *testing.T, s Store) {
 		enqueue(t, s, pending("a"))
 		due(t, s, me, after(5))
-		require.NoError(t, s.Attempted(t.Context(), "a", 2, after(5)))
+		require.NoError(t, s.Retry(t.Context(), "a", 2, after(5)))
 		assert.Len(t, due(t, s, other, after(5)), 1)
 	}},
-	{"a last attempt removes it", func(t *testing.T, s Store) {
+	{"an event is put back as it was", func(t *testing.T, s Store) {
+		enqueue(t, s, pending("a"))
+		due(t, s, me, after(5))
+		require.NoError(t, s.PutBack(t.Context(), "a", after(7)))
+		assert.Empty(t, due(t, s, other, after(6)))
+		back := pending("a")
+		back.Next = after(7)
+		assert.Equal(t, []pingr.PendingEvent{back}, due(t, s, other, after(7)))
+	}},
+	{"a delivered event is gone", func(t *testing.T, s Store) {
 		enqueue(t, s, pending("a"))
 		enqueue(t, s, pending("b"))
 		due(t, s, me, after(5))
-		require.NoError(t, s.Attempted(t.Context(), "a", 2, time.Time{}))
+		require.NoError(t, s.Delivered(t.Context(), "a"))
 		assert.Equal(t, []string{"b"}, eventIDs(due(t, s, other, after(1000))))
 	}},
 	{"an attempt at what is gone is no error", func(t *testing.T, s Store) {
-		require.NoError(t, s.Attempted(t.Context(), "a", 2, time.Time{}))
-		require.NoError(t, s.Attempted(t.Context(), "a", 2, after(1)))
+		require.NoError(t, s.Delivered(t.Context(), "a"))
+		require.NoError(t, s.Retry(t.Context(), "a", 2, after(1)))
+		require.NoError(t, s.PutBack(t.Context(), "a", after(1)))
 		assert.Empty(t, due(t, s, me, after(1000)))
 	}},
 	{"a given-up event is kept for a week, for whoever hastens it", func(t *testing.T, s Store) {
@@ -134,7 +144,7 @@ var eventTests = []test{
 
 		assert.Equal(t, 0, purge(t, s, week, t0, t0), "not yet")
 		for _, id := range []string{"revived", "at once"} {
-			require.NoError(t, s.Hasten(t.Context(), owner, id, after(6)))
+			require.NoError(t, s.MakeDue(t.Context(), owner, id, after(6)))
 		}
 		whole := pending("revived")
 		whole.Attempt, whole.Next = 9, after(6)
@@ -142,7 +152,7 @@ var eventTests = []test{
 		assert.ElementsMatch(t, []pingr.PendingEvent{whole, refusedAtOnce}, due(t, s, me, after(6)))
 
 		assert.Equal(t, 1, purge(t, s, week.Add(time.Millisecond), t0, t0))
-		require.ErrorIs(t, s.Hasten(t.Context(), owner, "forgotten", week), account.ErrNotFound)
+		require.ErrorIs(t, s.MakeDue(t.Context(), owner, "forgotten", week), account.ErrNotFound)
 	}},
 	{"what waits of an account is hastened together, soonest first", func(t *testing.T, s Store) {
 		add := func(id, account string, next int) {
@@ -158,16 +168,16 @@ var eventTests = []test{
 		add("given up", "acc", 200)
 		add("leased", "acc", 2)
 		require.NoError(t, s.GiveUp(t.Context(), "given up", 3, after(0)))
-		n, err := s.HastenAll(t.Context(), "acc", after(2).Add(-time.Millisecond), 0)
+		n, err := s.MakeAllDue(t.Context(), "acc", after(2).Add(-time.Millisecond), 0)
 		require.NoError(t, err)
 		assert.Zero(t, n)
 		require.ElementsMatch(t, []string{"due already", "leased"}, eventIDs(due(t, s, me, after(2))))
-		require.NoError(t, s.Attempted(t.Context(), "due already", 2, time.Time{}))
-		n, err = s.HastenAll(t.Context(), "acc", after(10), 2)
+		require.NoError(t, s.Delivered(t.Context(), "due already"))
+		n, err = s.MakeAllDue(t.Context(), "acc", after(10), 2)
 		require.NoError(t, err)
 		assert.Equal(t, 2, n)
 		assert.ElementsMatch(t, []string{"soon", "late"}, eventIDs(due(t, s, other, after(10))))
-		n, err = s.HastenAll(t.Context(), "acc", after(10), 9)
+		n, err = s.MakeAllDue(t.Context(), "acc", after(10), 9)
 		require.NoError(t, err)
 		assert.Equal(t, 1, n)
 		assert.Equal(t, []string{"later"}, eventIDs(due(t, s, other, after(10))))
@@ -178,7 +188,7 @@ var eventTests = []test{
 		enqueue(t, s, p)
 		hastened := func(at, want int) {
 			t.Helper()
-			n, err := s.HastenAll(t.Context(), "acc", after(at), 9)
+			n, err := s.MakeAllDue(t.Context(), "acc", after(at), 9)
 			require.NoError(t, err)
 			assert.Equal(t, want, n)
 		}
@@ -187,17 +197,17 @@ var eventTests = []test{
 		got := due(t, s, me, after(1))
 		require.Len(t, got, 1)
 		assert.True(t, got[0].Scheduled.Equal(after(900)))
-		require.NoError(t, s.Attempted(t.Context(), "a", p.Attempt, after(2)), "given back for want of room")
+		require.NoError(t, s.PutBack(t.Context(), "a", after(2)), "given back for want of room")
 		got = due(t, s, me, after(2))
 		require.Len(t, got, 1)
 		assert.True(t, got[0].Scheduled.Equal(after(900)))
-		require.NoError(t, s.Attempted(t.Context(), "a", p.Attempt, got[0].Scheduled), "put back")
+		require.NoError(t, s.PutBack(t.Context(), "a", got[0].Scheduled), "put back")
 		hastened(3, 0)
 		assert.Empty(t, due(t, s, me, after(899)))
 		got = due(t, s, me, after(900))
 		require.Len(t, got, 1)
 		assert.True(t, got[0].Scheduled.IsZero())
-		require.NoError(t, s.Attempted(t.Context(), "a", p.Attempt+1, after(2000)))
+		require.NoError(t, s.Retry(t.Context(), "a", p.Attempt+1, after(2000)))
 		hastened(1000, 1)
 	}},
 	{"giving up what is gone is no error", func(t *testing.T, s Store) {
@@ -205,7 +215,7 @@ var eventTests = []test{
 	}},
 	{"an event that is gone may be queued again", func(t *testing.T, s Store) {
 		enqueue(t, s, pending("a"))
-		require.NoError(t, s.Attempted(t.Context(), "a", 2, time.Time{}))
+		require.NoError(t, s.Delivered(t.Context(), "a"))
 		enqueue(t, s, pending("a"))
 		assert.Len(t, due(t, s, me, after(5)), 1)
 	}},

@@ -66,7 +66,7 @@ func hostileEvent(t *testing.T, s Store, text string) {
 	p.Event.From = &pingr.From{Phone: phone, JID: text, LID: text}
 	enqueue(t, s, p)
 	assert.Equal(t, []pingr.PendingEvent{p}, due(t, s, me, after(5)))
-	require.NoError(t, s.Attempted(t.Context(), "a", 2, t0))
+	require.NoError(t, s.Retry(t.Context(), "a", 2, t0))
 	assert.Equal(t, p.Event, due(t, s, me, after(5))[0].Event)
 }
 

@@ -76,17 +76,17 @@ var pageTests = []test{
 	}},
 	{"a queued event is hastened, by its account", func(t *testing.T, s Store) {
 		enqueue(t, s, pending("evt_a"))
-		require.ErrorIs(t, s.Hasten(t.Context(), "acc_other", "evt_a", t0), account.ErrNotFound)
-		require.ErrorIs(t, s.Hasten(t.Context(), "acc", "evt_b", t0), account.ErrNotFound)
+		require.ErrorIs(t, s.MakeDue(t.Context(), "acc_other", "evt_a", t0), account.ErrNotFound)
+		require.ErrorIs(t, s.MakeDue(t.Context(), "acc", "evt_b", t0), account.ErrNotFound)
 		assert.Empty(t, due(t, s, me, t0))
-		require.NoError(t, s.Hasten(t.Context(), "acc", "evt_a", t0))
+		require.NoError(t, s.MakeDue(t.Context(), "acc", "evt_a", t0))
 		assert.Len(t, due(t, s, me, t0), 1)
-		require.NoError(t, s.Hasten(t.Context(), "acc", "evt_a", t0))
+		require.NoError(t, s.MakeDue(t.Context(), "acc", "evt_a", t0))
 		assert.Empty(t, due(t, s, other, t0), "it is being delivered")
 	}},
 	{"which events are queued, of its account", func(t *testing.T, s Store) {
 		queued := func(owner string, events []string, want map[string]bool) {
-			got, err := s.Queued(t.Context(), owner, events)
+			got, err := s.QueuedEvents(t.Context(), owner, events)
 			require.NoError(t, err)
 			assert.Equal(t, want, got)
 		}
@@ -98,7 +98,7 @@ var pageTests = []test{
 	}},
 	{"what of a limit is taken", func(t *testing.T, s Store) {
 		taken := func(at time.Time, want int64) {
-			n, err := s.Taken(t.Context(), at, "quota/acc")
+			n, err := s.LimitTaken(t.Context(), at, "quota/acc")
 			require.NoError(t, err)
 			assert.Equal(t, want, n)
 		}

@@ -51,8 +51,7 @@ func accountArgs(a account.Account) ([]any, error) {
 	return []any{a.ID, a.Email, a.PasswordHash, a.Plan, string(settings), string(webhook), a.CreatedAt.UnixMilli(), string(test)}, nil
 }
 
-// CreateAccount stores a new account. It returns [pingr.ErrConflict] when its
-// id or e-mail is taken.
+// CreateAccount implements [account.Accounts].
 func (s *Store) CreateAccount(ctx context.Context, a account.Account) error {
 	args, err := accountArgs(a)
 	if err != nil {
@@ -72,13 +71,12 @@ func (s *Store) CreateAccount(ctx context.Context, a account.Account) error {
 	return err
 }
 
-// Account finds an account by id, or returns [account.ErrNotFound].
+// Account implements [account.Accounts].
 func (s *Store) Account(ctx context.Context, id string) (account.Account, error) {
 	return s.oneAccount(ctx, `SELECT `+accountColumns+` FROM accounts WHERE id = $1`, id)
 }
 
-// AccountByEmail finds an account by its e-mail address, in the form of
-// [account.CleanEmail], or returns [account.ErrNotFound].
+// AccountByEmail implements [account.Accounts].
 func (s *Store) AccountByEmail(ctx context.Context, email string) (account.Account, error) {
 	return s.oneAccount(ctx, `SELECT `+accountColumns+` FROM accounts WHERE email = $1`, email)
 }
@@ -115,7 +113,7 @@ func (s *Store) Accounts(ctx context.Context) ([]account.Account, error) {
 	return all, err
 }
 
-// AnyAccount reports whether there is an account. It reads one row at most.
+// AnyAccount implements [account.Accounts].
 func (s *Store) AnyAccount(ctx context.Context) (bool, error) {
 	found := false
 	err := s.db.Read(ctx, func(tx Tx) error {
@@ -125,9 +123,7 @@ func (s *Store) AnyAccount(ctx context.Context) (bool, error) {
 	return found, err
 }
 
-// UpdateAccount changes an account in one step and returns it as it is then;
-// change may run more than once, each time on a fresh copy. Its error undoes
-// all. An e-mail that is another's is [pingr.ErrConflict].
+// UpdateAccount implements [account.Accounts].
 func (s *Store) UpdateAccount(ctx context.Context, id string, change func(*account.Account) error) (account.Account, error) {
 	var a account.Account
 	var answer error // of the operation, without ending the transaction of others
@@ -169,9 +165,8 @@ func (s *Store) UpdateAccount(ctx context.Context, id string, change func(*accou
 	return a, nil
 }
 
-// KeepValue returns the value of that name; the first time it is made, and
-// whoever comes at the same moment gets the same.
-func (s *Store) KeepValue(ctx context.Context, name string, make func() []byte) ([]byte, error) {
+// LoadOrStoreValue implements [account.Accounts].
+func (s *Store) LoadOrStoreValue(ctx context.Context, name string, make func() []byte) ([]byte, error) {
 	var value []byte
 	err := s.db.Write(ctx, func(tx Tx) error {
 		value = nil
@@ -183,8 +178,8 @@ func (s *Store) KeepValue(ctx context.Context, name string, make func() []byte) 
 	return value, err
 }
 
-// ForgetValue forgets the value of that name.
-func (s *Store) ForgetValue(ctx context.Context, name string) error {
+// DeleteValue implements [account.Accounts].
+func (s *Store) DeleteValue(ctx context.Context, name string) error {
 	return s.db.Write(ctx, func(tx Tx) error {
 		_, err := tx.Exec(`DELETE FROM values_kept WHERE name = $1`, name)
 		return err

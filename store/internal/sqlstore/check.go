@@ -9,9 +9,7 @@ import (
 	"github.com/heypingr/pingr"
 )
 
-// Check makes the reads and writes that a message needs, from its trigger to
-// its outcome, for one that nobody wrote, and returns an error when one of them
-// fails. It takes one transaction of its own, which leaves nothing behind.
+// Check implements [account.Store].
 func (s *Store) Check(ctx context.Context, now time.Time) error {
 	name := "ready_" + rand.Text() // another place in each index every time
 	if _, _, err := s.FindTrigger(ctx, name, []string{name}); err != nil {

@@ -84,25 +84,36 @@ func (s *Store) Due(ctx context.Context, l pingr.Lease, now time.Time, skip []st
 	return events, nil
 }
 
-// Attempted implements [pingr.Events].
-func (s *Store) Attempted(ctx context.Context, id string, attempt int, next time.Time) error {
-	return s.db.WriteSoon(ctx, func(tx Tx) (err error) {
-		if next.IsZero() {
-			_, err = tx.Exec(`DELETE FROM events WHERE id = $1`, id)
-		} else {
-			_, err = tx.Exec(`
-				UPDATE events SET attempt = $2, next_at = $3, lease_until = 0, scheduled_at = CASE
-					WHEN attempt <> $2 OR scheduled_at = 0 THEN 0
-					WHEN scheduled_at > $3 THEN scheduled_at
-					ELSE -1 END
-				WHERE id = $1`, id, int64(attempt), next.UnixMilli())
-		}
+// Delivered implements [pingr.Events].
+func (s *Store) Delivered(ctx context.Context, id string) error {
+	return s.writeEvent(ctx, `DELETE FROM events WHERE id = $1`, id)
+}
+
+// Retry implements [pingr.Events].
+func (s *Store) Retry(ctx context.Context, id string, attempt int, next time.Time) error {
+	return s.writeEvent(ctx, `UPDATE events SET attempt = $2, next_at = $3, lease_until = 0, scheduled_at = 0 WHERE id = $1`,
+		id, int64(attempt), next.UnixMilli())
+}
+
+// PutBack implements [pingr.Events].
+func (s *Store) PutBack(ctx context.Context, id string, next time.Time) error {
+	return s.writeEvent(ctx, `
+		UPDATE events SET next_at = $2, lease_until = 0, scheduled_at = CASE
+			WHEN scheduled_at = 0 THEN 0
+			WHEN scheduled_at > $2 THEN scheduled_at
+			ELSE -1 END
+		WHERE id = $1`, id, next.UnixMilli())
+}
+
+func (s *Store) writeEvent(ctx context.Context, statement string, args ...any) error {
+	return s.db.WriteSoon(ctx, func(tx Tx) error {
+		_, err := tx.Exec(statement, args...)
 		return err
 	})
 }
 
-// HastenAll implements [pingr.Events].
-func (s *Store) HastenAll(ctx context.Context, account string, now time.Time, limit int) (int, error) {
+// MakeAllDue implements [pingr.Events].
+func (s *Store) MakeAllDue(ctx context.Context, account string, now time.Time, limit int) (int, error) {
 	if limit <= 0 {
 		return 0, ctx.Err()
 	}
@@ -127,9 +138,6 @@ const never = math.MaxInt64
 
 // GiveUp implements [pingr.Events].
 func (s *Store) GiveUp(ctx context.Context, id string, attempt int, at time.Time) error {
-	return s.db.WriteSoon(ctx, func(tx Tx) error {
-		_, err := tx.Exec(`UPDATE events SET attempt = $2, next_at = $3, lease_until = 0, given_up_at = $4 WHERE id = $1`,
-			id, int64(attempt), int64(never), at.UnixMilli())
-		return err
-	})
+	return s.writeEvent(ctx, `UPDATE events SET attempt = $2, next_at = $3, lease_until = 0, given_up_at = $4 WHERE id = $1`,
+		id, int64(attempt), int64(never), at.UnixMilli())
 }

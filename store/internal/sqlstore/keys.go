@@ -35,8 +35,7 @@ func maybeInt(t time.Time) int64 {
 	return t.UnixMilli()
 }
 
-// CreateKey stores a new key. It returns [pingr.ErrConflict] when there is one
-// of that id or hash.
+// CreateKey implements [account.Keys].
 func (s *Store) CreateKey(ctx context.Context, k account.Key) error {
 	var n int64
 	err := s.db.Write(ctx, func(tx Tx) (err error) {
@@ -50,7 +49,7 @@ func (s *Store) CreateKey(ctx context.Context, k account.Key) error {
 	return err
 }
 
-// KeyByHash finds a key, revoked or not, or returns [account.ErrNotFound].
+// KeyByHash implements [account.Keys].
 func (s *Store) KeyByHash(ctx context.Context, hash [32]byte) (k account.Key, err error) {
 	err = s.db.Read(ctx, func(tx Tx) error {
 		return tx.Query(`SELECT `+keyColumns+` FROM api_keys WHERE hash = $1`, func(row Row) (err error) {
@@ -64,7 +63,7 @@ func (s *Store) KeyByHash(ctx context.Context, hash [32]byte) (k account.Key, er
 	return k, err
 }
 
-// Keys returns an account's keys, oldest first, the revoked ones too.
+// Keys implements [account.Keys].
 func (s *Store) Keys(ctx context.Context, owner string) ([]account.Key, error) {
 	var keys []account.Key
 	err := s.db.Read(ctx, func(tx Tx) error {
@@ -77,9 +76,7 @@ func (s *Store) Keys(ctx context.Context, owner string) ([]account.Key, error) {
 	return keys, err
 }
 
-// RevokeKey ends a key of an account for good, or returns
-// [account.ErrNotFound]. Revoking twice keeps the first time. Of the revoked keys,
-// the last [account.KeptRevoked] are kept.
+// RevokeKey implements [account.Keys].
 func (s *Store) RevokeKey(ctx context.Context, owner, id string, at time.Time) error {
 	var n int64
 	err := s.db.Write(ctx, func(tx Tx) (err error) {
@@ -99,7 +96,7 @@ func (s *Store) RevokeKey(ctx context.Context, owner, id string, at time.Time) e
 	return err
 }
 
-// UseKey notes when a key was used last.
+// UseKey implements [account.Keys].
 func (s *Store) UseKey(ctx context.Context, id string, at time.Time) error {
 	return s.changeKey(ctx, `UPDATE api_keys SET used_at = $2 WHERE id = $1`, id, at.UnixMilli())
 }

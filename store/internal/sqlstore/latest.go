@@ -5,10 +5,8 @@ import (
 	"time"
 )
 
-// Latest is the latest time that the store has been told of, by rows that are
-// written as things happen; zero when there is none. A clock that is behind it
-// went back.
-func (s *Store) Latest(ctx context.Context) (at time.Time, err error) {
+// LastActivity implements [account.Store].
+func (s *Store) LastActivity(ctx context.Context) (at time.Time, err error) {
 	var ms int64
 	err = s.db.Read(ctx, func(tx Tx) error {
 		return tx.Query(`

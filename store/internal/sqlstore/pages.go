@@ -9,8 +9,7 @@ import (
 	"github.com/heypingr/pingr/account"
 )
 
-// DeliveryPage returns a page of an account's delivery log. It sees what was
-// logged before it was called.
+// DeliveryPage implements [account.Deliveries].
 func (s *Store) DeliveryPage(ctx context.Context, q account.DeliveryQuery) (page account.DeliveryPage, err error) {
 	if err := ctx.Err(); err != nil {
 		return page, err
@@ -71,8 +70,7 @@ func ordinal(tx Tx, d account.DeliveryRow) (int, error) {
 	return int(n), err
 }
 
-// Delivery finds a row of an account's delivery log, or returns
-// [account.ErrNotFound].
+// Delivery implements [account.Deliveries].
 func (s *Store) Delivery(ctx context.Context, owner, id string) (d pingr.Delivery, err error) {
 	if err := s.log.flush(); err != nil {
 		return d, err
@@ -89,9 +87,8 @@ func (s *Store) Delivery(ctx context.Context, owner, id string) (d pingr.Deliver
 	return d, err
 }
 
-// Queued says which of these events of an account can be hastened: those that
-// wait, are being delivered, or were given up not too long ago.
-func (s *Store) Queued(ctx context.Context, owner string, events []string) (map[string]bool, error) {
+// QueuedEvents implements [account.Deliveries].
+func (s *Store) QueuedEvents(ctx context.Context, owner string, events []string) (map[string]bool, error) {
 	queued := make(map[string]bool, len(events))
 	if len(events) == 0 {
 		return queued, ctx.Err()
@@ -108,10 +105,8 @@ func (s *Store) Queued(ctx context.Context, owner string, events []string) (map[
 	return queued, err
 }
 
-// Hasten makes an event of an account due at now that waits or was given up,
-// unless it is being delivered at this moment. It returns [account.ErrNotFound]
-// when the event is gone: delivered, or given up too long ago.
-func (s *Store) Hasten(ctx context.Context, owner, event string, now time.Time) error {
+// MakeDue implements [account.Deliveries].
+func (s *Store) MakeDue(ctx context.Context, owner, event string, now time.Time) error {
 	queued := false
 	err := s.db.Write(ctx, func(tx Tx) error {
 		queued = false

@@ -14,11 +14,7 @@ func replayName(scope, key string) []byte {
 	return sum[:]
 }
 
-// BeginReplay stores r, pending, and reports that it is the first of its name,
-// or returns the one that is there. One that is older than
-// [account.ReplayTime] is none. One of the same request that is unknown, or
-// pending for longer than [account.ReplayLease], is begun again: it is returned
-// as it was, keeps its Body, and first is true.
+// BeginReplay implements [account.Replays].
 func (s *Store) BeginReplay(ctx context.Context, r account.Replay) (found account.Replay, first bool, err error) {
 	name := replayName(r.Scope, r.Key)
 	err = s.db.Write(ctx, func(tx Tx) error {
@@ -50,8 +46,7 @@ func (s *Store) BeginReplay(ctx context.Context, r account.Replay) (found accoun
 	return found, first, err
 }
 
-// EndReplay stores how a request that was begun ended. An empty state forgets
-// it, so that the same key may be tried again.
+// EndReplay implements [account.Replays].
 func (s *Store) EndReplay(ctx context.Context, r account.Replay) error {
 	name := replayName(r.Scope, r.Key)
 	return s.db.Write(ctx, func(tx Tx) (err error) {
@@ -65,15 +60,14 @@ func (s *Store) EndReplay(ctx context.Context, r account.Replay) error {
 	})
 }
 
-// PurgeReplays deletes those from before a time.
+// PurgeReplays implements [account.Replays].
 func (s *Store) PurgeReplays(ctx context.Context, before time.Time) (int, error) {
 	return purgeByKey(ctx, s.db, `SELECT name FROM (SELECT name FROM replays WHERE name > $1 ORDER BY name LIMIT $2) AS chunk ORDER BY name DESC LIMIT 1`,
 		`DELETE FROM replays WHERE name > $1 AND name <= $2 AND at < $3`, before)
 }
 
-// Taken is how many of a limit's key are taken in the period that runs at that
-// time.
-func (s *Store) Taken(ctx context.Context, at time.Time, key string) (n int64, err error) {
+// LimitTaken implements [account.Store].
+func (s *Store) LimitTaken(ctx context.Context, at time.Time, key string) (n int64, err error) {
 	err = s.db.Read(ctx, func(tx Tx) error {
 		return tx.Query(`SELECT taken FROM limits WHERE key = $1 AND until > $2`, func(row Row) error { return row.Scan(&n) },
 			limitKey(key), at.UnixMilli())

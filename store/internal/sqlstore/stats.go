@@ -69,10 +69,7 @@ func countLatencies(tx Tx, batch []loggedDelivery) error {
 	return nil
 }
 
-// Stats counts an account's firings by how they ended, and how long its webhook
-// took, between each two borders that follow each other. Borders rise and are
-// multiples of [account.StatsGrain]; simulated attempts are left out. It sees
-// what was logged before it was called.
+// Stats implements [account.Store].
 func (s *Store) Stats(ctx context.Context, owner string, borders []time.Time) (stats account.Stats, err error) {
 	if err := ctx.Err(); err != nil {
 		return stats, err

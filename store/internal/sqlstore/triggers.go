@@ -53,7 +53,7 @@ func (s *Store) FindTrigger(ctx context.Context, session string, phrases []strin
 	return t, true, nil
 }
 
-// Trigger finds a trigger by id, or returns [account.ErrNotFound].
+// Trigger implements [account.Triggers].
 func (s *Store) Trigger(ctx context.Context, id string) (t pingr.Trigger, err error) {
 	err = s.db.Read(ctx, func(tx Tx) (err error) {
 		t, err = findTrigger(tx, id)
@@ -70,9 +70,7 @@ func findTrigger(tx Tx, id string) (t pingr.Trigger, err error) {
 	return t, err
 }
 
-// CreateTrigger stores a new trigger unless the sessions have limit triggers
-// already, which is [account.ErrLimit]; 0 is no limit. It returns
-// [pingr.ErrConflict] as SaveTrigger does.
+// CreateTrigger implements [account.Triggers].
 func (s *Store) CreateTrigger(ctx context.Context, t pingr.Trigger, sessions []string, limit int) error {
 	var answer error
 	err := s.db.Write(ctx, func(tx Tx) (err error) {
@@ -104,9 +102,7 @@ func (s *Store) CreateTrigger(ctx context.Context, t pingr.Trigger, sessions []s
 	return err
 }
 
-// UpdateTrigger changes a trigger in one step and returns it as it is then;
-// change may run more than once, each time on a fresh copy. Its error undoes
-// all. The errors are those of Trigger and SaveTrigger.
+// UpdateTrigger implements [account.Triggers].
 func (s *Store) UpdateTrigger(ctx context.Context, id string, change func(*pingr.Trigger) error) (pingr.Trigger, error) {
 	var t pingr.Trigger
 	var answer error
@@ -173,7 +169,7 @@ func saveTrigger(tx Tx, t pingr.Trigger) (conflict, err error) {
 	return nil, err
 }
 
-// DeleteTrigger forgets a trigger; one that is not there is no error.
+// DeleteTrigger implements [account.Triggers].
 func (s *Store) DeleteTrigger(ctx context.Context, id string) error {
 	return s.db.Write(ctx, func(tx Tx) error {
 		_, err := tx.Exec(`DELETE FROM triggers WHERE id = $1`, id)
@@ -181,7 +177,7 @@ func (s *Store) DeleteTrigger(ctx context.Context, id string) error {
 	})
 }
 
-// Triggers returns a session's triggers, oldest first.
+// Triggers implements [account.Triggers].
 func (s *Store) Triggers(ctx context.Context, session string) ([]pingr.Trigger, error) {
 	var triggers []pingr.Trigger
 	err := s.db.Read(ctx, func(tx Tx) error {

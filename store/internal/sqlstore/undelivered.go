@@ -2,8 +2,7 @@ package sqlstore
 
 import "context"
 
-// Undelivered is how many events of all accounts wait for an endpoint to take
-// them; those that were given up do not.
+// Undelivered implements [account.Deliveries].
 func (s *Store) Undelivered(ctx context.Context) (n int64, err error) {
 	err = s.db.Read(ctx, func(tx Tx) error {
 		return tx.Query(`SELECT count(*) FROM events WHERE given_up_at = 0`, func(row Row) error { return row.Scan(&n) })

@@ -52,7 +52,7 @@ CREATE TABLE events (
 	scheduled_at INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX events_next ON events (next_at, seq);
--- For HastenAll: the waiting events of one account among those of all.
+-- For MakeAllDue: the waiting events of one account among those of all.
 CREATE INDEX events_account ON events (account, next_at, seq);
 CREATE INDEX events_given_up ON events (given_up_at) WHERE given_up_at > 0;
 
