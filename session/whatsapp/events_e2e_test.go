@@ -23,7 +23,7 @@ import (
 // A sent message is kept until its recipient has it: what our own phone, one
 // member of a group or a message that could not be read says is not that.
 func TestWhatAReceiptSaysOfASentMessage(t *testing.T) {
-	w := newWorld(t)
+	w := newCalmWorld(t)
 	s, _ := w.link("sess_receipt")
 	outbox := s.line.keys.device.Load().outbox
 	for _, c := range []struct {
@@ -56,7 +56,7 @@ func TestWhatAReceiptSaysOfASentMessage(t *testing.T) {
 // Counted is what somebody wrote and we could not read: what whatsmeow hides, or
 // what is on our phone only, is not.
 func TestWhatCountsAsUndecryptable(t *testing.T) {
-	w := newWorld(t)
+	w := newCalmWorld(t)
 	s, _ := w.link("sess_unread")
 	for _, c := range []struct {
 		name  string
@@ -76,7 +76,7 @@ func TestWhatCountsAsUndecryptable(t *testing.T) {
 // The pauses before a refused message begin anew once all that waited was taken,
 // not while one is still refused.
 func TestPausesBeginAnewWhenAllIsTaken(t *testing.T) {
-	w := newWorld(t)
+	w := newCalmWorld(t)
 	s, _ := w.link("sess_pauses")
 	for _, since := range []bool{true, false} {
 		s.mu.Lock()
@@ -92,7 +92,7 @@ func TestPausesBeginAnewWhenAllIsTaken(t *testing.T) {
 // While nobody listens a message that waits costs no connection: it is asked for
 // when somebody does.
 func TestNobodyListensCostsNoConnection(t *testing.T) {
-	w := newWorld(t)
+	w := newCalmWorld(t)
 	s, _ := w.link("sess_deaf")
 	alice := w.server.NewPhone(whatsapptest.PhoneConfig{})
 	_, err := alice.Send(t.Context(), w.shop.Number(), "login")
@@ -110,7 +110,7 @@ func TestNobodyListensCostsNoConnection(t *testing.T) {
 
 // An event of an earlier connection, or of one that was given up, changes nothing.
 func TestLateWordsOfAConnection(t *testing.T) {
-	w := newWorld(t)
+	w := newCalmWorld(t)
 	s, _ := w.link("sess_late")
 	l := s.line
 	same := func(why string) {
@@ -149,7 +149,7 @@ func TestLateWordsOfAConnection(t *testing.T) {
 // A code that ends a login and is unknown is an unlinking; a ban that names no end
 // has none.
 func TestEndsThatSayLittle(t *testing.T) {
-	w := newWorld(t)
+	w := newCalmWorld(t)
 	s, _ := w.link("sess_end")
 	s.line.onEvent(&events.TemporaryBan{Expire: time.Hour})
 	assert.InDelta(t, time.Now().Add(time.Hour).UnixMilli(), receive(t, w.events.events).ExpiresAt, 60_000)
@@ -191,7 +191,7 @@ func TestMessageThatCannotBeJudgedIsNotTaken(t *testing.T) {
 		}()},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			w := newWorld(t)
+			w := newCalmWorld(t)
 			s, _ := w.link("sess_blind")
 			in := w.listen(s)
 			names := sqlstore.NewWithDB(w.pool.database.sql, "sqlite", nil).LIDMap
@@ -205,7 +205,7 @@ func TestMessageThatCannotBeJudgedIsNotTaken(t *testing.T) {
 			s.mu.Unlock()
 		})
 	}
-	w := newWorld(t)
+	w := newCalmWorld(t)
 	s, _ := w.link("sess_blind")
 	in := w.listen(s)
 	l := s.line
@@ -220,7 +220,7 @@ func TestMessageThatCannotBeJudgedIsNotTaken(t *testing.T) {
 // A message that names its sender in one way is told with both, once they are
 // known: limits and a person's memory go by either.
 func TestSenderIsKnownByBothNames(t *testing.T) {
-	w := newWorld(t)
+	w := newCalmWorld(t)
 	s, _ := w.link("sess_names")
 	in := w.listen(s)
 	bob, bobLID := types.NewJID("4917012345678", types.DefaultUserServer), types.NewJID("100200301", types.HiddenUserServer)

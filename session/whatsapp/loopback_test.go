@@ -76,6 +76,20 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
+// newCalmWorld is one in which a session changes only by what the test does:
+// nothing is checked, asked for again or reported for being slow.
+func newCalmWorld(t *testing.T) *world {
+	t.Helper()
+	w := newWorld(t)
+	require.NoError(t, w.pool.Close())
+	c := &w.config.timing
+	for _, pause := range []*time.Duration{&c.health, &c.silence, &c.probe, &c.grace, &c.report, &c.redeliver} {
+		*pause = time.Hour
+	}
+	w.open()
+	return w
+}
+
 func (w *world) open() {
 	w.t.Helper()
 	pool, err := Open(w.t.Context(), w.config)

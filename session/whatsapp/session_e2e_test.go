@@ -83,7 +83,7 @@ func TestRestartAfterACrash(t *testing.T) {
 // What is saved is what was last, also of changes that came while an earlier one
 // was being saved; OnChange hears of each that is saved.
 func TestLastChangeIsSaved(t *testing.T) {
-	w := newWorld(t)
+	w := newCalmWorld(t)
 	require.NoError(t, w.pool.Close())
 	registry := &slowRegistry{Registry: memory.New(), waits: make(chan struct{}, 10), release: make(chan struct{})}
 	heard := make(chan pingr.SessionRecord, 100)
@@ -109,9 +109,9 @@ func TestLastChangeIsSaved(t *testing.T) {
 	close(registry.release)
 	require.Eventually(t, settled, patience, time.Millisecond)
 	assert.Equal(t, "last", w.saved(s.ID()).Name)
-	close(heard)
 	var names []string
-	for r := range heard {
+	for len(heard) > 0 {
+		r := <-heard
 		assert.Equal(t, "sess_saved", r.ID)
 		names = append(names, r.Name)
 	}
@@ -121,7 +121,7 @@ func TestLastChangeIsSaved(t *testing.T) {
 // An end that a person was told of, and that comes again when it is tried again, is
 // told once; another end is told.
 func TestSameEndIsToldOnce(t *testing.T) {
-	w := newWorld(t)
+	w := newCalmWorld(t)
 	s, device := w.link("sess_banned")
 	again := func(reason int) {
 		t.Helper()
@@ -224,7 +224,7 @@ func (r *failingRegistry) SaveSession(ctx context.Context, record pingr.SessionR
 
 // What only a link can tell is nobody's to give.
 func TestAddedSessionIsNotLinked(t *testing.T) {
-	w := newWorld(t)
+	w := newCalmWorld(t)
 	linked, _ := w.link("sess_linked")
 	given := linked.Record()
 	given.ID, given.Reported, given.Reason, given.ConnectedAt = "sess_copy", true, 402, time.Time{}
@@ -244,7 +244,7 @@ func TestAddedSessionIsNotLinked(t *testing.T) {
 // A link that breaks off after the phone agreed leaves no keys, and can be made
 // again.
 func TestLinkThatBreaksOffHalfway(t *testing.T) {
-	w := newWorld(t)
+	w := newCalmWorld(t)
 	s, err := w.pool.Add(t.Context(), pingr.SessionRecord{ID: "sess_half"})
 	require.NoError(t, err)
 	w.until(s, func(now Snapshot) bool { return now.QR.Code != "" })
@@ -283,7 +283,7 @@ func TestLinkThatCannotBeSaved(t *testing.T) {
 // Of many sessions only a few dial at once, when a process starts or the network
 // comes back.
 func TestDialsArePaced(t *testing.T) {
-	w := newWorld(t)
+	w := newCalmWorld(t)
 	s, _ := w.link("sess_paced")
 	began, n := time.Now(), 0
 	for range 1000 {
