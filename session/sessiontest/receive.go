@@ -2,6 +2,7 @@ package sessiontest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -146,7 +147,7 @@ func group(t *testing.T, h Harness) {
 func offline(t *testing.T, h Harness) {
 	in := listen(t, h.Session(), nil)
 	alice := h.Phone(t, PhoneConfig{})
-	alice.Send(t, Message{Text: "before"})
+	before := alice.Send(t, Message{Text: "before"})
 	in.wait(t, 1)
 
 	h.Cut(t)
@@ -155,12 +156,16 @@ func offline(t *testing.T, h Harness) {
 	alice.Send(t, Message{Text: "just now"})
 	h.Restore(t)
 
-	got := in.wait(t, 3)
-	require.Len(t, got, 3)
-	assert.Equal(t, "long ago", got[1].Text)
-	assert.WithinDuration(t, old, got[1].Time, time.Second)
-	assert.Equal(t, "just now", got[2].Text)
-	for _, m := range got[1:] {
+	var got []pingr.Message
+	for n := 3; len(got) < 2; n++ {
+		// What was not acknowledged yet when the link broke comes again.
+		got = slices.DeleteFunc(in.wait(t, n), func(m pingr.Message) bool { return m.ID == before })
+	}
+	require.Len(t, got, 2)
+	assert.Equal(t, "long ago", got[0].Text)
+	assert.WithinDuration(t, old, got[0].Time, time.Second)
+	assert.Equal(t, "just now", got[1].Text)
+	for _, m := range got {
 		assert.WithinDuration(t, time.Now(), m.Arrived, time.Minute, "it arrived now, whenever it was sent")
 	}
 }

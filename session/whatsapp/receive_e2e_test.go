@@ -95,6 +95,7 @@ func TestRefusedMessageSurvivesRestart(t *testing.T) {
 	_, err := alice.Send(t.Context(), w.shop.Number(), "hello") // a session exists from here on
 	require.NoError(t, err)
 	receive(t, in)
+	w.untilAcknowledged() // or it comes again
 
 	w2 := make(chan struct{}, 100)
 	require.NoError(t, w.pool.Close())
@@ -130,6 +131,7 @@ func TestDatabaseThatFailsLosesNothing(t *testing.T) {
 	_, err := alice.Send(t.Context(), w.shop.Number(), "before")
 	require.NoError(t, err)
 	m := receive(t, in)
+	w.untilAcknowledged() // or it comes again
 
 	full := []string{"whatsmeow_sessions", "whatsmeow_event_buffer", "whatsmeow_retry_buffer", "pingr_probe"}
 	for _, table := range full {
@@ -174,6 +176,7 @@ func TestDatabaseThatFailsLosesNothing(t *testing.T) {
 // of the person it is for.
 func TestSlowSendDoesNotBlockReceiving(t *testing.T) {
 	w := newWorld(t)
+	w.pool.timing.send = patience
 	s, _ := w.link("sess_slow")
 	in := w.listen(s)
 	alice, bob := w.server.NewPhone(whatsapptest.PhoneConfig{}), w.server.NewPhone(whatsapptest.PhoneConfig{})
@@ -183,9 +186,9 @@ func TestSlowSendDoesNotBlockReceiving(t *testing.T) {
 
 	w.server.Acks(whatsapptest.AckRule{Lose: true})
 	sent := make(chan error, 1)
-	go func() {
-		sent <- s.Send(context.Background(), pingr.Outgoing{ID: "3EB0SLOW", To: m.Sender, Text: "slow"})
-	}()
+	sending, giveUp := context.WithCancel(t.Context())
+	defer giveUp()
+	go func() { sent <- s.Send(sending, pingr.Outgoing{ID: "3EB0SLOW", To: m.Sender, Text: "slow"}) }()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	_, err = alice.Next(ctx) // it is on its way
@@ -200,6 +203,7 @@ func TestSlowSendDoesNotBlockReceiving(t *testing.T) {
 		require.Failf(t, "the send ended first", "%v", err)
 	default:
 	}
+	giveUp()
 	err = receive(t, sent)
 	require.Error(t, err)
 	require.NotErrorIs(t, err, pingr.ErrNotSent)
