@@ -4,6 +4,7 @@ package whatsapptest_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"testing"
 	"time"
@@ -130,7 +131,6 @@ func TestSilentSocketNeitherAnswersNorCloses(t *testing.T) {
 }
 
 func TestAcknowledgementsOfSentMessages(t *testing.T) {
-	short := whatsmeow.SendRequestExtra{Timeout: 200 * time.Millisecond}
 	tests := map[string]struct {
 		rule      whatsapptest.AckRule
 		err       error
@@ -148,8 +148,13 @@ func TestAcknowledgementsOfSentMessages(t *testing.T) {
 			w := newWorld(t, whatsapptest.PhoneConfig{})
 			to := types.NewJID(w.alice.Number(), types.DefaultUserServer)
 			w.srv.Acks(tt.rule)
-			_, err := w.client.SendMessage(within(t), to, whatsapptest.TextMessage("first"), short)
+			var extra whatsmeow.SendRequestExtra
+			if errors.Is(tt.err, whatsmeow.ErrMessageTimedOut) {
+				extra.Timeout = 200 * time.Millisecond
+			}
+			_, err := w.client.SendMessage(within(t), to, whatsapptest.TextMessage("first"), extra)
 			require.ErrorIs(t, err, tt.err)
+			require.NoError(t, w.srv.Ledger().WaitStanzas(within(t), 1))
 			w.srv.Acks(whatsapptest.AckRule{})
 			w.client.send(t, to, "second")
 			got, err := w.alice.Next(within(t))

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/coder/websocket"
 	"github.com/stretchr/testify/assert"
@@ -43,7 +44,8 @@ func TestClientLinkedByQRReceivesAndAnswers(t *testing.T) {
 	assert.Equal(t, shop.Number(), reply.From)
 
 	require.NoError(t, d.WaitQueueEmpty(within(t)))
-	assert.Equal(t, "Shop", c.Store.PushName, "the phone tells its push name to a new client")
+	require.Eventually(t, func() bool { return c.Store.PushName == "Shop" }, limit, 10*time.Millisecond,
+		"the phone tells its push name to a new client")
 	assert.Zero(t, srv.Ledger().Undecryptable())
 	assert.Empty(t, srv.UnknownRequests())
 }

@@ -44,10 +44,16 @@ func New(tb testing.TB, args ...string) *Server {
 	require.NoError(tb, err)
 	tb.Cleanup(func() { _ = os.RemoveAll(dir) })
 	require.NoError(tb, giveAway(dir))
-	s := &Server{bin: bin, dir: filepath.Join(dir, "data"), port: freePort(tb), args: args}
+	s := &Server{bin: bin, dir: filepath.Join(dir, "data"), args: args}
 	out, err := s.command(tb.Context(), "initdb", "-D", s.dir, "-U", "pingr", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C.UTF-8").CombinedOutput()
 	require.NoError(tb, err, "initdb: %s", out)
-	s.Start(tb)
+	for try := 1; ; try++ {
+		s.port = freePort(tb)
+		if err = s.start(); err == nil {
+			break
+		}
+		require.Less(tb, try, 5, "%v", err) // somebody else may have taken the port in between
+	}
 	s.admin, err = sql.Open("pgx", s.url(""))
 	require.NoError(tb, err)
 	tb.Cleanup(func() {
@@ -85,6 +91,10 @@ func freePort(tb testing.TB) int {
 // Start starts a server that was stopped, and waits until it answers.
 func (s *Server) Start(tb testing.TB) {
 	tb.Helper()
+	require.NoError(tb, s.start())
+}
+
+func (s *Server) start() error {
 	options := strings.Join(append([]string{
 		"-p", strconv.Itoa(s.port), "-c listen_addresses=127.0.0.1 -c unix_socket_directories=",
 	}, s.args...), " ")
@@ -92,8 +102,9 @@ func (s *Server) Start(tb testing.TB) {
 	out, err := s.command(context.Background(), "pg_ctl", "-D", s.dir, "-l", log, "-w", "-o", options, "start").CombinedOutput()
 	if err != nil {
 		said, _ := os.ReadFile(log)
-		require.NoError(tb, err, "start PostgreSQL: %s\n%s", out, said)
+		return fmt.Errorf("start PostgreSQL: %w: %s\n%s", err, out, said)
 	}
+	return nil
 }
 
 // Stop kills the server without warning, as a crash of its host would.
