@@ -38,13 +38,15 @@ func TestCanary(t *testing.T) {
 	p := newPlace(t)
 	asha, err := p.server.AddPhone(whatsapptest.PhoneConfig{Number: phone, Name: "Asha"})
 	require.NoError(t, err)
-	var asked atomic.Int32
+	var works atomic.Bool // until then the first event waits for another attempt, with its text
+	var taken atomic.Int32
 	hook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		if asked.Add(1) == 1 { // the first event waits for its second attempt, with its text
+		if !works.Load() {
 			w.WriteHeader(http.StatusInternalServerError)
 			_, _ = io.WriteString(w, "CANARYERROR of the backend")
 			return
 		}
+		taken.Add(1)
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = io.WriteString(w, `{"reply":"`+reply+`"}`)
 	}))
@@ -77,12 +79,13 @@ func TestCanary(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "One moment.", next(t, asha))
 	require.NotEmpty(t, filesWith(t, p.data, text), "the search finds a text that still has work to do")
+	works.Store(true)
 	_, err = asha.Send(t.Context(), shopNumber, text)
 	require.NoError(t, err)
 	assert.Equal(t, reply, next(t, asha))
 	ask(http.StatusOK, "POST", "/v1/send", `{"to":"`+phone+`","message":"`+message+`"}`, "Idempotency-Key", "CANARYIDEMPOTENT")
 	assert.Equal(t, message, next(t, asha))
-	require.Eventually(t, func() bool { return asked.Load() >= 3 }, 20*time.Second, 50*time.Millisecond, "the first event is told again")
+	require.Eventually(t, func() bool { return taken.Load() >= 2 }, 20*time.Second, 50*time.Millisecond, "the first event is told again")
 
 	ask(http.StatusUnauthorized, "GET", "/v1/triggers", "", "X-API-Key", "pk_live_CANARYKEYCANARYKEYCANARYKEYCA")
 	ask(http.StatusUnauthorized, "GET", "/v1/keys", "", "X-API-Key", "", "Authorization", "Bearer CANARYTOKEN")

@@ -42,8 +42,9 @@ func TestIdleMemory(t *testing.T) {
 	s.connected()
 	s.comesToRest("started again")
 
+	rest := s.resident()
 	s.must(http.StatusOK, "POST", "/v1/auth/login", `{"email":"anna@example.com","password":"correct horse"}`, "X-API-Key", "")
-	assert.Greater(t, s.resident(), idleMemory, "a password check takes 19 MiB")
+	assert.Greater(t, s.resident(), rest+15<<10, "a password check takes 19 MiB")
 	s.comesToRest("asked for a password")
 
 	_, err = asha.Send(t.Context(), shopNumber, "login")

@@ -279,10 +279,8 @@ func TestLostConnection(t *testing.T) {
 	assert.Empty(t, told, "it was back in time")
 
 	h.must(http.StatusOK, "PATCH", "/v1/settings", `{"disconnect_grace_seconds":0}`)
-	lost := time.Now()
 	lose(2)
 	e := h.backend.last(t, 1)
-	assert.Less(t, time.Since(lost), 3*time.Second)
 	assert.Equal(t, pingr.EventSessionDisconnected, e.Type)
 	assert.Equal(t, "transient", e.Kind)
 	assert.Equal(t, "shop", e.Session)

@@ -36,7 +36,7 @@ func start(t *testing.T, c Config) *Demo {
 
 func TestCheck(t *testing.T) {
 	var parts []string
-	d := start(t, Config{Progress: func(p Part) { parts = append(parts, p.Name) }})
+	d := start(t, Config{Cooldown: time.Minute, Progress: func(p Part) { parts = append(parts, p.Name) }})
 	assert.Len(t, parts, 4)
 	at := map[Step]float64{}
 	require.NoError(t, d.Check(t.Context(), func(e Entry) { at[e.Step] = e.Ms }))

@@ -23,8 +23,9 @@ import (
 
 // The variables that make this test binary the program that gets killed.
 const (
-	childDir  = "PINGR_E2E_DIR"
-	childHook = "PINGR_E2E_HOOK"
+	childDir     = "PINGR_E2E_DIR"
+	childHook    = "PINGR_E2E_HOOK"
+	childTimeout = "PINGR_E2E_TIMEOUT" // of the webhook; 0 is the usual one
 )
 
 func TestMain(m *testing.M) {
@@ -50,7 +51,7 @@ type childWeight struct {
 }
 
 // child is a program as users write it: the engine on SQLite and whatsmeow.
-// Only the waits are shorter.
+// Only the pauses before retries are shorter.
 func child(dir string) error {
 	ctx := context.Background()
 	store, err := sqlite.Open(ctx, sqlite.Config{Dir: dir})
@@ -61,9 +62,13 @@ func child(dir string) error {
 	if err != nil {
 		return err
 	}
+	timeout, err := time.ParseDuration(os.Getenv(childTimeout))
+	if err != nil {
+		return err
+	}
 	transport := pingr.NewTransport(nil)
 	engine, err := pingr.New(pingr.Config{
-		Store: store, Settings: pingr.Settings{Cooldown: -1}, DispatchTimeout: time.Second,
+		Store: store, Settings: pingr.Settings{Cooldown: -1}, DispatchTimeout: timeout,
 		RetrySchedule: []time.Duration{time.Second, 2 * time.Second, 3 * time.Second, 3 * time.Second, 3 * time.Second, 3 * time.Second},
 		Dispatcher:    &pingr.HTTPDispatcher{URL: os.Getenv(childHook), Secret: secret, Transport: transport},
 	})

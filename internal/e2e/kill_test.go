@@ -32,26 +32,32 @@ func TestKill(t *testing.T) {
 		name  string
 		kills int
 		// during runs beside the kills and may change the backend.
-		during func(*killed)
-		static bool // the reply may be the static one
+		during  func(*killed)
+		timeout time.Duration // of a webhook; 0 is the usual one
+		static  bool          // the reply may be the static one
 	}{
 		// Webhook and acknowledgement take their time, so that every kill hits
 		// messages on each step of their way.
 		{"50 times under 20 messages a second", 50, func(k *killed) {
 			k.backend.become("slow")
 			k.whatsapp.Acks(whatsapptest.AckRule{Delay: 20 * time.Millisecond})
-		}, false},
+		}, 0, false},
 		{"with a backend that is down for 10 s around it", 3, func(k *killed) {
 			k.backend.become("refuse")
 			time.Sleep(10 * time.Second)
 			k.backend.become("")
-		}, true},
-		{"with a backend that hangs", 3, func(k *killed) { k.backend.become("hang"); time.Sleep(6 * time.Second); k.backend.become("") }, true},
-		{"with a backend that answers garbage", 3, func(k *killed) { k.backend.become("garbage") }, true},
+		}, 0, true},
+		{"with a backend that hangs", 3, func(k *killed) {
+			k.backend.become("hang")
+			time.Sleep(6 * time.Second)
+			k.backend.become("")
+		}, time.Second, true},
+		{"with a backend that answers garbage", 3, func(k *killed) { k.backend.become("garbage") }, 0, true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			k := newKilled(t)
+			k.env = append(k.env, childTimeout+"="+tt.timeout.String())
 			k.start()
 			k.link()
 			stopWriting := k.write(20)
@@ -94,7 +100,7 @@ func newKilled(t *testing.T) *killed {
 	dir := t.TempDir()
 	ca := filepath.Join(dir, "ca.pem")
 	require.NoError(t, os.WriteFile(ca, server.CAPEM(), 0o600))
-	k.env = append(os.Environ(), childDir+"="+dir, childHook+"="+k.backend.URL,
+	k.env = append(os.Environ(), childDir+"="+dir, childHook+"="+k.backend.URL, childTimeout+"=0s",
 		"PINGR_WHATSAPP_URL="+server.URL(), "PINGR_WHATSAPP_CA="+ca, "PINGR_WHATSAPP_CERT_KEY="+server.CertKey())
 	t.Cleanup(k.kill)
 	return k

@@ -246,6 +246,11 @@ func TestWrongClockBesideWhatsApps(t *testing.T) {
 			reply, err := p.Next(in(t, 10*time.Second))
 			require.NoError(t, err)
 			assert.Equal(t, "link for "+id, reply.Text)
+			ended := func(n int64) {
+				t.Helper()
+				require.Eventually(t, func() bool { return s.ended.Load() == n }, 30*time.Second, 10*time.Millisecond)
+			}
+			ended(1)
 
 			// What is really old is, on any clock.
 			s.device.FailLogins(whatsapptest.LoginFailure{Reason: 503})
@@ -254,10 +259,9 @@ func TestWrongClockBesideWhatsApps(t *testing.T) {
 			late := s.whatsapp.NewPhone(whatsapptest.PhoneConfig{})
 			_, err = late.SendMessage(t.Context(), whatsapptest.Outgoing{To: s.phone.Number(), Text: "login X4K9MQ", At: time.Now().Add(-fast - 6*time.Minute)})
 			require.NoError(t, err)
-			before := s.ended.Load()
 			s.device.FailLogins(whatsapptest.LoginFailure{})
 			require.NoError(t, s.device.WaitOnline(in(t, 60*time.Second)))
-			require.Eventually(t, func() bool { return s.ended.Load() > before }, 30*time.Second, 10*time.Millisecond)
+			ended(2)
 			assert.Empty(t, late.Messages())
 		})
 	}
