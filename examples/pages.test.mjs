@@ -98,8 +98,11 @@ async function loggedIn(page) {
 async function silent(page, say) {
   const told = (text) => page.getByRole("status").getByText(text).waitFor();
   await told("Waiting for your message.");
-  assert.equal(await say(await sent(page), { status: "suppressed", reason: "cooldown", retry_after: 5 }), undefined);
-  for (const text of [/You were just answered\. Text again in [1-5] s\./, "You can text again now."]) await told(text);
+  const silence = { status: "suppressed", reason: "cooldown" };
+  assert.equal(await say(await sent(page), { ...silence, retry_after: 60 }), undefined);
+  await told(/You were just answered\. Text again in [1-6]?\d s\./);
+  await say(await sent(page), { ...silence, retry_after: 3 });
+  await told("You can text again now.");
   await say(await sent(page), { status: "suppressed", reason: "quota" });
   await told("no more can be answered this month");
   await say(await sent(page), { status: "suppressed", reason: "answered" });
