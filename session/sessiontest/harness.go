@@ -1,4 +1,4 @@
-// Package sessiontest is the suite that every [pingr.Session] passes: a
+// Package sessiontest is the suite that every [pingr.Session] must pass. A
 // driver's test file gives it a [Harness] and calls [Run].
 package sessiontest
 
@@ -10,7 +10,7 @@ import (
 	"github.com/heypingr/pingr"
 )
 
-// A Harness is one connected session, and the network and people around it.
+// A Harness is one connected session, with the network and people around it.
 // Each case of the suite makes its own. Its methods fail the test themselves.
 type Harness interface {
 	// Session is the session under test.
@@ -19,22 +19,22 @@ type Harness interface {
 	Phone(t *testing.T, c PhoneConfig) Phone
 	// Group makes a group of the session and members, and returns its JID.
 	Group(t *testing.T, members ...Phone) string
-	// Sends says what becomes of the session's sends from now on.
+	// Sends sets what happens to the session's sends from now on.
 	Sends(t *testing.T, f Fault)
-	// Cut takes the session's link away; Restore brings it back and returns
-	// when the session can send again. What phones send meanwhile waits in
-	// the network.
+	// Cut breaks the session's link. Restore brings it back and returns when the
+	// session can send again. What phones send meanwhile waits in the network.
 	Cut(t *testing.T)
 	Restore(t *testing.T)
 }
 
-// Undecryptable is implemented by a Harness whose network encrypts: how many
-// messages, in either direction, could not be read when they first arrived.
+// Undecryptable is implemented by a Harness whose network encrypts. It returns
+// how many messages, in either direction, could not be read when they first
+// arrived.
 type Undecryptable interface {
 	Undecryptable() int
 }
 
-// Faults of a Harness's network.
+// The faults of a Harness's network.
 const (
 	// Deliver is a network that works.
 	Deliver Fault = iota
@@ -46,39 +46,39 @@ const (
 	LoseAck
 )
 
-// A Fault is what becomes of sends.
+// A Fault is what happens to sends.
 type Fault int
 
-// PhoneConfig describes a person. The harness makes up what is empty.
+// PhoneConfig describes a person. The harness chooses what is empty.
 type PhoneConfig struct {
-	// ByLID: messages name the sender by LID, and the number is known.
+	// ByLID makes messages name the sender by LID. The number is still known.
 	ByLID bool
-	// Hidden: messages name the sender by LID, and the number is not known.
+	// Hidden makes messages name the sender by LID. The number is not known.
 	Hidden bool
-	// Web: messages come from a linked device, not from the phone itself.
+	// Web makes messages come from a linked device instead of the phone itself.
 	Web bool
 }
 
 // A Phone is one person.
 type Phone interface {
-	// Number is digits only; LID is the digits of the hidden id, which may be
-	// empty where a session has none.
+	// Number is digits only. LID is the digits of the hidden id, which may be
+	// empty if a session has none.
 	Number() string
 	LID() string
-	// Send sends one message and returns its id when the network has it.
+	// Send sends one message and returns its id once the network has it.
 	Send(t *testing.T, m Message) string
 	// Next waits for the next message that the phone shows.
 	Next(ctx context.Context) (Reply, error)
-	// Shown is everything that the phone shows, oldest first.
+	// Shown returns everything that the phone shows, oldest first.
 	Shown() []Reply
 }
 
 // A Form is the shape of a message on the wire.
 type Form string
 
-// The forms. Those up to DocumentCaption carry a text that a person wrote now;
-// the others must not reach the handler. A harness that has no such form
-// returns false from Can.
+// The forms. Those up to DocumentCaption carry a text that a person wrote now.
+// The others must not reach the handler. A harness that lacks a form returns
+// false from Can.
 const (
 	Plain           Form = ""
 	Extended        Form = "extended"
@@ -104,10 +104,10 @@ type Forms interface {
 
 // A Message is what a phone sends.
 type Message struct {
-	ID    string // zero: a new one
+	ID    string // empty: a new one
 	Text  string
 	Form  Form
-	Group string        // zero: to the session directly
+	Group string        // empty: to the session directly
 	At    time.Time     // zero: now
 	Timer time.Duration // the chat's disappearing-message timer
 }

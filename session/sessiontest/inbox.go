@@ -15,10 +15,10 @@ import (
 // patience is how long a case waits for what must happen.
 const patience = 20 * time.Second
 
-// An inbox is a handler that keeps what it is given.
+// An inbox is a handler that records its calls.
 type inbox struct {
 	mu       sync.Mutex
-	calls    []pingr.Message // every call, refused ones too
+	calls    []pingr.Message // every call, including refused ones
 	messages []pingr.Message // what was accepted
 	refuse   func(n int, m pingr.Message) error
 	changed  chan struct{}
@@ -87,7 +87,7 @@ func (in *inbox) one(t *testing.T) pingr.Message {
 	return got[0]
 }
 
-// refused is how often the handler was called in vain.
+// refused returns how often the handler refused a message.
 func (in *inbox) refused() int {
 	in.mu.Lock()
 	defer in.mu.Unlock()

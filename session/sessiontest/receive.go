@@ -109,7 +109,7 @@ func notForUs(t *testing.T, h Harness) {
 			p.Send(t, Message{Text: "login", Form: form})
 		}
 	}
-	// The network keeps the order, so that what had to come has come.
+	// The network keeps the order, so everything that had to come has come.
 	last := p.Send(t, Message{Text: "this one counts"})
 	assert.Equal(t, last, in.one(t).ID)
 }

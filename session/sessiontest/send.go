@@ -15,8 +15,8 @@ import (
 	"github.com/heypingr/pingr"
 )
 
-// met makes a person who has written once, so that both sides know each
-// other, and returns the JID to reply to.
+// met makes a person who has written once, so that both sides know each other,
+// and returns the JID to reply to.
 func met(t *testing.T, h Harness) (Phone, string) {
 	t.Helper()
 	in := listen(t, h.Session(), nil)
@@ -87,7 +87,7 @@ func sendUnknown(t *testing.T, h Harness) {
 	require.NotErrorIs(t, err, pingr.ErrNotSent)
 	require.NotErrorIs(t, err, pingr.ErrSessionUnavailable)
 
-	// Repeating it shows nothing twice.
+	// Repeating the send shows nothing twice.
 	h.Sends(t, Deliver)
 	send(t, h.Session(), m)
 	send(t, h.Session(), pingr.Outgoing{ID: "3EB0LAST", To: to, Text: "last"})
@@ -120,7 +120,7 @@ func disappearing(t *testing.T, h Harness) {
 	m := in.one(t)
 	send(t, h.Session(), pingr.Outgoing{ID: "3EB0TIMER", To: m.Sender, Text: "gone tomorrow"})
 	assert.Equal(t, 24*time.Hour, next(t, alice).Timer)
-	// The same chat under the person's number.
+	// This is the same chat under the person's number.
 	send(t, h.Session(), pingr.Outgoing{ID: "3EB0TIMER2", To: alice.Number() + "@s.whatsapp.net", Text: "this too"})
 	assert.Equal(t, 24*time.Hour, next(t, alice).Timer)
 }
@@ -135,8 +135,8 @@ func hostileReplies(t *testing.T, h Harness) {
 	assert.Equal(t, "bad \uFFFD byte", next(t, alice).Text)
 }
 
-// burst is the case that corrupted Signal sessions: one person types on while
-// replies to the same person go out.
+// burst is the case that corrupted Signal sessions: one person keeps typing
+// while replies to the same person go out.
 func burst(t *testing.T, h Harness) {
 	const n = 400
 	s := h.Session()
@@ -201,7 +201,7 @@ func strangers(t *testing.T, h Harness) {
 	}
 }
 
-// An errorList keeps errors of several goroutines.
+// An errorList collects errors of several goroutines.
 type errorList struct {
 	mu   sync.Mutex
 	errs []error

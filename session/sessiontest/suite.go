@@ -2,8 +2,8 @@ package sessiontest
 
 import "testing"
 
-// Run runs the suite. make is called once a case and gives a session of its
-// own that is connected and has no messages waiting.
+// Run runs the suite. It calls make once per case for a session of its own that
+// is connected and has no messages waiting.
 func Run(t *testing.T, make func(t *testing.T) Harness) {
 	cases := []struct {
 		name string

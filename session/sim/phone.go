@@ -12,11 +12,11 @@ import (
 type PhoneConfig struct {
 	// Number is digits only with country code. It may be empty if LID is not.
 	Number string
-	// LID is the digits of the person's hidden id. Empty: none.
+	// LID is the digits of the person's hidden id. Empty means none.
 	LID string
-	// ByLID lets messages name the person by LID; the number is still known.
+	// ByLID makes messages name the person by LID. The number is still known.
 	ByLID bool
-	// Hidden keeps the number from the session for good; needs a LID.
+	// Hidden hides the number from the session for good. It needs a LID.
 	Hidden bool
 }
 
@@ -44,26 +44,27 @@ type Received struct {
 
 // A Message is what a phone sends.
 type Message struct {
-	// ID is the message id. Zero: a new one.
+	// ID is the message id. Defaults to a new one.
 	ID   string
 	Text string
-	// Type is "text" (zero), "image", "video" or "document".
+	// Type is "text", "image", "video" or "document". Defaults to "text".
 	Type string
-	// Group is the JID of a group to write in. Zero: to the session directly.
+	// Group is the JID of a group to write in. If empty, the message goes to the
+	// session directly.
 	Group string
-	// At is when it was sent. Zero: now.
+	// At is when the message was sent. Defaults to now.
 	At time.Time
-	// Timer is the chat's disappearing-message timer; 0 leaves it as it was.
+	// Timer is the chat's disappearing-message timer. 0 leaves it as it was.
 	Timer time.Duration
-	// Forwarded marks what was forwarded from another chat.
+	// Forwarded marks a message that was forwarded from another chat.
 	Forwarded bool
-	// Noise marks what is not a text that a person wrote now (a reaction, an
-	// edit, a status update): the session must not hand it on.
+	// Noise marks something other than a text that a person wrote now (a reaction,
+	// an edit, a status update). The session must not hand it on.
 	Noise bool
 }
 
-// NewPhone adds a person. A second phone of the same number or LID takes the
-// first one's place.
+// NewPhone adds a person. A second phone with the same number or LID replaces
+// the first.
 func (s *Session) NewPhone(c PhoneConfig) *Phone {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -87,10 +88,10 @@ func (s *Session) NewGroup(members ...*Phone) string {
 	return jid
 }
 
-// Number is the phone's number, digits only; it may be empty.
+// Number returns the phone's number, digits only, which may be empty.
 func (p *Phone) Number() string { return p.config.Number }
 
-// JID is the bare JID by which the phone's messages name it.
+// JID returns the bare JID by which the phone's messages name it.
 func (p *Phone) JID() string {
 	if p.config.ByLID || p.config.Hidden || p.config.Number == "" {
 		return lidJID(p.config.LID)
@@ -160,8 +161,8 @@ func (p *Phone) setTimer(group string, timer time.Duration) {
 	}
 }
 
-// Next returns the next message that the phone shows, waiting for it until ctx
-// ends.
+// Next waits for the next message that the phone shows, until ctx ends, and
+// returns it.
 func (p *Phone) Next(ctx context.Context) (Received, error) {
 	for {
 		p.session.mu.Lock()

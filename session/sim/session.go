@@ -1,9 +1,9 @@
-// Package sim is a [pingr.Session] in process: a number whose correspondents'
+// Package sim is an in-process [pingr.Session]: a number whose correspondents'
 // phones are Go values. It is for demos and tests of everything above the
-// network. It acknowledges, repeats and loses messages as WhatsApp does, and
-// can be told to be away, to refuse or to lose answers.
+// network. It acknowledges, repeats and loses messages as WhatsApp does. It can
+// simulate a lost link, refusals and lost answers.
 //
-// It uses timers and channels only, so that it runs inside testing/synctest.
+// It uses only timers and channels, so that it runs inside testing/synctest.
 package sim
 
 import (
@@ -18,40 +18,41 @@ import (
 	"github.com/heypingr/pingr"
 )
 
-// MaxText is the longest text that can be sent, in characters.
+// MaxText is the length of the longest text that can be sent, in characters.
 const MaxText = 4096
 
-// ErrListening is returned by a second Listen at the same time.
+// ErrListening is returned by a Listen while another one runs.
 var ErrListening = errors.New("already listening")
 
-// ErrNoAnswer ends a send that the network did not answer: the message may
-// have arrived or not.
+// ErrNoAnswer ends a send that the network did not answer: the message may or
+// may not have arrived.
 var ErrNoAnswer = errors.New("no answer")
 
-// Config describes a session. The zero value works.
+// Config configures a session. The zero value is ready to use.
 type Config struct {
-	// Number is the session's own number, digits only. Zero: 15550100.
+	// Number is the session's own number, digits only. Defaults to 15550100.
 	Number string
-	// Now is the clock of the network. Zero: time.Now.
+	// Now returns the network's time. Defaults to time.Now.
 	Now func() time.Time
-	// RedeliverAfter is how long a message whose handler failed waits before
-	// it comes again. Zero: 50 ms.
+	// RedeliverAfter is how long a message whose handler failed waits before it
+	// comes again. Defaults to 50 ms.
 	RedeliverAfter time.Duration
 }
 
-// A Fault is what becomes of the sends of a session.
+// A Fault is what happens to a session's sends.
 type Fault int
 
-// The faults. Away also holds back what phones send; the messages wait, as in
-// WhatsApp's own queue, and come with their old time.
+// The faults. Away also holds back what phones send. As in WhatsApp's own
+// queue, the messages wait and come with their old time.
 const (
 	// None delivers.
 	None Fault = iota
-	// Away is a session without a link: [pingr.ErrSessionUnavailable].
+	// Away has no link: [pingr.ErrSessionUnavailable].
 	Away
-	// Refuse is a permanent refusal: [pingr.ErrNotSent].
+	// Refuse refuses for good: [pingr.ErrNotSent].
 	Refuse
-	// Nobody has no such number: [pingr.ErrNotSent] and [pingr.ErrNotOnWhatsApp].
+	// Nobody finds no such number: [pingr.ErrNotSent] and
+	// [pingr.ErrNotOnWhatsApp].
 	Nobody
 	// RefuseForNow refuses what may be sent later: [pingr.ErrRefused].
 	RefuseForNow
@@ -87,7 +88,7 @@ type delivery struct {
 
 var _ pingr.Session = (*Session)(nil)
 
-// New makes a connected session.
+// New returns a connected session.
 func New(c Config) *Session {
 	if c.Number == "" {
 		c.Number = "15550100"
@@ -107,10 +108,10 @@ func New(c Config) *Session {
 	}
 }
 
-// Number is the session's own number, digits only.
+// Number returns the session's own number, digits only.
 func (s *Session) Number() string { return s.config.Number }
 
-// SetFault says what becomes of sends from now on.
+// SetFault sets what happens to sends from now on.
 func (s *Session) SetFault(f Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -118,7 +119,7 @@ func (s *Session) SetFault(f Fault) {
 	s.poke()
 }
 
-// Reconnect brings at once whatever was not acknowledged.
+// Reconnect delivers at once whatever was not acknowledged.
 func (s *Session) Reconnect() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -128,8 +129,8 @@ func (s *Session) Reconnect() {
 	s.poke()
 }
 
-// End makes the session one that can never receive again, as after a logout:
-// Listen returns err and sends are refused as unavailable.
+// End ends the session for good, as a logout does: Listen returns err, and
+// sends are refused as unavailable.
 func (s *Session) End(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -137,15 +138,15 @@ func (s *Session) End(err error) {
 	s.poke()
 }
 
-// Waiting is how many messages have not been acknowledged.
+// Waiting returns how many messages have not been acknowledged.
 func (s *Session) Waiting() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.queue)
 }
 
-// Listen implements [pingr.Session]. One Listen at a time: a second one
-// returns [ErrListening].
+// Listen implements [pingr.Session]. A Listen while another one runs returns
+// [ErrListening].
 func (s *Session) Listen(ctx context.Context, handle pingr.Handler) error {
 	s.mu.Lock()
 	if s.listening {
@@ -217,8 +218,8 @@ func (s *Session) next() (*delivery, time.Duration, error) {
 	return nil, wait, nil
 }
 
-// settle takes an acknowledged message out of the queue, and puts another one
-// off.
+// settle removes an acknowledged message from the queue, or postpones another
+// one.
 func (s *Session) settle(d *delivery, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -234,7 +235,7 @@ func (s *Session) settle(d *delivery, err error) {
 	}
 }
 
-// Send implements [pingr.Session]. A message to somebody who has no phone here
+// Send implements [pingr.Session]. A message to somebody without a phone here
 // is sent and seen by nobody.
 func (s *Session) Send(ctx context.Context, m pingr.Outgoing) error {
 	if err := ctx.Err(); err != nil {
@@ -307,7 +308,7 @@ func check(m pingr.Outgoing) error {
 	return fmt.Errorf("%w: recipient is neither a person nor a group", pingr.ErrNotSent)
 }
 
-// recipients are the phones behind a JID. The caller holds s.mu.
+// recipients returns the phones behind a JID. The caller holds s.mu.
 func (s *Session) recipients(to string) []*Phone {
 	if members, ok := s.groups[to]; ok {
 		return members

@@ -6,23 +6,25 @@ import (
 	"github.com/heypingr/pingr"
 )
 
-// A verdict is what a code that refuses a message means for the message.
+// A verdict is what a code that refuses a message means for that message.
 type verdict string
 
 const (
-	// final: repeating it does harm. It was not shown and is never sent again.
+	// final: repeating the message does harm. It was not shown and is never sent
+	// again.
 	final verdict = "final"
-	// again: it was not shown, and the same id may be sent again after a pause.
+	// again: the message was not shown, and the same id may be sent again after a
+	// pause.
 	again verdict = "again"
-	// unknown: whether it was shown is not known. The same id is sent again, and
-	// what it took is not given back.
+	// unknown: it is not known whether the message was shown. The same id is sent
+	// again, and its limits are not given back.
 	unknown verdict = "unknown"
 )
 
 // codeStaleGroup: see ackCodes.
 const codeStaleGroup = 421
 
-// A meaning is what is known of a code.
+// A meaning is what is known about a code.
 type meaning struct {
 	verdict verdict
 	why     string
@@ -30,13 +32,13 @@ type meaning struct {
 
 // ackCodes are the codes with which WhatsApp refuses a message: the error of
 // its acknowledgement (whatsmeow send.go, ErrServerReturnedError), or of a
-// question that must be answered before (whatsmeow request.go, IQError). Names
-// in capitals are WhatsApp Web's own (WAWebCreateNackFromStanza, NackReason);
-// whatsmeow's receipt.go has those from 487 on. What WhatsApp documents is
-// nothing: the rest is what users of unofficial clients reported, as noted.
+// request that must be answered first (whatsmeow request.go, IQError). Names in
+// capitals are WhatsApp Web's own (WAWebCreateNackFromStanza, NackReason);
+// whatsmeow's receipt.go has those from 487 on. WhatsApp documents nothing: the
+// rest is what users of unofficial clients reported, as noted.
 //
-// A refusal in the 400s says that the message was not taken, so that nobody saw
-// it. A failure in the 500s may have come after it was.
+// A refusal in the 400s means that the message was not taken, so nobody saw it.
+// A failure in the 500s may have come after the message was taken.
 var ackCodes = map[int]meaning{
 	400:            {again, "the address does not fit the account's move to LIDs, or a bad moment: reported to pass (whatsmeow issue 1149)"},
 	401:            {again, "the login of this moment was not accepted; if it ended, the connection ends with a code of its own"},
@@ -64,8 +66,8 @@ var ackCodes = map[int]meaning{
 	552: {unknown, "DBOperationFailed at WhatsApp, before or after the message was taken"},
 }
 
-// meaningOf is the meaning of any code: of one that is not in the table, that
-// of its class.
+// meaningOf returns the meaning of a code. A code that is not in the table
+// means what its class means.
 func meaningOf(code int) meaning {
 	if m, known := ackCodes[code]; known {
 		return m
@@ -76,8 +78,8 @@ func meaningOf(code int) meaning {
 	return meaning{unknown, "a code that is not known"}
 }
 
-// refusal says what became of a message that WhatsApp refused. sealed is whether
-// its ciphertext existed: before that nothing can have gone out.
+// refusal returns the error for a message that WhatsApp refused. sealed reports
+// whether its ciphertext existed; before that, nothing can have gone out.
 func refusal(code int, sealed bool) error {
 	switch v := meaningOf(code).verdict; {
 	case v == final:

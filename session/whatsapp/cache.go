@@ -11,11 +11,11 @@ import (
 // cacheSize bounds each part of the cache, in people. A session is about 2 KB.
 const cacheSize = 2048
 
-// cache holds what every message reads, for all devices of a pool: a Signal
-// session changes hands many times in a conversation and is read from the
+// cache holds what every message reads, for all devices of a pool. A Signal
+// session changes hands many times in a conversation, and is read from the
 // database once. Values are shared: nobody may change them.
 type cache struct {
-	sessions   *lru.Cache[cacheKey, []byte] // nil: there is none
+	sessions   *lru.Cache[cacheKey, []byte] // a nil value: there is none
 	identities *lru.Cache[cacheKey, [32]byte]
 	tokens     *lru.Cache[cacheKey, *store.PrivacyToken]
 	dropped    atomic.Int64 // how often tokens were dropped
@@ -60,7 +60,7 @@ func (c *cache) putIdentity(device, address string, key *[32]byte) {
 	c.identities.Add(cacheKey{device, address}, *key)
 }
 
-// forget drops everything of a Signal user ("1234_1").
+// forget drops everything about a Signal user ("1234_1").
 func (c *cache) forget(device, user string) {
 	for _, k := range c.sessions.Keys() {
 		if k.device == device && strings.HasPrefix(k.name, user+":") {
@@ -83,7 +83,7 @@ func (c *cache) token(device, user string) (*store.PrivacyToken, bool) {
 	return t, ok
 }
 
-// putToken keeps a token read while the version was v, unless others were
+// putToken stores a token that was read at version v, unless others were
 // written since.
 func (c *cache) putToken(device, user string, t *store.PrivacyToken, v int64) {
 	if t != nil {

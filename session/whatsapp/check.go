@@ -14,9 +14,10 @@ import (
 	"github.com/heypingr/pingr"
 )
 
-// CheckKeys reads the keys of sessions in dir and changes nothing; it may run
-// beside an open [Pool]. It returns what is wrong, by session id: nothing of a
-// session that is not linked, and nothing where no file is yet.
+// CheckKeys reads the keys of sessions in dir and changes nothing. It may run
+// while a [Pool] is open. It returns what is wrong, by session id. Sessions
+// that are not linked have no entry, and neither does any session if there is
+// no file yet.
 func CheckKeys(ctx context.Context, dir string, records []pingr.SessionRecord) (map[string]error, error) {
 	file := filepath.Join(dir, "whatsapp.db")
 	if _, err := os.Stat(file); errors.Is(err, os.ErrNotExist) {

@@ -7,9 +7,9 @@ import (
 	"github.com/heypingr/pingr"
 )
 
-// offsetFrom finds how far WhatsApp's clock is ahead in a unified session id
-// made at now (whatsmeow client.go, getUnifiedSessionID). It holds for clocks
-// that are less than half a week apart.
+// offsetFrom returns how far WhatsApp's clock is ahead, according to a unified
+// session id made at now (whatsmeow client.go, getUnifiedSessionID). It is
+// right for clocks that are less than half a week apart.
 func offsetFrom(id string, now time.Time) time.Duration {
 	const week = 7 * 24 * time.Hour
 	ms, err := strconv.ParseInt(id, 10, 64)
@@ -31,8 +31,9 @@ func offsetFrom(id string, now time.Time) time.Duration {
 	return offset
 }
 
-// ClockOffset is how far WhatsApp's clock is ahead of this machine's; known is
-// false while the session is not connected. Less than two seconds is zero.
+// ClockOffset returns how far WhatsApp's clock is ahead of this machine's.
+// known is false while the session is not connected. Less than two seconds is
+// reported as zero.
 func (s *Session) ClockOffset() (offset time.Duration, known bool) {
 	s.mu.Lock()
 	l, state := s.line, s.record.State

@@ -8,48 +8,50 @@ import (
 	"github.com/heypingr/pingr"
 )
 
-// Config describes a [Pool].
+// Config configures a [Pool].
 type Config struct {
-	// Dir is the directory of whatsapp.db, made if missing. Required. The file
-	// holds the keys of all sessions: who has it is the linked device.
+	// Dir is the directory of whatsapp.db, created if missing. Required. The file
+	// holds the keys of all sessions: whoever has it is the linked device.
 	Dir string
-	// Registry keeps the session records. Nil keeps them in whatsapp.db.
+	// Registry stores the session records. If nil, they are in whatsapp.db.
 	Registry Registry
 	// Notify queues a session.disconnected or session.connected event for the
-	// account's webhook and returns when it is durable. After an error the same
-	// event, with the same id, is queued again later. Nil drops them.
+	// account's webhook, and returns when the event is durable. After an error,
+	// the same event is queued again later with the same id. If nil, events are
+	// dropped.
 	Notify func(ctx context.Context, account string, e pingr.Event) error
-	// Grace is how long an account's link that was lost may take to come back
-	// before session.disconnected is queued; zero queues it at once. It is asked
-	// at each loss and holds nothing up. Nil, or an error, means 1 second. Ends that
-	// need a person are queued at once, and so is what is not up 10 seconds after
-	// it was started or linked.
+	// Grace returns how long an account's lost link may take to come back before
+	// session.disconnected is queued; zero queues it at once. It is called at each
+	// loss and delays nothing. If Grace is nil or fails, 1 second is used. An end
+	// that needs a person is queued at once. A link that is not up 10 seconds
+	// after it was started or linked is queued then.
 	Grace func(ctx context.Context, account string) (time.Duration, error)
-	// OnChange is called after every change of a record, one call a session at
-	// a time. Nil does nothing.
+	// OnChange, if not nil, is called after every change of a record, one call at
+	// a time for each session.
 	OnChange func(pingr.SessionRecord)
-	// Log hears of states and failures. Nil discards.
+	// Log receives states and failures. If nil, they are discarded.
 	Log *slog.Logger
-	// Now is the clock of records and events. Nil means time.Now.
+	// Now returns the time for records and events. Defaults to time.Now.
 	Now func() time.Time
-	// Endpoint is a loopback WhatsApp. The zero value is the real one.
+	// Endpoint is a loopback WhatsApp. The zero value is the real WhatsApp.
 	Endpoint Endpoint
 
 	timing timing
 }
 
-// A Registry keeps session records. The stores implement it. It is called from
-// several goroutines.
+// A Registry stores session records. The stores implement it. It must be safe
+// for concurrent use.
 type Registry interface {
 	// Sessions returns the records of all accounts.
 	Sessions(ctx context.Context) ([]pingr.SessionRecord, error)
-	// SaveSession stores a record, new or known by its ID.
+	// SaveSession stores a record, whether its ID is new or known.
 	SaveSession(ctx context.Context, r pingr.SessionRecord) error
-	// DeleteSession forgets a record; one that is not there is no error.
+	// DeleteSession deletes a record. A missing record is not an error.
 	DeleteSession(ctx context.Context, id string) error
 }
 
-// timing is what tests shorten. Zero values are the real ones.
+// timing holds the durations that tests shorten. Zero values select the real
+// ones.
 type timing struct {
 	health     time.Duration // between two health checks
 	silence    time.Duration // age of the last frame that calls for a ping
@@ -58,7 +60,7 @@ type timing struct {
 	report     time.Duration // how long a start may take unreported
 	login      time.Duration // from dialing to connected
 	send       time.Duration // how long a send waits for its answer
-	probe      time.Duration // between two tries of a failed database
+	probe      time.Duration // between two tries to use a failed database
 	backoff    time.Duration // first pause between two dials
 	backoffMax time.Duration
 	redeliver  time.Duration // first pause before a refused message is asked for again
@@ -92,6 +94,6 @@ func (t timing) withDefaults() timing {
 	return t
 }
 
-// redeliverMax bounds the pause before a message that the handler keeps
-// refusing is asked for again.
+// redeliverMax is the longest pause before a message that the handler keeps
+// refusing is requested again.
 const redeliverMax = 5 * time.Minute

@@ -12,10 +12,10 @@ import (
 	"github.com/heypingr/pingr"
 )
 
-// Reconnect connects anew, whatever the reason that the link is down, unless
-// that is just being done: whatsmeow cannot give up a handshake before its 20 s
-// are over (handshake.go). It returns [ErrNotLinked] when there is nothing to connect with: the session
-// must be linked.
+// Reconnect connects again, whatever broke the link, unless a connection is
+// already being made: whatsmeow cannot give up a handshake before its 20 s are
+// over (handshake.go). It returns [ErrNotLinked] if the session has no keys and
+// must be linked first.
 func (s *Session) Reconnect() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -32,7 +32,7 @@ func (s *Session) Reconnect() error {
 	return nil
 }
 
-// dialAfter plans the next dial. The caller holds s.mu.
+// dialAfter schedules the next dial. The caller holds s.mu.
 func (s *Session) dialAfter(pause time.Duration) {
 	stop(s.redial)
 	s.attempt++
@@ -40,9 +40,9 @@ func (s *Session) dialAfter(pause time.Duration) {
 	s.redial = time.AfterFunc(pause, func() { s.pool.run(func() { s.dial(attempt) }) })
 }
 
-// pause is how long to wait before the next dial: nothing the first time, then
-// twice as long each time, a little more or less so that many sessions do not
-// come at once. A refusal is not repeated at once.
+// pause returns how long to wait before the next dial: nothing the first time,
+// then twice as long each time, with jitter so that many sessions do not dial
+// at once. A refused connection is not repeated at once.
 func (s *Session) pause(code int) time.Duration {
 	failures := s.failures
 	if code >= 400 && code < 500 {
@@ -77,8 +77,8 @@ func (s *Session) dial(attempt int) {
 	}
 }
 
-// expectLogin gives a login its time: nobody promises that it gets an answer.
-// The caller holds s.mu.
+// expectLogin limits the time of a login, which may never get an answer. The
+// caller holds s.mu.
 func (s *Session) expectLogin(l *line) {
 	attempt := s.attempt
 	stop(s.redial)
@@ -87,7 +87,8 @@ func (s *Session) expectLogin(l *line) {
 	})
 }
 
-// dialCode is the HTTP status of a refused connection, 0 for any other error.
+// dialCode returns the HTTP status of a refused connection, or 0 for any other
+// error.
 func dialCode(err error) int {
 	var refused socket.ErrWithStatusCode
 	if errors.As(err, &refused) {
@@ -96,7 +97,7 @@ func dialCode(err error) int {
 	return 0
 }
 
-// lost says that the link of an attempt broke. attempt 0 means the present
+// lost records that the link of an attempt broke. attempt 0 means the current
 // one.
 func (s *Session) lost(l *line, attempt, code int, detail string) {
 	s.mu.Lock()
@@ -107,7 +108,7 @@ func (s *Session) lost(l *line, attempt, code int, detail string) {
 	s.applyLocked(input{kind: inputLost, code: code, detail: detail})
 }
 
-// verify makes the round trip without which nothing counts as connected.
+// verify makes the round trip that a session needs to count as connected.
 func (s *Session) verify(l *line) {
 	s.mu.Lock()
 	attempt := s.attempt
@@ -124,11 +125,11 @@ func (s *Session) verify(l *line) {
 	stop(s.redial)
 	s.failures = 0
 	if s.refusals.since {
-		s.askLater() // while we were connecting, it could not be done
+		s.askLater() // this was not possible while we were connecting
 	}
 }
 
-// checkHealth finds a socket that went silent, and does again what failed.
+// checkHealth finds a socket that went silent, and repeats what failed.
 func (s *Session) checkHealth() {
 	s.mu.Lock()
 	s.drain()
@@ -146,8 +147,8 @@ func (s *Session) checkHealth() {
 	})
 }
 
-// databaseFailed stops a session whose keys cannot be written: what arrives
-// now could neither be remembered nor be acknowledged honestly.
+// databaseFailed stops a session whose keys cannot be written. It could neither
+// remember nor honestly acknowledge what arrives now.
 func (s *Session) databaseFailed(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -159,7 +160,7 @@ func (s *Session) databaseFailed(err error) {
 	s.applyLocked(input{kind: inputLost, detail: "The data directory cannot be written. Free space or repair it; the session comes back by itself."})
 }
 
-// checkDatabase brings a stopped session back once writing works.
+// checkDatabase resumes a stopped session once writing works.
 func (s *Session) checkDatabase() {
 	s.mu.Lock()
 	l := s.line

@@ -27,16 +27,17 @@ type database struct {
 	keys  *sqlstore.Container
 	cache *cache
 	sound soundness
-	// namesUnread is why the names of people are not all in memory.
+	// namesUnread is the error because of which not all names of people are in
+	// memory.
 	namesUnread error
 }
 
-// openDatabase opens or makes the file in dir.
+// openDatabase opens or creates the file in dir.
 //
-// synchronous=NORMAL suffices: a crash of the process loses nothing of it, and
-// a power cut loses at most the last transactions, whole. What they held is
-// Signal ratchet steps, and both ends repair those by asking again; messages
-// themselves are in the store of the engine, which is synchronous=FULL.
+// synchronous=NORMAL is enough. A crash of the process loses nothing, and a
+// power cut loses at most the last transactions, as a whole. These held Signal
+// ratchet steps, which both ends repair by asking again. The messages
+// themselves are in the engine's store, which is synchronous=FULL.
 func openDatabase(ctx context.Context, dir string) (*database, error) {
 	query := url.Values{
 		"_pragma": {
@@ -46,7 +47,8 @@ func openDatabase(ctx context.Context, dir string) (*database, error) {
 		"_txlock": {"immediate"},
 	}
 	dsn := url.URL{Scheme: "file", Opaque: (&url.URL{Path: filepath.Join(dir, "whatsapp.db")}).EscapedPath(), RawQuery: query.Encode()}
-	// The directory may be there already, for everybody to read; the keys are not.
+	// The directory may exist already and be readable for everybody; the keys must
+	// not be.
 	file, err := os.OpenFile(filepath.Join(dir, "whatsapp.db"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err
@@ -88,10 +90,10 @@ func (d *database) prepare(ctx context.Context) error {
 	if err := d.addTold(ctx); err != nil {
 		return fmt.Errorf("make tables: %w", err)
 	}
-	// Without this the first send to somebody with several devices names the
-	// wrong one (whatsmeow store/sqlstore/lidmap.go).
+	// Without this, the first send to somebody with several devices names the
+	// wrong device (whatsmeow store/sqlstore/lidmap.go).
 	if err := d.keys.LIDMap.FillCache(ctx); err != nil {
-		d.namesUnread = err // each name is looked up when it is needed
+		d.namesUnread = err // each name is then looked up when needed
 	}
 	return nil
 }
@@ -109,21 +111,21 @@ func (d *database) addTold(ctx context.Context) error {
 
 func (d *database) close() error { return d.sql.Close() }
 
-// probe writes something, to see whether the database takes it.
+// probe writes something to see whether the database accepts writes.
 func (d *database) probe(ctx context.Context, now time.Time) error {
 	_, err := d.sql.ExecContext(ctx, `INSERT OR REPLACE INTO pingr_probe (id, at) VALUES (1, ?)`, now.UnixMilli())
 	return err
 }
 
-// newKeys makes keys that are not linked yet. onError is told when the
-// database fails.
+// newKeys makes keys that are not linked yet. It passes the database's errors
+// to onError.
 func (d *database) newKeys(onError func(error)) (*store.Device, *container) {
 	keys, c := d.keys.NewDevice(), &container{database: d, onError: onError}
 	keys.Container = c
 	return keys, c
 }
 
-// loadKeys finds the keys of a linked device; nil when there are none.
+// loadKeys returns the keys of a linked device, or nil if there are none.
 func (d *database) loadKeys(ctx context.Context, jid types.JID, onError func(error)) (*store.Device, *container, error) {
 	keys, err := readDevice(ctx, d.keys, jid)
 	if err != nil || keys == nil {
@@ -133,8 +135,8 @@ func (d *database) loadKeys(ctx context.Context, jid types.JID, onError func(err
 	return keys, c, c.wrap(ctx, keys)
 }
 
-// readDevice reads the row of a linked device and looks at what whatsmeow would
-// only stumble over; nil when there is none.
+// readDevice reads the row of a linked device, and checks what whatsmeow would
+// only fail on later. It returns nil if there is no row.
 func readDevice(ctx context.Context, from *sqlstore.Container, jid types.JID) (device *store.Device, err error) {
 	defer func() {
 		if recover() != nil { // the value may hold a key
@@ -163,7 +165,7 @@ func signs(identity *keys.KeyPair, signed *keys.PreKey) bool {
 	return ecc.VerifySignature(ecc.NewDjbECPublicKey(*identity.Pub), message, *signed.Signature)
 }
 
-// unnamed keeps of a database's error what names nobody: others hold values.
+// unnamed keeps the errors of a database that name nobody. Others hold values.
 func unnamed(err error) error {
 	var broken *sqlite.Error
 	switch {
@@ -177,8 +179,8 @@ func unnamed(err error) error {
 	return errors.New("a value is of no use")
 }
 
-// isDamage reports whether an error of reading keys is their own fault, not that
-// of the whole database (busy, no disk) or of who asked.
+// isDamage reports whether an error of reading keys is due to the keys
+// themselves, not to the whole database (busy, no disk) or to the caller.
 func isDamage(err error) bool {
 	var broken *sqlite.Error
 	if errors.As(err, &broken) {
@@ -193,8 +195,8 @@ func (d *database) eraseKeys(ctx context.Context, jid types.JID) error {
 	return d.eraseDevice(ctx, &store.Device{ID: &jid})
 }
 
-// eraseDevice deletes a device with all that is kept for it; other than the rest,
-// the tokens of people do not go with the device's row.
+// eraseDevice deletes a device with everything that is kept for it. Unlike the
+// rest, the tokens of people do not disappear with the device's row.
 func (d *database) eraseDevice(ctx context.Context, keys *store.Device) error {
 	if err := d.keys.DeleteDevice(ctx, keys); err != nil {
 		return err
@@ -237,8 +239,8 @@ func (d *database) readPending(ctx context.Context, dev *device) error {
 	return nil
 }
 
-// A container stores one device for whatsmeow, and sees to it that one that
-// has just been linked gets a [device] like the others.
+// A container stores one device for whatsmeow. It gives a newly linked device a
+// [device] like the others have.
 type container struct {
 	*database
 	onError func(error)
@@ -278,8 +280,8 @@ func (c *container) DeleteDevice(ctx context.Context, keys *store.Device) error 
 	return c.eraseDevice(ctx, keys)
 }
 
-// timers reads the disappearing-message timers of a session's chats: with an
-// error, those that could be read.
+// timers reads the disappearing-message timers of a session's chats. With an
+// error, it returns those that could be read.
 func (d *database) timers(ctx context.Context, session string) (map[string]chatTimer, error) {
 	timers := make(map[string]chatTimer)
 	rows, err := d.sql.QueryContext(ctx, `SELECT chat, seconds, told FROM pingr_timer WHERE session = ?`, session)
@@ -299,7 +301,8 @@ func (d *database) timers(ctx context.Context, session string) (map[string]chatT
 	return timers, rows.Err()
 }
 
-// setTimer stores a chat's timer by its first name and forgets the other names.
+// setTimer stores a chat's timer under its first name and deletes the other
+// names.
 func (d *database) setTimer(ctx context.Context, session string, names []string, t chatTimer) error {
 	tx, err := d.sql.BeginTx(ctx, nil)
 	if err != nil {
@@ -319,7 +322,7 @@ func (d *database) setTimer(ctx context.Context, session string, names []string,
 	return tx.Commit()
 }
 
-// forgetSession removes what is known of a session's chats.
+// forgetSession deletes what is known about a session's chats.
 func (d *database) forgetSession(ctx context.Context, session string) error {
 	_, err := d.sql.ExecContext(ctx, `DELETE FROM pingr_timer WHERE session = ?1; DELETE FROM pingr_missed WHERE session = ?1`, session)
 	return err

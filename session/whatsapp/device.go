@@ -11,20 +11,20 @@ import (
 )
 
 // errStore marks a database error inside a decryption. It is also a
-// context.Canceled, because that is the one error of a decryption which
-// whatsmeow does not acknowledge: the message stays in WhatsApp's queue.
+// context.Canceled, because whatsmeow acknowledges a message after any other
+// error of its decryption. The message therefore stays in WhatsApp's queue.
 type errStore struct{ err error }
 
 func (e errStore) Error() string   { return "store: " + e.err.Error() }
 func (e errStore) Unwrap() []error { return []error{e.err, context.Canceled} }
 
-// errNoDevice: not one of the recipient's devices could be encrypted to.
+// errNoDevice means that none of the recipient's devices could be encrypted to.
 var errNoDevice = errors.New("no keys of any of the recipient's devices")
 
 // A device is the store of one linked device as whatsmeow sees it. It keeps
 // sends and decryptions of one person apart (persons), gathers writes
-// (journal), caches what every message needs (cache), and drops what Pingr has
-// no use for: contact names and message secrets.
+// (journal), caches what every message needs (cache), and drops what Pingr does
+// not need: contact names and message secrets.
 type device struct {
 	store.AllSessionSpecificStores // the database
 
@@ -38,7 +38,7 @@ type device struct {
 	failed  atomic.Bool
 	onError func(error)
 
-	// numbered is whether the database may hold sessions by number, which
+	// numbered reports whether the database may hold sessions by number, which
 	// whatsmeow moves to the LID once that is known.
 	numbered atomic.Bool
 	moved    sync.Map // numbers that were moved
@@ -48,8 +48,9 @@ type device struct {
 
 var _ store.AllSessionSpecificStores = (*device)(nil)
 
-// newDevice wraps the database's store of the device jid. onError is called
-// with the first error of the database after every [device.recovered].
+// newDevice wraps the database's store of the device jid. It calls onError with
+// the first error of the database, and with the first one after every
+// [device.recovered].
 func newDevice(inner store.AllSessionSpecificStores, jid string, lids store.LIDStore, c *cache, onError func(error)) *device {
 	p := newPersons()
 	d := &device{
@@ -69,14 +70,14 @@ func newDevice(inner store.AllSessionSpecificStores, jid string, lids store.LIDS
 	return d
 }
 
-// fail notes an error of the database.
+// fail records an error of the database.
 func (d *device) fail(err error) {
 	if !d.failed.Swap(true) {
 		d.onError(err)
 	}
 }
 
-// check notes err if it is the database's fault.
+// check records err if it is the database's fault.
 func (d *device) check(ctx context.Context, err error) error {
 	if err == nil || ctx.Err() != nil {
 		return err
@@ -88,20 +89,20 @@ func (d *device) check(ctx context.Context, err error) error {
 	return err
 }
 
-// recovered writes what an error left behind and says whether that worked.
+// recovered writes what an error left behind and reports whether that worked.
 func (d *device) recovered(ctx context.Context) bool {
 	d.failed.Store(false)
 	return d.journal.flush(ctx) == nil
 }
 
-// close writes what waits; the device is of no use afterwards.
+// close writes what waits. The device must not be used afterwards.
 func (d *device) close() {
 	d.outbox.close()
-	_ = d.journal.flush(context.Background()) // told by onError
+	_ = d.journal.flush(context.Background()) // reported by onError
 	d.journal.discard()
 }
 
-// person names whose address it is.
+// person returns the name of the person behind an address.
 func (d *device) person(address string) string {
 	return personOf(address, func(number string) string {
 		lid, err := d.lids.GetLIDForPN(context.Background(), types.NewJID(number, types.DefaultUserServer))
@@ -112,8 +113,8 @@ func (d *device) person(address string) string {
 	})
 }
 
-// own returns where the work of ctx puts its changes: its own set, or nil when
-// they go to the journal.
+// own returns where the work of ctx collects its changes: its own set, or nil
+// if they go to the journal.
 func own(ctx context.Context) *changes {
 	if h := holderOf(ctx); h != nil {
 		return h.changes
@@ -121,7 +122,8 @@ func own(ctx context.Context) *changes {
 	return nil
 }
 
-// look looks for a change that is not in the database: the work's own first.
+// look looks for a change that is not in the database, in the work's own
+// changes first.
 func (d *device) look(ctx context.Context, f func(*changes) bool) bool {
 	if c := own(ctx); c != nil && f(c) {
 		return true
@@ -129,7 +131,7 @@ func (d *device) look(ctx context.Context, f func(*changes) bool) bool {
 	return d.journal.look(f)
 }
 
-// change adds a change: to the work's own, or to the journal.
+// change adds a change to the work's own set, or to the journal.
 func (d *device) change(ctx context.Context, f func(*changes)) {
 	if c := own(ctx); c != nil {
 		f(c)

@@ -10,7 +10,8 @@ import (
 )
 
 // GetBufferedEvent returns a message that was decrypted before and whose
-// handler did not succeed. Others are not looked for: the ratchet tells them.
+// handler did not succeed. It does not look for others: the ratchet recognizes
+// them.
 func (d *device) GetBufferedEvent(ctx context.Context, hash [32]byte) (*store.BufferedEvent, error) {
 	var e event
 	if d.journal.look(func(c *changes) (found bool) { e, found = c.events[hash]; return found }) {
@@ -32,7 +33,7 @@ func (d *device) PutBufferedEvent(ctx context.Context, hash [32]byte, plaintext 
 	return nil
 }
 
-// ClearBufferedEventPlaintext says that the handler has succeeded.
+// ClearBufferedEventPlaintext records that the handler has succeeded.
 func (d *device) ClearBufferedEventPlaintext(ctx context.Context, hash [32]byte) error {
 	d.change(ctx, func(c *changes) {
 		delete(c.events, hash)
@@ -41,14 +42,14 @@ func (d *device) ClearBufferedEventPlaintext(ctx context.Context, hash [32]byte)
 	return nil
 }
 
-// AddOutgoingEvent keeps a message that is about to be sent, for the case that
-// its recipient cannot read it.
+// AddOutgoingEvent keeps a message that is about to be sent, in case its
+// recipient cannot read it.
 func (d *device) AddOutgoingEvent(_ context.Context, chat types.JID, id types.MessageID, format string, plaintext []byte) error {
 	d.outbox.add(outgoing{chat, id, format, plaintext})
 	return nil
 }
 
-// GetOutgoingEvent finds such a message again.
+// GetOutgoingEvent returns such a message.
 func (d *device) GetOutgoingEvent(ctx context.Context, chat, alt types.JID, id types.MessageID) (string, []byte, error) {
 	if m, ok := d.outbox.find(chat, alt, id); ok {
 		return m.format, m.plaintext, nil
@@ -63,11 +64,11 @@ func (d *device) GetOutgoingEvent(ctx context.Context, chat, alt types.JID, id t
 	return format, plaintext, nil
 }
 
-// purgeEvery is how often old outgoing messages are deleted; whatsmeow asks at
-// every send.
+// purgeEvery is how often old outgoing messages are deleted. whatsmeow asks for
+// it at every send.
 const purgeEvery = time.Hour
 
-// DeleteOldOutgoingEvents deletes them now and then.
+// DeleteOldOutgoingEvents deletes old outgoing messages now and then.
 func (d *device) DeleteOldOutgoingEvents(ctx context.Context) error {
 	last, now := d.purged.Load(), time.Now().UnixNano()
 	if now-last < int64(purgeEvery) || !d.purged.CompareAndSwap(last, now) {

@@ -19,8 +19,8 @@ func (d *device) IsTrustedIdentity(ctx context.Context, address string, key [32]
 	return trusted, d.check(ctx, err)
 }
 
-// PutIdentity stores a person's key. libsignal does so at every message, the
-// database hears of it only when it is new.
+// PutIdentity stores a person's key. libsignal calls it for every message; the
+// database is written only when the key is new.
 func (d *device) PutIdentity(ctx context.Context, address string, key [32]byte) error {
 	if known, ok := d.cache.identity(d.jid, address); ok && *known == key && !changedIdentity(own(ctx), address) {
 		return nil

@@ -7,7 +7,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 )
 
-// GetSession returns a session, keeping its person locked until the work ends
+// GetSession returns a session. It keeps the person locked until the work ends
 // or, without work, until the session is stored.
 func (d *device) GetSession(ctx context.Context, address string) ([]byte, error) {
 	person := d.person(address)
@@ -21,7 +21,7 @@ func (d *device) GetSession(ctx context.Context, address string) ([]byte, error)
 	return d.session(ctx, address, true)
 }
 
-// session finds a session. Only who holds the person's lock may fill the
+// session finds a session. Only the holder of the person's lock may fill the
 // cache: others might put back what was just replaced.
 func (d *device) session(ctx context.Context, address string, locked bool) ([]byte, error) {
 	var session []byte
@@ -38,8 +38,8 @@ func (d *device) session(ctx context.Context, address string, locked bool) ([]by
 	return session, d.check(ctx, err)
 }
 
-// HasSession reports whether there is a session. A decryption that asks goes
-// on to load it, so it locks as that does.
+// HasSession reports whether there is a session. A decryption that asks then
+// loads it, so HasSession locks as GetSession does.
 func (d *device) HasSession(ctx context.Context, address string) (bool, error) {
 	h := holderOf(ctx)
 	if h != nil {
@@ -51,7 +51,7 @@ func (d *device) HasSession(ctx context.Context, address string) (bool, error) {
 	return session != nil, err
 }
 
-// GetManySessions begins the encryption of a message: it locks everybody who
+// GetManySessions begins the encryption of a message. It locks everybody who
 // gets a copy.
 func (d *device) GetManySessions(ctx context.Context, addresses []string) (map[string][]byte, error) {
 	h := holderOf(ctx)
@@ -75,9 +75,9 @@ func (d *device) GetManySessions(ctx context.Context, addresses []string) (map[s
 	return sessions, nil
 }
 
-// PutManySessions ends the encryption of a message: what it changed is on disk
-// when it returns, and everybody is unlocked before the message goes out, so
-// that a slow answer holds up nobody's messages.
+// PutManySessions ends the encryption of a message. When it returns, the
+// changes are on disk. Everybody is unlocked before the message goes out, so
+// that a slow answer delays nobody's messages.
 func (d *device) PutManySessions(ctx context.Context, sessions map[string][]byte) error {
 	h := holderOf(ctx)
 	if h != nil && h.recipient != "" && !d.reaches(d.person(h.recipient), sessions) {
@@ -112,8 +112,8 @@ func (d *device) reaches(person string, sessions map[string][]byte) bool {
 	return false
 }
 
-// PutSession stores a session; outside a decryption it is on disk when
-// PutSession returns, since its ciphertext is about to leave.
+// PutSession stores a session. Outside a decryption the session is on disk when
+// PutSession returns, because its ciphertext is about to leave.
 func (d *device) PutSession(ctx context.Context, address string, session []byte) error {
 	d.noteNumbered(address)
 	if c := own(ctx); c != nil {
@@ -144,13 +144,13 @@ func (d *device) endLease(ctx context.Context, address string) {
 	}
 }
 
-// DeleteAllSessions forgets all sessions of a user, who got new keys. whatsmeow
-// passes the bare digits also for a LID, whose addresses end in _1.
+// DeleteAllSessions deletes all sessions of a user, who got new keys. whatsmeow
+// passes the bare digits for a LID too, whose addresses end in _1.
 func (d *device) DeleteAllSessions(ctx context.Context, user string) error {
 	return d.forget(ctx, user, d.AllSessionSpecificStores.DeleteAllSessions)
 }
 
-// DeleteAllIdentities forgets all identity keys of a user.
+// DeleteAllIdentities deletes all identity keys of a user.
 func (d *device) DeleteAllIdentities(ctx context.Context, user string) error {
 	return d.forget(ctx, user, d.AllSessionSpecificStores.DeleteAllIdentities)
 }
@@ -166,8 +166,8 @@ func (d *device) forget(ctx context.Context, user string, del func(context.Conte
 	return nil
 }
 
-// alone runs f, which changes the database behind the journal's back, while
-// nobody else works with the person.
+// alone runs f, which changes the database without the journal, while nobody
+// else works with the person.
 func (d *device) alone(ctx context.Context, user string, f func() error) error {
 	person := d.person(user + ":0")
 	h := holderOf(ctx)
@@ -184,8 +184,9 @@ func (d *device) alone(ctx context.Context, user string, f func() error) error {
 	return d.check(ctx, f())
 }
 
-// MigratePNToLID moves sessions by number to the LID, as whatsmeow's store does:
-// each number once. What could not be moved a retry receipt makes anew.
+// MigratePNToLID moves sessions by number to the LID, as whatsmeow's store
+// does, once for each number. What could not be moved is made again by a retry
+// receipt.
 func (d *device) MigratePNToLID(ctx context.Context, number, lid types.JID) error {
 	if !d.numbered.Load() {
 		return nil
@@ -200,7 +201,7 @@ func (d *device) MigratePNToLID(ctx context.Context, number, lid types.JID) erro
 	return err
 }
 
-// noteNumbered notes a session by number, that is one without LID.
+// noteNumbered records a session by number, that is, one without a LID.
 func (d *device) noteNumbered(address string) {
 	if user, _, _ := strings.Cut(address, ":"); !strings.HasSuffix(user, "_1") {
 		d.numbered.Store(true)

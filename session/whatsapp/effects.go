@@ -7,8 +7,8 @@ import (
 	"github.com/heypingr/pingr"
 )
 
-// An effect is something that a change makes others do. Effects of a session
-// happen in order, one at a time, outside of its lock.
+// An effect is something to do after a change. Effects of a session happen in
+// order, one at a time, outside its lock.
 type effect struct {
 	record *pingr.SessionRecord
 	event  *pingr.Event
@@ -90,7 +90,8 @@ func (s *Session) perform(e effect) error {
 	return nil
 }
 
-// report sees to the events that webhooks are told. The caller holds s.mu.
+// report queues the events for webhooks after a transition. The caller holds
+// s.mu.
 func (s *Session) report(r report, before status, in input) {
 	switch r {
 	case reportLate:
@@ -108,7 +109,7 @@ func (s *Session) report(r report, before status, in input) {
 		}
 	case reportNow:
 		s.notOverdue()
-		// Tried again and ended in the same way: that is known already.
+		// It was tried again and ended the same way, which is known already.
 		if s.reported() && before.reason == in.code {
 			return
 		}
@@ -121,9 +122,9 @@ func (s *Session) report(r report, before status, in input) {
 	}
 }
 
-// overdue is a report that is due unless the link is up before.
+// overdue is a report that is due unless the link comes up before.
 type overdue struct {
-	lost  bool        // rather than never made
+	lost  bool        // otherwise the link was never up
 	timer *time.Timer // nil while the grace is being looked up
 }
 
@@ -133,13 +134,13 @@ func (o *overdue) stop() {
 	}
 }
 
-// notOverdue calls a report off. The caller holds s.mu.
+// notOverdue cancels a report. The caller holds s.mu.
 func (s *Session) notOverdue() {
 	s.overdue.stop()
 	s.overdue = nil
 }
 
-// awaitGrace looks up how long the link may be lost, and reports it then.
+// awaitGrace looks up how long the link may be lost, and reports it after that.
 func (s *Session) awaitGrace(o *overdue, account string, since time.Time) {
 	grace := s.pool.timing.grace
 	if s.pool.config.Grace != nil {
@@ -156,8 +157,8 @@ func (s *Session) awaitGrace(o *overdue, account string, since time.Time) {
 	}
 }
 
-// reported is whether a session.disconnected was queued, or is about to be,
-// that no session.connected answers yet. The caller holds s.mu.
+// reported reports whether a session.disconnected was queued, or is about to
+// be, that no session.connected has answered yet. The caller holds s.mu.
 func (s *Session) reported() bool {
 	for i := len(s.effects) - 1; i >= 0; i-- {
 		if e := s.effects[i].event; e != nil {

@@ -18,14 +18,14 @@ import (
 	"go.mau.fi/whatsmeow"
 )
 
-// An Endpoint is a loopback WhatsApp that takes the place of the real one, for
-// tests and demonstrations (package whatsapptest is one). Only loopback
-// addresses are allowed: a program pointed at a stranger's server would hand
-// him every message. The zero value is the real WhatsApp.
+// An Endpoint is a loopback WhatsApp that replaces the real one, for tests and
+// demonstrations (such as package whatsapptest). Only loopback addresses are
+// allowed: a program pointed at a stranger's server would hand over every
+// message. The zero value is the real WhatsApp.
 type Endpoint struct {
 	// URL is a WebSocket URL, such as wss://127.0.0.1:8443/ws/chat.
 	URL string
-	// CA is a PEM file's content with the certificate authority of its TLS.
+	// CA is the content of a PEM file with the certificate authority of its TLS.
 	CA []byte
 	// CertKey is the public root key of its Noise certificate, 64 hex digits.
 	CertKey string
@@ -75,9 +75,8 @@ func (e Endpoint) check() (*target, error) {
 // realRoot is what whatsmeow was built with.
 var realRoot = whatsmeow.WACertPubKey
 
-// trust guards whatsmeow.WACertPubKey, which is one for the whole process and
-// read without a lock at every handshake. It changes only while no pool is
-// open.
+// trust guards whatsmeow.WACertPubKey, which is global and read without a lock
+// at every handshake. It changes only while no pool is open.
 var trust struct {
 	sync.Mutex
 	pools int
@@ -134,11 +133,11 @@ func (t *target) client(dialed func(*meter)) *http.Client {
 	return &http.Client{Transport: redirect{to: t.url, transport: transport}}
 }
 
-// A meter is a connection that notes when something was read.
+// A meter is a connection that records when something was read.
 type meter struct {
 	net.Conn
 	last  atomic.Int64  // Unix nanoseconds
-	ended chan struct{} // closed when reading is over
+	ended chan struct{} // closed when reading has ended
 	once  sync.Once
 }
 
@@ -159,10 +158,10 @@ func (m *meter) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// age is how long ago something was read.
+// age returns how long ago something was read.
 func (m *meter) age() time.Duration { return time.Since(time.Unix(0, m.last.Load())) }
 
-// endReading makes reads fail, and returns when that has been noticed.
+// endReading makes reads fail, and returns when the reader has noticed.
 func (m *meter) endReading() {
 	_ = m.SetReadDeadline(time.Unix(1, 0))
 	select {
@@ -171,10 +170,10 @@ func (m *meter) endReading() {
 	}
 }
 
-// whatsAppHost is where whatsmeow connects, by a constant of its own.
+// whatsAppHost is the host to which whatsmeow connects, a constant of its own.
 const whatsAppHost = "web.whatsapp.com"
 
-// redirect sends what is meant for WhatsApp to its stand-in and refuses the
+// redirect sends what is meant for WhatsApp to its replacement and refuses the
 // rest.
 type redirect struct {
 	to        *url.URL

@@ -12,9 +12,9 @@ import (
 	"github.com/heypingr/pingr"
 )
 
-// onEvent is what whatsmeow calls. Only for a message does the answer matter:
-// false leaves it unacknowledged. It must not block: everything that arrives
-// waits behind it.
+// onEvent is whatsmeow's event handler. Its result matters only for a message:
+// false leaves it unacknowledged. onEvent must not block, because everything
+// that arrives waits behind it.
 func (l *line) onEvent(evt any) (ok bool) {
 	s := l.session
 	defer func() {
@@ -50,7 +50,7 @@ func (l *line) onEvent(evt any) (ok bool) {
 	return true
 }
 
-// onReceipt takes note of what became of our messages.
+// onReceipt records what happened to our messages.
 func (l *line) onReceipt(e *events.Receipt) {
 	switch e.Type {
 	case types.ReceiptTypeRetry:
@@ -82,10 +82,10 @@ func (l *line) onLinkEvent(evt any) {
 	}
 }
 
-// paired notes one of the two words that end linking: that we took the phone's
-// word for it (success), and that WhatsApp has ours and wants us to log in.
-// They come in any order, and hanging up before both are here would tear the
-// one from whatsmeow's hands.
+// paired records one of the two events that end linking: we accepted the
+// phone's confirmation (success), or WhatsApp has ours and wants us to log in.
+// They come in either order. Hanging up before both have come would interrupt
+// whatsmeow at the other.
 func (s *Session) paired(l *line, success bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -101,14 +101,14 @@ func (s *Session) paired(l *line, success bool) {
 	}
 }
 
-// onConnectionEvent handles the ups and downs of a linked session.
+// onConnectionEvent handles connects and disconnects of a linked session.
 func (l *line) onConnectionEvent(evt any) {
 	s := l.session
 	switch e := evt.(type) {
 	case *events.Connected:
 		s.pool.run(func() { s.verify(l) })
 	case *events.Disconnected:
-		// A late word about an earlier connection counts nothing.
+		// A late event of an earlier connection is ignored.
 		if !l.client.IsConnected() {
 			s.lost(l, 0, 0, "")
 		}
@@ -142,22 +142,22 @@ func (s *Session) ended(l *line, code int, detail string) {
 	defer s.mu.Unlock()
 	if s.line == l {
 		stop(s.redial)
-		s.attempt++ // a dial that is planned is off
+		s.attempt++ // cancels a dial that is planned
 		s.applyLocked(input{kind: inputEnded, code: code, detail: detail})
 	}
 }
 
 var errNobodyListens = errors.New("nobody listens")
 
-// refusals is what is known of messages that the handler did not take.
+// refusals records what is known of messages that the handler did not take.
 type refusals struct {
-	since  bool // one was refused on the present connection
-	rounds int  // connections made for their sake
+	since  bool // one was refused on the current connection
+	rounds int  // connections made because of them
 	timer  *time.Timer
 }
 
-// refused plans to ask WhatsApp again for what was not acknowledged, which it
-// sends on the next connection only.
+// refused schedules asking WhatsApp again for what was not acknowledged.
+// WhatsApp sends it only on the next connection.
 func (s *Session) refused() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -165,7 +165,7 @@ func (s *Session) refused() {
 	s.askLater()
 }
 
-// askLater plans askAgain, after a pause that grows. The caller holds s.mu.
+// askLater schedules askAgain after a growing pause. The caller holds s.mu.
 func (s *Session) askLater() {
 	if s.refusals.timer != nil || s.closed || s.listening.Load() == nil {
 		return // Listen asks when it begins
@@ -180,15 +180,14 @@ func (s *Session) askLater() {
 	})
 }
 
-// askAgain makes a connection for the sake of refused messages. The caller
-// holds s.mu.
+// askAgain reconnects to get refused messages again. The caller holds s.mu.
 func (s *Session) askAgain() {
 	if s.record.State == pingr.SessionConnected && s.applyLocked(input{kind: inputDial}) {
 		s.dialAfter(0)
 	}
 }
 
-// caughtUp is called when everything that waited at WhatsApp was handled.
+// caughtUp is called when everything that waited at WhatsApp has been handled.
 func (s *Session) caughtUp() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -10,13 +10,13 @@ import (
 	"go.mau.fi/whatsmeow/types"
 )
 
-// changes is what has to be written to the database.
+// changes holds what must be written to the database.
 type changes struct {
 	sessions   map[string][]byte    // by address; nil deletes
 	identities map[string]*[32]byte // by address; nil deletes
 	senderKeys map[senderKey][]byte
 	preKeys    map[uint32]struct{} // used up
-	events     map[[32]byte]event  // decrypted, their handler has not succeeded
+	events     map[[32]byte]event  // decrypted, but their handler has not succeeded
 	handled    map[[32]byte]struct{}
 	outgoing   []outgoing
 }
@@ -28,8 +28,8 @@ type event struct {
 	sent      time.Time // by the server's clock
 }
 
-// outgoing is a message that may have to be encrypted again, should its
-// recipient be unable to read it.
+// outgoing is a message that may have to be encrypted again if its recipient
+// cannot read it.
 type outgoing struct {
 	chat      types.JID
 	id        types.MessageID
@@ -123,26 +123,26 @@ func (c *changes) write(ctx context.Context, to store.AllSessionSpecificStores) 
 const flushAfter = 200 * time.Millisecond
 
 // A journal gathers the changes of one device and writes them in one
-// transaction: before anything encrypted with them leaves, and soon after a
-// decryption.
+// transaction: before anything that was encrypted with them leaves, and soon
+// after a decryption.
 //
-// What a crash takes from it are steps of the receiving ratchet only. The
-// sender's next message makes them again from the older state, and a message
-// that was not acknowledged comes again and is decrypted from it. A sending
-// step is always on disk before its ciphertext is on the wire, or a key would
-// be used twice.
+// A crash loses only steps of the receiving ratchet. The sender's next message
+// makes them again from the older state. A message that was not acknowledged
+// comes again and is decrypted from that state. A sending step is always on
+// disk before its ciphertext is on the wire; otherwise a key would be used
+// twice.
 type journal struct {
 	inner   store.AllSessionSpecificStores
 	onError func(error)
 
 	mu      sync.Mutex
 	waiting *changes // not being written yet
-	writing *changes // being written, nil when nothing is
+	writing *changes // being written; nil if nothing is
 	timer   *time.Timer
 	closed  bool
 
 	flushing sync.Mutex // one transaction at a time
-	// stored are the hashes of events in the database whose handler has not
+	// stored holds the hashes of events in the database whose handler has not
 	// succeeded; guarded by mu.
 	stored map[[32]byte]struct{}
 }
@@ -151,7 +151,7 @@ func newJournal(inner store.AllSessionSpecificStores, onError func(error)) *jour
 	return &journal{inner: inner, onError: onError, waiting: newChanges(), stored: make(map[[32]byte]struct{})}
 }
 
-// change applies f to what waits to be written.
+// change applies f to the changes that wait to be written.
 func (j *journal) change(f func(*changes)) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -161,8 +161,8 @@ func (j *journal) change(f func(*changes)) {
 	}
 }
 
-// look calls f with the changes that are not in the database yet, newest
-// first, until it returns true.
+// look calls f with the changes that are not in the database yet, newest first,
+// until f returns true.
 func (j *journal) look(f func(*changes) bool) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -178,7 +178,7 @@ func (j *journal) has(hash [32]byte) bool {
 	return ok
 }
 
-// flush writes what waits. When the database fails, the changes stay.
+// flush writes what waits. If the database fails, the changes stay.
 func (j *journal) flush(ctx context.Context) error {
 	j.flushing.Lock()
 	defer j.flushing.Unlock()
@@ -192,8 +192,8 @@ func (j *journal) flush(ctx context.Context) error {
 		return nil
 	}
 	w := j.waiting
-	// What the handler took before it was written need not be remembered: the
-	// ratchet itself tells the same ciphertext when it comes again.
+	// An event that the handler took before it was written need not be remembered:
+	// the ratchet itself recognizes the same ciphertext when it comes again.
 	for hash := range w.handled {
 		if _, ok := j.stored[hash]; !ok {
 			delete(w.handled, hash)
@@ -202,8 +202,8 @@ func (j *journal) flush(ctx context.Context) error {
 	j.writing, j.waiting = w, newChanges()
 	j.mu.Unlock()
 
-	// A half-written journal would help nobody: the transaction is finished
-	// whatever becomes of the work that asked for it.
+	// A half-written journal helps nobody, so the transaction is finished even if
+	// the work that asked for it ends.
 	ctx = context.WithoutCancel(ctx)
 	err := j.inner.DoDecryptionTxn(ctx, func(ctx context.Context) error { return w.write(ctx, j.inner) })
 
@@ -227,7 +227,7 @@ func (j *journal) flush(ctx context.Context) error {
 	return nil
 }
 
-// discard forgets everything: the device is gone.
+// discard drops everything, because the device is gone.
 func (j *journal) discard() {
 	j.mu.Lock()
 	defer j.mu.Unlock()

@@ -22,22 +22,22 @@ type line struct {
 	broken  atomic.Bool               // the database failed
 	jid     atomic.Pointer[types.JID] // nil until linked
 
-	words int // of linking, see paired; guarded by session.mu
+	words int // events of linking, see paired; guarded by session.mu
 
 	ctx    context.Context
 	cancel context.CancelFunc
 
-	// hanging serialises hanging up, dialing connecting and disconnecting;
-	// connection ends the present connection and is guarded by mu.
+	// hanging serializes hanging up, and dialing serializes connecting and
+	// disconnecting. connection ends the current connection and is guarded by mu.
 	hanging    sync.Mutex
 	dialing    sync.Mutex
 	inDial     atomic.Bool
-	dials      atomic.Int64 // how many were begun
+	dials      atomic.Int64 // how many were started
 	mu         sync.Mutex
 	connection context.CancelFunc
 }
 
-// newLine makes the client of a set of keys. It does not connect.
+// newLine makes the client for a set of keys. It does not connect.
 func newLine(s *Session, device *store.Device, keys *container) *line {
 	l := &line{session: s, keys: keys}
 	l.ctx, l.cancel = context.WithCancel(s.pool.ctx)
@@ -46,15 +46,15 @@ func newLine(s *Session, device *store.Device, keys *container) *line {
 		l.jid.Store(&jid)
 	}
 	c := whatsmeow.NewClient(device, nil)
-	// The session connects again itself: whatsmeow would go on for ever, and
-	// does not see a login that gets no answer.
+	// The session reconnects by itself: whatsmeow would retry forever, and does
+	// not notice a login that gets no answer.
 	c.EnableAutoReconnect = false
 	c.DisableLoginAutoReconnect = true
-	// Receipts only after the handler; what it refused is decrypted again.
+	// Send receipts only after the handler; what it refused is decrypted again.
 	c.SynchronousAck = true
 	c.EnableDecryptedEventBuffer = true
-	// A message that cannot be read is asked for from our own phone too; a
-	// reply that cannot be read can be sent again even after a restart.
+	// A message that cannot be read is requested from our own phone too. A reply
+	// that cannot be read can be sent again even after a restart.
 	c.AutomaticMessageRerequestFromPhone = true
 	c.UseRetryMessageStore = true
 	c.SetMaxParallelRetryReceiptHandling(1)
@@ -70,8 +70,8 @@ func newLine(s *Session, device *store.Device, keys *container) *line {
 	return l
 }
 
-// dial connects, after hanging up if need be. It returns when the handshake is
-// done; what follows comes as events.
+// dial connects, after hanging up if necessary. It returns when the handshake
+// is done; what follows arrives as events.
 func (l *line) dial() error {
 	l.dials.Add(1)
 	l.hangUp()
@@ -86,16 +86,16 @@ func (l *line) dial() error {
 	return l.client.ConnectContext(ctx)
 }
 
-// hangUp disconnects and gives up a dial that is under way. What was being
-// handled is not acknowledged.
+// hangUp disconnects and gives up a dial in progress. Messages being handled
+// are not acknowledged.
 func (l *line) hangUp() {
 	l.hanging.Lock()
 	defer l.hanging.Unlock()
 	l.hangUpLocked()
 }
 
-// hangUpOld hangs up what the first n dials made, and leaves a later
-// connection alone.
+// hangUpOld hangs up what the first n dials made, and leaves later connections
+// alone.
 func (l *line) hangUpOld(n int64) {
 	l.hanging.Lock()
 	defer l.hanging.Unlock()
@@ -106,9 +106,9 @@ func (l *line) hangUpOld(n int64) {
 
 func (l *line) hangUpLocked() {
 	if !l.inDial.Load() {
-		// whatsmeow's reader blocks for ever on a frame that arrives after its
-		// consumer has stopped, so it must have stopped first, and unseen:
-		// nothing was lost.
+		// whatsmeow's reader blocks forever on a frame that arrives after its
+		// consumer has stopped. So the reader must stop first, and unnoticed: nothing
+		// was lost.
 		l.client.DangerousInternals().ExpectDisconnect()
 		if conn := l.conn.Load(); conn != nil && l.client.IsConnected() {
 			conn.endReading()
@@ -129,7 +129,7 @@ func (l *line) hangUpLocked() {
 func (l *line) end() {
 	l.hangUp()
 	l.cancel()
-	l.hangUp() // a dial may have begun in between
+	l.hangUp() // a dial may have started in between
 	if dev := l.keys.device.Load(); dev != nil {
 		dev.close()
 	}
@@ -144,8 +144,8 @@ func (l *line) ping(timeout time.Duration) bool {
 	return answered && l.client.IsConnected() && l.client.IsLoggedIn()
 }
 
-// removeDevice takes us off the phone's list of linked devices. It is what
-// whatsmeow's Logout asks, without its way of hanging up.
+// removeDevice removes us from the phone's list of linked devices. It sends
+// what whatsmeow's Logout sends, without its way of hanging up.
 func (l *line) removeDevice(ctx context.Context) error {
 	jid := l.jid.Load()
 	if jid == nil {
@@ -161,7 +161,7 @@ func (l *line) removeDevice(ctx context.Context) error {
 	return err
 }
 
-// age is how long ago the last bytes arrived.
+// age returns how long ago the last bytes arrived.
 func (l *line) age() time.Duration {
 	if conn := l.conn.Load(); conn != nil {
 		return conn.age()
@@ -169,9 +169,9 @@ func (l *line) age() time.Duration {
 	return 0
 }
 
-// clockOffset is how far WhatsApp's clock is ahead of ours. whatsmeow notes it
-// at login and shows it only inside the id of an unified session, which is
-// WhatsApp's time plus three days within the week, in milliseconds.
+// clockOffset returns how far WhatsApp's clock is ahead of ours. whatsmeow
+// records this at login and shows it only in the id of a unified session, which
+// is WhatsApp's time plus three days within the week, in milliseconds.
 func (l *line) clockOffset() time.Duration {
 	return offsetFrom(l.client.DangerousInternals().GetUnifiedSessionID(), time.Now())
 }

@@ -12,10 +12,11 @@ import (
 	"github.com/heypingr/pingr"
 )
 
-// Link begins a round of QR codes: [Session.QR] has the present one, and
-// [Session.Changes] tells of each. When all have expired the session is in
-// state link_expired, and Link begins another round. A session that is linked
-// returns [ErrLinked]; one whose keys are damaged loses them.
+// Link begins a round of QR codes. [Session.QR] returns the current code, and
+// [Session.Changes] reports each new one. When all have expired, the session is
+// in state link_expired, and Link begins another round. Link returns
+// [ErrLinked] if the session is linked. If its keys are damaged, Link deletes
+// them.
 func (s *Session) Link() error {
 	if err := s.eraseDamaged(); err != nil {
 		s.pool.log.Error("damaged keys remain", "session", s.id, "error", err)
@@ -40,8 +41,8 @@ func (s *Session) Link() error {
 	return nil
 }
 
-// eraseDamaged deletes keys that cannot be read, as far as that is possible, and
-// has the session forget them.
+// eraseDamaged deletes keys that cannot be read, as far as possible, and makes
+// the session forget them.
 func (s *Session) eraseDamaged() error {
 	s.mu.Lock()
 	damaged := s.damaged && !s.closed
@@ -60,27 +61,27 @@ func (s *Session) eraseDamaged() error {
 	return err
 }
 
-// QR returns the code to scan; ok is false when there is none now.
+// QR returns the code to scan. ok is false if there is none now.
 func (s *Session) QR() (_ QR, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.qr, s.qr.Code != ""
 }
 
-// pairCodeTime is how long a pairing code may be typed.
+// pairCodeTime is how long a pairing code is valid.
 const pairCodeTime = 3 * time.Minute
 
 // PairCode returns a code ("ABCD-EFGH") that the person types on the phone
 // instead of scanning: Linked devices, Link with phone number. phone is digits
-// only. A round of QR codes is begun if there is none. It returns [ErrLinked]
-// when the session is linked.
+// only. PairCode begins a round of QR codes if there is none. It returns
+// [ErrLinked] if the session is linked.
 func (s *Session) PairCode(ctx context.Context, phone string) (string, error) {
 	if s.Record().State != pingr.SessionPairing {
 		if err := s.Link(); err != nil {
 			return "", err
 		}
 	}
-	// Asking is possible once WhatsApp offered its QR codes.
+	// A code can be requested once WhatsApp has offered its QR codes.
 	ctx, cancel := context.WithTimeout(ctx, s.pool.timing.login)
 	defer cancel()
 	ready := false
@@ -106,13 +107,13 @@ func (s *Session) PairCode(ctx context.Context, phone string) (string, error) {
 	defer s.mu.Unlock()
 	if s.line == l && s.record.State == pingr.SessionPairing {
 		s.applyLocked(input{kind: inputStep, detail: "Type the code on the phone: Linked devices, Link a device, Link with phone number instead."})
-		// The codes go on; the round ends only when the typed one is too old.
+		// The QR codes continue. The round ends only when the typed code has expired.
 		s.roundEnds = time.Now().Add(pairCodeTime)
 	}
 	return code, nil
 }
 
-// pairError keeps what a person may read of an error.
+// pairError keeps the part of an error that a person may read.
 func pairError(err error) error {
 	switch {
 	case errors.Is(err, whatsmeow.ErrPhoneNumberTooShort), errors.Is(err, whatsmeow.ErrPhoneNumberIsNotInternational):
@@ -123,7 +124,7 @@ func pairError(err error) error {
 	return errors.New("WhatsApp refused; check the number, or scan the QR code")
 }
 
-// codesArrived begins to show the codes of a round.
+// codesArrived starts showing the codes of a round.
 func (s *Session) codesArrived(l *line, codes []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -135,8 +136,8 @@ func (s *Session) codesArrived(l *line, codes []string) {
 	s.showNext(l, s.pool.timing.firstQR)
 }
 
-// showNext shows the next code for a time, or ends the round. The caller holds
-// s.mu.
+// showNext shows the next code for some time, or ends the round. The caller
+// holds s.mu.
 func (s *Session) showNext(l *line, valid time.Duration) {
 	stop(s.round)
 	s.round, s.qr = nil, QR{}
@@ -159,15 +160,15 @@ func (s *Session) showNext(l *line, valid time.Duration) {
 	})
 }
 
-// endRound forgets the codes. The caller holds s.mu.
+// endRound drops the codes. The caller holds s.mu.
 func (s *Session) endRound() {
 	stop(s.round)
 	s.round, s.qr, s.codes, s.roundEnds = nil, QR{}, nil, time.Time{}
 }
 
-// onPair is called when a phone has linked us, before the keys are saved: the
-// record must know its device first, or a crash would leave keys of nobody. A
-// false refuses the link.
+// onPair is called when a phone has linked us, before the keys are saved. The
+// record must know its device first, because a crash would otherwise leave keys
+// that belong to nobody. Returning false refuses the link.
 func (l *line) onPair(jid types.JID, _, _ string) bool {
 	s := l.session
 	s.mu.Lock()
@@ -191,7 +192,7 @@ func (l *line) onPair(jid types.JID, _, _ string) bool {
 	return true
 }
 
-// linkOver ends a round with words.
+// linkOver ends a round with an explanation.
 func (s *Session) linkOver(l *line, detail string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -9,17 +9,18 @@ import (
 	"go.mau.fi/whatsmeow/types/events"
 )
 
-// A message that cannot be read is asked for from our own phone too
-// (line.AutomaticMessageRerequestFromPhone), whose answer names sender and text
-// itself: whoever could forge that answer could write in anybody's name. whatsmeow
-// believes only our own account (message.go, handleProtocolMessage); here nothing
-// counts that was not missed before, from that sender, under that id.
+// A message that cannot be read is requested from our own phone too
+// (line.AutomaticMessageRerequestFromPhone), and the answer itself names sender
+// and text: anyone who could forge it could write in anybody's name. whatsmeow
+// believes only our own account (message.go, handleProtocolMessage). Here an
+// answer counts only if that message, from that sender and under that id, was
+// missed before.
 
-// keepMissed is how long a message may be answered by the phone, which may be
-// off for as long as WhatsApp keeps its queue.
+// keepMissed is how long the phone may take to answer. It may be off for as
+// long as WhatsApp keeps its queue.
 const keepMissed = 15 * 24 * time.Hour
 
-// missed notes a message that came and could not be read.
+// missed records a message that came and could not be read.
 func (s *Session) missed(ctx context.Context, info types.MessageInfo) {
 	for _, sender := range s.senderNames(ctx, info.MessageSource) {
 		if err := s.pool.database.putMissed(ctx, s.id, sender, info.ID, s.pool.now()); err != nil {
@@ -28,8 +29,8 @@ func (s *Session) missed(ctx context.Context, info types.MessageInfo) {
 	}
 }
 
-// believes reports whether an event tells what its sender said: a message that
-// our phone handed over does only if it was missed.
+// believes reports whether an event really comes from its sender. For a message
+// that our phone handed over, this holds only if it was missed.
 func (s *Session) believes(ctx context.Context, e *events.Message) (bool, error) {
 	if e.UnavailableRequestID == "" && e.SourceWebMsg == nil {
 		return true, nil
@@ -42,8 +43,8 @@ func (s *Session) believes(ctx context.Context, e *events.Message) (bool, error)
 	return false, nil
 }
 
-// senderNames are the names of a message's sender, by number and by LID, each
-// within a group that it was written in.
+// senderNames returns the names of a message's sender, by number and by LID,
+// each within the group in which it was written, if any.
 func (s *Session) senderNames(ctx context.Context, from types.MessageSource) []string {
 	number, lid, err := s.names(ctx, from.Sender.ToNonAD(), from.SenderAlt.ToNonAD())
 	if err != nil {

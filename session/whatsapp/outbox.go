@@ -11,10 +11,10 @@ import (
 // it is written.
 const outboxTime = 3 * time.Second
 
-// An outbox holds messages that were sent and may have to be encrypted again,
-// should their recipient be unable to read them. Nearly all are delivered
-// within seconds and never reach the disk: that is two writes less a message,
-// and we are not an archive.
+// An outbox holds messages that were sent and may have to be encrypted again if
+// their recipient cannot read them. Nearly all are delivered within seconds and
+// never reach the disk. That saves two writes a message, and Pingr is not an
+// archive.
 type outbox struct {
 	write func([]outgoing) // to the journal
 
@@ -37,7 +37,7 @@ func (o *outbox) add(m outgoing) {
 	}
 }
 
-// delivered drops what its recipient could read.
+// delivered drops messages that their recipient could read.
 func (o *outbox) delivered(ids []types.MessageID) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -46,7 +46,7 @@ func (o *outbox) delivered(ids []types.MessageID) {
 	}
 }
 
-// find returns a message that is not written.
+// find returns a message that has not been written.
 func (o *outbox) find(chat, alt types.JID, id types.MessageID) (outgoing, bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -54,7 +54,7 @@ func (o *outbox) find(chat, alt types.JID, id types.MessageID) (outgoing, bool) 
 	return m, ok && (m.chat == chat || m.chat == alt)
 }
 
-// empty writes what is still there.
+// empty writes the messages that are still there.
 func (o *outbox) empty() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -69,7 +69,7 @@ func (o *outbox) empty() {
 	}
 }
 
-// close writes what is still there, for good.
+// close writes the messages that are still there, for good.
 func (o *outbox) close() {
 	o.empty()
 	o.mu.Lock()

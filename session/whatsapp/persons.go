@@ -10,10 +10,10 @@ import (
 
 // persons keeps sends to a person and decryptions of that person's messages
 // apart. whatsmeow does not: a send loads the Signal session, encrypts and
-// stores it, a decryption does the same, and when both overlap one's step of
-// the ratchet is lost and with it messages in both directions. There is one
-// lock a person, not one a device, because a send encrypts to all of a
-// person's devices at once.
+// stores it, and a decryption does the same. If both overlap, one step of the
+// ratchet is lost, and with it messages in both directions. There is one lock
+// per person, not one per device, because a send encrypts to all of a person's
+// devices at once.
 type persons struct {
 	mu    sync.Mutex
 	locks map[string]*personLock
@@ -66,16 +66,16 @@ func (p *persons) leave(person string, l *personLock) {
 	}
 }
 
-// A holder is one piece of work, a send or a decryption, with the locks that
-// it has taken. It belongs to one goroutine.
+// A holder is one piece of work, a send or a decryption, with the locks that it
+// has taken. It belongs to one goroutine.
 type holder struct {
 	persons *persons
 	held    []string
-	// changes collects what a decryption writes until it has succeeded; nil
+	// changes collects what a decryption writes until it has succeeded. It is nil
 	// for a send.
 	changes *changes
-	// recipient is the Signal address that a send is for; sealed is set when its
-	// ciphertext exists, from when on it may have been sent.
+	// recipient is the Signal address that a send is for. sealed is set once its
+	// ciphertext exists; from then on it may have been sent.
 	recipient string
 	sealed    bool
 	// failure is the first error of the database.
@@ -88,8 +88,8 @@ func withHolder(ctx context.Context, h *holder) context.Context {
 	return context.WithValue(ctx, holderKey{}, h)
 }
 
-// holderOf returns the work that ctx belongs to; nil when it is none of ours,
-// or is a send that let go of its locks.
+// holderOf returns the work that ctx belongs to. It returns nil if that is not
+// our work, or is a send that has released its locks.
 func holderOf(ctx context.Context) *holder {
 	h, _ := ctx.Value(holderKey{}).(*holder)
 	if h == nil || h.sealed {
@@ -98,8 +98,8 @@ func holderOf(ctx context.Context) *holder {
 	return h
 }
 
-// take locks all the persons that the holder does not hold yet, in one order
-// for everybody, so that two sends cannot wait for each other.
+// take locks all the persons that the holder does not hold yet, always in the
+// same order, so that two sends cannot wait for each other.
 func (h *holder) take(ctx context.Context, persons ...string) error {
 	slices.Sort(persons)
 	for _, p := range slices.Compact(persons) {
@@ -114,7 +114,7 @@ func (h *holder) take(ctx context.Context, persons ...string) error {
 	return nil
 }
 
-// drop lets go of all locks.
+// drop releases all locks.
 func (h *holder) drop() {
 	for _, p := range h.held {
 		h.persons.release(p)
@@ -122,14 +122,14 @@ func (h *holder) drop() {
 	h.held = nil
 }
 
-// leaseTime bounds how long a loaded session that nobody stores again keeps
-// its person locked.
+// leaseTime bounds how long a loaded session that nobody stores keeps its
+// person locked.
 const leaseTime = 2 * time.Second
 
-// leases are the locks of work that has no holder: whatsmeow's own answers to
-// retry receipts and its messages to our own phone. They load and store one
-// session without a word between, so the lock is held from the one to the
-// other.
+// leases are the locks of work without a holder: whatsmeow's own answers to
+// retry receipts, and its messages to our own phone. They load and later store
+// one session without any sign in between, so the lock is held from the load to
+// the store.
 type leases struct {
 	persons *persons
 	mu      sync.Mutex
@@ -172,9 +172,9 @@ func (l *leases) end(address string) {
 	}
 }
 
-// personOf names the person behind a Signal address ("1234_1:7" for a LID,
-// "919876543210:7" for a number): by LID when lidOf knows it, so that both
-// names mean one lock.
+// personOf returns the name of the person behind a Signal address ("1234_1:7"
+// for a LID, "919876543210:7" for a number). It is the LID if lidOf knows it,
+// so that both names share one lock.
 func personOf(address string, lidOf func(number string) string) string {
 	user, _, _ := strings.Cut(address, ":")
 	if lid, isLID := strings.CutSuffix(user, "_1"); isLID {

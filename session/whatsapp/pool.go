@@ -22,20 +22,20 @@ import (
 )
 
 var (
-	// ErrNoSession: there is no session of that id.
+	// ErrNoSession means that there is no session with that id.
 	ErrNoSession = errors.New("no such session")
-	// ErrExists: there is one already.
+	// ErrExists means that the session id is taken.
 	ErrExists = errors.New("session exists")
-	// ErrLinked: the session is linked, so that it cannot be linked now.
+	// ErrLinked means that the session is already linked.
 	ErrLinked = errors.New("session is linked already")
-	// ErrNotLinked: the session has to be linked first.
+	// ErrNotLinked means that the session must be linked first.
 	ErrNotLinked = errors.New("session is not linked")
-	// ErrClosed: the pool was closed or the session removed.
+	// ErrClosed means that the pool was closed or the session removed.
 	ErrClosed = errors.New("session closed")
 )
 
-// A Pool is all sessions of a process. Open makes one. Its methods are safe
-// for concurrent use.
+// A Pool holds all sessions of a process. Create one with Open. Its methods are
+// safe for concurrent use.
 type Pool struct {
 	config   Config
 	timing   timing
@@ -56,10 +56,11 @@ type Pool struct {
 	closed   bool
 }
 
-// Open opens the file of keys, restores all sessions of the registry and
-// begins to connect them. It fails when the directory, the registry or the
-// endpoint is of no use, never because WhatsApp is out of reach or the keys of one
-// session are damaged: that one is logged out, with [pingr.ReasonKeysDamaged].
+// Open opens the file of keys, restores all sessions of the registry and begins
+// to connect them. It fails if the directory, the registry or the endpoint
+// cannot be used. It does not fail if WhatsApp cannot be reached, or if the
+// keys of one session are damaged: that session is logged out, with
+// [pingr.ReasonKeysDamaged].
 func Open(ctx context.Context, c Config) (*Pool, error) {
 	if c.Dir == "" {
 		return nil, errors.New("open sessions: no directory is given")
@@ -90,8 +91,8 @@ func Open(ctx context.Context, c Config) (*Pool, error) {
 	p := &Pool{
 		config: c, timing: c.timing.withDefaults(), target: target, database: database,
 		registry: c.Registry, log: c.Log, now: c.Now, untrust: release,
-		// A process with many sessions must not look like an attack when it
-		// starts or when the network comes back.
+		// A process with many sessions must not look like an attack when it starts or
+		// when the network comes back.
 		dials:    rate.NewLimiter(20, 8),
 		sessions: make(map[string]*Session),
 	}
@@ -135,9 +136,9 @@ func (p *Pool) restore(ctx context.Context) error {
 	return nil
 }
 
-// quietLibraries sets what is one for the whole process: the name that the
-// phone shows for us, and silence instead of libsignal's lines on stdout,
-// which tell of expected failures and name people.
+// quietLibraries sets what is global to the process: the name that the phone
+// shows for us, and silence instead of libsignal's lines on stdout, which
+// report expected failures and name people.
 var quietLibraries = sync.OnceFunc(func() {
 	store.DeviceProps.Os = proto.String("Pingr")
 	var silent signallog.Loggable = silence{}
@@ -155,8 +156,8 @@ func (silence) Configure(string)       {}
 var validID = regexp.MustCompile(`^[a-z0-9_-]{3,64}(:[a-z0-9_-]{1,64})?$`)
 
 // Add adds a session and begins to link it. The record needs an ID; State and
-// what only a link can tell are overwritten. It returns [ErrExists] if the id
-// is taken.
+// everything that only linking determines are overwritten. Add returns
+// [ErrExists] if the id is taken.
 func (p *Pool) Add(ctx context.Context, record pingr.SessionRecord) (*Session, error) {
 	if !validID.MatchString(record.ID) {
 		return nil, fmt.Errorf("add session: id %q is not 3 to 64 of a-z, 0-9, _ and -, and perhaps a colon and a scope of 1 to 64 more", record.ID)
@@ -193,7 +194,7 @@ func (p *Pool) Add(ctx context.Context, record pingr.SessionRecord) (*Session, e
 	return s, s.Link()
 }
 
-// Get finds a session.
+// Get returns the session with that id, and reports whether there is one.
 func (p *Pool) Get(id string) (*Session, bool) {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
@@ -201,7 +202,7 @@ func (p *Pool) Get(id string) (*Session, bool) {
 	return s, ok
 }
 
-// List returns all sessions, by id.
+// List returns all sessions, ordered by id.
 func (p *Pool) List() []*Session {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
@@ -214,7 +215,7 @@ func (p *Pool) List() []*Session {
 }
 
 // Remove unlinks a session at WhatsApp, if WhatsApp can be reached within ctx
-// and a few seconds, and forgets it and its keys.
+// and a few seconds, and deletes the session and its keys.
 func (p *Pool) Remove(ctx context.Context, id string) error {
 	s, ok := p.Get(id)
 	if !ok {
@@ -227,8 +228,8 @@ func (p *Pool) Remove(ctx context.Context, id string) error {
 	delete(p.sessions, id)
 	p.mu.Unlock()
 	s.close()
-	// Also for whoever has gone meanwhile: half a session would be back with the
-	// next start.
+	// The end of ctx is ignored here: half a session would be back at the next
+	// start.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), effectTimeout)
 	defer cancel()
 	err := s.eraseKeys(ctx)
@@ -239,7 +240,7 @@ func (p *Pool) Remove(ctx context.Context, id string) error {
 	return nil
 }
 
-// Reconnect connects a session anew.
+// Reconnect connects a session again. See [Session.Reconnect].
 func (p *Pool) Reconnect(id string) error {
 	s, ok := p.Get(id)
 	if !ok {
@@ -248,8 +249,8 @@ func (p *Pool) Reconnect(id string) error {
 	return s.Reconnect()
 }
 
-// Undecryptable counts the messages that could not be read when they first
-// arrived, of all sessions since Open. WhatsApp is asked for each of them
+// Undecryptable returns how many messages, of all sessions since Open, could
+// not be read when they first arrived. WhatsApp is asked for each of them
 // again.
 func (p *Pool) Undecryptable() uint64 {
 	var n uint64
@@ -260,7 +261,7 @@ func (p *Pool) Undecryptable() uint64 {
 }
 
 // Close disconnects all sessions and returns when nothing of the pool runs any
-// more. Listen returns [ErrClosed].
+// more. Listen then returns [ErrClosed].
 func (p *Pool) Close() error {
 	p.mu.Lock()
 	if p.closed {
@@ -279,7 +280,7 @@ func (p *Pool) Close() error {
 	return p.free()
 }
 
-// free gives back what Open took.
+// free releases what Open took.
 func (p *Pool) free() error {
 	err := p.database.close()
 	p.untrust()
@@ -295,7 +296,7 @@ func (p *Pool) run(f func()) {
 	}
 }
 
-// watch is the pool's one health check: it looks after all sessions in turn.
+// watch is the pool's one health check, which checks all sessions in turn.
 func (p *Pool) watch() {
 	health, probe := time.NewTicker(p.timing.health), time.NewTicker(p.timing.probe)
 	defer health.Stop()

@@ -8,49 +8,49 @@ import (
 	"go.mau.fi/whatsmeow/types"
 )
 
-// What follows is what whatsmeow would keep about people and Pingr has no use
-// for: the names in the phone's address book and the secrets of messages, with
-// which reactions and votes are read. Not keeping them spares a write or two
-// for every message, and personal data.
+// The methods below drop what whatsmeow would store about people and Pingr does
+// not need: the names in the phone's address book, and the secrets of messages,
+// with which reactions and votes are read. This saves a write or two for every
+// message, and avoids personal data.
 
-// PutPushName keeps nothing.
+// PutPushName does nothing.
 func (d *device) PutPushName(context.Context, types.JID, string) (bool, string, error) {
 	return false, "", nil
 }
 
-// PutBusinessName keeps nothing.
+// PutBusinessName does nothing.
 func (d *device) PutBusinessName(context.Context, types.JID, string) (bool, string, error) {
 	return false, "", nil
 }
 
-// PutContactName keeps nothing.
+// PutContactName does nothing.
 func (d *device) PutContactName(context.Context, types.JID, string, string) error { return nil }
 
-// PutAllContactNames keeps nothing.
+// PutAllContactNames does nothing.
 func (d *device) PutAllContactNames(context.Context, []store.ContactEntry) error { return nil }
 
-// PutManyRedactedPhones keeps nothing.
+// PutManyRedactedPhones does nothing.
 func (d *device) PutManyRedactedPhones(context.Context, []store.RedactedPhoneEntry) error { return nil }
 
-// GetContact knows nobody.
+// GetContact returns no contact.
 func (d *device) GetContact(context.Context, types.JID) (types.ContactInfo, error) {
 	return types.ContactInfo{}, nil
 }
 
-// GetAllContacts knows nobody.
+// GetAllContacts returns no contacts.
 func (d *device) GetAllContacts(context.Context) (map[types.JID]types.ContactInfo, error) {
 	return nil, nil
 }
 
-// PutMessageSecrets keeps nothing.
+// PutMessageSecrets does nothing.
 func (d *device) PutMessageSecrets(context.Context, []store.MessageSecretInsert) error { return nil }
 
-// PutMessageSecret keeps nothing.
+// PutMessageSecret does nothing.
 func (d *device) PutMessageSecret(context.Context, types.JID, types.JID, types.MessageID, []byte) error {
 	return nil
 }
 
-// GetMessageSecret knows none.
+// GetMessageSecret returns no secret.
 func (d *device) GetMessageSecret(context.Context, types.JID, types.JID, types.MessageID) ([]byte, types.JID, error) {
 	return nil, types.EmptyJID, nil
 }
@@ -85,8 +85,8 @@ func (d *device) DeleteExpiredPrivacyTokens(ctx context.Context, cutoff time.Tim
 	return n, d.check(ctx, err)
 }
 
-// GetNCTSalt returns the account's salt for tokens of people we have none
-// from.
+// GetNCTSalt returns the account's salt for tokens of people from whom we have
+// none.
 func (d *device) GetNCTSalt(ctx context.Context) ([]byte, error) {
 	if salt := d.salt.Load(); salt != nil {
 		return *salt, nil

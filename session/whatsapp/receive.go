@@ -12,7 +12,7 @@ import (
 	"github.com/heypingr/pingr"
 )
 
-// ErrListening is returned by a second Listen at the same time.
+// ErrListening is returned by a Listen while another one runs.
 var ErrListening = errors.New("already listening")
 
 type listener struct {
@@ -20,9 +20,9 @@ type listener struct {
 	handle pingr.Handler
 }
 
-// Listen implements [pingr.Session]. It goes on through lost connections,
-// logouts and linking anew, and ends with ctx or, with [ErrClosed], when the
-// session is removed or its pool closed. A second Listen at the same time
+// Listen implements [pingr.Session]. It continues through lost connections,
+// logouts and new links. It ends when ctx ends, or with [ErrClosed] when the
+// session is removed or its pool is closed. A Listen while another one runs
 // returns [ErrListening].
 func (s *Session) Listen(ctx context.Context, handle pingr.Handler) error {
 	me := &listener{ctx, handle}
@@ -43,7 +43,7 @@ func (s *Session) Listen(ctx context.Context, handle pingr.Handler) error {
 	}
 }
 
-// receive hands one message to the handler and reports whether it may be
+// receive passes one message to the handler and reports whether it may be
 // acknowledged.
 func (s *Session) receive(l *line, e *events.Message) bool {
 	ctx := l.ctx
@@ -79,7 +79,7 @@ func (s *Session) receive(l *line, e *events.Message) bool {
 	return true
 }
 
-// notTaken plans to ask for a message again, and leaves it unacknowledged.
+// notTaken schedules asking for a message again, and leaves it unacknowledged.
 func (s *Session) notTaken(err error) bool {
 	if !errors.Is(err, errNobodyListens) {
 		s.pool.log.Warn("message was not taken; it is asked for again", "session", s.id)
@@ -88,7 +88,7 @@ func (s *Session) notTaken(err error) bool {
 	return false
 }
 
-// hand calls the handler. A panic in it is caught by onEvent.
+// hand calls the handler. onEvent catches a panic in it.
 func (s *Session) hand(m pingr.Message) error {
 	to := s.listening.Load()
 	if to == nil {
@@ -97,7 +97,7 @@ func (s *Session) hand(m pingr.Message) error {
 	return to.handle(to.ctx, m)
 }
 
-// message says in our words who wrote what.
+// message converts an event to a [pingr.Message].
 func (s *Session) message(ctx context.Context, l *line, e *events.Message, text written) (pingr.Message, error) {
 	sender := e.Info.Sender.ToNonAD()
 	number, lid, err := s.names(ctx, sender, e.Info.SenderAlt.ToNonAD())
@@ -125,8 +125,8 @@ func (s *Session) message(ctx context.Context, l *line, e *events.Message, text 
 	return m, nil
 }
 
-// names finds a person's number and LID. Either may stay empty; the digits of
-// a LID are never a number.
+// names returns a person's number and LID. Either may be empty. The digits of a
+// LID are never a number.
 func (s *Session) names(ctx context.Context, jid, alt types.JID) (number, lid types.JID, err error) {
 	for _, j := range []types.JID{jid, alt} {
 		switch j.Server {
@@ -149,8 +149,8 @@ func (s *Session) names(ctx context.Context, jid, alt types.JID) (number, lid ty
 	return number.ToNonAD(), lid.ToNonAD(), nil
 }
 
-// keepHistory takes from the phone's history only the names of people, which
-// the first bundle carries; chats are not fetched at all.
+// keepHistory takes only the names of people from the phone's history. The
+// first bundle carries them; chats are not fetched at all.
 func (s *Session) keepHistory(ctx context.Context, l *line, e *events.Message) error {
 	history := e.Message.GetProtocolMessage().GetHistorySyncNotification()
 	if history == nil || !e.Info.IsFromMe || len(history.GetInitialHistBootstrapInlinePayload()) == 0 {

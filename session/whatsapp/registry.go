@@ -7,7 +7,7 @@ import (
 	"github.com/heypingr/pingr"
 )
 
-// An ownRegistry keeps session records in whatsapp.db, for programs that have
+// An ownRegistry stores session records in whatsapp.db, for programs that have
 // no other place for them.
 type ownRegistry struct{ *database }
 

@@ -16,12 +16,12 @@ import (
 	"github.com/heypingr/pingr"
 )
 
-// MaxText is the longest text that can be sent, in characters.
+// MaxText is the length of the longest text that can be sent, in characters.
 const MaxText = 4096
 
-// Send implements [pingr.Session]. One message of a session is under way at a
-// time, others wait; each waits for WhatsApp's answer 20 seconds at most, then
-// it is unknown. A session that is just connecting is given a few seconds.
+// Send implements [pingr.Session]. A session sends one message at a time, and
+// others wait. Each waits at most 20 seconds for WhatsApp's answer; after that
+// its outcome is unknown. A session that is connecting is given a few seconds.
 func (s *Session) Send(ctx context.Context, m pingr.Outgoing) error {
 	to, err := recipient(m)
 	if err != nil {
@@ -55,7 +55,7 @@ func (s *Session) Send(ctx context.Context, m pingr.Outgoing) error {
 	sent, err := l.client.SendMessage(withHolder(ctx, h), to, content(text, s.timer(ctx, to)),
 		whatsmeow.SendRequestExtra{ID: m.ID, Timeout: s.pool.timing.send})
 	if code, refused := serverCode(err); refused && code == codeStaleGroup && to.Server == types.GroupServer {
-		_, _ = l.client.GetGroupInfo(ctx, to) // renews whatsmeow's copy, for the next try
+		_, _ = l.client.GetGroupInfo(ctx, to) // refreshes whatsmeow's copy for the next try
 	}
 	if err == nil && h.recipient != "" && !h.sealed {
 		// whatsmeow found nobody to encrypt it for, and sent an empty envelope.
@@ -64,10 +64,9 @@ func (s *Session) Send(ctx context.Context, m pingr.Outgoing) error {
 	return sendError(err, h.sealed, sent.DebugTimings.Retry > 0)
 }
 
-// awaitLine returns the line of a session that is connected or about to be:
-// what waited at WhatsApp comes a moment before the round trip that tells us
-// that we are connected, and is answered at once. It returns nil when there is
-// none.
+// awaitLine returns the line of a session that is connected or about to be, or
+// nil. What waited at WhatsApp arrives a moment before the round trip that
+// shows that we are connected, and should be answered at once.
 func (s *Session) awaitLine(ctx context.Context) *line {
 	if l := s.connectedLine(); l != nil || s.Record().State != pingr.SessionConnecting {
 		return l
@@ -92,7 +91,7 @@ func (s *Session) connectedLine() *line {
 	return s.line
 }
 
-// recipient checks a message and returns whom it is for.
+// recipient checks a message and returns its recipient.
 func recipient(m pingr.Outgoing) (types.JID, error) {
 	switch n := utf8.RuneCountInString(m.Text); {
 	case m.ID == "":
@@ -114,7 +113,7 @@ func recipient(m pingr.Outgoing) (types.JID, error) {
 	return types.JID{}, fmt.Errorf("%w: recipient is neither a person nor a group", pingr.ErrNotSent)
 }
 
-// content is a text message that disappears after the chat's timer.
+// content returns a text message that disappears after the chat's timer.
 func content(text string, seconds uint32) *waE2E.Message {
 	if seconds == 0 {
 		return &waE2E.Message{Conversation: proto.String(text)}
@@ -125,13 +124,13 @@ func content(text string, seconds uint32) *waE2E.Message {
 	}}
 }
 
-// notNow marks an error as one before which nothing went out.
+// notNow marks an error after which certainly nothing went out.
 func notNow(err error) error { return fmt.Errorf("%w: %w", pingr.ErrSessionUnavailable, err) }
 
-// sendError says what became of a message. sealed is whether its ciphertext
-// was made: before that nothing can have gone out. repeated is whether the
-// connection broke under it and whatsmeow sent it a second time by itself: what
-// is said of the second says nothing of the first.
+// sendError returns what happened to a message. sealed reports whether its
+// ciphertext was made; before that, nothing can have gone out. repeated reports
+// whether the connection broke during the send and whatsmeow sent it a second
+// time by itself: the result of the second send tells nothing about the first.
 func sendError(err error, sealed, repeated bool) error {
 	if err == nil {
 		return nil
@@ -147,9 +146,9 @@ func sendError(err error, sealed, repeated bool) error {
 		return err
 	}
 	if sealed {
-		// There was no socket to write to when the message was ready. Unwrapped
+		// There was no socket to write to when the message was ready. When wrapped,
 		// the same errors come from whatsmeow's second try, after the connection
-		// broke under the first.
+		// broke during the first.
 		for _, closed := range []error{whatsmeow.ErrNotConnected, socket.ErrSocketClosed} {
 			if err != closed && errors.Is(err, closed) { //nolint:errorlint // see above
 				return notNow(whatsmeow.ErrNotConnected)
@@ -169,7 +168,7 @@ func sendError(err error, sealed, repeated bool) error {
 	return notNow(plain(err))
 }
 
-// serverCode is the code of an answer that refuses a message.
+// serverCode returns the code of an answer that refuses a message.
 func serverCode(err error) (int, bool) {
 	if !errors.Is(err, whatsmeow.ErrServerReturnedError) {
 		return 0, false
@@ -179,8 +178,8 @@ func serverCode(err error) (int, bool) {
 	return code, scanErr == nil
 }
 
-// plain keeps what tells errors apart and drops words, in which whatsmeow
-// names people.
+// plain keeps what distinguishes errors and drops their text, in which
+// whatsmeow names people.
 func plain(err error) error {
 	for _, known := range []error{
 		context.Canceled, context.DeadlineExceeded,

@@ -13,14 +13,14 @@ import (
 	"github.com/heypingr/pingr"
 )
 
-// A Session is one linked number, or one that waits for its phone. It belongs
-// to a [Pool]. Its methods are safe for concurrent use.
+// A Session is one number that is linked or waits for its phone. It belongs to
+// a [Pool]. Its methods are safe for concurrent use.
 type Session struct {
 	pool *Pool
 	id   string
 
 	listening atomic.Pointer[listener]
-	sending   chan struct{} // holds a token while a send is under way
+	sending   chan struct{} // holds a token during a send
 
 	undecryptable atomic.Uint64
 	retries       atomic.Uint64
@@ -28,24 +28,24 @@ type Session struct {
 	mu        sync.Mutex
 	record    pingr.SessionRecord
 	line      *line // nil without keys
-	damaged   bool  // there are keys, and they cannot be read
+	damaged   bool  // the keys exist but cannot be read
 	closed    bool
 	done      chan struct{}
 	qr        QR
 	codes     []string // the rest of the round
 	round     *time.Timer
-	roundEnds time.Time // not before
+	roundEnds time.Time // the earliest end of the round
 	attempt   int       // number of the latest dial
-	failures  int       // dials in vain since the last connection
+	failures  int       // failed dials since the last connection
 	redial    *time.Timer
-	overdue   *overdue  // reports the disconnect; nil when none is due
-	banEnds   time.Time // of the last temporary ban
+	overdue   *overdue  // reports the disconnect; nil if none is due
+	banEnds   time.Time // end of the last temporary ban
 	refusals  refusals
 	timers    map[string]chatTimer // by chat
 
 	effects  []effect
 	draining bool
-	saving   sync.Mutex // held while the registry learns of the session
+	saving   sync.Mutex // held while the registry is told about the session
 	removed  bool       // guarded by saving
 	watchers map[chan Snapshot]struct{}
 }
@@ -58,15 +58,16 @@ type QR struct {
 	ExpiresAt time.Time
 }
 
-// A Snapshot is a session at one moment.
+// A Snapshot is a session's state at one moment.
 type Snapshot struct {
 	Record pingr.SessionRecord
 	// QR is zero unless the session is pairing and has a code.
 	QR QR
 }
 
-// newSession makes a session of a record and loads its keys, if it has any. One
-// whose keys cannot be read is made all the same: it is no other session's fault.
+// newSession makes a session from a record and loads its keys, if it has any.
+// It also makes a session whose keys cannot be read, so that no other session
+// suffers.
 func newSession(ctx context.Context, p *Pool, record pingr.SessionRecord) (*Session, error) {
 	s := &Session{
 		pool: p, id: record.ID, record: record,
@@ -88,7 +89,8 @@ func newSession(ctx context.Context, p *Pool, record pingr.SessionRecord) (*Sess
 	return s, nil
 }
 
-// loadKeys makes the line of the record's device. Without keys there is none.
+// loadKeys makes the line of the record's device. Without keys there is no
+// line.
 func (s *Session) loadKeys(ctx context.Context) error {
 	if s.record.Device == "" {
 		return nil
@@ -104,7 +106,7 @@ func (s *Session) loadKeys(ctx context.Context) error {
 	return err
 }
 
-// deviceJID reads the name of a linked device.
+// deviceJID parses the JID of a linked device.
 func deviceJID(name string) (types.JID, error) {
 	jid, err := types.ParseJID(name)
 	if err != nil || jid.User == "" || jid.Server != types.DefaultUserServer {
@@ -119,7 +121,7 @@ func (s *Session) start() {
 	defer s.mu.Unlock()
 	switch {
 	case s.line != nil:
-		// It crashed right after linking, or its keys were mended.
+		// It crashed right after linking, or its keys were repaired.
 		if s.record.State == pingr.SessionPairing || s.record.Reason == codeDamaged {
 			s.record.State = pingr.SessionConnecting
 		}
@@ -137,24 +139,24 @@ func (s *Session) start() {
 	}
 }
 
-// ID is the session's id, which survives every logout.
+// ID returns the session's id, which survives every logout.
 func (s *Session) ID() string { return s.id }
 
-// Record returns where the session stands.
+// Record returns the session's record.
 func (s *Session) Record() pingr.SessionRecord {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.record
 }
 
-// Snapshot returns where the session stands and the QR to show, if any.
+// Snapshot returns the session's record and the QR code to show, if any.
 func (s *Session) Snapshot() Snapshot {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return Snapshot{Record: s.record, QR: s.qr}
 }
 
-// Rename gives the session another name.
+// Rename changes the session's name.
 func (s *Session) Rename(name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -162,9 +164,9 @@ func (s *Session) Rename(name string) {
 	s.changed(true)
 }
 
-// Changes returns a channel of snapshots: the present one, and one after each
-// change until ctx ends or the session is closed; then it is closed. Who reads
-// slowly misses what is outdated, never the latest.
+// Changes returns a channel of snapshots: the current one, and one after each
+// change. The channel is closed when ctx ends or the session is closed. A slow
+// reader misses outdated snapshots, but never the latest.
 func (s *Session) Changes(ctx context.Context) <-chan Snapshot {
 	out := make(chan Snapshot, 1)
 	s.mu.Lock()
@@ -190,16 +192,16 @@ func (s *Session) unwatch(w chan Snapshot) {
 	}
 }
 
-// Undecryptable counts the messages to the session that could not be read when
-// they first arrived; each was asked for again.
+// Undecryptable returns how many messages to the session could not be read when
+// they first arrived. Each was asked for again.
 func (s *Session) Undecryptable() uint64 { return s.undecryptable.Load() }
 
-// Retries counts the times that somebody could not read a message of ours and
+// Retries returns how many times somebody could not read a message of ours and
 // asked for it again.
 func (s *Session) Retries() uint64 { return s.retries.Load() }
 
-// apply puts an input into the state machine and does what follows. It reports
-// whether the input meant anything.
+// apply passes an input to the state machine and does what follows. It reports
+// whether the input had any meaning.
 func (s *Session) apply(in input) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -241,7 +243,7 @@ func (s *Session) applyLocked(in input) bool {
 	return true
 }
 
-// giveUp hangs up; a line whose keys are of no use any more ends.
+// giveUp hangs up. If forGood is set, the line ends and its keys are erased.
 func (s *Session) giveUp(l *line, forGood bool) {
 	if forGood {
 		s.line = nil
@@ -261,7 +263,7 @@ func (s *Session) giveUp(l *line, forGood bool) {
 	})
 }
 
-// changed tells the watchers and, if save, the registry.
+// changed notifies the watchers and, if save is set, the registry.
 func (s *Session) changed(save bool) {
 	now := Snapshot{Record: s.record, QR: s.qr}
 	for w := range s.watchers {
@@ -307,8 +309,8 @@ func stop(t *time.Timer) {
 	}
 }
 
-// forget deletes the record of a session that is closed, for good: what is
-// still to be saved of it is not.
+// forget deletes the record of a closed session for good. Pending saves of the
+// record are dropped.
 func (s *Session) forget(ctx context.Context) error {
 	s.saving.Lock()
 	defer s.saving.Unlock()
@@ -316,7 +318,7 @@ func (s *Session) forget(ctx context.Context) error {
 	return s.pool.registry.DeleteSession(ctx, s.id)
 }
 
-// eraseKeys deletes the keys of a session that is closed.
+// eraseKeys deletes the keys of a closed session.
 func (s *Session) eraseKeys(ctx context.Context) error {
 	device := s.Record().Device
 	if device == "" {

@@ -11,10 +11,10 @@ import (
 	"go.mau.fi/whatsmeow/util/keys"
 )
 
-// soundStore hides keys that are damaged: what cannot be read is as if it were
-// not there, and the protocol makes it anew by itself (a retry receipt brings a
-// new Signal session, a new message the identity). Shown to whatsmeow it would
-// make every message of its person unreadable for good.
+// soundStore hides damaged keys: what cannot be read is treated as missing, and
+// the protocol creates it again by itself (a retry receipt brings a new Signal
+// session, a new message the identity). If whatsmeow saw a damaged key, every
+// message of its person would be unreadable for good.
 type soundStore struct {
 	store.AllSessionSpecificStores
 	// sound reports whether a Signal session or group key can be read.
@@ -23,7 +23,8 @@ type soundStore struct {
 
 type soundness struct{ session, senderKey func([]byte) bool }
 
-// realSoundness reads them as whatsmeow does (store/signal.go).
+// realSoundness checks keys by reading them as whatsmeow does
+// (store/signal.go).
 func realSoundness() soundness {
 	s := store.SignalProtobufSerializer
 	return soundness{
@@ -38,7 +39,8 @@ func realSoundness() soundness {
 	}
 }
 
-// reads makes of a parser, which may panic on damage, whether it can parse.
+// reads turns a parser, which may panic on damage, into a check whether it can
+// parse.
 func reads(parse func([]byte) error) func([]byte) bool {
 	return func(b []byte) (ok bool) {
 		defer func() {
@@ -50,7 +52,7 @@ func reads(parse func([]byte) error) func([]byte) bool {
 	}
 }
 
-// GetSession returns a session; a damaged one is none.
+// GetSession returns a session. A damaged one counts as missing.
 func (s soundStore) GetSession(ctx context.Context, address string) ([]byte, error) {
 	session, err := s.AllSessionSpecificStores.GetSession(ctx, address)
 	if session != nil && !s.sound.session(session) {
@@ -59,7 +61,7 @@ func (s soundStore) GetSession(ctx context.Context, address string) ([]byte, err
 	return session, err
 }
 
-// GetSenderKey returns a group member's key; a damaged one is none.
+// GetSenderKey returns a group member's key. A damaged one counts as missing.
 func (s soundStore) GetSenderKey(ctx context.Context, group, user string) ([]byte, error) {
 	key, err := s.AllSessionSpecificStores.GetSenderKey(ctx, group, user)
 	if key != nil && !s.sound.senderKey(key) {
@@ -68,7 +70,7 @@ func (s soundStore) GetSenderKey(ctx context.Context, group, user string) ([]byt
 	return key, err
 }
 
-// GetPreKey returns a one-time key; a damaged one is used up.
+// GetPreKey returns a one-time key. A damaged one counts as used.
 func (s soundStore) GetPreKey(ctx context.Context, id uint32) (*keys.PreKey, error) {
 	key, err := s.AllSessionSpecificStores.GetPreKey(ctx, id)
 	if errors.Is(err, sqlstore.ErrInvalidLength) {
@@ -77,7 +79,7 @@ func (s soundStore) GetPreKey(ctx context.Context, id uint32) (*keys.PreKey, err
 	return key, err
 }
 
-// IsTrustedIdentity reports whether the key is the known one; a damaged one is
+// IsTrustedIdentity reports whether the key is the known one. A damaged key is
 // not known.
 func (s soundStore) IsTrustedIdentity(ctx context.Context, address string, key [32]byte) (bool, error) {
 	trusted, err := s.AllSessionSpecificStores.IsTrustedIdentity(ctx, address, key)

@@ -2,21 +2,21 @@ package whatsapp
 
 import "github.com/heypingr/pingr"
 
-// A status is where a session stands. The whole machine is [status.next]; it
-// knows no clocks, sockets or databases.
+// A status is the state of a session. The whole machine is [status.next]; it
+// uses no clocks, sockets or databases.
 type status struct {
 	state pingr.SessionState
-	// reason is the code that ended the last connection, 0 when none did or
-	// when it is up again; detail says it to a person.
+	// reason is the code that ended the last connection, or 0 if none did or the
+	// connection is up again. detail describes it for a person.
 	reason int
 	detail string
 }
 
-// An input is what happens to a session.
+// An input is something that happens to a session.
 type input struct {
 	kind   inputKind
-	code   int    // of inputLost and inputEnded
-	detail string // overrules the usual words, if not empty
+	code   int    // for inputLost and inputEnded
+	detail string // overrides the usual words if not empty
 }
 
 type inputKind string
@@ -24,7 +24,7 @@ type inputKind string
 const (
 	// inputLink: a person asks for a new QR.
 	inputLink inputKind = "link"
-	// inputStep: linking needs something else of the person.
+	// inputStep: linking needs something else from the person.
 	inputStep inputKind = "step"
 	// inputLinkOver: linking ended without a link.
 	inputLinkOver inputKind = "link over"
@@ -34,7 +34,7 @@ const (
 	inputDial inputKind = "dial"
 	// inputUp: a round trip succeeded.
 	inputUp inputKind = "up"
-	// inputLost: the link broke or could not be made, and may be again.
+	// inputLost: the link broke or could not be made, and may be made again.
 	inputLost inputKind = "lost"
 	// inputEnded: WhatsApp ended it, and a person must act.
 	inputEnded inputKind = "ended"
@@ -51,8 +51,8 @@ const (
 	codeDamaged   = pingr.ReasonKeysDamaged
 )
 
-// ends are the states and words of the terminal codes. unlinked: WhatsApp
-// deleted the link, so that only linking anew helps.
+// ends maps the terminal codes to states and words. unlinked means that
+// WhatsApp deleted the link, so that only a new link helps.
 var ends = map[int]struct {
 	state    pingr.SessionState
 	unlinked bool
@@ -67,15 +67,15 @@ var ends = map[int]struct {
 	codeReplaced:  {pingr.SessionDisconnected, false, "Another program connected with this session's keys. Stop it, then reconnect."},
 }
 
-// report is what the world is to be told of a transition.
+// report is what to report to the webhook after a transition.
 type report string
 
 const (
-	// reportSoon: session.disconnected, unless the link that was lost is back
-	// within the account's grace.
+	// reportSoon: session.disconnected, unless the lost link is back within the
+	// account's grace.
 	reportSoon report = "soon"
 	// reportLate: session.disconnected, unless the link that is being made is up
-	// after the time that this may take.
+	// within the time allowed for that.
 	reportLate report = "late"
 	// reportNow: session.disconnected at once.
 	reportNow report = "now"
@@ -83,12 +83,12 @@ const (
 	reportUp report = "up"
 )
 
-// An outcome is what has to be done after an input.
+// An outcome is what must be done after an input.
 type outcome struct {
 	report report
 	// retry: dial again after a while.
 	retry bool
-	// hangUp: the client is of no use any more.
+	// hangUp: the client is no longer needed.
 	hangUp bool
 	// unlinked: the keys are gone.
 	unlinked bool
@@ -106,8 +106,8 @@ func (s status) terminal() bool {
 	return false
 }
 
-// next is the state machine. ok is false when the input means nothing in that
-// state, such as the last words of a connection that was given up.
+// next is the state machine. ok is false if the input has no meaning in the
+// state, such as the last events of a connection that was given up.
 func (s status) next(in input) (_ status, _ outcome, ok bool) {
 	linking := s.state == pingr.SessionPairing
 	switch in.kind {
@@ -149,7 +149,7 @@ func (s status) next(in input) (_ status, _ outcome, ok bool) {
 
 	case inputLost:
 		if linking {
-			// Not in.detail: it says that the link is tried again.
+			// in.detail is not used, because it says that the link is tried again.
 			return linkExpired("WhatsApp could not be reached while linking. Ask for a new QR code."), outcome{hangUp: true}, true
 		}
 		if s.terminal() {

@@ -10,16 +10,16 @@ import (
 type written struct {
 	text string
 	kind string // "text", "image", "video" or "document"
-	// info carries the chat's disappearing timer, and whether it was forwarded;
-	// nil when there is none.
+	// info carries the chat's disappearing timer and whether the message was
+	// forwarded. It is nil if there is none.
 	info *waE2E.ContextInfo
 }
 
 // personText returns what a person wrote to us now. ok is false for everything
 // else: our own messages, status updates, newsletters, broadcasts, bots,
-// reactions, edits, deletions, settings and history. What is wrapped as only our
-// own devices wrap it is nobody's either: whatsmeow unwraps it whoever sent it
-// (types/events/events.go, UnwrapRaw).
+// reactions, edits, deletions, settings and history. It is also false for a
+// message wrapped in the way that only our own devices use: whatsmeow unwraps
+// such a message whoever sent it (types/events/events.go, UnwrapRaw).
 func personText(e *events.Message) (_ written, ok bool) {
 	if e.Message == nil || e.Info.IsFromMe || e.IsEdit || e.Info.Edit != types.EditAttributeEmpty {
 		return written{}, false
@@ -45,7 +45,7 @@ func personText(e *events.Message) (_ written, ok bool) {
 	return textOf(e.Message)
 }
 
-// textOf finds the text in an unwrapped message. A caption may be empty.
+// textOf returns the text of an unwrapped message. A caption may be empty.
 func textOf(m *waE2E.Message) (written, bool) {
 	switch {
 	case m.GetProtocolMessage() != nil, m.GetReactionMessage() != nil, m.GetEncReactionMessage() != nil:

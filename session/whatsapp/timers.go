@@ -9,26 +9,26 @@ import (
 	"go.mau.fi/whatsmeow/types/events"
 )
 
-// Every message of a chat with a disappearing timer carries it, so that the
-// last message tells the chat's timer; a reply that did not carry it would
-// stay for ever in a chat that promises otherwise.
+// Every message of a chat with a disappearing timer carries the timer, so the
+// last message shows it. A reply without the timer would stay forever in a
+// chat that promises otherwise.
 
-// A chatTimer is what was told last of a chat's timer. One that was taken off is
+// A chatTimer is the latest known timer of a chat. A timer that was removed is
 // kept with 0 seconds, so that an older message cannot set it again.
 type chatTimer struct {
 	seconds uint32
-	told    time.Time // when the message that told it was sent
+	told    time.Time // when the message that carried it was sent
 }
 
-// learnTimer notes the timer that a message carries.
+// learnTimer records the timer that a message carries.
 func (s *Session) learnTimer(ctx context.Context, e *events.Message, text written) {
 	if e.IsEphemeral && text.info == nil {
-		return // it has one, and does not say which
+		return // it has a timer, and does not say which
 	}
 	s.heardTimer(ctx, e, text.info.GetExpiration())
 }
 
-// learnSettings notes a timer that was changed without a text.
+// learnSettings records a timer that was changed without a text.
 func (s *Session) learnSettings(ctx context.Context, e *events.Message) {
 	p := e.Message.GetProtocolMessage()
 	if p.GetType() == waE2E.ProtocolMessage_EPHEMERAL_SETTING && p.EphemeralExpiration != nil {
@@ -36,16 +36,16 @@ func (s *Session) learnSettings(ctx context.Context, e *events.Message) {
 	}
 }
 
-// heardTimer notes the timer that a message tells of. The message may come once
-// more: its sender answers a retry receipt, or our own phone tells what we could
-// not read.
+// heardTimer records the timer that a message carries. The message may come
+// again: its sender answers a retry receipt, or our own phone hands over what
+// we could not read.
 func (s *Session) heardTimer(ctx context.Context, e *events.Message, seconds uint32) {
 	again := e.RetryCount > 0 || e.UnavailableRequestID != ""
 	s.noteTimer(ctx, e.Info.Chat, chatTimer{seconds, e.Info.Timestamp}, again)
 }
 
-// noteTimer notes what was told of a chat's timer, unless something sent later was
-// noted before. It is written only when the timer changes, which is rare.
+// noteTimer records a chat's timer, unless one that was sent later was recorded
+// before. It writes the timer only if it changes, which is rare.
 func (s *Session) noteTimer(ctx context.Context, chat types.JID, heard chatTimer, again bool) {
 	names := s.chatNames(ctx, chat)
 	s.mu.Lock()
@@ -65,7 +65,7 @@ func (s *Session) noteTimer(ctx context.Context, chat types.JID, heard chatTimer
 		return
 	}
 	if err := s.pool.database.setTimer(ctx, s.id, names, heard); err != nil {
-		// It is in memory, and the chat's next message brings it again.
+		// The timer is in memory, and the chat's next message brings it again.
 		s.pool.log.Warn("a disappearing timer was not stored", "session", s.id, "error", err)
 	}
 }
@@ -78,8 +78,8 @@ func (s *Session) timer(ctx context.Context, chat types.JID) uint32 {
 	return s.latestTimer(names).seconds
 }
 
-// latestTimer returns what was told last of a chat with these names. The caller
-// holds s.mu.
+// latestTimer returns the latest known timer of a chat with these names. The
+// caller holds s.mu.
 func (s *Session) latestTimer(names []string) chatTimer {
 	latest := s.timers[names[0]]
 	for _, name := range names[1:] {
@@ -90,9 +90,9 @@ func (s *Session) latestTimer(names []string) chatTimer {
 	return latest
 }
 
-// chatNames are the names of a chat, however WhatsApp calls it: that by which a
-// timer is noted first (the LID where it is known), then that by which it may have
-// been noted before the LID was known.
+// chatNames returns the names of a chat that WhatsApp may use. The first is the
+// name under which a timer is stored (the LID if known). The second is the name
+// under which it may have been stored before the LID was known.
 func (s *Session) chatNames(ctx context.Context, chat types.JID) []string {
 	chat = chat.ToNonAD()
 	names := []string{chat.String()}
