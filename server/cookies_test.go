@@ -69,14 +69,14 @@ func TestTheLoginCookie(t *testing.T) {
 				assert.Equal(t, invalidKey, codeOf(t, got), name)
 				assert.Contains(t, got.Body.String(), "two logins", name)
 				door := ask("GET", "/login", "", "", planted...).Body.String()
-				assert.Contains(t, door, "Delete the cookies of this site", name)
+				assert.Contains(t, door, "This browser sends two logins", name)
 			}
 			if tt.secure {
 				plain := "pingr_login=" + w.logIn("ben") // what a sub-domain, or somebody on a plain connection, can set
 				assert.Equal(t, 401, ask("GET", "/v1/auth/me", "", "", plain).Code)
 				got := ask("GET", "/v1/auth/me", "", "", plain, anna)
 				assert.Contains(t, got.Body.String(), "anna@example.com")
-				assert.NotContains(t, ask("GET", "/login", "", "", plain, anna).Body.String(), "Delete the cookies")
+				assert.NotContains(t, ask("GET", "/login", "", "", plain, anna).Body.String(), "This browser sends two logins")
 			}
 			gone := check(ask("POST", "/v1/auth/logout", "", "", anna))
 			assert.Negative(t, gone.MaxAge)

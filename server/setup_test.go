@@ -61,7 +61,7 @@ func TestTheFirstAccountIsMadeOnceByItsLink(t *testing.T) {
 	assert.Contains(t, got.Header().Get("Content-Type"), "text/html")
 	assert.Equal(t, "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'", got.Header().Get("Content-Security-Policy"),
 		"default-src says nothing of the last three")
-	assert.Contains(t, got.Body.String(), "This link was used", "before somebody fills in a form in vain")
+	assert.Contains(t, got.Body.String(), "This link was already used", "before somebody fills in a form in vain")
 }
 
 // An accountReads store counts what a stranger can make a server read.

@@ -116,10 +116,10 @@ func TestFromTheSetUpLinkToTheFirstPageWithoutScripts(t *testing.T) {
 
 	b.enter(setup)
 	_, page, _ = b.get(setup)
-	assert.Contains(t, page, "This link was used", "nobody fills in a form in vain")
+	assert.Contains(t, page, "This link was already used", "nobody fills in a form in vain")
 	status, page, _ = b.do(http.MethodPost, "/setup", with(anna, "token", token))
 	assert.Equal(t, http.StatusUnauthorized, status)
-	assert.Contains(t, page, "This link was used")
+	assert.Contains(t, page, "This link was already used")
 }
 
 func TestTheLoginTellsOfTheSetUpLinkUntilThereIsAnAccount(t *testing.T) {
@@ -150,10 +150,10 @@ func TestAFilterThatFindsNothingDoesNotSayThatNothingWasSent(t *testing.T) {
 	b, setup := newBrowser(t)
 	b.enter(setup)
 	_, page, _ := b.get("/webhooks/deliveries")
-	assert.Contains(t, page, "Nothing was sent")
+	assert.Contains(t, page, "Nothing sent yet")
 	_, page, _ = b.get("/webhooks/deliveries?outcome=failed")
-	assert.Contains(t, page, "None of these")
-	assert.NotContains(t, page, "Nothing was sent")
+	assert.Contains(t, page, "Nothing found")
+	assert.NotContains(t, page, "Nothing sent yet")
 }
 
 func TestLoggingInLeadsBackToWhereOneWas(t *testing.T) {
@@ -276,7 +276,7 @@ func TestAPathThatIsNoPage(t *testing.T) {
 	b, _ := newBrowser(t)
 	status, page, _ := b.do(http.MethodGet, "/nowhere", nil, "Accept", "text/html,*/*;q=0.8")
 	assert.Equal(t, http.StatusNotFound, status)
-	assert.Contains(t, page, "There is no such page")
+	assert.Contains(t, page, "Page not found")
 	for _, accept := range []string{"", "application/json"} {
 		status, page, _ = b.do(http.MethodGet, "/nowhere", nil, "Accept", accept)
 		assert.Equal(t, http.StatusNotFound, status)

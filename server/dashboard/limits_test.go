@@ -36,9 +36,9 @@ func TestThePlansLimitIsShownBeforeItIsMet(t *testing.T) {
 		return render(sessionsBody(v, l.sessions)), render(triggersBody(v, l))
 	}
 	sessions, triggers := page("starter", 1)
-	assert.Contains(t, sessions, "1 of 2 sessions of the plan starter.")
+	assert.Contains(t, sessions, "1 of 2 sessions used (plan starter).")
 	assert.Contains(t, sessions, "Add session")
-	assert.Contains(t, triggers, "1 of 2 triggers of the plan starter.")
+	assert.Contains(t, triggers, "1 of 2 triggers used (plan starter).")
 	assert.Contains(t, triggers, "Add trigger")
 
 	sessions, triggers = page("starter", 2)

@@ -123,7 +123,7 @@ test("pages of an account that has everything", async () => {
   await page.click("label:text-is('Go')");
   await check("webhooks");
   await page.click("text=Rotate");
-  await page.click("text=Make a new secret");
+  await page.click("text=Create new secret");
   await page.waitForSelector("#rotated");
   await check("a rotated secret");
   await open("/webhooks/test");
@@ -133,10 +133,10 @@ test("pages of an account that has everything", async () => {
   await open("/webhooks/deliveries", "tbody tr");
   await check("deliveries");
   await open("/keys");
-  await page.click("text=Make a key");
+  await page.click("text=Create a key");
   await page.waitForSelector("dialog[open]");
   await check("make a key");
-  await page.click("text=Make the key");
+  await page.click("text=Create key");
   await page.waitForSelector("#made-key");
   await check("a key");
   await page.click("text=I have copied it");

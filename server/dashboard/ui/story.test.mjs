@@ -109,7 +109,7 @@ test("a number linked without a camera, and unlinked by its phone", async () => 
 
   await page.goto(`${stage.url}/overview`);
   await stage.phone("DELETE", `/${number}/devices/${device}`);
-  await page.waitForSelector("#alarms >> text=Second answers nobody: Logged out.");
+  await page.waitForSelector("#alarms >> text=Second is not answering: Logged out.");
   await page.click("text=Link it again");
   await page.waitForSelector("svg.qr");
   assert.deepEqual(page.problems, []);
@@ -192,13 +192,13 @@ test("by keyboard alone", async () => {
   await page.waitForTimeout(200);
   await focused("Rename Shop");
   await page.goto(`${stage.url}/keys`);
-  await tab("Make a key");
+  await tab("Create a key");
   await page.keyboard.press("Enter");
   await page.waitForSelector("dialog[open] [name=name]");
   await page.keyboard.press("Enter");
   await page.waitForSelector("#made-key");
   await page.keyboard.press("Escape");
-  await focused("Make a key");
+  await focused("Create a key");
   await page.goto(`${stage.url}/webhooks/deliveries`);
   await tab("Failed");
   await page.keyboard.press("Enter");
@@ -223,7 +223,7 @@ test("a form that is sent twice, a switch that is refused", async () => {
   await page.goto(`${stage.url}/keys`);
   const keys = async () => (await stage.api(page, "GET", "/v1/keys")).keys.length;
   const before = await keys();
-  await page.click("text=Make a key");
+  await page.click("text=Create a key");
   await page.waitForSelector("dialog[open]");
   await page.route("**/keys", async (route) => { await new Promise((resolve) => setTimeout(resolve, 500)); await route.continue(); });
   await page.dblclick("dialog [type=submit]");
