@@ -57,7 +57,7 @@ func TestDemoCheckThatFails(t *testing.T) {
 	var report checkReport
 	require.NoError(t, json.Unmarshal([]byte(r.out), &report))
 	assert.False(t, report.OK)
-	assert.Contains(t, report.Error, "loopback WhatsApp is up", "it names the step")
+	assert.Contains(t, report.Error, "start demo: loopback WhatsApp: ", "it names the step")
 }
 
 func TestDemoWhereAnotherListens(t *testing.T) {

@@ -62,7 +62,7 @@ func (b *backend) routes(mux *http.ServeMux) {
 func (b *backend) webhook(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
-		http.Error(w, "body not read", http.StatusBadRequest)
+		http.Error(w, "could not read the body", http.StatusBadRequest)
 		return
 	}
 	signature := r.Header.Get("X-Pingr-Signature")
@@ -73,7 +73,7 @@ func (b *backend) webhook(w http.ResponseWriter, r *http.Request) {
 	}
 	isNew, err := b.seen.Add(r.Context(), signature, seenLife)
 	if err != nil || !isNew {
-		http.Error(w, "received before, or too many at once", http.StatusConflict)
+		http.Error(w, "already received, or too many deliveries at once", http.StatusConflict)
 		return
 	}
 	answer := struct {
@@ -182,7 +182,7 @@ func (b *backend) logout(w http.ResponseWriter, r *http.Request) {
 func (b *backend) writePage(w http.ResponseWriter, status int, name, phone string) {
 	text, err := static.ReadFile("static/" + name)
 	if err != nil {
-		http.Error(w, "no page", http.StatusInternalServerError)
+		http.Error(w, "could not render the page", http.StatusInternalServerError)
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")

@@ -29,7 +29,7 @@ func (d *Demo) Check(ctx context.Context, entry func(Entry)) error {
 		return fmt.Errorf("login page: %w", err)
 	}
 	if shown.State != "waiting" || shown.Code == "" {
-		return fmt.Errorf("login page: it shows no code, but is %q", shown.State)
+		return fmt.Errorf("login page shows no code; its state is %q", shown.State)
 	}
 	var sent struct{ ID string }
 	message, err := json.Marshal(map[string]string{"text": shown.Text})
@@ -47,7 +47,7 @@ func (d *Demo) Check(ctx context.Context, entry func(Entry)) error {
 	}
 	address := linkIn.FindString(watch.reply)
 	if !strings.HasPrefix(address, d.URL()+"/") {
-		return fmt.Errorf("%s: the reply holds no link of ours", StepShown)
+		return fmt.Errorf("%s: the reply contains no link to the demo", StepShown)
 	}
 	if err := b.open(ctx, http.MethodGet, address); err != nil {
 		return fmt.Errorf("%s: %w", StepOpened, err)
@@ -65,7 +65,7 @@ func (d *Demo) Check(ctx context.Context, entry func(Entry)) error {
 		return fmt.Errorf("%s: %w", StepSignedIn, err)
 	}
 	if shown.State != "signed_in" || shown.Phone != personNumber {
-		return fmt.Errorf("%s: the login page is %q", StepSignedIn, shown.State)
+		return fmt.Errorf("%s: the login page's state is %q", StepSignedIn, shown.State)
 	}
 	return nil
 }
@@ -83,7 +83,7 @@ type browser struct {
 func openBrowser(origin string) (*browser, error) {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
-		return nil, fmt.Errorf("make browser: %w", err)
+		return nil, fmt.Errorf("create browser: %w", err)
 	}
 	// Straight to loopback: no proxy of the environment, none shared.
 	return &browser{origin: origin, client: http.Client{Jar: jar, Transport: &http.Transport{}}}, nil
@@ -134,7 +134,7 @@ const stepTime = 10 * time.Second
 
 // until waits for a step. It fails at once when the message gets no reply.
 func (w *watcher) until(ctx context.Context, step Step) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, stepTime, fmt.Errorf("it did not happen within %s", stepTime))
+	ctx, cancel := context.WithTimeoutCause(ctx, stepTime, fmt.Errorf("did not happen within %s", stepTime))
 	defer cancel()
 	// A reply is shown by two events, the step and the text.
 	for !w.seen[step] || step == StepShown && w.reply == "" {

@@ -95,10 +95,10 @@ func (d *Demo) start(ctx context.Context) error {
 		name string
 		run  func() (note string, err error)
 	}{
-		{"page and backend listen", func() (string, error) { return d.listen(ctx) }},
-		{"loopback WhatsApp is up", func() (string, error) { return d.openNetwork() }},
-		{"store is open", func() (string, error) { return d.openStore(ctx) }},
-		{"number is linked", func() (string, error) { return d.openSession(ctx, secret) }},
+		{"page and backend", func() (string, error) { return d.listen(ctx) }},
+		{"loopback WhatsApp", func() (string, error) { return d.openNetwork() }},
+		{"store", func() (string, error) { return d.openStore(ctx) }},
+		{"linked number", func() (string, error) { return d.openSession(ctx, secret) }},
 	} {
 		began := time.Now()
 		note, err := part.run()
@@ -136,7 +136,7 @@ func (d *Demo) listen(ctx context.Context) (string, error) {
 
 // ErrNotLoopback: the address to listen on can be reached from elsewhere, and
 // there is no authentication here.
-var ErrNotLoopback = errors.New("the demo listens on loopback only, such as 127.0.0.1:8090")
+var ErrNotLoopback = errors.New("the demo only listens on loopback, such as 127.0.0.1:8090")
 
 func requireLoopback(address string) error {
 	host, _, err := net.SplitHostPort(address)

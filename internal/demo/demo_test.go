@@ -145,7 +145,7 @@ func TestPageOfAStranger(t *testing.T) {
 func TestStartWhereItCannotListen(t *testing.T) {
 	d := start(t, Config{})
 	_, err := Start(t.Context(), Config{Listen: strings.TrimPrefix(d.URL(), "http://")})
-	assert.ErrorContains(t, err, "page and backend listen", "an address that was asked for is not exchanged")
+	assert.ErrorContains(t, err, "page and backend", "an address that was asked for is not exchanged")
 	_, err = Start(t.Context(), Config{Listen: "0.0.0.0:0"})
 	assert.ErrorIs(t, err, ErrNotLoopback)
 }

@@ -145,13 +145,13 @@ func (l *logins) answer(e pingr.Event, address func(token string) string) string
 			l.wrong[phone] = w
 		}
 		w.n++
-		return "That code is wrong or too old. Get a new one on the login page."
+		return "This code is wrong or has expired. Get a new one on the login page."
 	case a.phone != "" && a.phone != phone:
 		a.void = true
 		l.dropLinks(a)
 	}
 	if a.void {
-		return "This code was sent from two phones, so it is void. Get a new one on the login page."
+		return "This code was sent from two phones, so it is no longer valid. Get a new one on the login page."
 	}
 	a.phone = phone
 	l.dropLinks(a) // the newest link is the one that counts
@@ -164,9 +164,9 @@ func (l *logins) linkTo(phone, message string, a *attempt, address func(string) 
 	l.links[t] = &link{phone: phone, message: message, attempt: a, until: l.now().Add(codeLife)}
 	asked := ""
 	if a != nil {
-		asked = ", asked for by " + a.device
+		asked = ", requested by " + a.device
 	}
-	return fmt.Sprintf("Sign in to %s as +%s%s:\n%s\nGood once, for 5 minutes. Not you? Then ignore this.", siteName, phone, asked, address(t))
+	return fmt.Sprintf("Sign in to %s as +%s%s:\n%s\nIt works once, within 5 minutes. Not you? Then ignore this message.", siteName, phone, asked, address(t))
 }
 
 // dropLinks voids the links of an attempt. The caller holds l.mu.

@@ -85,7 +85,7 @@ func TestLoginBeginsInTheBrowserThatOpensTheLink(t *testing.T) {
 
 	_, _, ok = s.redeem(token)
 	assert.False(t, ok, "a link works once")
-	assert.Contains(t, s.text(asha, "login "+code), "wrong or too old", "and so does a code")
+	assert.Contains(t, s.text(asha, "login "+code), "wrong or has expired", "and so does a code")
 
 	s.signOut(session)
 	assert.Equal(t, "none", s.status("", session).State)
@@ -102,11 +102,11 @@ func TestCodeFromTwoPhonesIsVoid(t *testing.T) {
 	s := newSite(t)
 	waiting, code := s.open()
 	first := s.link(asha, "login "+code)
-	assert.Contains(t, s.text(ravi, "login "+code), "void")
+	assert.Contains(t, s.text(ravi, "login "+code), "no longer valid")
 	assert.Equal(t, status{State: "void"}, s.status(waiting, ""))
 	_, _, ok := s.redeem(first)
 	assert.False(t, ok, "the first one's link is void too")
-	assert.Contains(t, s.text(asha, "login "+code), "void", "and stays so")
+	assert.Contains(t, s.text(asha, "login "+code), "no longer valid", "and stays so")
 }
 
 func TestNewestLinkCounts(t *testing.T) {
@@ -127,7 +127,7 @@ func TestFiveMinutes(t *testing.T) {
 	_, ok := s.look(token)
 	assert.False(t, ok)
 	assert.Equal(t, "expired", s.status(waiting, "").State)
-	assert.Contains(t, s.text(asha, "login "+code), "too old")
+	assert.Contains(t, s.text(asha, "login "+code), "expired")
 	s.clock = s.clock.Add(codeLife)
 	_, _ = s.open() // whoever comes later sweeps
 	assert.Equal(t, "none", s.status(waiting, "").State)

@@ -61,7 +61,7 @@ func guard(next http.Handler) http.Handler {
 			host = r.Host
 		}
 		if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-			http.Error(w, "open the demo by its loopback address", http.StatusForbidden)
+			http.Error(w, "open the demo at its loopback address", http.StatusForbidden)
 			return
 		}
 		h := w.Header()

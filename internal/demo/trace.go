@@ -203,7 +203,7 @@ func (d tracedDispatcher) Dispatch(ctx context.Context, e pingr.Event) (pingr.Re
 	case err != nil:
 		note = "not: " + err.Error()
 	case reply.Text == "":
-		note = "without a reply of its own"
+		note = "without a reply"
 	}
 	d.step(trace, StepAnswered, note)
 	return reply, err

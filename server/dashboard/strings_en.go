@@ -383,6 +383,6 @@ var english = map[string]string{ //nolint:gosec // no credentials: words about t
 	"link.again":              "Show a new code",
 	"link.lost.about":         "It is linked and reconnects by itself as soon as it can.",
 	"link.done":               "%s is linked",
-	"link.done.about":         "It answers from now on. Next, add a trigger for it to answer.",
+	"link.done.about":         "It answers from now on. Next, tell it what to answer.",
 	"link.done.trigger":       "Add a trigger",
 }

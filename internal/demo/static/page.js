@@ -2,23 +2,23 @@
 "use strict";
 
 const STEPS = [
-  ["sent", "Phone sends", "the code of the login page"],
+  ["sent", "Phone sends", "the code from the login page"],
   ["received", "Number receives", "decrypted by the linked device"],
-  ["stored", "Stored", "on disk, before WhatsApp is told that we have it"],
-  ["asked", "Webhook asked", "signed, over HTTP"],
+  ["stored", "Stored", "on disk, before WhatsApp gets its acknowledgement"],
+  ["asked", "Webhook sent", "signed, over HTTP"],
   ["answered", "Backend answers", "with a one-time link"],
-  ["decided", "Reply fixed", "text kept, cooldown and quota taken"],
+  ["decided", "Reply decided", "text stored, cooldown and quota counted"],
   ["replied", "Reply sent", "WhatsApp acknowledged it"],
-  ["shown", "Phone shows it", "one message, however often it was sent"],
+  ["shown", "Phone shows it", "once, however often it was sent"],
   ["opened", "Link opened", "in the browser above"],
   ["signed_in", "Signed in", "the browser that opened the link, no other"],
 ];
 const BY_PEOPLE = new Set(["opened", "signed_in"]);
 const WHY = {
-  cooldown: ["No reply: cooldown", "this number was answered less than 5 seconds ago; the backend was told"],
+  cooldown: ["No reply: cooldown", "this number got a reply less than 5 seconds ago; the event told the backend"],
   quota: ["No reply: quota", "the month’s messages are used up"],
-  expired: ["No reply: too old", "the message waited too long"],
-  "no trigger": ["No trigger", "only texts that begin with “login” are anybody’s business; nothing was stored"],
+  expired: ["No reply: too old", "the message was too old when it arrived"],
+  "no trigger": ["No trigger", "Pingr only handles texts that start with “login”; nothing was stored"],
 };
 
 const $ = (id) => document.getElementById(id);
@@ -62,7 +62,7 @@ async function send(text) {
   const answer = await fetch("/phone/messages", {
     method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ text }),
   }).catch(() => null);
-  if (!answer || !answer.ok) chat.append(make("li", "Not sent: is the demo still running?", "hint"));
+  if (!answer || !answer.ok) chat.append(make("li", "Not sent. Is the demo still running?", "hint"));
 }
 
 $("compose").addEventListener("submit", (e) => {
@@ -80,7 +80,7 @@ window.addEventListener("message", (e) => {
   if (e.data.type === "code") {
     code = e.data.text || "";
     $("quick").disabled = !code;
-    $("quick").textContent = code ? `Send “${code}”` : e.data.signedIn ? "Signed in, nothing to send" : "No code on the login page";
+    $("quick").textContent = code ? `Send “${code}”` : e.data.signedIn ? "Signed in. Nothing to send" : "No code on the login page";
   }
   if (e.data.type === "compose") {
     $("text").value = e.data.text;
@@ -161,7 +161,7 @@ function draw() {
   }
   const total = $("total");
   if (shown) {
-    total.replaceChildren(make("b", shown.ms.toFixed(0) + " ms"), " from the phone and back to it");
+    total.replaceChildren(make("b", shown.ms.toFixed(0) + " ms"), " from the phone and back");
   } else if (run.steps.has("no_reply")) {
     total.textContent = "This message gets no reply";
   }

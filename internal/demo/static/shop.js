@@ -5,9 +5,9 @@ const $ = (id) => document.getElementById(id);
 const stage = window.parent === window ? null : window.parent;
 const OVER = {
   none: ["Sign in with WhatsApp", "Get a code, send it from your phone, and open the link that comes back."],
-  expired: ["The code has expired", "Codes are good for five minutes."],
-  void: ["The code is void", "It was sent from two phones, so nobody gets in with it."],
-  used: ["The link was opened in another browser", "That one is signed in. This one only showed the code, and stays out."],
+  expired: ["The code has expired", "A code is valid for five minutes."],
+  void: ["The code is no longer valid", "It was sent from two phones, so it signs nobody in."],
+  used: ["The link was opened in another browser", "That browser is signed in. This one only showed the code."],
 };
 
 let drawn = "";
@@ -36,7 +36,7 @@ function show(s) {
       drawn = s.code;
     }
     const sent = s.state === "sent";
-    const words = sent ? "Got it. Open the link that we sent you on WhatsApp, in the browser you want to use." : `Waiting for your message. Good for ${clock(s.left)}`;
+    const words = sent ? "Got it. Open the link that we sent you on WhatsApp, in the browser you want to use." : `Waiting for your message. The code is valid for ${clock(s.left)}`;
     if ($("state").textContent !== words) $("state").textContent = words;
     $("state").setAttribute("aria-live", sent ? "polite" : "off"); // a clock is not read out
     $("state").classList.toggle("sent", sent);
@@ -64,7 +64,7 @@ async function follow() {
   try {
     await ask("GET");
   } catch {
-    $("state").textContent = "The shop does not answer; trying again.";
+    $("state").textContent = "The shop does not respond. Trying again.";
   }
   setTimeout(follow, 1000);
 }
