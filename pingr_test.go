@@ -53,3 +53,14 @@ func TestAgeNeedsNoRightClock(t *testing.T) {
 	assert.Equal(t, time.Minute, f.age(wrong))
 	assert.Equal(t, 3*time.Minute, f.age(wrong.Add(2*time.Minute)), "waiting here counts too")
 }
+
+// What fails is tried again ever less often, and never so seldom that a number that
+// is back keeps people waiting.
+func TestPauseBetweenTries(t *testing.T) {
+	for failing, want := range map[time.Duration]time.Duration{
+		-time.Hour: time.Second, 0: time.Second, 2 * time.Second: time.Second, 10 * time.Second: 5 * time.Second,
+		time.Minute: 30 * time.Second, time.Hour: 30 * time.Second,
+	} {
+		assert.Equal(t, want, pause(failing), failing)
+	}
+}

@@ -177,7 +177,7 @@ func (e *Engine) deliver(ctx context.Context, f *Firing, settings Settings, line
 		return err
 	}
 	defer done()
-	if waited || f.State == StateUnknown {
+	if waited {
 		held, err := e.cfg.Store.Keep(ctx, f.ID, e.holder, "", e.lease(e.cfg.Now()))
 		if err != nil || !held {
 			return err

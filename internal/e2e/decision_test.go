@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/heypingr/pingr"
 	"github.com/heypingr/pingr/session/sim"
+	"github.com/heypingr/pingr/store/memory"
 )
 
 var (
@@ -321,6 +323,28 @@ func TestHoldEndsWithTheDecision(t *testing.T) {
 		assert.Equal(t, []string{"static for " + asha, "link"}, texts(p))
 	})
 }
+
+// A hold that nobody ended, as after a crash, stands for as long as the backend may
+// take and a decision after it, and no longer.
+func TestHoldThatIsNotDroppedEndsByItself(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.config.Settings.Cooldown = time.Second
+		w.store = dropsNothing{w.memory}
+		w.start()
+		p := w.person(asha)
+		p.Send("login") // holds for 8 s and 5 s
+		pass(12900 * time.Millisecond)
+		p.Send("login")
+		pass(200 * time.Millisecond)
+		p.Send("login")
+		pass(time.Second)
+		assert.Equal(t, []pingr.AutoReply{pending, inCooldown(1), pending}, promises(w))
+	})
+}
+
+type dropsNothing struct{ *memory.Store }
+
+func (dropsNothing) Drop(context.Context, string, string) error { return errors.New("no connection") }
 
 // another runs a second engine on the world's store and backend, with a number
 // of its own.

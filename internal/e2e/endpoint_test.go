@@ -274,6 +274,87 @@ func TestAnEventThatIsNeverTakenKeepsItsSchedule(t *testing.T) {
 	})
 }
 
+// An event that was not asked about is told for the first time at the first step of
+// the schedule.
+func TestAnEventThatWasNotAskedAboutIsToldByTheSchedule(t *testing.T) {
+	inWorld(t, func(w *world) {
+		began := time.Now()
+		w.backend = func(ctx context.Context, e pingr.Event) (pingr.Reply, error) {
+			if time.Since(began) < 15*time.Second {
+				return hangs(ctx, e)
+			}
+			return refuses(ctx, e)
+		}
+		w.config.RetrySchedule = []time.Duration{10 * time.Second, time.Hour}
+		w.start()
+		w.gather("49", 40)
+		pass(9 * time.Second)
+		w.gather("491", 20)
+		pass(20 * time.Second)
+		first := map[string]told{}
+		for _, e := range w.heard() {
+			if _, known := first[e.ID]; !known {
+				first[e.ID] = e
+			}
+		}
+		late := 0
+		for _, e := range first {
+			if at := e.at.Sub(began); at > 10*time.Second {
+				late++
+				assert.InDelta(t, 19*time.Second, at, float64(2*time.Second+500*time.Millisecond))
+				assert.Equal(t, 1, e.Attempt)
+				assert.Equal(t, &answered, e.AutoReply)
+			}
+		}
+		assert.Equal(t, 20-8, late)
+	})
+}
+
+// Events that failed together are not told again together.
+func TestRetriesAreSpread(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.backend = refuses
+		w.config.RetrySchedule = []time.Duration{1000 * time.Second}
+		w.start()
+		w.gather("49", 100)
+		pass(time.Second)
+		failed := time.Now()
+		pass(time.Hour)
+		heard := w.heard()
+		require.Len(t, heard, 200)
+		first, last := heard[100].at.Sub(failed), heard[199].at.Sub(failed)
+		assert.Less(t, first, 950*time.Second)
+		assert.GreaterOrEqual(t, first, 898*time.Second)
+		assert.Greater(t, last, 1050*time.Second)
+		assert.LessOrEqual(t, last, 1101*time.Second)
+	})
+}
+
+// An endpoint that wants no more of an event is not told of it again, though the
+// attempt was brought forward and takes no step of the schedule.
+func TestGoneEndsAnEventThatWasBroughtForward(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.backend = func(ctx context.Context, e pingr.Event) (pingr.Reply, error) {
+			switch {
+			case e.From.Phone != asha:
+				return pingr.Reply{}, nil
+			case len(w.heard()) == 1:
+				return refuses(ctx, e)
+			}
+			return pingr.Reply{Status: 410}, pingr.ErrGone
+		}
+		w.config.RetrySchedule = []time.Duration{time.Hour, time.Hour}
+		w.start()
+		w.person(asha).Send("login")
+		pass(time.Minute)
+		w.gather("49", 1)
+		pass(time.Minute)
+		require.Len(t, w.heard(), 3)
+		pass(24 * time.Hour)
+		assert.Len(t, w.heard(), 3)
+	})
+}
+
 // What another account waits for is its own.
 func TestOnlyTheSameAccountIsToldAtOnce(t *testing.T) {
 	inWorld(t, func(w *world) {

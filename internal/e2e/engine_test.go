@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -25,6 +26,9 @@ func TestReply(t *testing.T) {
 		{"a dynamic reply is sent as it is", says("Tap: https://x.test/a?b={{phone}}"), 0, []string{"Tap: https://x.test/a?b={{phone}}"}},
 		{"no reply field: static, with the number filled in", says(""), 0, static},
 		{"an error: static at once", refuses, 0, static},
+		{"an error that comes with a text: static, for the event was not taken", func(context.Context, pingr.Event) (pingr.Reply, error) {
+			return pingr.Reply{Text: "not taken"}, errors.New("no")
+		}, 0, static},
 		{"no answer: static after 8 seconds, not before", hangs, 8 * time.Second, static},
 		{"a panic: static at once", func(context.Context, pingr.Event) (pingr.Reply, error) { panic("boom") }, 0, static},
 		{"an answer that ignores its context: static a tenth of a second later", func(context.Context, pingr.Event) (pingr.Reply, error) {

@@ -103,9 +103,10 @@ func TestDecisionIsOneEngines(t *testing.T) {
 				stopA := w.another(session, listening{s, w.number})
 				p := w.person(asha)
 				p.Send("login")
-				pass(time.Second)
-				stopB := w.another(session, s)
-				lost.Store(int64(2 * time.Hour)) // A's lease is over, its hold too
+				pass(1250 * time.Millisecond)
+				stopB := w.another(session, s) // looks a quarter of a second after A
+				pass(850 * time.Millisecond)
+				lost.Store(int64(2 * time.Hour)) // A's lease is over, its hold too; the next look is B's
 				pass(1500 * time.Millisecond)
 				close(wake)
 				pass(5 * time.Second)
@@ -229,6 +230,31 @@ func TestLongBacklogOnTwoEngines(t *testing.T) {
 	})
 }
 
+// A machine that slept while replies waited for their turn: another engine has taken
+// them over, and they are its own to send.
+func TestReplyThatIsTakenOverWhileItWaits(t *testing.T) {
+	inWorld(t, func(w *world) {
+		const people = 100
+		var lost atomic.Int64
+		w.config.Now = func() time.Time { return time.Now().Add(time.Duration(lost.Load())) }
+		w.config.ReplyDeadline = 100 * time.Hour
+		s := &sender{Session: w.number}
+		stopA := w.another(session, listening{s, w.number})
+		pass(500 * time.Millisecond)
+		stopB := w.another(session, s)
+		for i := range people {
+			w.person(fmt.Sprintf("49170%08d", i)).SendMessage(sim.Message{Text: "login", At: time.Now().Add(-time.Minute)}) // paced
+		}
+		pass(750 * time.Millisecond) // the next look is B's
+		lost.Store(int64(time.Hour))
+		pass(time.Minute)
+		sends, _ := s.counted()
+		assert.Equal(t, people, sends)
+		stopA()
+		stopB()
+	})
+}
+
 // The engine is told to stop, and the send under way ends just when it is given
 // up: how it ended is recorded all the same.
 func TestEndOfASendWhileStopping(t *testing.T) {
@@ -337,6 +363,30 @@ func TestEndOfADeliveryWhileStopping(t *testing.T) {
 		log := attempts(w)
 		require.Len(t, log, 2)
 		assert.Equal(t, "delivered", log[1].Status)
+	})
+}
+
+// An attempt that the stop cut off says nothing of the endpoint: it takes no step of
+// the schedule, and be it the last one, the event is still told.
+func TestDeliveryThatIsCutOffByTheStop(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.config.StopGrace = time.Second
+		w.config.RetrySchedule = []time.Duration{time.Second}
+		w.backend = refuses
+		w.start()
+		w.person(asha).Send("login")
+		pass(500 * time.Millisecond)
+		w.backend = hangs
+		pass(2 * time.Second)
+		require.Len(t, w.heard(), 2)
+		w.halt()
+		w.backend = says("")
+		w.start()
+		pass(time.Hour)
+		require.Len(t, w.heard(), 3)
+		assert.Equal(t, 2, w.heard()[2].Attempt)
+		log := attempts(w)
+		assert.Equal(t, "delivered", log[len(log)-1].Status)
 	})
 }
 

@@ -440,6 +440,7 @@ func TestMoreThanFitsInFlightIsAllAnswered(t *testing.T) {
 			time.Sleep(time.Second)
 			return pingr.Reply{}, nil
 		}
+		w.config.InFlight = 64
 		w.start()
 		var people []*sim.Phone
 		for i := range 1000 {

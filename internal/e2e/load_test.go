@@ -85,6 +85,24 @@ func TestEveryAccountHasEightPlaces(t *testing.T) {
 	})
 }
 
+// A message that comes again takes no place, however often it does.
+func TestMessageThatComesAgainTakesNoPlace(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.config.InFlight, w.config.MaxInFlight = 8, 8
+		w.start()
+		p := w.person(asha)
+		for range 20 {
+			p.SendMessage(sim.Message{ID: "3EB0AA", Text: "login"})
+			pass(time.Second)
+		}
+		other := w.person("4917000000001")
+		other.Send("login")
+		pass(time.Second)
+		assert.Len(t, texts(p), 1)
+		assert.Len(t, texts(other), 1)
+	})
+}
+
 // An endpoint is told of few events at once that it has not taken.
 func TestRetriesAreFewAtOnce(t *testing.T) {
 	inWorld(t, func(w *world) {
@@ -108,6 +126,9 @@ func TestRetriesAreFewAtOnce(t *testing.T) {
 		pass(10 * time.Second)
 		assert.Equal(t, 8, most)
 		assert.Len(t, w.heard(), 400, "and all are told soon")
+		for _, e := range w.heard()[200:] {
+			assert.Equal(t, 2, e.Attempt, "waiting for room is no attempt")
+		}
 	})
 }
 
