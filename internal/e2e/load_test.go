@@ -151,6 +151,30 @@ func TestRepliesThatWaitForTheirTurn(t *testing.T) {
 	})
 }
 
+// A number is handed so many replies at once that they are sent within their leases;
+// of those that wait, the leases are renewed, so that no other engine takes them up.
+func TestRepliesAreHandedOutAFewAtOnce(t *testing.T) {
+	inWorld(t, func(w *world) {
+		const people = 3 * 64
+		s := &sender{Session: w.number, before: func(context.Context) error { time.Sleep(25 * time.Second); return nil }}
+		stopA := w.another(session, listening{s, w.number})
+		pass(500 * time.Millisecond)
+		idle := &sender{Session: w.number}
+		stopB := w.another(session, idle)
+		pass(700 * time.Millisecond) // a lease of now ends just before a look of the other's
+		crowd(w.number, people)
+		pass(5 * time.Minute)
+		sends, most := s.counted()
+		assert.Equal(t, people, sends)
+		assert.Equal(t, 64, most)
+		others, _ := idle.counted()
+		assert.Zero(t, others)
+		assert.Len(t, w.heard(), people)
+		stopA()
+		stopB()
+	})
+}
+
 // neighbour is the number of another account, with the same trigger.
 func (w *world) neighbour(id string) *sim.Session {
 	w.Helper()

@@ -28,14 +28,18 @@ func TestMessageBeforeTheEngineRuns(t *testing.T) {
 		all.Go(func() { _ = engine.Serve(ctx, account, session, w.number) })
 		p := w.person(asha)
 		p.Send("login")
+		people := crowd(w.number, 200)
 		pass(time.Minute)
 		assert.Zero(t, w.number.Waiting(), "it is stored")
 		assert.Empty(t, w.heard())
 		all.Go(func() { _ = engine.Run(ctx) })
 		pass(time.Millisecond)
 		assert.Equal(t, []string{"static for " + asha}, texts(p))
-		require.Len(t, w.heard(), 1)
-		assert.Equal(t, 1, w.heard()[0].Attempt)
+		assert.Equal(t, 200, shown(people))
+		require.Len(t, w.heard(), 201)
+		for _, e := range w.heard() {
+			assert.Equal(t, 1, e.Attempt)
+		}
 		cancel()
 		all.Wait()
 	})
@@ -151,6 +155,34 @@ func TestForgottenNumberSendsNothing(t *testing.T) {
 	})
 }
 
+// A number that panics may have sent: the reply is sent again under the same id.
+func TestNumberThatPanics(t *testing.T) {
+	inWorld(t, func(w *world) {
+		tries := 0
+		s := &sender{Session: w.number, before: func(context.Context) error {
+			if tries++; tries < 3 {
+				panic("a bug")
+			}
+			return nil
+		}}
+		stop := w.another(session, listening{s, w.number})
+		p := w.person(asha)
+		p.Send("login")
+		pass(time.Minute)
+		assert.Equal(t, []string{"static for " + asha}, texts(p))
+		assert.Equal(t, 3, tries)
+		stop()
+		w.config.Settings.Cooldown = -1
+		w.served = func(pingr.Session) pingr.Session { return s }
+		w.start()
+		pass(time.Millisecond)
+		tries = 0
+		_, err := w.engine.Send(w.Context(), request("hi"))
+		require.ErrorIs(t, err, pingr.ErrUnknown)
+		assert.Len(t, texts(p), 1)
+	})
+}
+
 // A reply that was refused for good but may have been seen is not repeated, and
 // keeps its cooldown.
 func TestReplyThatWasRefusedAndMayHaveBeenSeen(t *testing.T) {
@@ -256,7 +288,7 @@ func TestLogHoldsNothingOfAPerson(t *testing.T) {
 		p.Send("login hush")
 		pass(time.Minute)
 		w.halt()
-		for _, part := range []string{"msg=firing", `msg="firing not finished"`, "msg=send", "msg=event", "msg=panic", "outcome=replied", "outcome=failed"} {
+		for _, part := range []string{"msg=firing", `msg="firing not finished"`, `msg="old rows not purged"`, "msg=send", "msg=event", "msg=panic", "outcome=replied", "outcome=failed"} {
 			assert.Contains(t, said.String(), part)
 		}
 		for _, secret := range []string{asha, asha[2:], "hush", "static for"} {
@@ -265,8 +297,8 @@ func TestLogHoldsNothingOfAPerson(t *testing.T) {
 	})
 }
 
-// panics is a store whose log panics, and whose first decision does, with what they
-// were given.
+// panics is a store whose log panics, whose purge and whose first decision do, with
+// what they were given.
 type panics struct {
 	*memory.Store
 	decided atomic.Bool
@@ -274,6 +306,10 @@ type panics struct {
 
 func (*panics) LogDelivery(_ context.Context, d pingr.Delivery) error {
 	panic(fmt.Sprint(asha, " hush ", d))
+}
+
+func (*panics) Purge(context.Context, time.Time, time.Time, time.Time) (int, error) {
+	panic(asha)
 }
 
 func (p *panics) Decide(ctx context.Context, d pingr.Decision) (pingr.Firing, bool, error) {
