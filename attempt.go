@@ -105,58 +105,8 @@ func (e *Engine) callDispatcher(ctx context.Context, event Event) (Reply, error)
 	}
 }
 
-// holdTime is how long a decision may take after the backend's answer while the
-// hold on the person still stands.
-const holdTime = 5 * time.Second
-
-// lookAhead returns the limit that keeps the firing from being answered, or
-// nil. If nil, it also holds the person's cooldown until drop is called, or for
-// as long as asking may take. Whoever looks meanwhile is refused as if the
-// answer had been sent now.
-func (e *Engine) lookAhead(ctx context.Context, f Firing, s Settings) (refused *LimitError, drop func()) {
-	now := e.cfg.Now()
-	limits := s.limits(f, now)
-	var held []string // the person's names, always in the same order, so that no two firings refuse each other
-	drop = func() {
-		for _, key := range held {
-			e.drop(ctx, key, f.ID)
-		}
-	}
-	for _, l := range limits {
-		if l.Kind != Cooldown {
-			continue
-		}
-		until := now.Add(e.cfg.DispatchTimeout + holdTime)
-		switch free, err := e.cfg.Store.Hold(ctx, l.Key, f.ID, now, until); {
-		case err != nil: // the decision still lets only one of two through
-			e.cfg.Log.Warn("nobody is held while the webhook is asked", "event_id", f.ID, "error", err)
-		case !free:
-			drop()
-			return &LimitError{Kind: Cooldown, Until: l.Until}, func() {}
-		default:
-			held = append(held, l.Key)
-		}
-	}
-	// Look only after taking the hold: whatever was decided before the hold has
-	// taken its limits by now.
-	if errors.As(e.cfg.Store.Peek(ctx, now, limits...), &refused) {
-		drop()
-		return refused, func() {}
-	}
-	return nil, drop
-}
-
-// drop ends a hold. A hold that cannot be ended expires by itself.
-func (e *Engine) drop(ctx context.Context, key, firing string) {
-	var panicked error
-	defer e.survive(&panicked)
-	if err := e.cfg.Store.Drop(context.WithoutCancel(ctx), key, firing); err != nil {
-		e.cfg.Log.Warn("somebody is held for some seconds more", "event_id", firing, "error", err)
-	}
-}
-
-// retry delivers an event again, then requeues it, gives it up or deletes it.
-func (e *Engine) retry(ctx context.Context, p PendingEvent) {
+// deliverEvent makes an attempt of a queued event, the first or a later one, then requeues it, gives it up or deletes it.
+func (e *Engine) deliverEvent(ctx context.Context, p PendingEvent) {
 	defer e.leave(e.retries, p.Account)
 	p.Event = p.Event.later(e.cfg.Now())
 	a := e.dispatch(ctx, p)

@@ -1,44 +1,10 @@
 package pingr
 
 import (
-	"fmt"
+	"context"
+	"errors"
 	"time"
 )
-
-// LimitKind is the kind of a limit. It is also the outcome of a firing that the
-// limit refused.
-type LimitKind = OutcomeKind
-
-// A Limit is a counter that may not pass Max before Until. A cooldown is a
-// limit whose Max is 1. A Store keeps one row per Key: the count and the end of
-// its period.
-type Limit struct {
-	Kind LimitKind
-	// Key names the counter, such as "cooldown/ACCOUNT/PHONE".
-	Key string
-	// Max is the number allowed per period; 0 counts without refusing.
-	Max int64
-	// Until is the end of the period that starts if none is running. A running
-	// period keeps its own end.
-	Until time.Time
-}
-
-// A LimitError reports which limit refused, and until when. Nothing was taken.
-type LimitError struct {
-	Kind  LimitKind
-	Until time.Time
-}
-
-func (e *LimitError) Error() string {
-	return fmt.Sprintf("%s until %s", e.Kind, e.Until.UTC().Format(time.RFC3339))
-}
-
-// RetryAfter returns the number of seconds from now until the limit ends,
-// rounded up, at least 1.
-func (e *LimitError) RetryAfter(now time.Time) int {
-	s := int((e.Until.Sub(now) + time.Second - 1) / time.Second)
-	return max(s, 1)
-}
 
 // CooldownLimit returns the limit that lets an account send one message to a
 // number until cooldown has passed.
@@ -46,9 +12,52 @@ func CooldownLimit(account, phone string, cooldown time.Duration, at time.Time) 
 	return Limit{Kind: Cooldown, Key: "cooldown/" + account + "/" + phone, Max: 1, Until: at.Add(cooldown)}
 }
 
-// QuotaLimit returns the limit that lets an account send limit messages in a
-// calendar month (UTC). A limit of 0 counts without refusing.
-func QuotaLimit(account string, limit int64, at time.Time) Limit {
-	year, month, _ := at.UTC().Date()
-	return Limit{Kind: Quota, Key: "quota/" + account, Max: limit, Until: time.Date(year, month+1, 1, 0, 0, 0, 0, time.UTC)}
+// holdTime is how long a decision may take after the backend's answer while the
+// hold on the person still stands.
+const holdTime = 5 * time.Second
+
+// lookAhead returns the limit that keeps the firing from being answered, or
+// nil. If nil, it also holds the person's cooldown until drop is called, or for
+// as long as asking may take. Whoever looks meanwhile is refused as if the
+// answer had been sent now.
+func (e *Engine) lookAhead(ctx context.Context, f Firing, s Settings) (refused *LimitError, drop func()) {
+	now := e.cfg.Now()
+	limits := s.limits(f, now)
+	var held []string // the person's names, always in the same order, so that no two firings refuse each other
+	drop = func() {
+		for _, key := range held {
+			e.drop(ctx, key, f.ID)
+		}
+	}
+	for _, l := range limits {
+		if l.Kind != Cooldown {
+			continue
+		}
+		until := now.Add(e.cfg.DispatchTimeout + holdTime)
+		switch free, err := e.cfg.Store.Hold(ctx, l.Key, f.ID, now, until); {
+		case err != nil: // the decision still lets only one of two through
+			e.cfg.Log.Warn("nobody is held while the webhook is asked", "event_id", f.ID, "error", err)
+		case !free:
+			drop()
+			return &LimitError{Kind: Cooldown, Until: l.Until}, func() {}
+		default:
+			held = append(held, l.Key)
+		}
+	}
+	// Look only after taking the hold: whatever was decided before the hold has
+	// taken its limits by now.
+	if errors.As(e.cfg.Store.Peek(ctx, now, limits...), &refused) {
+		drop()
+		return refused, func() {}
+	}
+	return nil, drop
+}
+
+// drop ends a hold. A hold that cannot be ended expires by itself.
+func (e *Engine) drop(ctx context.Context, key, firing string) {
+	var panicked error
+	defer e.survive(&panicked)
+	if err := e.cfg.Store.Drop(context.WithoutCancel(ctx), key, firing); err != nil {
+		e.cfg.Log.Warn("somebody is held for some seconds more", "event_id", firing, "error", err)
+	}
 }

@@ -254,9 +254,9 @@ func (e *Engine) begin(work context.Context) bool {
 	return true
 }
 
-// Running returns a channel that is closed once Run has begun. From then on
+// Started returns a channel that is closed once Run has begun. From then on
 // [Engine.Send] works.
-func (e *Engine) Running() <-chan struct{} { return e.begun }
+func (e *Engine) Started() <-chan struct{} { return e.begun }
 
 // end refuses new work and waits at most StopGrace for work in flight.
 func (e *Engine) end(cancel context.CancelFunc) {

@@ -50,7 +50,7 @@ func (e *Engine) receive(ctx context.Context, account, session string, m Message
 	if err != nil {
 		return fmt.Errorf("accept message: %w", err)
 	}
-	if first && room && e.spawn(func(work context.Context) { e.finish(work, f) }) {
+	if first && room && e.spawn(func(work context.Context) { e.process(work, f) }) {
 		room = false // the goroutine owns the place now
 	} else if first {
 		e.poke()
@@ -261,8 +261,8 @@ func (e *Engine) conclude(ctx context.Context, f *Firing, o Outcome) error {
 	return nil
 }
 
-// finish runs answer with a place in the gate, and logs one line.
-func (e *Engine) finish(ctx context.Context, f Firing) {
+// process runs answer with a place in the gate, and logs one line.
+func (e *Engine) process(ctx context.Context, f Firing) {
 	defer e.leave(e.first, f.Account)
 	e.setAtWork(f.ID, true)
 	defer e.setAtWork(f.ID, false)

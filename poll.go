@@ -57,7 +57,7 @@ func (e *Engine) takeUp(ctx context.Context) (err error) {
 				if _, err := e.cfg.Store.Keep(ctx, f.ID, e.holder, "", Lease{Until: now}); err != nil {
 					return fmt.Errorf("give back firing: %w", err)
 				}
-			} else if !e.spawn(func(work context.Context) { e.finish(work, f) }) {
+			} else if !e.spawn(func(work context.Context) { e.process(work, f) }) {
 				e.leave(e.first, f.Account)
 			}
 		}
@@ -70,7 +70,7 @@ func (e *Engine) takeUp(ctx context.Context) (err error) {
 				if err := e.cfg.Store.PutBack(ctx, p.Event.ID, now); err != nil {
 					return fmt.Errorf("give back event: %w", err)
 				}
-			} else if !e.spawn(func(work context.Context) { e.retry(work, p) }) {
+			} else if !e.spawn(func(work context.Context) { e.deliverEvent(work, p) }) {
 				e.leave(e.retries, p.Account)
 			}
 		}

@@ -106,7 +106,7 @@ func start(t *testing.T, database []byte) outcome {
 		stop()
 		assert.NoError(t, <-done)
 	}()
-	<-s.engine.Running()
+	<-s.engine.Started()
 	if c := readyCheck(t, s, "database"); c.Status != "ok" {
 		return outcome{"not ready", c.Found + "; " + c.Do}
 	}

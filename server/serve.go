@@ -31,7 +31,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	go func() { ran <- s.Run(engine) }()
 	var err error
 	select {
-	case <-s.engine.Running(): // whoever asks meanwhile waits, and is not told that nothing is connected
+	case <-s.engine.Started(): // whoever asks meanwhile waits, and is not told that nothing is connected
 	case err = <-ran:
 		return errors.Join(err, errors.New("the engine stopped"), l.Close())
 	}

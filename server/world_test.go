@@ -93,7 +93,7 @@ func newWorld(t *testing.T, change ...func(*Config)) *world {
 		stop()
 		require.NoError(t, <-done)
 	})
-	<-w.server.engine.Running()
+	<-w.server.engine.Started()
 	require.Eventually(t, func() bool { return w.call("anna's live key", "GET", "/readyz", "").Code == http.StatusOK }, 5*time.Second, time.Millisecond)
 	return w
 }

@@ -79,7 +79,7 @@ func (w *world) start() *world {
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { _ = engine.Run(ctx) })
-	<-engine.Running() // one that does not run yet refuses what arrives, and it comes again 50 ms later
+	<-engine.Started() // one that does not run yet refuses what arrives, and it comes again 50 ms later
 	var number pingr.Session = w.number
 	if w.served != nil {
 		number = w.served(number)
