@@ -193,6 +193,22 @@ func TestSendThatReachesNoDeviceIsRefused(t *testing.T) {
 	assert.False(t, h.sealed)
 }
 
+// Once its ciphertext exists a send holds nobody up, whatever it still does.
+func TestSealedSendHoldsNobody(t *testing.T) {
+	d, _, _ := openDevice(t)
+	h := &holder{persons: d.persons, recipient: ada}
+	ctx := withHolder(t.Context(), h)
+	_, err := d.GetManySessions(ctx, []string{ada, bob})
+	require.NoError(t, err)
+	assert.Len(t, d.persons.locks, 2)
+	require.NoError(t, d.PutManySessions(ctx, map[string][]byte{ada: []byte("step"), bob: []byte("step")}))
+	assert.Empty(t, d.persons.locks)
+	_, err = d.GetSession(ctx, ada)
+	require.NoError(t, err)
+	require.NoError(t, d.PutSession(ctx, ada, []byte("next")))
+	assert.Empty(t, d.persons.locks)
+}
+
 func TestFailedDecryptionChangesNothing(t *testing.T) {
 	d, _, failed := openDevice(t)
 	ctx := t.Context()
@@ -244,6 +260,7 @@ func TestDecryptedMessageIsKeptUntilItsHandlerSucceeds(t *testing.T) {
 	check(other)
 	require.NoError(t, other.ClearBufferedEventPlaintext(ctx, refused))
 	require.NoError(t, other.journal.flush(ctx))
+	assert.Empty(t, other.journal.stored)
 	var kept int
 	require.NoError(t, db.sql.QueryRow(`SELECT count(*) FROM whatsmeow_event_buffer WHERE plaintext IS NOT NULL`).Scan(&kept))
 	assert.Zero(t, kept, "no text stays")
@@ -320,9 +337,18 @@ func TestSessionsByNumberMoveToTheLID(t *testing.T) {
 		require.NoError(t, d.DeleteSession(ctx, ada))
 		require.NoError(t, d.journal.flush(ctx))
 	}
-	assert.False(t, d.numbered.Load(), "a new device has none")
+	for _, put := range []func(*device) error{
+		func(d *device) error { return d.PutSession(ctx, "919876543210:0", []byte("step")) },
+		func(d *device) error {
+			return d.PutManySessions(ctx, map[string][]byte{"919876543210:0": []byte("step")})
+		},
+	} {
+		d, _, _ := openDevice(t)
+		assert.False(t, d.numbered.Load(), "a new device has none")
+		require.NoError(t, put(d))
+		assert.True(t, d.numbered.Load())
+	}
 	require.NoError(t, d.PutSession(ctx, "919876543210:0", []byte("step")))
-	assert.True(t, d.numbered.Load())
 	require.NoError(t, db.keys.LIDMap.PutLIDMapping(ctx, adaLID, adaNumber))
 	move(d, "step")
 

@@ -3,11 +3,13 @@ package whatsapp
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.mau.fi/whatsmeow/types/events"
 
 	"github.com/heypingr/pingr"
 	"github.com/heypingr/pingr/whatsapptest"
@@ -80,6 +82,10 @@ func TestLinkingThatDoesNotWork(t *testing.T) {
 		detail string
 	}{
 		{"WhatsApp closes the connection", func(_ *testing.T, w *world, _ string) { w.server.EndPairing() }, "could not be reached while linking"},
+		{"linking fails", func(_ *testing.T, w *world, _ string) {
+			s, _ := w.pool.Get("sess_no")
+			s.line.onEvent(&events.PairError{})
+		}, "linking failed"},
 		{"WhatsApp asks for a passkey", func(t *testing.T, w *world, code string) {
 			w.server.SetPairing(whatsapptest.PairWithPasskey)
 			_, err := w.shop.Scan(t.Context(), code)
@@ -100,6 +106,69 @@ func TestLinkingThatDoesNotWork(t *testing.T) {
 			w.scan(s)
 		})
 	}
+}
+
+// A phone that is too old is told so; the code stays for another.
+func TestPhoneThatIsTooOld(t *testing.T) {
+	w := newWorld(t)
+	s, err := w.pool.Add(t.Context(), pingr.SessionRecord{ID: "sess_old"})
+	require.NoError(t, err)
+	shot := w.until(s, func(now Snapshot) bool { return now.QR.Code != "" })
+	s.line.onEvent(&events.QRScannedWithoutMultidevice{})
+	assert.Contains(t, s.Record().Detail, "too old")
+	assert.Equal(t, pingr.SessionPairing, s.Record().State)
+	qr, _ := s.QR()
+	assert.Equal(t, shot.QR, qr)
+}
+
+// The first code of a round is shown for a minute, the others for 20 seconds, and
+// each says until when. A pairing code outlasts them: the round ends only when it
+// can be typed no more.
+func TestHowLongARoundLasts(t *testing.T) {
+	w := newCalmWorld(t)
+	require.NoError(t, w.pool.Close())
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	w.config.Now = func() time.Time { return now }
+	w.open()
+	s, err := w.pool.Add(t.Context(), pingr.SessionRecord{ID: "sess_round"})
+	require.NoError(t, err)
+	shot := w.until(s, func(now Snapshot) bool { return now.QR.Code != "" })
+	assert.Equal(t, now.Add(time.Minute), shot.QR.ExpiresAt)
+	s.mu.Lock()
+	codes := len(s.codes)
+	s.mu.Unlock()
+	// passes lets the time of the present code pass.
+	passes := func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.round.Reset(0)
+	}
+	seen := map[string]bool{shot.QR.Code: true}
+	for range codes {
+		passes()
+		shot = w.until(s, func(now Snapshot) bool { return !seen[now.QR.Code] })
+		seen[shot.QR.Code] = true
+		assert.Equal(t, now.Add(20*time.Second), shot.QR.ExpiresAt)
+	}
+	before := time.Now()
+	_, err = s.PairCode(t.Context(), w.shop.Number())
+	require.NoError(t, err)
+	passes()
+	shot = w.until(s, func(now Snapshot) bool { return now.QR.Code == "" })
+	assert.Equal(t, pingr.SessionPairing, shot.Record.State, "the pairing code can still be typed")
+	s.mu.Lock()
+	assert.WithinDuration(t, before.Add(3*time.Minute), s.roundEnds, time.Minute)
+	s.roundEnds = time.Now()
+	s.mu.Unlock()
+	passes()
+	w.untilState(s, pingr.SessionLinkExpired)
+
+	// The next round has its codes only.
+	require.NoError(t, s.Link())
+	w.until(s, func(now Snapshot) bool { return now.QR.Code != "" })
+	s.mu.Lock()
+	assert.Zero(t, s.roundEnds)
+	s.mu.Unlock()
 }
 
 func TestUnknownPairingStepEndsWithTheRound(t *testing.T) {
@@ -148,7 +217,7 @@ func TestRestartWhileLinking(t *testing.T) {
 
 func TestAdd(t *testing.T) {
 	w := newWorld(t)
-	for _, id := range []string{"", "ab", "Shop", "a b c", "sess/1"} {
+	for _, id := range []string{"", "ab", "Shop", "a b c", "sess/1", "sess:", ":acc", "sess:a:b", strings.Repeat("x", 65)} {
 		_, err := w.pool.Add(t.Context(), pingr.SessionRecord{ID: id})
 		require.Error(t, err, id)
 	}
@@ -156,6 +225,14 @@ func TestAdd(t *testing.T) {
 	require.NoError(t, err)
 	_, err = w.pool.Add(t.Context(), pingr.SessionRecord{ID: "sess_a"})
 	require.ErrorIs(t, err, ErrExists)
-	require.Len(t, w.pool.List(), 1)
+	for _, id := range []string{"sess_c", "sess_b:acc"} {
+		_, err = w.pool.Add(t.Context(), pingr.SessionRecord{ID: id})
+		require.NoError(t, err)
+	}
+	var ids []string
+	for _, s := range w.pool.List() {
+		ids = append(ids, s.ID())
+	}
+	assert.Equal(t, []string{"sess_a", "sess_b:acc", "sess_c"}, ids)
 	assert.Equal(t, "A", w.pool.List()[0].Record().Name)
 }

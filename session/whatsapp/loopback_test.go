@@ -112,13 +112,28 @@ func (w *world) link(id string) (*Session, *whatsapptest.Device) {
 func (w *world) scan(s *Session) *whatsapptest.Device {
 	w.t.Helper()
 	shot := w.until(s, func(now Snapshot) bool { return now.QR.Code != "" })
+	w.noDialIsPlanned(s, pingr.SessionPairing)
 	device, err := w.shop.Scan(w.t.Context(), shot.QR.Code)
 	require.NoError(w.t, err)
 	w.untilState(s, pingr.SessionConnected)
+	_, shown := s.QR()
+	assert.False(w.t, shown, "a code that was scanned is shown no more")
+	w.noDialIsPlanned(s, pingr.SessionConnected)
 	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
 	defer cancel()
 	require.NoError(w.t, device.WaitOnline(ctx))
 	return device
+}
+
+// noDialIsPlanned checks that nothing makes a session connect again that is in that
+// state, such as a login that it takes for lost.
+func (w *world) noDialIsPlanned(s *Session, state pingr.SessionState) {
+	w.t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.record.State == state {
+		assert.False(w.t, s.redial.Stop(), "a dial is planned, though it is %s", state)
+	}
 }
 
 // untilAcknowledged waits until all that was sent is acknowledged, also what was

@@ -49,6 +49,21 @@ func TestPausesBetweenDialsGrow(t *testing.T) {
 	assert.Less(t, fresh, 10*time.Millisecond, "it begins anew")
 }
 
+// A login that WhatsApp refuses is not repeated at once, as one is that failed on
+// its way.
+func TestRefusedLoginIsNotRepeatedAtOnce(t *testing.T) {
+	w := newWorld(t)
+	require.NoError(t, w.pool.Close())
+	w.config.timing.backoff, w.config.timing.backoffMax = 250*time.Millisecond, time.Minute
+	w.open()
+	s, device := w.link("sess_refused")
+	dials, began := s.line.dials.Load(), time.Now()
+	device.FailLogins(whatsapptest.LoginFailure{Reason: 409})
+	device.Drop()
+	require.Eventually(t, func() bool { return s.line.dials.Load() >= dials+2 }, patience, time.Millisecond)
+	assert.Greater(t, time.Since(began), 750*time.Millisecond)
+}
+
 // A message that the handler keeps refusing costs a connection each time it is
 // asked for: less and less often.
 func TestPausesBeforeARefusedMessageGrow(t *testing.T) {

@@ -60,6 +60,14 @@ func TestLocksAreTakenInOneOrder(t *testing.T) {
 	})
 }
 
+// One person is one lock, by whichever name.
+func TestPersonIsKnownByBothNames(t *testing.T) {
+	d, db, _ := openDevice(t)
+	assert.Equal(t, adaNumber.User, d.person(adaNumber.User+":0"), "the LID is not known yet")
+	require.NoError(t, db.keys.LIDMap.PutLIDMapping(t.Context(), adaLID, adaNumber))
+	assert.Equal(t, d.person(ada), d.person(adaNumber.User+":7"))
+}
+
 // A decryption that only asks whether there is a session goes on to load it.
 func TestAskingForASessionLocksItsPerson(t *testing.T) {
 	d, _, _ := openDevice(t)
