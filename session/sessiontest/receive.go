@@ -120,8 +120,14 @@ func can(h Harness, f Form) bool {
 }
 
 func group(t *testing.T, h Harness) {
+	for name, c := range map[string]PhoneConfig{"by number": {}, "by LID": {ByLID: true}} {
+		t.Run(name, func(t *testing.T) { groupOf(t, h, c) })
+	}
+}
+
+func groupOf(t *testing.T, h Harness, c PhoneConfig) {
 	in := listen(t, h.Session(), nil)
-	alice, bob := h.Phone(t, PhoneConfig{}), h.Phone(t, PhoneConfig{})
+	alice, bob := h.Phone(t, c), h.Phone(t, PhoneConfig{})
 	jid := h.Group(t, alice, bob)
 
 	alice.Send(t, Message{Text: "login", Group: jid})
@@ -132,10 +138,10 @@ func group(t *testing.T, h Harness) {
 	assert.NotEqual(t, jid, m.Sender)
 
 	// A reply to the sender is private.
-	send(t, h.Session(), pingr.Outgoing{ID: "3EB0PRIVATE", To: m.Sender, Text: "for you alone"})
+	send(t, h.Session(), pingr.Outgoing{ID: "3EB0PRIVATE" + m.ID, To: m.Sender, Text: "for you alone"})
 	assert.Equal(t, "for you alone", next(t, alice).Text)
 	// A reply to the chat is for all.
-	send(t, h.Session(), pingr.Outgoing{ID: "3EB0ALL", To: m.Chat, Text: "for all"})
+	send(t, h.Session(), pingr.Outgoing{ID: "3EB0ALL" + m.ID, To: m.Chat, Text: "for all"})
 	assert.Equal(t, "for all", next(t, alice).Text)
 	r := next(t, bob)
 	if r.ID == m.ID {
@@ -154,6 +160,7 @@ func offline(t *testing.T, h Harness) {
 	old := time.Now().Add(-13 * 24 * time.Hour).Truncate(time.Second)
 	alice.Send(t, Message{Text: "long ago", At: old})
 	alice.Send(t, Message{Text: "just now"})
+	in.one(t) // without a link nothing comes
 	h.Restore(t)
 
 	var got []pingr.Message

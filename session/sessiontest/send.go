@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -41,21 +42,22 @@ func sendWithoutLink(t *testing.T, h Harness) {
 	h.Cut(t)
 	m := pingr.Outgoing{ID: "3EB0LATER", To: to, Text: "later"}
 	err := trySend(t, h.Session(), m)
-	require.ErrorIs(t, err, pingr.ErrSessionUnavailable)
-	require.NotErrorIs(t, err, pingr.ErrNotSent)
+	saysOnly(t, err, pingr.ErrSessionUnavailable)
 	h.Restore(t)
 	send(t, h.Session(), m)
 	assert.Equal(t, "later", next(t, alice).Text)
+	assert.Len(t, alice.Shown(), 1)
 }
 
 func sendRefused(t *testing.T, h Harness) {
 	alice, to := met(t, h)
 	h.Sends(t, Refuse)
 	err := trySend(t, h.Session(), pingr.Outgoing{ID: "3EB0NO", To: to, Text: "no"})
-	require.ErrorIs(t, err, pingr.ErrNotSent)
+	saysOnly(t, err, pingr.ErrNotSent)
 	h.Sends(t, Deliver)
 	send(t, h.Session(), pingr.Outgoing{ID: "3EB0YES", To: to, Text: "yes"})
 	assert.Equal(t, "yes", next(t, alice).Text)
+	assert.Len(t, alice.Shown(), 1)
 }
 
 func sendRefusedForNow(t *testing.T, h Harness) {
@@ -63,8 +65,7 @@ func sendRefusedForNow(t *testing.T, h Harness) {
 	h.Sends(t, RefuseForNow)
 	m := pingr.Outgoing{ID: "3EB0NOTYET", To: to, Text: "not yet"}
 	err := trySend(t, h.Session(), m)
-	require.ErrorIs(t, err, pingr.ErrRefused)
-	require.NotErrorIs(t, err, pingr.ErrNotSent)
+	saysOnly(t, err, pingr.ErrRefused)
 	require.Empty(t, alice.Shown())
 	h.Sends(t, Deliver)
 	send(t, h.Session(), m)
@@ -83,15 +84,25 @@ func sendUnknown(t *testing.T, h Harness) {
 	assert.Equal(t, "maybe", next(t, alice).Text)
 	giveUp()
 	err := <-sent
-	require.Error(t, err)
-	require.NotErrorIs(t, err, pingr.ErrNotSent)
-	require.NotErrorIs(t, err, pingr.ErrSessionUnavailable)
+	saysOnly(t, err)
 
 	// Repeating the send shows nothing twice.
 	h.Sends(t, Deliver)
 	send(t, h.Session(), m)
 	send(t, h.Session(), pingr.Outgoing{ID: "3EB0LAST", To: to, Text: "last"})
 	assert.Equal(t, "last", next(t, alice).Text)
+	assert.Len(t, alice.Shown(), 2)
+}
+
+// saysOnly checks what an error says of a message: that, and nothing else.
+func saysOnly(t *testing.T, err error, what ...error) {
+	t.Helper()
+	require.Error(t, err)
+	for _, known := range []error{
+		pingr.ErrNotSent, pingr.ErrUnknown, pingr.ErrSessionUnavailable, pingr.ErrRefused, pingr.ErrNotOnWhatsApp,
+	} {
+		require.Equal(t, slices.Contains(what, known), errors.Is(err, known), "%v: %v", known, err)
+	}
 }
 
 func sendImpossible(t *testing.T, h Harness) {
@@ -114,15 +125,39 @@ func sendImpossible(t *testing.T, h Harness) {
 }
 
 func disappearing(t *testing.T, h Harness) {
+	for name, c := range map[string]PhoneConfig{"by number": {}, "by LID": {ByLID: true}} {
+		t.Run(name, func(t *testing.T) { timersOf(t, h, h.Phone(t, c)) })
+	}
+}
+
+func timersOf(t *testing.T, h Harness, alice Phone) {
 	in := listen(t, h.Session(), nil)
-	alice := h.Phone(t, PhoneConfig{})
+	bob := h.Phone(t, PhoneConfig{})
+	timer := func(to string, p Phone) time.Duration {
+		t.Helper()
+		id := "3EB0TIMER" + alice.Number() + to
+		send(t, h.Session(), pingr.Outgoing{ID: id, To: to, Text: "gone tomorrow"})
+		for {
+			if r := next(t, p); r.ID == id {
+				return r.Timer
+			}
+		}
+	}
 	alice.Send(t, Message{Text: "hi", Timer: 24 * time.Hour})
-	m := in.one(t)
-	send(t, h.Session(), pingr.Outgoing{ID: "3EB0TIMER", To: m.Sender, Text: "gone tomorrow"})
-	assert.Equal(t, 24*time.Hour, next(t, alice).Timer)
-	// This is the same chat under the person's number.
-	send(t, h.Session(), pingr.Outgoing{ID: "3EB0TIMER2", To: alice.Number() + "@s.whatsapp.net", Text: "this too"})
-	assert.Equal(t, 24*time.Hour, next(t, alice).Timer)
+	sender := in.one(t).Sender
+	group := h.Group(t, alice, bob)
+	alice.Send(t, Message{Text: "hi, all", Group: group, Timer: 7 * 24 * time.Hour})
+	bob.Send(t, Message{Text: "hi"})
+	in.wait(t, 3)
+	assert.Equal(t, 24*time.Hour, timer(sender, alice))
+	// This is the same chat under the person's other name.
+	for _, name := range []string{alice.Number() + "@s.whatsapp.net", alice.LID() + "@lid"} {
+		if name != sender && name != "@lid" {
+			assert.Equal(t, 24*time.Hour, timer(name, alice), name)
+		}
+	}
+	assert.Equal(t, 7*24*time.Hour, timer(group, alice), "a group has one of its own")
+	assert.Zero(t, timer(bob.Number()+"@s.whatsapp.net", bob), "another chat has none")
 }
 
 func hostileReplies(t *testing.T, h Harness) {

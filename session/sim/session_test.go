@@ -2,9 +2,12 @@ package sim_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
 	"github.com/heypingr/pingr"
@@ -18,6 +21,23 @@ func TestSession(t *testing.T) {
 	sessiontest.Run(t, func(*testing.T) sessiontest.Harness {
 		return &harness{session: sim.New(sim.Config{})}
 	})
+}
+
+// A session that ended says why, to whoever listens and to whoever would, and sends
+// nothing.
+func TestEnd(t *testing.T) {
+	s, ended := sim.New(sim.Config{}), errors.New("unlinked")
+	alice := s.NewPhone(sim.PhoneConfig{Number: "919876543210"})
+	nothing := func(context.Context, pingr.Message) error { t.Error("something came"); return nil }
+	done := make(chan error)
+	go func() { done <- s.Listen(t.Context(), nothing) }()
+	s.End(ended)
+	require.ErrorIs(t, <-done, ended)
+	alice.Send("anybody there?")
+	require.ErrorIs(t, s.Listen(t.Context(), nothing), ended)
+	require.ErrorIs(t, s.Send(t.Context(), pingr.Outgoing{ID: "3EB0", To: alice.JID(), Text: "hi"}), pingr.ErrSessionUnavailable)
+	assert.Empty(t, alice.Received())
+	assert.Equal(t, 1, s.Waiting(), "what nobody took waits")
 }
 
 // A harness is the simulated network seen by the suite.
