@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -38,6 +40,42 @@ func TestEnd(t *testing.T) {
 	require.ErrorIs(t, s.Send(t.Context(), pingr.Outgoing{ID: "3EB0", To: alice.JID(), Text: "hi"}), pingr.ErrSessionUnavailable)
 	assert.Empty(t, alice.Received())
 	assert.Equal(t, 1, s.Waiting(), "what nobody took waits")
+}
+
+// What is sent while the session is away waits, and comes with its old time; what
+// was refused waits too.
+func TestAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := sim.New(sim.Config{RedeliverAfter: time.Minute})
+		alice := s.NewPhone(sim.PhoneConfig{Number: "919876543210"})
+		ctx, cancel := context.WithCancel(t.Context())
+		came, done := make(chan pingr.Message, 10), make(chan error, 1)
+		refuse := errors.New("the store is down")
+		go func() {
+			done <- s.Listen(ctx, func(_ context.Context, m pingr.Message) error {
+				came <- m
+				defer func() { refuse = nil }()
+				return refuse
+			})
+		}()
+		s.SetFault(sim.Away)
+		sent := time.Now()
+		alice.Send("login")
+		time.Sleep(time.Hour)
+		assert.Empty(t, came)
+		s.SetFault(sim.None)
+		m := <-came
+		assert.Equal(t, sent, m.Time)
+		assert.Equal(t, sent.Add(time.Hour), m.Arrived)
+		time.Sleep(time.Minute - time.Nanosecond)
+		assert.Empty(t, came, "refused a moment ago")
+		s.Reconnect()
+		assert.Equal(t, m.ID, (<-came).ID)
+		synctest.Wait()
+		assert.Zero(t, s.Waiting())
+		cancel()
+		<-done
+	})
 }
 
 // A harness is the simulated network seen by the suite.
