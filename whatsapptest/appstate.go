@@ -18,8 +18,8 @@ type appStateShare struct {
 	patches    map[string][][]byte
 }
 
-// appState returns the account's app state, made when first needed: nothing but
-// the push name, without which whatsmeow cannot send its presence.
+// appState returns the account's app state, made when first needed. It holds
+// only the push name, without which whatsmeow cannot send its presence.
 func (p *Phone) appState() appStateShare {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -75,8 +75,8 @@ func (d *Device) syncAppState(c *conn, n *waBinary.Node) {
 		collections = append(collections, d.phone.collection(name, version, patch))
 	}
 	c.answer(n, waBinary.Node{Tag: "sync", Content: collections})
-	// A client fetches one collection after the other, the one with the name first:
-	// when it asks for another, it knows the name.
+	// A client fetches one collection after the other, the one with the name
+	// first. When it asks for another, it knows the name.
 	if !nameOnly {
 		d.mu.Lock()
 		d.knowsName = true
@@ -106,7 +106,8 @@ func (p *Phone) collection(name string, version int, patch []byte) waBinary.Node
 	return n
 }
 
-// singleKey and noAppState are as much of a store as encoding a first patch needs.
+// singleKey and noAppState implement the part of a store that encoding a first
+// patch needs.
 type singleKey struct{ appStateShare }
 
 func (k singleKey) GetAppStateSyncKey(context.Context, []byte) (*store.AppStateSyncKey, error) {

@@ -17,8 +17,8 @@ import (
 // handshakeTimeout bounds how long a connection may take to introduce itself.
 const handshakeTimeout = 20 * time.Second
 
-// conn is one client's connection after the Noise handshake: of a client that
-// waits to be linked (reg set) or of a linked one that logged in (dev set).
+// conn is one client's connection after the Noise handshake. The client waits
+// to be linked (reg set) or is linked and has logged in (dev set).
 type conn struct {
 	srv    *Server
 	ws     *websocket.Conn
@@ -86,7 +86,7 @@ func (s *Server) forget(c *conn) {
 // close cuts the connection without a WebSocket goodbye.
 func (c *conn) close() {
 	c.cancel()
-	_ = c.ws.CloseNow() // nothing to say to who is gone
+	_ = c.ws.CloseNow() // the client is gone
 }
 
 // lingering is how long a connection stays after its last stanza. whatsmeow
@@ -94,7 +94,7 @@ func (c *conn) close() {
 // (client.go, handlerQueueLoop), so the server waits for the client to leave first.
 const lingering = 500 * time.Millisecond
 
-// end closes the connection after what was sent last; it does not wait.
+// end closes the connection after what was sent last. It does not wait.
 func (c *conn) end() {
 	c.silent.Store(true)
 	if c.dev != nil {
@@ -198,8 +198,8 @@ func (c *conn) receive(frame []byte) error {
 	return nil
 }
 
-// handle answers one stanza. It runs on the connection's only reading goroutine,
-// so what takes long goes to a phone's mailbox.
+// handle answers one stanza. It runs on the connection's only reading
+// goroutine, so work that takes long goes to a phone's mailbox.
 func (c *conn) handle(n *waBinary.Node) {
 	switch n.Tag {
 	case "iq":
@@ -220,7 +220,7 @@ func (c *conn) handle(n *waBinary.Node) {
 	// Presence, chat states and unified sessions need no answer.
 }
 
-// send encrypts and writes one stanza. Errors mean that the connection is
+// send encrypts and writes one stanza. An error means that the connection is
 // over, which its reader notices by itself.
 func (c *conn) send(n waBinary.Node) error {
 	if c.silent.Load() {
@@ -238,13 +238,13 @@ func (c *conn) send(n waBinary.Node) error {
 	return c.writeFrame(c.buffer)
 }
 
-// writeRaw writes a frame that is not encrypted: only the handshake does.
+// writeRaw writes a frame that is not encrypted, as only the handshake does.
 func (c *conn) writeRaw(data []byte) error {
 	return c.writeFrame(append([]byte{0, 0, 0}, data...))
 }
 
-// writeFrame fills in the length in front of buf's data and writes it as one WebSocket
-// message: whatsmeow damages a frame that arrives in two.
+// writeFrame fills in the length in front of buf's data and writes it as one
+// WebSocket message, because whatsmeow damages a frame that arrives in two.
 func (c *conn) writeFrame(buf []byte) error {
 	n := len(buf) - socket.FrameLengthSize
 	buf[0], buf[1], buf[2] = byte(n>>16), byte(n>>8), byte(n)

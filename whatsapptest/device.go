@@ -13,7 +13,7 @@ import (
 	"go.mau.fi/whatsmeow/util/keys"
 )
 
-// A Device is one client linked to a phone, connected or away. What comes for
+// A Device is one client linked to a phone, connected or away. What is sent to
 // it stays queued until the client acknowledges it.
 type Device struct {
 	srv      *Server
@@ -41,7 +41,7 @@ type Device struct {
 	logins       int
 }
 
-// parcelKey is how a client's receipt or ack names what it is about.
+// parcelKey is how a client's receipt or ack names its subject.
 type parcelKey struct {
 	class, id         string
 	from, participant types.JID
@@ -53,18 +53,18 @@ type parcel struct {
 	node     waBinary.Node
 }
 
-// JID is the device's address, such as 15550100001:3@s.whatsapp.net.
+// JID returns the device's address, such as 15550100001:3@s.whatsapp.net.
 func (d *Device) JID() string { return d.jid.String() }
 
-// Number is the device number, 1 or more; Phone.Device takes it.
+// Number returns the device number, 1 or more, which Phone.Device takes.
 func (d *Device) Number() int { return int(d.jid.Device) }
 
-// Phone is the phone that the client is linked to.
+// Phone returns the phone that the client is linked to.
 func (d *Device) Phone() *Phone { return d.phone }
 
-// Online reports whether the client is connected, logged in, has asked for its
-// queue, and has once taken what its phone tells a new client (keys, push name).
-// Messages before that are delivered too.
+// Online reports whether the client is connected and logged in, has asked for
+// its queue, and has once taken what its phone tells a new client (keys, push
+// name). Messages before that are delivered too.
 func (d *Device) Online() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -73,14 +73,16 @@ func (d *Device) Online() bool {
 
 func (d *Device) ready() bool { return d.active && d.knowsKeys && d.knowsName }
 
-// Logins counts successful logins since the device was linked or the state was loaded.
+// Logins returns the number of successful logins since the device was linked or
+// the state was loaded.
 func (d *Device) Logins() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.logins
 }
 
-// Queued counts messages that the client has not acknowledged yet.
+// Queued returns the number of messages that the client has not acknowledged
+// yet.
 func (d *Device) Queued() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -127,7 +129,7 @@ func (d *Device) wait(ctx context.Context, what string, done func() bool) error 
 	}
 }
 
-// announce wakes who waits; the caller holds d.mu.
+// announce wakes all waiters. The caller holds d.mu.
 func (d *Device) announce() {
 	if d.changed != nil {
 		close(d.changed)
@@ -135,7 +137,8 @@ func (d *Device) announce() {
 	}
 }
 
-// deliver queues a stanza until the client acknowledges it, and sends it if the client is there.
+// deliver queues a stanza until the client acknowledges it, and sends it if the
+// client is connected.
 func (d *Device) deliver(key parcelKey, n waBinary.Node) {
 	if d.removed.Load() {
 		return
@@ -152,11 +155,11 @@ func (d *Device) deliver(key parcelKey, n waBinary.Node) {
 	}
 	d.mu.Unlock()
 	if c != nil {
-		_ = c.send(n) // a failed send is what the queue is for
+		_ = c.send(n) // the queue covers a failed send
 	}
 }
 
-// tell sends a stanza only if the client is there.
+// tell sends a stanza only if the client is connected.
 func (d *Device) tell(n waBinary.Node) {
 	d.mu.Lock()
 	c := d.conn
@@ -169,7 +172,7 @@ func (d *Device) tell(n waBinary.Node) {
 	}
 }
 
-// settle takes out of the queue what the client has acknowledged.
+// settle removes from the queue what the client has acknowledged.
 func (d *Device) settle(key parcelKey) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -180,8 +183,8 @@ func (d *Device) settle(key parcelKey) {
 	}
 }
 
-// activate hands over the queue, oldest first and marked as offline messages,
-// then lets new stanzas through. The lock keeps new ones behind old ones.
+// activate sends the queue, oldest first and marked as offline messages, then
+// lets new stanzas through. The lock keeps new ones behind old ones.
 func (d *Device) activate(c *conn) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -207,7 +210,7 @@ func (d *Device) activate(c *conn) {
 	}
 }
 
-// waiting is the queue, oldest first; the caller holds d.mu.
+// waiting returns the queue, oldest first. The caller holds d.mu.
 func (d *Device) waiting() []*parcel {
 	waiting := make([]*parcel, 0, len(d.queue))
 	for _, p := range d.queue {
@@ -217,7 +220,7 @@ func (d *Device) waiting() []*parcel {
 	return waiting
 }
 
-// connected makes c the device's connection; the one before is replaced.
+// connected makes c the device's connection and replaces an earlier one.
 func (d *Device) connected(c *conn) {
 	d.mu.Lock()
 	old := d.conn
@@ -246,8 +249,8 @@ func (d *Device) connection() *conn {
 	return d.conn
 }
 
-// bundle takes the keys that begin a session with the client, and asks it for
-// more one-time keys before they run out.
+// bundle takes the keys that begin a session with the client, and asks the
+// client for more one-time keys before they run out.
 func (d *Device) bundle() publicBundle {
 	d.mu.Lock()
 	b := publicBundle{registration: d.registration, identity: d.identity, signed: d.signed}
@@ -267,7 +270,8 @@ func (d *Device) bundle() publicBundle {
 	return b
 }
 
-// lowPreKeys is whatsmeow's MinPreKeyCount: below it a notification makes it upload more.
+// lowPreKeys is whatsmeow's MinPreKeyCount. Below it, a notification makes the
+// client upload more.
 const lowPreKeys = 5
 
 func ib(child waBinary.Node) waBinary.Node {

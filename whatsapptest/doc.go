@@ -1,13 +1,13 @@
-// Package whatsapptest is a WhatsApp server for tests and demonstrations: it
-// runs inside the test's own process, listens on loopback only, and unmodified
+// Package whatsapptest is a WhatsApp server for tests and demonstrations. It
+// runs in the test's own process and listens on loopback only. Unmodified
 // [whatsmeow] clients link to it, log in, receive and send.
 //
 // The server speaks what a linked device hears from WhatsApp: TLS WebSocket,
 // the Noise handshake with its certificate chain, linking by QR text and by
 // pairing code, prekeys, device lists, app state, Signal-encrypted messages in
 // private chats and groups, receipts, retries, and a queue for the time a
-// client is away. Beside it live simulated phones, which scan the QR text of a
-// client and which write to it and read its answers as people do.
+// client is away. It also has simulated phones, which scan a client's QR text,
+// write to the client and read its answers as people do.
 //
 //	srv, err := whatsapptest.Start(whatsapptest.Config{})
 //	defer srv.Close()
@@ -22,34 +22,35 @@
 //	id, err := alice.Send(ctx, shop.Number(), "hello")
 //	reply, err := alice.Next(ctx)              // what the client answered
 //
-// # What may go wrong, on demand
+// # Faults on demand
 //
-// A [Device] is one linked client; its methods do to it what the network and
+// A [Device] is one linked client. Its methods do to it what the network and
 // WhatsApp do: [Device.Drop], [Device.StreamError], [Device.Replace],
 // [Device.Remove], [Device.FailLogins], [Device.Silence], [Device.Acks].
-// [Server.RefuseUpgrades], [Server.SetPairing] and [Server.EndPairing] concern those who are not
-// logged in. [Phone.Resend] brings a message a second time, [Outgoing].Garbled
-// sends one that can only be read after a retry, [Outgoing].At dates it back.
+// [Server.RefuseUpgrades], [Server.SetPairing] and [Server.EndPairing] affect
+// clients that are not logged in. [Phone.Resend] sends a message a second time,
+// [Outgoing].Garbled sends one that can only be read after a retry, and
+// [Outgoing].At backdates it.
 //
-// # What happened
+// # The ledger
 //
-// [Server.Ledger] knows what every phone sent, what the client acknowledged
-// and each reply: as stanzas on the wire, and as messages that a person saw.
-// Its Wait methods, like [Phone.Next] and [Device.WaitOnline], end by an event
-// or by their context, so that no test has to sleep.
+// [Server.Ledger] records what every phone sent, what the client acknowledged,
+// and each reply, both as stanzas on the wire and as messages that a person
+// saw. Its Wait methods, like [Phone.Next] and [Device.WaitOnline], return on an
+// event or when their context ends, so that no test has to sleep.
 //
-// # Around it
+// # Other programs
 //
-// [Server.Handler] gives the phones to a web page. [Config].StateFile keeps phones and
-// links from one process to the next. A program of its own is pointed at the server by
-// [Server.URL], [Server.CAPEM] and [Server.CertKey].
+// [Server.Handler] serves the phones to a web page. [Config].StateFile keeps
+// phones and links from one process to the next. Another program reaches the
+// server with [Server.URL], [Server.CAPEM] and [Server.CertKey].
 //
-// # What it is not
+// # Limits
 //
-// None of this was observed at WhatsApp: it is what whatsmeow expects, and
-// timing, order and error codes are plausible rather than true. Media upload, calls,
-// communities and usernames are missing; newsletters and history sync exist as noise to
-// be ignored. Unknown requests are refused with 501 and counted, see
+// None of this was observed at WhatsApp. It is what whatsmeow expects; timing,
+// order and error codes are plausible rather than true. Media upload, calls,
+// communities and usernames are missing. Newsletters and history sync exist as
+// noise to be ignored. Unknown requests are refused with 501 and counted, see
 // [Server.UnknownRequests].
 //
 // Everything exported is safe for concurrent use.

@@ -8,10 +8,10 @@ import (
 	waBinary "go.mau.fi/whatsmeow/binary"
 )
 
-// AckRule says how the server answers messages that a client sends. The zero
-// value answers at once and delivers.
+// AckRule sets how the server answers messages from a client. The zero value
+// answers at once and delivers.
 type AckRule struct {
-	// Delay holds the answer back.
+	// Delay delays the answer.
 	Delay time.Duration
 	// Error is the code that refuses the message, which then reaches nobody
 	// (463 and 479 are seen in the wild). Zero accepts.
@@ -20,18 +20,19 @@ type AckRule struct {
 	Lose bool
 	// Vanish withholds answer and message.
 	Vanish bool
-	// Times is how many messages the rule applies to; then it is gone. Zero means all.
+	// Times is how many messages the rule applies to. Zero means all.
 	Times int
 }
 
 // Acks sets the rule for messages from every client that has no rule of its
-// own. AckRule{} goes back to normal.
+// own. AckRule{} restores the default.
 func (s *Server) Acks(r AckRule) { s.acks.Store(&r) }
 
-// Acks sets the rule for messages from this client. AckRule{} goes back to the server's.
+// Acks sets the rule for messages from this client. AckRule{} restores the
+// server's rule.
 func (d *Device) Acks(r AckRule) { d.acks.Store(&r) }
 
-// ackRule takes the rule for the next message.
+// ackRule returns the rule for the next message and counts it.
 func (d *Device) ackRule() AckRule {
 	for _, holder := range []interface {
 		Load() *AckRule
@@ -57,7 +58,7 @@ func (d *Device) ackRule() AckRule {
 	return AckRule{}
 }
 
-// LoginFailure is what a client is told instead of success when it logs in.
+// LoginFailure is the answer to a login that fails.
 type LoginFailure struct {
 	// Reason is the code: 401 logged out, 402 temporarily banned, 403 locked,
 	// 405 client outdated, 406 banned, 409 and others unknown to whatsmeow, 500 and 503 try again.
@@ -65,12 +66,12 @@ type LoginFailure struct {
 	// Code and Expire describe a temporary ban (402): why, and for how long.
 	Code   int
 	Expire time.Duration
-	// Times is how many logins fail; then they succeed again. Zero means all.
+	// Times is how many logins fail. Zero means all.
 	Times int
 }
 
-// FailLogins makes the next logins fail; it does not touch a connection that is
-// up (Drop does). LoginFailure{} heals.
+// FailLogins makes the next logins fail. It does not affect a connection that
+// is up (Drop does). LoginFailure{} ends the failures.
 func (d *Device) FailLogins(f LoginFailure) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -100,15 +101,16 @@ func (f LoginFailure) node(now time.Time) waBinary.Node {
 	return waBinary.Node{Tag: "failure", Attrs: attrs}
 }
 
-// Drop cuts the client's connection without a word, as a network does.
+// Drop cuts the client's connection without notice, as a network does.
 func (d *Device) Drop() {
 	if c := d.connection(); c != nil {
 		c.close()
 	}
 }
 
-// StreamError ends the client's connection with <stream:error code=…>: 503
-// makes it come back, other codes are its own business. Nothing happens while it is away.
+// StreamError ends the client's connection with <stream:error code=…>. After
+// 503 the client comes back; other codes have other effects. It does nothing
+// while the client is away.
 func (d *Device) StreamError(code int) {
 	if c := d.connection(); c != nil {
 		_ = c.send(streamError(code))
@@ -116,7 +118,7 @@ func (d *Device) StreamError(code int) {
 	}
 }
 
-// Replace tells the client that another one has taken its place (conflict
+// Replace tells the client that another one has replaced it (conflict
 // "replaced"), after which whatsmeow stays away.
 func (d *Device) Replace() {
 	if c := d.connection(); c != nil {
@@ -125,9 +127,9 @@ func (d *Device) Replace() {
 	}
 }
 
-// Remove unlinks the client, as from the phone's list of linked devices: one
-// that is connected is told so (401, device_removed), one that is away learns it at its
-// next login (401). Its queue is gone.
+// Remove unlinks the client, as from the phone's list of linked devices. A
+// connected client is told so (401, device_removed). A client that is away
+// learns it at its next login (401). Its queue is deleted.
 func (d *Device) Remove() {
 	d.unlink()
 	if c := d.connection(); c != nil {
@@ -145,8 +147,8 @@ func (d *Device) unlink() {
 }
 
 // Silence makes the client's connection, and every later one, dead without
-// being closed: the server reads and never answers nor sends. Silence(false) ends it;
-// what was queued meanwhile comes with the next login.
+// closing it: the server reads, but neither answers nor sends. Silence(false)
+// ends this, and what was queued meanwhile comes with the next login.
 func (d *Device) Silence(on bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -157,7 +159,7 @@ func (d *Device) Silence(on bool) {
 }
 
 // RefuseUpgrades answers the next WebSocket requests with an HTTP status, such
-// as 503: times of them, or all when times is negative. Zero heals.
+// as 503. times is how many requests, or negative for all. Zero ends this.
 func (s *Server) RefuseUpgrades(status, times int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -195,14 +197,14 @@ func conflict(kind, code string) waBinary.Node {
 	return n
 }
 
-// PairingStep is what linking a client asks for after the scan.
+// PairingStep is what the server asks of a client after the scan.
 type PairingStep int
 
 const (
 	// PairNormally links at once.
 	PairNormally PairingStep = iota
-	// PairWithPasskey asks the client for a passkey, which no program has: Scan
-	// and EnterCode return ErrPairingStep and the client is left in that step.
+	// PairWithPasskey asks the client for a passkey, which no program has. Scan
+	// and EnterCode return ErrPairingStep, and the client stays in that step.
 	PairWithPasskey
 	// PairUnknown sends a step that whatsmeow does not know, with the same result.
 	PairUnknown

@@ -12,7 +12,8 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// A Group is a group chat. Its members are phones, with all their linked clients.
+// A Group is a group chat. Its members are phones, with all their linked
+// clients.
 type Group struct {
 	srv     *Server
 	jid     types.JID
@@ -28,7 +29,8 @@ type Group struct {
 type GroupConfig struct {
 	// Subject is the group's name.
 	Subject string
-	// ByLID makes the group name its members by LID, as new groups do; otherwise by number.
+	// ByLID makes the group name its members by LID, as new groups do. Otherwise
+	// it names them by number.
 	ByLID bool
 	// Members are the phones in it.
 	Members []*Phone
@@ -44,17 +46,17 @@ func (s *Server) NewGroup(c GroupConfig) *Group {
 	return g
 }
 
-// ID is the group's address, "…@g.us".
+// ID returns the group's address, "…@g.us".
 func (g *Group) ID() string { return g.jid.String() }
 
-// Members lists the phones in the group.
+// Members returns the phones in the group.
 func (g *Group) Members() []*Phone {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return slices.Clone(g.members)
 }
 
-// Add puts a phone into the group; one that is in it stays.
+// Add adds a phone to the group, if it is not a member yet.
 func (g *Group) Add(p *Phone) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -63,14 +65,14 @@ func (g *Group) Add(p *Phone) {
 	}
 }
 
-// Remove takes a phone out of the group.
+// Remove removes a phone from the group.
 func (g *Group) Remove(p *Phone) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.members = slices.DeleteFunc(g.members, func(m *Phone) bool { return m == p })
 }
 
-// address is how the group names a member.
+// address returns how the group names a member.
 func (g *Group) address(p *Phone) types.JID {
 	if g.byLID {
 		return p.lid
@@ -85,7 +87,8 @@ func (g *Group) mode() string {
 	return string(types.AddressingModePN)
 }
 
-// node describes the group as whatsmeow's parseGroupNode reads it.
+// node returns the description of the group that whatsmeow's parseGroupNode
+// reads.
 func (g *Group) node() waBinary.Node {
 	members := g.Members()
 	content := make([]waBinary.Node, 0, len(members))

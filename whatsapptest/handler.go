@@ -200,7 +200,7 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request, p *Phone) e
 			position++
 			data, err := json.Marshal(m.json())
 			if err != nil {
-				return nil // cannot be: strings and a time
+				return nil // impossible: strings and a time
 			}
 			if _, err := fmt.Fprintf(w, "id: %d\nevent: message\ndata: %s\n\n", position, data); err != nil {
 				return nil // the reader is gone

@@ -7,13 +7,13 @@ import (
 	"go.mau.fi/whatsmeow/types"
 )
 
-// handset is one simulated device of a phone: number 0 is the phone itself,
+// handset is one simulated device of a phone. Number 0 is the phone itself;
 // others are its companions.
 type handset struct {
 	phone  *Phone
 	number uint16
 
-	mu         sync.Mutex // guards everything Signal
+	mu         sync.Mutex // guards all Signal state
 	chain      *keychain
 	peers      map[types.JID]*peer // by the LID of the linked client
 	senderKeys map[senderKeyID]*groupRecord.SenderKey
@@ -35,8 +35,8 @@ func withDevice(j types.JID, device uint16) types.JID {
 	return j
 }
 
-// post runs jobs one after the other, in order, off the caller's goroutine. A
-// handset at rest has no goroutine.
+// post runs jobs one after the other, in order, off the caller's goroutine. An
+// idle handset has no goroutine.
 func (h *handset) post(job func()) {
 	h.mailLock.Lock()
 	defer h.mailLock.Unlock()

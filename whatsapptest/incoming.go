@@ -16,7 +16,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// inbound is what one device gets of a client's message.
+// inbound is the part of a client's message for one device.
 type inbound struct {
 	from *Device
 	id   string
@@ -51,7 +51,7 @@ func (d *Device) handleMessage(c *conn, n *waBinary.Node) {
 	}
 }
 
-// isRetry recognises a message for one device only, encrypted again.
+// isRetry reports whether a message is for one device only, encrypted again.
 func isRetry(n *waBinary.Node) bool {
 	enc, ok := n.GetOptionalChildByTag("enc")
 	return ok && enc.Attrs["count"] != nil
@@ -77,7 +77,7 @@ func (d *Device) acknowledge(c *conn, id string, to types.JID, at time.Time, rul
 		ack.Attrs["phash"] = phash
 	}
 	if rule.Delay == 0 {
-		_ = c.send(ack) // who is gone will ask again
+		_ = c.send(ack) // a client that is gone asks again
 		return
 	}
 	d.srv.spawn(func() {
@@ -89,9 +89,10 @@ func (d *Device) acknowledge(c *conn, id string, to types.JID, at time.Time, rul
 	})
 }
 
-// participantHash is what a client computes over the devices it encrypted for
-// (whatsmeow send.go, participantListHashV2): when it differs, the client fetches the
-// device list anew. Empty where the server does not say.
+// participantHash returns the hash that a client computes over the devices it
+// encrypted for (whatsmeow send.go, participantListHashV2). If it differs, the
+// client fetches the device list again. It is empty if the server does not send
+// one.
 func (d *Device) participantHash(to types.JID) string {
 	var list []string
 	add := func(p *Phone, address types.JID) {
@@ -150,8 +151,8 @@ func (d *Device) route(n *waBinary.Node, in inbound) {
 	}
 }
 
-// forwardGroup serves members' devices that have the sender's key already and so
-// were not named one by one.
+// forwardGroup serves members' devices that already have the sender's key and
+// so were not named one by one.
 func (d *Device) forwardGroup(n *waBinary.Node, in inbound, g *Group, reached map[types.JID]bool, shared []waBinary.Node) {
 	for _, p := range g.Members() {
 		for _, number := range p.deviceNumbers() {
@@ -179,7 +180,7 @@ func (d *Device) forward(n *waBinary.Node, in inbound, to types.JID, encs []waBi
 	}
 }
 
-// forwarded is the stanza in which another linked client gets the message.
+// forwarded returns the stanza in which another linked client gets the message.
 func (d *Device) forwarded(n *waBinary.Node, in inbound, other *Device) waBinary.Node {
 	attrs := waBinary.Attrs{"id": in.id, "t": in.at.Unix(), "type": n.Attrs["type"]}
 	if edit := n.Attrs["edit"]; edit != nil {
@@ -207,8 +208,9 @@ func (h *handset) receive(in inbound) {
 	case shown != nil:
 		h.deliver(in, shown)
 	case errors.Is(err, signalerror.ErrOldCounter) && h.phone.hasShown(in.from.phone, in.id):
-		// The same ciphertext again. An old counter under a new id is another matter: the sender
-		// has spoilt its session and used a key twice, and this message is lost.
+		// The same ciphertext again. An old counter under a new id is different: the
+		// sender has spoilt its session and used a key twice, and this message is
+		// lost.
 		if h.number == 0 {
 			h.phone.srv.ledger.recordDuplicate(in.reply(h.phone))
 		}
@@ -261,7 +263,7 @@ func (h *handset) openEnc(in inbound, enc waBinary.Node) (m *waE2E.Message, err 
 	return m, err
 }
 
-// deliver shows a message to the person, tells the ledger and the sender.
+// deliver shows a message to the person, and tells the ledger and the sender.
 func (h *handset) deliver(in inbound, m *waE2E.Message) {
 	p := h.phone
 	if p == in.from.phone {
@@ -274,7 +276,7 @@ func (h *handset) deliver(in inbound, m *waE2E.Message) {
 	if in.to.Server == types.GroupServer {
 		seen.Group = in.to.String()
 	}
-	if h.number == 0 { // before it is shown: who waits for it may look at the ledger
+	if h.number == 0 { // before it is shown: a test that waits for it may look at the ledger
 		p.srv.ledger.recordCopy(in.reply(p), &seen)
 	}
 	if first := p.show(seen); first && !p.quiet {

@@ -10,8 +10,8 @@ import (
 	"go.mau.fi/whatsmeow/util/keys"
 )
 
-// handleIQ answers a request. One that the server does not know is refused with
-// 501: whatsmeow would wait 75 seconds for an answer that does not come.
+// handleIQ answers a request. It refuses an unknown one with 501, because
+// whatsmeow would wait 75 seconds for an answer that does not come.
 func (c *conn) handleIQ(n *waBinary.Node) {
 	ag := n.AttrGetter()
 	switch ag.OptionalString("type") {
@@ -41,7 +41,7 @@ func (c *conn) handleIQ(n *waBinary.Node) {
 	c.refuse(n, 501, "feature-not-implemented")
 }
 
-// answerCommon serves what needs no account.
+// answerCommon answers requests that need no account.
 func (c *conn) answerCommon(n *waBinary.Node, what string) bool {
 	switch what {
 	case "w:p", "w:p ping", "urn:xmpp:ping", "urn:xmpp:whatsapp:dirty clean", "w:stats":
@@ -69,7 +69,7 @@ func privacySettings() waBinary.Node {
 	return waBinary.Node{Tag: "privacy", Content: categories}
 }
 
-// answerIQ serves a linked client.
+// answerIQ answers a linked client.
 func (d *Device) answerIQ(c *conn, n *waBinary.Node, what string) bool {
 	switch what {
 	case "passive active":
@@ -101,7 +101,7 @@ func (d *Device) answerIQ(c *conn, n *waBinary.Node, what string) bool {
 	case "w:profile:picture picture":
 		c.refuse(n, 404, "item-not-found")
 	case "md remove-companion-device":
-		d.unlink() // first: whoever reads the answer may look at the list
+		d.unlink() // first: a client that reads the answer may look at the list
 		c.answer(n)
 	default:
 		return false
@@ -114,7 +114,7 @@ func (c *conn) answer(n *waBinary.Node, content ...waBinary.Node) {
 	if len(content) > 0 {
 		a.Content = content
 	}
-	_ = c.send(a) // who is gone will ask again
+	_ = c.send(a) // a client that is gone asks again
 }
 
 func (c *conn) refuse(n *waBinary.Node, code int, text string) {

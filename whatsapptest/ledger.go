@@ -22,10 +22,10 @@ type Ledger struct {
 	acknowledged  int
 	undecryptable int
 	closed        bool
-	changed       chan struct{} // made by who waits, closed by who changes
+	changed       chan struct{} // made by waiters, closed on a change
 }
 
-// keptNodes bounds what a long benchmark holds on to.
+// keptNodes bounds what a long benchmark keeps in memory.
 const keptNodes = 1000
 
 type ledgerKey struct{ who, id string }
@@ -35,10 +35,10 @@ type Sent struct {
 	// ID is the message id, From the sender and To the addressee as Message.From
 	// has them (a group's id for To in groups). Text is what a person would read.
 	ID, From, To, Text string
-	// At is when it was sent, as stamped.
+	// At is the time stamped on the message.
 	At time.Time
-	// Acknowledged is when a client first settled it, by a receipt other than a
-	// retry or by an ack without error; zero before. Refused counts acks with an error.
+	// Acknowledged is when a client first settled the message, by a receipt other
+	// than a retry or by an ack without error. It is zero before that.
 	Acknowledged time.Time
 	// Refused counts acks that carried an error code.
 	Refused int
@@ -54,16 +54,16 @@ type Stanza struct {
 	Peer bool
 	// Retry marks a message encrypted again because a phone asked for it.
 	Retry bool
-	// At is when it came.
+	// At is when it arrived.
 	At time.Time
-	// Error is the code that the ack refused it with, 0 if none.
+	// Error is the code of the ack that refused it, or 0.
 	Error int
 	// Node is the stanza itself, which must not be changed. Only the last 1000
 	// stanzas keep theirs.
 	Node *waBinary.Node
 }
 
-// Reply is what became of one message from a client for one recipient,
+// Reply is what happened to one message from a client for one recipient,
 // however many stanzas carried it.
 type Reply struct {
 	// To is the recipient's number in digits (also when hidden from others).
@@ -72,11 +72,11 @@ type Reply struct {
 	From, Group, ID string
 	// Text is what the recipient reads; empty until Visible.
 	Text string
-	// Visible says that the recipient could read it, and At since when.
+	// Visible reports whether the recipient could read it. At is since when.
 	Visible bool
 	At      time.Time
-	// Copies counts ciphertexts that reached the recipient's phone (device 0),
-	// Shown how many of them decrypted: a person sees one message all the same.
+	// Copies counts ciphertexts that reached the recipient's phone (device 0), and
+	// Shown those that decrypted. A person sees one message in any case.
 	Copies, Shown int
 	// Undecryptable counts ciphertexts that the phone could not read.
 	Undecryptable int
@@ -86,43 +86,45 @@ func newLedger() *Ledger {
 	return &Ledger{sentAt: make(map[ledgerKey]int), replyAt: make(map[ledgerKey]int)}
 }
 
-// Sent lists what phones sent, in order.
+// Sent returns what phones sent, in order.
 func (l *Ledger) Sent() []Sent {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return slices.Clone(l.sent)
 }
 
-// Stanzas lists every message stanza that clients sent, in order of arrival.
+// Stanzas returns every message stanza that clients sent, in order of arrival.
 func (l *Ledger) Stanzas() []Stanza {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return slices.Clone(l.stanzas)
 }
 
-// Replies lists messages from clients to phones, one for each recipient and id,
-// in the order of their first ciphertext.
+// Replies returns messages from clients to phones, one for each recipient and
+// id, in the order of their first ciphertext.
 func (l *Ledger) Replies() []Reply {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return slices.Clone(l.replies)
 }
 
-// Visible counts the replies that their recipient can read.
+// Visible returns the number of replies that their recipient can read.
 func (l *Ledger) Visible() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.visible
 }
 
-// Undecryptable counts ciphertexts that phones could not read, also when a retry mended it later.
+// Undecryptable returns the number of ciphertexts that phones could not read,
+// including those that a retry repaired later.
 func (l *Ledger) Undecryptable() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.undecryptable
 }
 
-// Unread lists the replies that their recipient has not been able to read so far.
+// Unread returns the replies that their recipient has not been able to read so
+// far.
 func (l *Ledger) Unread() []Reply {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -144,8 +146,8 @@ func (l *Ledger) WaitStanzas(ctx context.Context, n int) error {
 	return l.wait(ctx, func() bool { return len(l.stanzas) >= n })
 }
 
-// WaitUntil waits until done returns true; it is asked again after every change and may call
-// the ledger's methods.
+// WaitUntil waits until done returns true. It calls done again after every
+// change. done may call the ledger's methods.
 func (l *Ledger) WaitUntil(ctx context.Context, done func(*Ledger) bool) error {
 	for {
 		changed := l.change()
@@ -158,7 +160,7 @@ func (l *Ledger) WaitUntil(ctx context.Context, done func(*Ledger) bool) error {
 	}
 }
 
-// wait is WaitUntil with the lock held while done is asked.
+// wait is WaitUntil with the lock held while done runs.
 func (l *Ledger) wait(ctx context.Context, done func() bool) error {
 	for {
 		l.mu.Lock()
@@ -198,7 +200,7 @@ func (l *Ledger) await(ctx context.Context, changed <-chan struct{}) error {
 	}
 }
 
-// announce wakes who waits; the caller holds l.mu.
+// announce wakes all waiters. The caller holds l.mu.
 func (l *Ledger) announce() {
 	if l.changed != nil {
 		close(l.changed)
@@ -225,8 +227,8 @@ func (l *Ledger) recordSent(m Sent) {
 	l.announce()
 }
 
-// recordSettled notes what a client made of a message: code 0 accepts, a
-// retry asks for it again.
+// recordSettled records a client's answer to a message: code 0 accepts it, and
+// a retry asks for it again.
 func (l *Ledger) recordSettled(from, id string, at time.Time, code int, retry bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

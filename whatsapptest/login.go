@@ -43,9 +43,9 @@ func (c *conn) fail(f LoginFailure) error {
 	return nil
 }
 
-// introduce sends what a phone tells a client that was just linked: the key to the
-// account's app state. The client's acknowledgement, and its fetching of the push
-// name, complete Device.Online.
+// introduce sends what a phone tells a newly linked client: the key to the
+// account's app state. Device.Online is complete once the client has
+// acknowledged this and fetched the push name.
 func (h *handset) introduce(d *Device) {
 	share := h.phone.appState()
 	m := &waE2E.Message{ProtocolMessage: &waE2E.ProtocolMessage{

@@ -119,10 +119,10 @@ func nonce(counter uint32) []byte {
 	return iv
 }
 
-// shakenHands is what a completed handshake leaves behind.
+// shakenHands is the result of a completed handshake.
 type shakenHands struct {
 	read, write cipher.AEAD
-	clientKey   [32]byte // the client's static key: what it logs in with
+	clientKey   [32]byte // the client's static key, with which it logs in
 	payload     *waWa6.ClientPayload
 }
 

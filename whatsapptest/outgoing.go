@@ -25,27 +25,27 @@ type Outgoing struct {
 	To string
 	// Text is sent as plain text when Message is nil.
 	Text string
-	// Message is any message; see ExtendedText, ImageCaption, Edit and the like.
+	// Message is any message; see ExtendedText, ImageCaption, Edit and others.
 	Message *waE2E.Message
-	// ID is the message id. Empty means a made-up one. Phones choose their ids, so
+	// ID is the message id. If empty, one is made up. Phones choose their ids, so
 	// two phones may use the same.
 	ID string
-	// At stamps the message; it may lie 14 days back. Zero means now.
+	// At is the time stamped on the message, up to 14 days back. Zero means now.
 	At time.Time
 	// Companion sends from that device of the phone (AddCompanion). Zero is the phone itself.
 	Companion int
-	// Garbled makes the first ciphertext unreadable for every client: the message
+	// Garbled makes the first ciphertext unreadable for every client. The message
 	// gets through when the client asks for it again.
 	Garbled bool
 }
 
-// Resending says how Phone.Resend brings a message again.
+// Resending selects how Phone.Resend sends a message again.
 type Resending int
 
 const (
 	// SameCiphertext delivers the stanza as it was, as the server does after a lost acknowledgement.
 	SameCiphertext Resending = iota
-	// Anew encrypts the message again under the same id, as a phone does that is unsure.
+	// Anew encrypts the message again under the same id, as an unsure phone does.
 	Anew
 	// Flipped is Anew with the sender named by LID if it was by number, and the other way round.
 	Flipped
@@ -74,8 +74,9 @@ func (p *Phone) Send(ctx context.Context, to, text string) (id string, err error
 	return p.SendMessage(ctx, Outgoing{To: to, Text: text})
 }
 
-// SendMessage sends m and returns its id. It returns when the message is on its way to
-// each connected client or in its queue. It fails when the addressee does not exist or the phone is not in the group.
+// SendMessage sends m and returns its id. It returns when the message is on its
+// way to each connected client or in its queue. It fails if the addressee does
+// not exist or the phone is not in the group.
 func (p *Phone) SendMessage(ctx context.Context, m Outgoing) (id string, err error) {
 	if err := ctx.Err(); err != nil {
 		return "", err
@@ -116,8 +117,8 @@ func (p *Phone) SendMessage(ctx context.Context, m Outgoing) (id string, err err
 	return m.ID, out.dispatch(readers, p.addressing)
 }
 
-// Resend brings a message again to every linked client that got it. The
-// message must be among the phone's last 2048.
+// Resend sends a message again to every linked client that got it. The message
+// must be among the phone's last 2048.
 func (p *Phone) Resend(ctx context.Context, id string, how Resending) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -155,7 +156,7 @@ func (a Addressing) flipped() Addressing {
 	}
 }
 
-// audience lists who gets a message, the sender too.
+// audience returns the phones that get a message, including the sender.
 func (s *Server) audience(from *Phone, to types.JID) ([]*Phone, error) {
 	switch to.Server {
 	case types.GroupServer:
@@ -245,7 +246,8 @@ func (m *sentMessage) encAttrs(retry int) waBinary.Attrs {
 	return attrs
 }
 
-// attrs are the attributes of the stanza for d (whatsmeow message.go, parseMessageSource).
+// attrs returns the attributes of the stanza for d (whatsmeow message.go,
+// parseMessageSource).
 func (m *sentMessage) attrs(d *Device, addressing Addressing) waBinary.Attrs {
 	h := m.from
 	kind, _ := stanzaType(m.message)
@@ -297,8 +299,8 @@ func (h *handset) encryptFor(d *Device, plain []byte, attrs waBinary.Attrs) (waB
 	return waBinary.Node{Tag: "enc", Attrs: attrs, Content: ciphertext}, nil
 }
 
-// asSeen is the message as another phone of the simulation shows it: no
-// encryption between those.
+// asSeen returns the message as another simulated phone shows it. Between those
+// there is no encryption.
 func (m *sentMessage) asSeen(from *Phone) Message {
 	seen := Message{
 		ID: m.id, From: from.shown(), Text: textOf(m.message), At: m.at,
@@ -329,7 +331,7 @@ func (p *Phone) recall(id string) *sentMessage {
 	return p.sent[id]
 }
 
-// messageKey is how the client's receipt will name the stanza.
+// messageKey returns how the client's receipt will name the stanza.
 func messageKey(n waBinary.Node) parcelKey {
 	key := parcelKey{class: "message"}
 	key.id, _ = n.Attrs["id"].(string)

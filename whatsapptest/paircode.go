@@ -19,8 +19,8 @@ import (
 	"golang.org/x/crypto/pbkdf2"
 )
 
-// codePairing is a client's wish to be linked by a code that the phone's owner
-// types (whatsmeow pair-code.go).
+// codePairing is a client's request to be linked by a code that the phone's
+// owner types (whatsmeow pair-code.go).
 type codePairing struct {
 	phone    types.JID
 	ref      []byte

@@ -60,7 +60,8 @@ func (h *handset) resendPlaceholders(in inbound, requests []*waE2E.PeerDataOpera
 	}
 }
 
-// webMessage is the form in which a phone hands a message from its history over.
+// webMessage returns a message in the form in which a phone hands over its
+// history.
 func (p *Phone) webMessage(key *waCommon.MessageKey) ([]byte, error) {
 	sender := key.GetParticipant()
 	if sender == "" {
@@ -80,8 +81,8 @@ func (p *Phone) webMessage(key *waCommon.MessageKey) ([]byte, error) {
 	})
 }
 
-// RevealNumber tells the linked clients of to which number stands behind the
-// phone's LID, as their own phone does when it knows (a LID mapping sync).
+// RevealNumber tells the linked clients of to the number behind the phone's
+// LID, as their own phone does when it knows (a LID mapping sync).
 func (p *Phone) RevealNumber(ctx context.Context, to *Phone) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -111,8 +112,8 @@ func (p *Phone) RevealNumber(ctx context.Context, to *Phone) error {
 	return failed
 }
 
-// ForgetSessions loses the phone's Signal sessions with all clients, as a phone
-// does that was restored: the next reply cannot be decrypted at first, and the
+// ForgetSessions drops the phone's Signal sessions with all clients, as a
+// restored phone does. The next reply cannot be decrypted at first, and the
 // phone's next message starts a new session.
 func (p *Phone) ForgetSessions() {
 	p.mu.Lock()
@@ -125,8 +126,8 @@ func (p *Phone) ForgetSessions() {
 	}
 }
 
-// Newsletter delivers a channel's message to the client: noise, which nobody
-// wrote to it. It comes unencrypted, as channels do.
+// Newsletter delivers a channel's message to the client. It is noise that
+// nobody wrote to the client. It comes unencrypted, as channels do.
 func (d *Device) Newsletter(text string) error {
 	plain, err := proto.Marshal(TextMessage(text))
 	if err != nil {
@@ -144,8 +145,9 @@ func (d *Device) Newsletter(text string) error {
 	return nil
 }
 
-// History tells the client, as its phone does after linking, what from wrote to it in
-// the past: noise, which nobody writes now. The texts are a minute apart, the last an hour old.
+// History tells the client, as its phone does after linking, what from wrote to
+// it in the past. It is noise that nobody writes now. The texts are a minute
+// apart, the last an hour old.
 func (d *Device) History(from *Phone, texts ...string) error {
 	now := d.srv.now().Add(-time.Hour)
 	chat := &waHistorySync.Conversation{ID: proto.String(from.pn.String())}

@@ -14,7 +14,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 )
 
-// Addressing says how a phone appears as the sender of its messages.
+// Addressing selects how a phone appears as the sender of its messages.
 type Addressing int
 
 const (
@@ -25,22 +25,24 @@ const (
 	// LIDOnly names the sender by LID and withholds the number everywhere, as for a person
 	// with a username. A client can then learn the number only by Phone.RevealNumber.
 	LIDOnly
-	// NumberOnly names the sender by number and says nothing of a LID, as an old server does.
+	// NumberOnly names the sender by number without any LID, as an old server
+	// does.
 	NumberOnly
 )
 
-// PhoneConfig describes a person's phone. The zero value makes up a number.
+// PhoneConfig describes a person's phone. The zero value selects a made-up
+// number.
 type PhoneConfig struct {
-	// Number is the phone number in digits with country code. Empty means a made-up one,
-	// of the form 1555 followed by seven digits.
+	// Number is the phone number in digits with country code. If empty, one is
+	// made up: 1555 followed by seven digits.
 	Number string
-	// LID is the hidden id in digits. Empty means a made-up one.
+	// LID is the hidden id in digits. If empty, one is made up.
 	LID string
 	// Name is the push name that goes with its messages. Empty sends none.
 	Name string
-	// Addressing is how the phone appears to others. Zero means NumberFirst.
+	// Addressing is how the phone appears to others. Defaults to NumberFirst.
 	Addressing Addressing
-	// Quiet withholds the delivery receipts that the phone sends for what it can read.
+	// Quiet withholds the delivery receipts for messages that the phone can read.
 	Quiet bool
 }
 
@@ -56,7 +58,7 @@ type Phone struct {
 
 	mu      sync.Mutex
 	parts   []*handset // [0] is the phone itself, then its companions
-	devices []*Device  // linked clients, removed ones too, in order of linking
+	devices []*Device  // linked clients, including removed ones, in order of linking
 	lastNo  uint16     // the highest device number given so far
 	inbox   []Message
 	next    int
@@ -74,7 +76,8 @@ type seenKey struct{ from, id string }
 type Message struct {
 	// ID is the sender's message id.
 	ID string
-	// From is the sender's number in digits, or "<lid>@lid" where the number is hidden.
+	// From is the sender's number in digits, or "<lid>@lid" if the number is
+	// hidden.
 	From string
 	// Group is the group's id ("…@g.us"), empty in a private chat.
 	Group string
@@ -90,8 +93,8 @@ type Message struct {
 
 var errNotLinked = errors.New("no such linked device")
 
-// NewPhone adds a phone and panics when the configuration is wrong or the
-// number or LID is taken, as test helpers do; AddPhone returns an error instead.
+// NewPhone adds a phone. Like a test helper, it panics if the configuration is
+// wrong or the number or LID is taken. AddPhone returns an error instead.
 func (s *Server) NewPhone(c PhoneConfig) *Phone {
 	p, err := s.AddPhone(c)
 	if err != nil {
@@ -136,16 +139,17 @@ func (s *Server) AddPhone(c PhoneConfig) (*Phone, error) {
 	return p, nil
 }
 
-// Number is the phone's number in digits, also when it is hidden from others.
+// Number returns the phone's number in digits, even if it is hidden from
+// others.
 func (p *Phone) Number() string { return p.pn.User }
 
-// LID is the phone's hidden id in digits, without "@lid".
+// LID returns the phone's hidden id in digits, without "@lid".
 func (p *Phone) LID() string { return p.lid.User }
 
-// Name is the push name.
+// Name returns the push name.
 func (p *Phone) Name() string { return p.name }
 
-// shown is how others see the phone in Message.From and in the ledger.
+// shown returns how others see the phone in Message.From and in the ledger.
 func (p *Phone) shown() string {
 	if p.addressing == LIDOnly {
 		return p.lid.String()
@@ -153,9 +157,9 @@ func (p *Phone) shown() string {
 	return p.pn.User
 }
 
-// AddCompanion gives the phone another simulated device (a WhatsApp Web in a
-// browser) and returns its number, which Outgoing.Companion takes. A phone has at most
-// 255 devices in its life, linked clients included.
+// AddCompanion adds another simulated device to the phone (a WhatsApp Web in a
+// browser) and returns its number, which Outgoing.Companion takes. A phone has
+// at most 255 devices in its life, including linked clients.
 func (p *Phone) AddCompanion() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -164,7 +168,7 @@ func (p *Phone) AddCompanion() int {
 	return int(p.lastNo)
 }
 
-// Devices lists the clients linked to the phone at the moment.
+// Devices returns the clients that are now linked to the phone.
 func (p *Phone) Devices() []*Device {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -201,7 +205,8 @@ func (p *Phone) handset(number int) *handset {
 	return nil
 }
 
-// deviceNumbers lists every device of the account, simulated and linked, ascending.
+// deviceNumbers returns the number of every device of the account, simulated
+// and linked, in ascending order.
 func (p *Phone) deviceNumbers() []uint16 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -264,7 +269,7 @@ func (p *Phone) after(ctx context.Context, n int) ([]Message, error) {
 	}
 }
 
-// show puts a message into the inbox and reports whether it is new there.
+// show adds a message to the inbox and reports whether it is new there.
 func (p *Phone) show(m Message) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

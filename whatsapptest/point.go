@@ -23,13 +23,13 @@ import (
 // whatsAppHost is where whatsmeow dials (socket.URL, a constant).
 const whatsAppHost = "web.whatsapp.com"
 
-// CertKey is the public key, as 64 hex digits, that must stand in
-// whatsmeow.WACertPubKey for the handshake to succeed. All servers of one
-// process share it, another process has another.
+// CertKey returns the public key, as 64 hex digits, that whatsmeow.WACertPubKey
+// must hold for the handshake to succeed. All servers of one process share it;
+// another process has another.
 func (s *Server) CertKey() string { return hex.EncodeToString(rootKey().Pub[:]) }
 
 // HTTPClient returns a client whose connections to web.whatsapp.com end at this
-// server, over TLS; to every other host it refuses to connect. It goes into
+// server, over TLS. It refuses to connect to any other host. Pass it to
 // SetPreLoginHTTPClient and SetWebsocketHTTPClient.
 func (s *Server) HTTPClient() *http.Client {
 	addr := s.listener.Addr().String()
@@ -49,9 +49,9 @@ func (s *Server) HTTPClient() *http.Client {
 // without a lock, so writing it again would race with clients that connect.
 var trustRoot = sync.OnceFunc(func() { whatsmeow.WACertPubKey = *rootKey().Pub })
 
-// Point makes client reach this server instead of WhatsApp, and
-// whatsmeow.WACertPubKey, which is one for the whole process, trust it. Call it before
-// Connect.
+// Point makes client connect to this server instead of WhatsApp. It also makes
+// whatsmeow.WACertPubKey, which is global to the process, trust this server.
+// Call it before Connect.
 func (s *Server) Point(client *whatsmeow.Client) {
 	trustRoot()
 	h := s.HTTPClient()

@@ -10,8 +10,8 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// receiptAttrs address a receipt from the handset to the sender of a message, in the terms of
-// the address that the sender used.
+// receiptAttrs addresses a receipt from the handset to the sender of a message,
+// by the kind of address that the sender used.
 func (h *handset) receiptAttrs(in inbound) waBinary.Attrs {
 	attrs := waBinary.Attrs{"id": in.id, "t": h.phone.srv.now().Unix()}
 	own := withDevice(in.to, h.number)

@@ -92,9 +92,9 @@ func (r *registration) end() {
 	r.conn.cancel()
 }
 
-// Scan reads the QR text that a client shows and links the client to the
-// phone. It returns when the client has confirmed; the client then reconnects by
-// itself, see Device.WaitOnline.
+// Scan reads the QR text that a client shows and links the client to the phone.
+// It returns when the client has confirmed. The client then reconnects by
+// itself; see Device.WaitOnline.
 func (p *Phone) Scan(ctx context.Context, qr string) (*Device, error) {
 	if _, after, ok := strings.Cut(qr, "#"); ok {
 		qr = after
@@ -184,8 +184,8 @@ func (p *Phone) nextDevice(r *registration) (uint16, error) {
 // pairedIdentity is what the account has signed for a new device.
 type pairedIdentity struct{ details, accountKey []byte }
 
-// signDevice makes the account's signature over the client's identity key, sealed with
-// the secret that only the QR text or the pairing code gave away.
+// signDevice makes the account's signature over the client's identity key,
+// sealed with the secret that only the QR text or the pairing code contains.
 func (p *Phone) signDevice(d *Device, secret []byte) (container []byte, signed pairedIdentity, err error) {
 	h := p.parts[0]
 	h.mu.Lock()

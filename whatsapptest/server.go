@@ -19,23 +19,23 @@ import (
 	"go.mau.fi/whatsmeow/util/keys"
 )
 
-// Config describes a server. The zero value works.
+// Config configures a server. The zero value is ready to use.
 type Config struct {
-	// Listen is the TCP address to listen on. Empty means 127.0.0.1 and a free
-	// port. Anything but a loopback address is refused.
+	// Listen is the TCP address to listen on. Defaults to 127.0.0.1 and a free
+	// port. Only loopback addresses are accepted.
 	Listen string
 	// StateFile, if set, is read by Start when it exists and written by Close,
 	// so that phones and linked clients outlive the process. It holds private
 	// keys of simulated phones: nothing of value, but written with mode 0600.
 	StateFile string
-	// Now is the clock that stamps messages. Nil means time.Now.
+	// Now returns the time stamped on messages. Defaults to time.Now.
 	Now func() time.Time
-	// Logger hears of connections and refused requests, never of numbers, texts
-	// or keys. Nil discards.
+	// Logger receives connections and refused requests, never numbers, texts or
+	// keys. If nil, they are discarded.
 	Logger *slog.Logger
 }
 
-// A Server is a loopback WhatsApp. Start makes one.
+// A Server is a loopback WhatsApp. Create one with Start.
 type Server struct {
 	now      func() time.Time
 	log      *slog.Logger
@@ -65,8 +65,8 @@ type Server struct {
 	aliases atomic.Uint64
 }
 
-// Start listens and returns a running server. It fails when the address is not
-// loopback or taken, or when Config.StateFile exists and cannot be read.
+// Start listens and returns a running server. It fails if the address is taken
+// or not loopback, or if Config.StateFile exists and cannot be read.
 func Start(c Config) (*Server, error) {
 	if c.Listen == "" {
 		c.Listen = "127.0.0.1:0"
@@ -151,18 +151,19 @@ func (s *Server) Close() error {
 	return err
 }
 
-// URL is the WebSocket address that stands for wss://web.whatsapp.com/ws/chat.
+// URL returns the WebSocket address that replaces
+// wss://web.whatsapp.com/ws/chat.
 func (s *Server) URL() string { return "wss://" + s.listener.Addr().String() + "/ws/chat" }
 
-// CAPEM is the PEM certificate of the authority that signed the server's TLS
-// certificate. It is new at each Start.
+// CAPEM returns the PEM certificate of the authority that signed the server's
+// TLS certificate. It is new at each Start.
 func (s *Server) CAPEM() []byte { return s.tls.caPEM }
 
-// Ledger is the record of what was sent, acknowledged and answered.
+// Ledger returns the record of what was sent, acknowledged and answered.
 func (s *Server) Ledger() *Ledger { return s.ledger }
 
-// Phone finds a phone by its number (digits) or by its LID (digits, with or
-// without "@lid").
+// Phone returns the phone with a number (digits) or LID (digits, with or
+// without "@lid"), and reports whether there is one.
 func (s *Server) Phone(number string) (*Phone, bool) {
 	jid, err := parseAddress(number)
 	if err != nil {
@@ -175,7 +176,7 @@ func (s *Server) Phone(number string) (*Phone, bool) {
 	return p, p != nil
 }
 
-// Phones lists all phones in the order they were made.
+// Phones returns all phones in the order they were made.
 func (s *Server) Phones() []*Phone {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -194,7 +195,7 @@ func (s *Server) group(jid types.JID) *Group {
 	return s.groups[jid.ToNonAD()]
 }
 
-// UnknownRequests counts the requests (iq stanzas) that were refused with 501
+// UnknownRequests returns how many requests (iq stanzas) were refused with 501
 // because the server does not know them, by namespace and first child.
 func (s *Server) UnknownRequests() map[string]int {
 	s.mu.RLock()

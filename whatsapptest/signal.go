@@ -25,8 +25,8 @@ import (
 
 var serializer = store.SignalProtobufSerializer
 
-// keychain is what a simulated device must own to speak Signal. It is made when
-// it is first needed, so that a thousand phones cost no curve operation.
+// keychain is what a simulated device needs to speak Signal. It is made when
+// first needed, so that a thousand phones cost no curve operation.
 type keychain struct {
 	identity     *keys.KeyPair
 	pair         *identity.KeyPair
@@ -61,8 +61,8 @@ func ecKeyPair(kp *keys.KeyPair) *ecc.ECKeyPair {
 	return ecc.NewECKeyPair(ecc.NewDjbECPublicKey(*kp.Pub), ecc.NewDjbECPrivateKey(*kp.Priv))
 }
 
-// bundleNodes is the answer to a request for this handset's keys, with a
-// one-time prekey that is given to nobody else.
+// bundleNodes returns the answer to a request for this handset's keys, with a
+// one-time prekey that nobody else gets.
 func (h *handset) bundleNodes() []waBinary.Node {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -112,12 +112,12 @@ func parsePreKey(n waBinary.Node) (*keys.PreKey, error) {
 	return k, nil
 }
 
-// publicBundle is what others must know to write to a device first.
+// publicBundle is what others need for their first message to a device.
 type publicBundle struct {
 	registration uint32
 	identity     [32]byte
 	signed       *keys.PreKey
-	once         *keys.PreKey // nil when the device has run out
+	once         *keys.PreKey // nil if the device has run out
 }
 
 func (b publicBundle) signal(device uint16) (*prekey.Bundle, error) {
@@ -133,9 +133,9 @@ func (b publicBundle) signal(device uint16) (*prekey.Bundle, error) {
 		identity.NewKey(ecc.NewDjbECPublicKey(b.identity))), nil
 }
 
-// peer is a handset's Signal session with one linked client, kept as an object:
-// no serialisation on the way of a message. It is the store that libsignal
-// works on; h.mu guards it.
+// peer is a handset's Signal session with one linked client. It is kept as an
+// object, so that a message needs no serialization. It is the store that
+// libsignal works on; h.mu guards it.
 type peer struct {
 	h       *handset
 	address *protocol.SignalAddress
@@ -182,8 +182,9 @@ func (p *peer) encrypt(plain []byte) (ciphertext []byte, first bool, err error) 
 	return m.Serialize(), m.Type() == protocol.PREKEY_TYPE, nil
 }
 
-// decrypt opens one <enc> of type pkmsg or msg. libsignal changes a session also
-// while it fails, which a store that serialises forgets: so does this.
+// decrypt opens one <enc> of type pkmsg or msg. libsignal changes a session
+// even when it fails. A store that serializes forgets such a change, and so
+// does this one.
 func (p *peer) decrypt(kind string, ciphertext []byte) ([]byte, error) {
 	before := p.snapshot()
 	plain, err := p.open(kind, ciphertext)
@@ -219,12 +220,12 @@ func (p *peer) snapshot() *record.SessionStructure {
 func (p *peer) restore(s *record.SessionStructure) {
 	p.session = nil
 	if s != nil {
-		// What the library itself has just taken apart goes together again.
+		// What the library itself has just taken apart can be put together again.
 		p.session, _ = record.NewSessionFromStructure(s, serializer.Session, serializer.State)
 	}
 }
 
-// The store's side: everything is trusted, nothing is looked up by address.
+// The store's side trusts everything and looks up nothing by address.
 
 func (p *peer) GetIdentityKeyPair() *identity.KeyPair { return p.h.keys().pair }
 func (p *peer) GetLocalRegistrationID() uint32        { return p.h.keys().registration }
@@ -338,8 +339,8 @@ func (h *handset) decryptGroup(group, sender types.JID, ciphertext []byte) ([]by
 	return unpad(plain)
 }
 
-// encryptGroup encrypts with the handset's own sender key and returns the key too,
-// for those who do not have it yet.
+// encryptGroup encrypts with the handset's own sender key. It also returns the
+// key, for clients that do not have it yet.
 func (h *handset) encryptGroup(group types.JID, plain []byte) (ciphertext, distribution []byte, err error) {
 	builder, name, p := h.groupSession(group, h.lid())
 	d, err := builder.Create(context.Background(), name)

@@ -95,9 +95,10 @@ type savedGroup struct {
 }
 
 // Save writes phones with their messages, linked clients with their queues, and
-// groups to a file, which Config.StateFile reads. It may be called while the server runs;
-// Close does it too when Config.StateFile is set. Ledger, faults, and what retries of earlier messages need
-// are not kept, and group members hand their keys out anew.
+// groups to a file that Config.StateFile reads. It may be called while the
+// server runs. Close calls it if Config.StateFile is set. The ledger, faults,
+// and what retries of earlier messages need are not saved, and group members
+// hand out their keys again.
 func (s *Server) Save(path string) error {
 	state := savedServer{Version: stateVersion, Aliases: s.aliases.Load()}
 	for _, p := range s.Phones() {
@@ -142,7 +143,8 @@ func replaceFile(path string, data []byte) error {
 
 func (p *Phone) save() (savedPhone, error) {
 	saved, parts, devices := p.saveOwn()
-	// Without p.mu: who sends holds a handset and then asks for the phone's devices.
+	// p.mu is not held: a sender holds a handset and then asks for the phone's
+	// devices.
 	for _, d := range devices {
 		device, err := d.save()
 		if err != nil {
@@ -226,7 +228,8 @@ func publicPreKey(k *keys.PreKey) savedPreKey {
 	return saved
 }
 
-// load reads a state file into a server that does not run yet. No file is an empty state.
+// load reads a state file into a server that does not run yet. A missing file
+// is an empty state.
 func (s *Server) load(path string) error {
 	data, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {

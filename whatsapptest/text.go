@@ -8,24 +8,26 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// TextMessage is the plain form of a text, which Phone.Send sends.
+// TextMessage returns the plain form of a text, which Phone.Send sends.
 func TextMessage(text string) *waE2E.Message {
 	return &waE2E.Message{Conversation: proto.String(text)}
 }
 
-// ExtendedText is a text as phones send it when it has a link or formatting.
+// ExtendedText returns a text as phones send it if it has a link or formatting.
 func ExtendedText(text string) *waE2E.Message {
 	return &waE2E.Message{ExtendedTextMessage: &waE2E.ExtendedTextMessage{Text: proto.String(text)}}
 }
 
-// ImageCaption is a picture with a caption. There is no picture to download.
+// ImageCaption returns a picture with a caption. There is no picture to
+// download.
 func ImageCaption(caption string) *waE2E.Message {
 	return &waE2E.Message{ImageMessage: &waE2E.ImageMessage{
 		Caption: proto.String(caption), Mimetype: proto.String("image/jpeg"),
 	}}
 }
 
-// DocumentCaption is a document with a caption, in the wrapper that phones put around it.
+// DocumentCaption returns a document with a caption, in the wrapper that phones
+// put around it.
 func DocumentCaption(caption string) *waE2E.Message {
 	return &waE2E.Message{DocumentWithCaptionMessage: &waE2E.FutureProofMessage{Message: &waE2E.Message{
 		DocumentMessage: &waE2E.DocumentMessage{
@@ -39,22 +41,25 @@ func Ephemeral(m *waE2E.Message) *waE2E.Message {
 	return &waE2E.Message{EphemeralMessage: &waE2E.FutureProofMessage{Message: m}}
 }
 
-// Disappearing is a text in a chat whose messages disappear after timer (whole
-// seconds), as current phones send it: the timer stands in the context, without a wrapper.
+// Disappearing returns a text in a chat whose messages disappear after timer
+// (whole seconds), as current phones send it: the timer is in the context,
+// without a wrapper.
 func Disappearing(text string, timer time.Duration) *waE2E.Message {
 	m := ExtendedText(text)
 	m.ExtendedTextMessage.ContextInfo = &waE2E.ContextInfo{Expiration: proto.Uint32(uint32(timer.Seconds()))}
 	return m
 }
 
-// Forwarded is a text that was forwarded from another chat, as phones mark it.
+// Forwarded returns a text that was forwarded from another chat, as phones mark
+// it.
 func Forwarded(text string) *waE2E.Message {
 	m := ExtendedText(text)
 	m.ExtendedTextMessage.ContextInfo = &waE2E.ContextInfo{IsForwarded: proto.Bool(true), ForwardingScore: proto.Uint32(1)}
 	return m
 }
 
-// Edit replaces the text of the sender's own message with that id.
+// Edit returns a replacement for the text of the sender's own message with that
+// id.
 func Edit(id, text string) *waE2E.Message {
 	return &waE2E.Message{EditedMessage: &waE2E.FutureProofMessage{Message: &waE2E.Message{
 		ProtocolMessage: &waE2E.ProtocolMessage{
@@ -65,7 +70,7 @@ func Edit(id, text string) *waE2E.Message {
 	}}}
 }
 
-// Reaction is an emoji on the message with that id.
+// Reaction returns an emoji on the message with that id.
 func Reaction(id, emoji string) *waE2E.Message {
 	return &waE2E.Message{ReactionMessage: &waE2E.ReactionMessage{
 		Key: &waCommon.MessageKey{ID: proto.String(id)}, Text: proto.String(emoji),
@@ -100,7 +105,7 @@ func unwrap(m *waE2E.Message) *waE2E.Message {
 	return m
 }
 
-// textOf is what a person reads in a message; empty for one without text.
+// textOf returns what a person reads in a message, or "" if there is no text.
 func textOf(m *waE2E.Message) string {
 	m = unwrap(m)
 	switch {
@@ -122,7 +127,8 @@ func textOf(m *waE2E.Message) string {
 	return ""
 }
 
-// isShown tells messages that a person sees from those between devices.
+// isShown reports whether a person sees the message; others are between
+// devices.
 func isShown(m *waE2E.Message) bool {
 	m = unwrap(m)
 	return textOf(m) != "" || m.GetImageMessage() != nil || m.GetVideoMessage() != nil || m.GetAudioMessage() != nil ||
@@ -142,8 +148,8 @@ func expirationOf(m *waE2E.Message) time.Duration {
 	return 0
 }
 
-// stanzaType is the type attribute that goes with a message (whatsmeow send.go,
-// getTypeFromMessage) and the media type of its <enc>.
+// stanzaType returns the type attribute that goes with a message (whatsmeow
+// send.go, getTypeFromMessage) and the media type of its <enc>.
 func stanzaType(m *waE2E.Message) (kind, media string) {
 	switch inner := unwrap(m); {
 	case inner.GetReactionMessage() != nil:

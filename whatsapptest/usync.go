@@ -7,8 +7,9 @@ import (
 	"go.mau.fi/whatsmeow/types"
 )
 
-// usync answers a client's question about users: their devices, LIDs and whether
-// they exist (whatsmeow user.go). Who is not on this server is left out.
+// usync answers a client's question about users: their devices, LIDs and
+// whether they exist (whatsmeow user.go). Users who are not on this server are
+// left out.
 func (s *Server) usync(request waBinary.Node) waBinary.Node {
 	query, list := request.GetChildByTag("query"), request.GetChildByTag("list")
 	var users []waBinary.Node
@@ -46,7 +47,8 @@ func (s *Server) contact(query waBinary.Node, asked string) waBinary.Node {
 	return n
 }
 
-// usync is the phone's part of an answer, under the address it was asked by.
+// usync returns the phone's part of an answer, under the address in the
+// question.
 func (p *Phone) usync(query waBinary.Node, asked types.JID) waBinary.Node {
 	n := waBinary.Node{Tag: "user", Attrs: waBinary.Attrs{"jid": asked}}
 	var content []waBinary.Node
