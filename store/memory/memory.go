@@ -1,6 +1,6 @@
-// Package memory keeps everything in maps of this process and forgets it when
-// the process ends: for demos and tests. Nothing of it is bounded but by
-// Purge: a million cooldowns cost hundreds of megabytes of heap here, where
+// Package memory stores everything in maps of this process and loses it when
+// the process ends. It is for demos and tests. Only Purge limits what it holds:
+// a million cooldowns cost hundreds of megabytes of heap here, where
 // store/sqlite keeps them in a file.
 package memory
 
@@ -13,9 +13,9 @@ import (
 	"github.com/heypingr/pingr/account"
 )
 
-// A Store is a [pingr.Store] of maps under one mutex, with the management of
-// triggers and sessions. Make it with [New]. It is safe for concurrent use and
-// starts no goroutines.
+// A Store is a [pingr.Store] made of maps under one mutex, with the management
+// of triggers and sessions. Create one with [New]. It is safe for concurrent
+// use and starts no goroutines.
 type Store struct {
 	mu         sync.Mutex
 	closed     bool

@@ -19,34 +19,35 @@ import (
 // A database is a [sqlstore.DB].
 type database struct {
 	db *sql.DB
-	// soft commits before the server has written it to disk: a crash of the
-	// machine may take back the last moments.
+	// soft commits return before the server has written them to disk: a crash of
+	// the machine may lose the last moments.
 	soft bool
 }
 
 const (
-	// tries is how often an operation is begun again that a deadlock, or the end
-	// of its connection, undid.
+	// tries is how often an operation that a deadlock or the end of its connection
+	// undid is started in all.
 	tries = 8
 	// firstPause doubles from try to try, with jitter.
 	firstPause = 5 * time.Millisecond
 )
 
-// Write implements [sqlstore.DB]. What was certainly undone is tried again a
-// few times; when the connection ends while the server commits, nobody knows,
-// and the error says so to the caller, who repeats what may be repeated.
+// Write implements [sqlstore.DB]. It tries an operation that was certainly
+// undone again a few times. If the connection ends while the server commits,
+// the outcome is unknown. The error then says so, and the caller repeats what
+// may be repeated.
 func (d database) Write(ctx context.Context, op func(sqlstore.Tx) error) error {
 	return retry(ctx, func() (bool, error) { return d.transact(ctx, op) })
 }
 
-// WriteSoon implements [sqlstore.DB]: the server itself lets transactions that
+// WriteSoon implements [sqlstore.DB]. The server itself lets transactions that
 // end together share a sync.
 func (d database) WriteSoon(ctx context.Context, op func(sqlstore.Tx) error) error {
 	return d.Write(ctx, op)
 }
 
-// transact runs op in a transaction. again says that nothing of it is left and
-// that it may go well another time.
+// transact runs op in a transaction. again reports that nothing of it is left
+// and that another try may succeed.
 func (d database) transact(ctx context.Context, op func(sqlstore.Tx) error) (again bool, err error) {
 	begun, err := d.db.BeginTx(ctx, nil)
 	if err != nil {
@@ -63,13 +64,13 @@ func (d database) transact(ctx context.Context, op func(sqlstore.Tx) error) (aga
 		return undone(err), err
 	}
 	if err := begun.Commit(); err != nil {
-		var said *pgconn.PgError // the server itself says that it did not
+		var said *pgconn.PgError // the server itself says that it did not commit
 		return errors.As(err, &said) && undone(err), fmt.Errorf("commit: %w", err)
 	}
 	return false, nil
 }
 
-// undone says whether an error of a statement before the commit may be gone
+// undone reports whether an error of a statement before the commit may be gone
 // when the transaction is tried again: a deadlock, a serialization failure, or
 // a connection that ended.
 func undone(err error) bool {
@@ -87,8 +88,8 @@ func undone(err error) bool {
 		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || pgconn.SafeToRetry(err)
 }
 
-// Read implements [sqlstore.DB]. It is tried again, as Write is, while op has
-// seen nothing.
+// Read implements [sqlstore.DB]. It tries again, as Write does, as long as op
+// has seen nothing.
 func (d database) Read(ctx context.Context, op func(sqlstore.Tx) error) error {
 	return retry(ctx, func() (bool, error) {
 		seen := false
@@ -97,7 +98,7 @@ func (d database) Read(ctx context.Context, op func(sqlstore.Tx) error) error {
 	})
 }
 
-// retry calls try until it says that once more is of no use.
+// retry calls try until it reports that another try is useless.
 func retry(ctx context.Context, try func() (again bool, err error)) error {
 	pause := firstPause
 	for n := 1; ; n++ {
@@ -124,7 +125,7 @@ type runner interface {
 type tx struct {
 	ctx context.Context //nolint:containedctx // it lives as long as the call
 	runner
-	seen *bool // set when a row was given out
+	seen *bool // set when a row was passed on
 }
 
 // Exec implements [sqlstore.Tx].

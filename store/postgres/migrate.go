@@ -15,16 +15,16 @@ import (
 //go:embed migrations
 var migrations embed.FS
 
-// versionTable is not goose's default name: the database may be an application's
-// that uses goose itself.
+// versionTable is not goose's default name: the database may belong to an
+// application that uses goose itself.
 const versionTable = "pingr_versions"
 
-// startLock is the advisory lock that is held while tables are looked at and
-// made.
+// startLock is the advisory lock that is held while tables are checked and
+// created.
 const startLock = 7310597160984737
 
-// migrate brings the tables up to date, one process at a time: goose makes its
-// own table before it would lock anything.
+// migrate brings the tables up to date, one process at a time: goose creates
+// its own table before it takes any lock.
 func migrate(ctx context.Context, db *sql.DB) (err error) {
 	guard, err := db.Conn(ctx)
 	if err != nil {

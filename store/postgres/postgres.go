@@ -1,10 +1,11 @@
 // Package postgres is the [pingr.Store] for several processes that share one
-// PostgreSQL database (14 or newer): what one process was told is known to all,
-// and firings that a process left behind are taken over when its leases end.
+// PostgreSQL database (14 or newer). What one process stores is visible to all,
+// and other processes take over the firings that a process left behind when its
+// leases end.
 //
 // Times are the callers', never the server's. Every statement sees what was
-// committed before it (READ COMMITTED); what is read first and written then is
-// guarded by row locks or by advisory locks of the transaction.
+// committed before it (READ COMMITTED). Row locks, or advisory locks of the
+// transaction, guard what is read first and written then.
 package postgres
 
 import (
@@ -21,24 +22,25 @@ import (
 	"github.com/heypingr/pingr/store/internal/sqlstore"
 )
 
-// Config says where the database is.
+// Config says which database to use.
 type Config struct {
-	// URL is "postgres://user:password@host/database?…" or libpq's keywords.
-	// What it leaves out is taken from the environment, as psql does (PGHOST,
+	// URL is "postgres://user:password@host/database?…" or libpq's keywords. What
+	// it leaves out is taken from the environment, as psql does (PGHOST,
 	// PGPASSWORD, PGPASSFILE, …). search_path=NAME in it keeps the tables in a
 	// schema of their own. Required.
 	URL string
-	// MaxConns is how many connections the process has at most; 0 means 16.
+	// MaxConns is the most connections of the process. Defaults to 16.
 	MaxConns int
-	// Sessions are the ids of the sessions that this process serves, where
-	// other processes serve others on the same database: it then claims no
-	// firings of theirs. Nil claims all. It is called for every claim.
+	// Sessions returns the ids of the sessions that this process serves, if other
+	// processes serve others on the same database. The process then claims no
+	// firings of the other sessions. If nil, it claims all. It is called for every
+	// claim.
 	Sessions func() []string
 }
 
 // A Store is a [pingr.Store] in a PostgreSQL database, with the management of
-// accounts, triggers, sessions and the delivery log. Make it with [Open]; it is
-// safe for concurrent use.
+// accounts, triggers, sessions and the delivery log. Create one with [Open]. It
+// is safe for concurrent use.
 type Store struct {
 	*sqlstore.Store
 	db *sql.DB
@@ -46,12 +48,12 @@ type Store struct {
 
 var _ pingr.Store = (*Store)(nil)
 
-// connectTimeout bounds the wait for a host that does not answer, where the URL
+// connectTimeout bounds the wait for a host that does not answer, if the URL
 // has no connect_timeout of its own.
 const connectTimeout = 10 * time.Second
 
-// Open connects to the database and brings its tables up to date; processes
-// that start at the same time take turns. Its errors never hold a password.
+// Open connects to the database and brings its tables up to date. Processes
+// that start at the same time take turns. Its errors never contain a password.
 func Open(ctx context.Context, c Config) (*Store, error) {
 	s, err := open(ctx, c)
 	if err != nil {
@@ -81,8 +83,8 @@ func open(ctx context.Context, c Config) (*Store, error) {
 	return &Store{sqlstore.New(database{db: db}, database{db: db, soft: true}, dialect), db}, nil
 }
 
-// parse reads the URL. What is wrong with it is not said: the error may be
-// logged, and any part of the text may be the password.
+// parse parses the URL. Its error does not say what is wrong: it may be logged,
+// and any part of the text may be the password.
 func parse(c Config) (*pgx.ConnConfig, error) {
 	if c.URL == "" {
 		return nil, errors.New("postgres.Config.URL is required")
@@ -101,5 +103,5 @@ func parse(c Config) (*pgx.ConnConfig, error) {
 }
 
 // Close writes what the delivery log still holds back, and disconnects. Later
-// calls fail; closing twice does no harm.
+// calls fail. Closing twice does no harm.
 func (s *Store) Close() error { return errors.Join(s.Store.Close(), s.db.Close()) }

@@ -11,13 +11,17 @@ import (
 	"github.com/heypingr/pingr/store/internal/sqlstore"
 )
 
-// Backup writes a consistent copy of pingr.db to a new file, while the store is
-// in use: firings, limits, queued events, triggers and sessions. The delivery
-// log is not in it, and neither are the keys of linked numbers, which are in
-// whatsapp.db: a copy of those that is put back after the original went on
-// would break every conversation, so numbers are linked again instead. The
-// copy is a plain SQLite file; put back, it is named pingr.db. A damaged file is
-// not copied, which is a *[DamageError]: [Repair] saves what can be read of it.
+// Backup writes a consistent copy of pingr.db to a new file while the store is
+// in use: firings, limits, queued events, triggers and sessions. The copy is a
+// plain SQLite file. To use it, name it pingr.db.
+//
+// The copy does not include the delivery log or the keys of linked numbers,
+// which are in whatsapp.db. An old copy of those keys would break every
+// conversation once the original had gone on, so link the numbers again
+// instead.
+//
+// If the file is damaged, Backup copies nothing and returns a *[DamageError].
+// [Repair] saves what can still be read.
 func (s *Store) Backup(ctx context.Context, file string) error {
 	if err := s.backup(ctx, file); err != nil {
 		return fmt.Errorf("back up store: %w", err)
@@ -26,8 +30,8 @@ func (s *Store) Backup(ctx context.Context, file string) error {
 }
 
 func (s *Store) backup(ctx context.Context, file string) (err error) {
-	// The name is taken first, so that nothing is ever overwritten and the
-	// mode is ours; VACUUM INTO accepts an empty file.
+	// The name is taken first, so that nothing is ever overwritten and the mode is
+	// ours. VACUUM INTO accepts an empty file.
 	f, err := os.OpenFile(file, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if err != nil {
 		return err
@@ -47,8 +51,8 @@ func (s *Store) backup(ctx context.Context, file string) (err error) {
 	return syncDir(filepath.Dir(file))
 }
 
-// copyTo copies the database as it is at one moment, on a connection of its
-// own: it may take a while.
+// copyTo copies the database as it is at one moment. It uses a connection of
+// its own, because it may take a while.
 func (s *Store) copyTo(ctx context.Context, file string) error {
 	if err := s.db.Read(ctx, func(sqlstore.Tx) error { return nil }); err != nil {
 		return err // closed
@@ -62,7 +66,7 @@ func (s *Store) copyTo(ctx context.Context, file string) error {
 	return damaged(mainFile, err)
 }
 
-// syncDir makes a new name in the directory durable, where the system can.
+// syncDir makes a new name in the directory durable, if the system can.
 func syncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {

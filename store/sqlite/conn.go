@@ -13,8 +13,8 @@ import (
 )
 
 // A conn is one connection with its prepared statements, used by one goroutine
-// at a time. It speaks to the driver directly: database/sql costs as much
-// again for statements as short as ours.
+// at a time. It calls the driver directly: database/sql would double the cost
+// of statements as short as ours.
 type conn struct {
 	driver.Conn
 	stmts map[string]statement
@@ -27,8 +27,8 @@ type statement interface {
 	driver.StmtQueryContext
 }
 
-// maxStatements bounds the cache: the list of accounts to skip makes texts of
-// every length.
+// maxStatements bounds the cache, because the list of accounts to skip makes
+// texts of every length.
 const maxStatements = 128
 
 var connector = &sqlite.Driver{}
@@ -46,7 +46,7 @@ func (c *conn) close() error {
 	return c.Close()
 }
 
-// forget finalises all prepared statements.
+// forget finalizes all prepared statements.
 func (c *conn) forget() {
 	for query, s := range c.stmts {
 		_ = s.Close()
@@ -111,7 +111,7 @@ func (c *conn) Query(query string, each func(sqlstore.Row) error, args ...any) (
 	}
 }
 
-// named numbers the arguments. The slice is used again by the next call.
+// named numbers the arguments. The next call reuses the slice.
 func (c *conn) named(args []any) []driver.NamedValue {
 	c.args = c.args[:0]
 	for i, arg := range args {

@@ -14,15 +14,18 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// A DamageError says that a file holds what SQLite cannot have written: a disk
-// that lies, a copy that was cut short, another program. It does not heal.
+// A DamageError reports that a file holds what SQLite cannot have written,
+// because of a failing disk, a copy that was cut short, or another program. It
+// does not go away by itself.
 type DamageError struct {
 	// File is the name of the file, without its directory.
 	File string
-	// Found are what an integrity check found: tables and pages, and never what
-	// a row holds. Empty when nobody has looked yet, or nothing can be read.
+	// Found lists what an integrity check found: tables and pages, and never the
+	// content of a row. It is empty if no check has run yet, or nothing can be
+	// read.
 	Found []string
-	// Err is what an operation failed with; nil when only the check found it.
+	// Err is the error of the operation that failed, or nil if only the check
+	// found the damage.
 	Err error
 }
 
@@ -42,7 +45,7 @@ func (e *DamageError) Error() string {
 // Unwrap returns Err.
 func (e *DamageError) Unwrap() error { return e.Err }
 
-// Advice says what to do about it.
+// Advice returns what to do about it.
 func (e *DamageError) Advice() string {
 	switch e.File {
 	case mainFile:
@@ -66,7 +69,8 @@ func isDamage(err error) bool {
 	return false
 }
 
-// damaged makes a *DamageError of what is one, and leaves other errors alone.
+// damaged turns an error of damage into a *DamageError, and leaves other errors
+// alone.
 func damaged(file string, err error) error {
 	var known *DamageError
 	if !isDamage(err) || errors.As(err, &known) {
@@ -75,13 +79,13 @@ func damaged(file string, err error) error {
 	return &DamageError{File: file, Err: err}
 }
 
-// maxFound bounds what is told of a damage.
+// maxFound bounds how many findings are reported.
 const maxFound = 20
 
-// CheckFile reads a whole SQLite file, of ours or not, and returns a
-// *[DamageError] when it is damaged, or breaks its own foreign keys. It may be
-// called while others use the file, and keeps nobody from writing. It takes
-// about a second for each 100 MB.
+// CheckFile reads a whole SQLite file, ours or another, and returns a
+// *[DamageError] if it is damaged or breaks its own foreign keys. It may be
+// called while others use the file, and blocks no writer. It takes about a
+// second for each 100 MB.
 func CheckFile(ctx context.Context, file string) error {
 	db, err := openToLook(file)
 	if err != nil {
@@ -94,8 +98,8 @@ func CheckFile(ctx context.Context, file string) error {
 	return foreignKeys(ctx, db, filepath.Base(file))
 }
 
-// openToLook opens a file that is not made when it is missing, and is not
-// written to, for one reader.
+// openToLook opens a file for one reader. It neither creates the file nor
+// writes to it.
 func openToLook(file string) (*sql.DB, error) {
 	query := url.Values{"mode": {"rw"}, "_pragma": {"busy_timeout(" + busyTimeout + ")", "query_only(1)"}}
 	db, err := sql.Open("sqlite", fileURL(file, query))
@@ -105,8 +109,8 @@ func openToLook(file string) (*sql.DB, error) {
 	return db, err
 }
 
-// inspect runs integrity_check, or quick_check, which leaves out whether indexes
-// and tables agree.
+// inspect runs integrity_check, or quick_check, which does not compare indexes
+// with their tables.
 func inspect(ctx context.Context, db *sql.DB, file, check string) error {
 	found, err := texts(ctx, db, fmt.Sprintf("PRAGMA %s(%d)", check, maxFound))
 	var lines []string
@@ -118,7 +122,7 @@ func inspect(ctx context.Context, db *sql.DB, file, check string) error {
 		}
 	}
 	if err != nil && !isDamage(err) || len(lines) == 0 {
-		return damaged(file, err) // the check itself may fail of what it finds
+		return damaged(file, err) // the check itself may fail because of what it finds
 	}
 	trees := treeNames(ctx, db)
 	for i, line := range lines {
@@ -127,7 +131,7 @@ func inspect(ctx context.Context, db *sql.DB, file, check string) error {
 	return &DamageError{File: file, Found: lines[:min(len(lines), maxFound)], Err: err}
 }
 
-// aTree is how the check calls a table or an index: by its root page.
+// aTree is how the check names a table or an index: by its root page.
 var aTree = regexp.MustCompile(`^Tree (\d+) `)
 
 func nameTree(line string, names map[string]string) string {
@@ -139,8 +143,8 @@ func nameTree(line string, names map[string]string) string {
 	})
 }
 
-// treeNames are tables and indexes by their root page, as far as they can be
-// read.
+// treeNames returns tables and indexes by their root page, as far as they can
+// be read.
 func treeNames(ctx context.Context, db *sql.DB) map[string]string {
 	names := map[string]string{}
 	rows, err := texts(ctx, db, `SELECT rootpage || ' ' || type || ' ' || name FROM sqlite_schema WHERE rootpage > 0`)
@@ -163,7 +167,7 @@ func foreignKeys(ctx context.Context, db *sql.DB, file string) error {
 	return &DamageError{File: file, Found: found}
 }
 
-// texts are the first column of a query's rows.
+// texts returns the first column of a query's rows.
 func texts(ctx context.Context, db *sql.DB, query string) ([]string, error) {
 	rows, err := db.QueryContext(ctx, query)
 	if err != nil {

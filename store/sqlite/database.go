@@ -16,14 +16,14 @@ import (
 )
 
 const (
-	// maxBatch is how many operations share a transaction, so that none waits
-	// long for the others.
+	// maxBatch is how many operations share a transaction, so that none waits long
+	// for the others.
 	maxBatch = 256
-	// quiet is how long nothing is written before the write-ahead log is
+	// quiet is how long nothing must be written before the write-ahead log is
 	// emptied, and with it the texts that were erased from the tables.
 	quiet = 500 * time.Millisecond
-	// patience is how long what nobody waits for waits for something urgent, to
-	// share its commit.
+	// patience is how long operations that need not be done at once wait for an
+	// urgent one, to share its commit.
 	patience = 5 * time.Millisecond
 )
 
@@ -32,9 +32,9 @@ var (
 	errNotBegun = errors.New("begin")
 )
 
-// A size is how much memory and how many files a database may take.
+// A size is how much memory and how many files a database may use.
 type size struct {
-	cache   int // of pages, in KiB: of the writer; each reader has a quarter
+	cache   int // KiB of pages for the writer; each reader has a quarter
 	readers int // connections that only read
 }
 
@@ -42,7 +42,8 @@ type size struct {
 // milliseconds.
 const busyTimeout = "10000"
 
-// dsn names a file with what every connection to it needs. cache is in KiB.
+// dsn returns a file's name with what every connection to it needs. cache is in
+// KiB.
 func dsn(file, synchronous string, cache int) string {
 	query := url.Values{"_pragma": {
 		"busy_timeout(" + busyTimeout + ")", "journal_mode(WAL)", "synchronous(" + synchronous + ")",
@@ -56,17 +57,17 @@ func fileURL(file string, query url.Values) string {
 	return name.String()
 }
 
-// A database is one file: a connection that writes, and a few that read. It is
-// a [sqlstore.DB].
+// A database is one file, with one connection that writes and a few that read.
+// It is a [sqlstore.DB].
 //
-// Writing is group commit: one goroutine takes whatever operations wait, runs
-// them in one transaction, commits once and answers all, so that a disk that
-// syncs 3,000 times a second still takes tens of thousands of operations. When
-// an operation fails, the transaction is rolled back and its operations run
-// again, each in its own.
+// Writing is group commit. One goroutine takes whatever operations wait, runs
+// them in one transaction, commits once and answers all. A disk that syncs
+// 3,000 times a second therefore takes tens of thousands of operations. If an
+// operation fails, the transaction is rolled back and its operations run again,
+// each in its own.
 type database struct {
 	queue chan *operation
-	idle  chan *conn // connections that nobody reads with
+	idle  chan *conn // connections without a reader
 	done  chan struct{}
 	// readers is how many connections idle holds when nobody reads.
 	readers int
@@ -75,7 +76,8 @@ type database struct {
 	closed bool
 }
 
-// An operation waits for its turn, is taken and answered, or abandoned first.
+// An operation waits for its turn. It is then taken and answered, unless it was
+// abandoned first.
 type operation struct {
 	run   func(sqlstore.Tx) error
 	soon  bool // need not be done at once
@@ -89,8 +91,8 @@ const (
 	abandoned
 )
 
-// openDatabase opens all that it ever will, so that the number of open files
-// does not grow.
+// openDatabase opens all connections that it ever will, so that the number of
+// open files does not grow.
 func openDatabase(file, synchronous string, size size) (*database, error) {
 	d := &database{
 		queue: make(chan *operation, maxBatch), idle: make(chan *conn, size.readers), done: make(chan struct{}),
@@ -148,7 +150,7 @@ func (d *database) do(ctx context.Context, o *operation) error {
 	if o.state.CompareAndSwap(waiting, abandoned) {
 		return ctx.Err()
 	}
-	return <-o.done // too late: it is being done
+	return <-o.done // too late: it is in progress
 }
 
 func (d *database) enqueue(ctx context.Context, o *operation) error {
@@ -184,7 +186,7 @@ func (d *database) Read(ctx context.Context, run func(sqlstore.Tx) error) error 
 
 func (d *database) giveBack(c *conn) { d.idle <- c }
 
-// close finishes what was begun, and ends the goroutine.
+// close finishes what was started, and ends the goroutine.
 func (d *database) close() error {
 	d.mu.Lock()
 	closed := d.closed
@@ -200,7 +202,7 @@ func (d *database) close() error {
 	return d.closeReaders()
 }
 
-// closeReaders waits for the readers; whoever wants to read later is refused.
+// closeReaders waits for the readers. Later reads are refused.
 func (d *database) closeReaders() error {
 	var errs []error
 	for range d.readers {
@@ -224,8 +226,8 @@ func (d *database) write(c *conn) {
 				_ = c.close()
 				return
 			}
-			// Those who were answered just now come back first: twice the batch,
-			// a third less processor time an operation.
+			// Callers that were just answered come back first: twice the batch, and a
+			// third less processor time per operation.
 			runtime.Gosched()
 			batch = d.gather(append(batch[:0], o))
 			w.commit(d.await(batch))
@@ -254,7 +256,7 @@ func (d *database) gather(batch []*operation) []*operation {
 	return batch
 }
 
-// await lets a batch in which nothing is urgent wait for something that is.
+// await lets a batch without urgent operations wait for an urgent one.
 func (d *database) await(batch []*operation) []*operation {
 	if !leisurely(batch) {
 		return batch
@@ -282,9 +284,9 @@ func leisurely(batch []*operation) bool {
 // A writer is the connection that writes.
 type writer struct{ *conn }
 
-// commit does a batch: all in one transaction, or else one by one. Where another
+// commit runs a batch, all in one transaction, or else one by one. If another
 // process did not let the transaction begin, it would not let the next one
-// either, and each would wait as long again.
+// begin either, and each would wait as long again.
 func (w writer) commit(batch []*operation) {
 	batch = takeOver(batch)
 	if len(batch) == 0 {
@@ -301,7 +303,7 @@ func (w writer) commit(batch []*operation) {
 	}
 }
 
-// takeOver leaves out what was abandoned.
+// takeOver leaves out abandoned operations.
 func takeOver(batch []*operation) []*operation {
 	kept := batch[:0]
 	for _, o := range batch {
@@ -318,8 +320,8 @@ func answer(batch []*operation, err error) {
 	}
 }
 
-// transact runs operations in one transaction. Whatever fails, nothing of them
-// is left.
+// transact runs operations in one transaction. If anything fails, nothing of
+// them is left.
 func (w writer) transact(batch []*operation) (err error) {
 	if _, err := w.Exec("BEGIN IMMEDIATE"); err != nil {
 		return fmt.Errorf("%w: %w", errNotBegun, err)
@@ -340,7 +342,8 @@ func (w writer) transact(batch []*operation) (err error) {
 	return nil
 }
 
-// run turns a panic into an error: the others of the batch are not to suffer.
+// run turns a panic into an error, so that the others of the batch do not
+// suffer.
 func run(o *operation, tx sqlstore.Tx) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -350,9 +353,9 @@ func run(o *operation, tx sqlstore.Tx) (err error) {
 	return o.run(tx)
 }
 
-// emptyLog moves the write-ahead log into the database and cuts it to nothing.
-// It reports false when somebody reads meanwhile, for whom it must stay: it
-// does not wait for them, as others may want to write.
+// emptyLog moves the write-ahead log into the database and truncates it. It
+// returns false if somebody is reading, who still needs the log. It does not
+// wait for readers, as others may want to write.
 func (w writer) emptyLog() bool {
 	_, _ = w.Exec("PRAGMA busy_timeout = 0")
 	defer func() { _, _ = w.Exec("PRAGMA busy_timeout = " + busyTimeout) }()

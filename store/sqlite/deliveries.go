@@ -17,26 +17,26 @@ import (
 	"github.com/heypingr/pingr/store/internal/sqlstore"
 )
 
-// betweenSetAsides bounds how often a delivery log is begun afresh in one run,
-// lest a dying disk be filled with damaged ones.
+// betweenSetAsides bounds how often a new delivery log is begun in one run, so
+// that a dying disk is not filled with damaged ones.
 const betweenSetAsides = time.Hour
 
-// A deliveryFile is the [sqlstore.DB] of deliveries.db. Nobody's login hangs on
-// the delivery log: when it turns out to be damaged, at the start or later, it
-// is set aside and begun afresh.
+// A deliveryFile is the [sqlstore.DB] of deliveries.db. No login depends on the
+// delivery log. If it turns out to be damaged, at the start or later, it is set
+// aside and a new one begins.
 type deliveryFile struct {
 	dir   string
 	log   *slog.Logger
-	admin bool // the file is another's, who sees to it
+	admin bool // another process owns the file and takes care of it
 
 	mu   sync.RWMutex // held for reading while db is in use
-	db   *database    // nil when it could not be opened
+	db   *database    // nil if it could not be opened
 	err  error        // why
 	last time.Time    // when it was set aside in this run
 }
 
 // openDeliveries opens the file, and sets aside one that cannot be opened. An
-// administrator's store leaves it alone and goes without.
+// administrator's store leaves such a file alone and works without it.
 func openDeliveries(ctx context.Context, c Config, locked error) (*deliveryFile, error) {
 	f := &deliveryFile{dir: c.Dir, log: c.Log, admin: c.Admin}
 	err := f.open(ctx, locked)
@@ -87,7 +87,7 @@ func replaceable(ctx context.Context, err error) bool {
 	return true
 }
 
-// rename sets the file aside, with what SQLite has beside it, and says so.
+// rename sets the file aside, with what SQLite keeps beside it, and logs that.
 func (f *deliveryFile) rename(cause error) error {
 	file := filepath.Join(f.dir, logFile)
 	aside, err := setAside(file)
@@ -125,8 +125,9 @@ func (f *deliveryFile) WriteSoon(ctx context.Context, op func(sqlstore.Tx) error
 	return f.Write(ctx, op)
 }
 
-// Read implements [sqlstore.DB]. Who reads what is damaged is told, because some
-// rows may have been given out; the next one reads the new file.
+// Read implements [sqlstore.DB]. A reader that meets damage gets the error,
+// because some rows may already have been passed on. The next reader reads the
+// new file.
 func (f *deliveryFile) Read(ctx context.Context, op func(sqlstore.Tx) error) error {
 	err := f.use(func(d *database) error { return d.Read(ctx, op) })
 	if isDamage(err) {
@@ -158,8 +159,8 @@ func (f *deliveryFile) check(ctx context.Context) {
 	}
 }
 
-// replaced sets the file aside after cause, unless that was done moments ago, and
-// reports whether there is another one now.
+// replaced sets the file aside because of cause, unless that was done moments
+// ago, and reports whether there is a new file now.
 func (f *deliveryFile) replaced(ctx context.Context, cause error) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -180,7 +181,7 @@ func (f *deliveryFile) replaced(ctx context.Context, cause error) bool {
 	return f.db != nil
 }
 
-// close ends it; nobody uses it any more.
+// close closes the file. Nobody may use it any more.
 func (f *deliveryFile) close() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()

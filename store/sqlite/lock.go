@@ -11,11 +11,11 @@ import (
 	"time"
 )
 
-// A LockedError says that another engine uses the directory.
+// A LockedError reports that another engine uses the directory.
 type LockedError struct {
 	// File is the lock file.
 	File string
-	// PID is the process that holds it, 0 when it does not say.
+	// PID is the process that holds it, or 0 if unknown.
 	PID int
 }
 
@@ -27,13 +27,14 @@ func (e *LockedError) Error() string {
 	return who + " uses this directory; stop it or use another directory (" + e.File + ")"
 }
 
-// A lock is a locked file. The system unlocks it when the process ends,
-// however it ends; the file stays.
+// A lock is a locked file. The system unlocks it when the process ends, however
+// it ends. The file stays.
 type lock struct{ file *os.File }
 
-// LockDir locks a directory as [Open] does, without a store in it: for a process
-// that keeps only the keys of its numbers there. It makes the directory if need
-// be, and returns a *[LockedError] while another engine uses it.
+// LockDir locks a directory as [Open] does, without a store in it. It is for a
+// process that keeps only the keys of its numbers there. It creates the
+// directory if necessary, and returns a *[LockedError] while another engine
+// uses it.
 func LockDir(dir string) (unlock func(), err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make data directory: %w", err)

@@ -6,7 +6,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// lockFile locks a byte far behind the process id, so that that stays readable.
+// lockFile locks a byte far behind the process id, so that the id stays
+// readable.
 func lockFile(f *os.File) error {
 	at := &windows.Overlapped{Offset: 1 << 30}
 	return windows.LockFileEx(windows.Handle(f.Fd()), windows.LOCKFILE_EXCLUSIVE_LOCK|windows.LOCKFILE_FAIL_IMMEDIATELY, 0, 1, 0, at)

@@ -20,11 +20,11 @@ const (
 //go:embed migrations
 var migrations embed.FS
 
-// errNewer is why tables cannot be used that a later version made.
+// errNewer is the error for tables that a later version made.
 var errNewer = errors.New("use the newer pingr")
 
-// migrate brings the tables of a file up to date. When the engine's lock is
-// another's, it changes nothing, and fails if there is something to change.
+// migrate brings the tables of a file up to date. If another process holds the
+// engine's lock, it changes nothing, and fails if something has to change.
 func migrate(ctx context.Context, file, from string, locked error) error {
 	// SQLite gives the files beside it the same mode.
 	f, err := os.OpenFile(file, os.O_CREATE|os.O_RDWR, 0o600)

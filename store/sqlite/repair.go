@@ -13,41 +13,42 @@ import (
 	"github.com/heypingr/pingr/store/internal/sqlstore"
 )
 
-// A Repaired says what [Repair] did.
+// A Repaired reports what [Repair] did.
 type Repaired struct {
-	// Aside is where the damaged file is now; empty when nothing was damaged.
+	// Aside is where the damaged file is now. It is empty if nothing was damaged.
 	Aside string
 	// Damage is what was wrong.
 	Damage *DamageError
-	// Tables are what was saved of each, what matters most first.
+	// Tables lists what was saved of each table, the most important first.
 	Tables []Salvaged
-	// Keys are message keys that were lost, and made again from their firings.
+	// Keys is how many lost message keys were made again from their firings.
 	Keys int
 }
 
-// Salvaged is what was saved of a table.
+// Salvaged reports what was saved of a table.
 type Salvaged struct {
 	Table string
-	// Rows is how many were saved.
+	// Rows is how many rows were saved.
 	Rows int
-	// Unreadable is how many were found and could not be understood.
+	// Unreadable is how many rows were found but could not be interpreted.
 	Unreadable int
-	// Incomplete says that there are stretches that could not be read. Nobody
-	// knows how many rows were in them.
+	// Incomplete reports that parts of the table could not be read. It is not
+	// known how many rows were in them.
 	Incomplete bool
 }
 
-// salvageOrder is what matters most first: the keys that keep a message from
-// being answered twice, limits, what is under way. Tables that it does not name
-// come after.
+// salvageOrder lists the tables, the most important first: the keys that keep a
+// message from being answered twice, limits, unfinished work. Tables that it
+// does not name come after.
 var salvageOrder = []string{
 	"message_keys", "limits", "firings", "events", "replays", "values_kept", "accounts", "api_keys", "sessions", "triggers",
 }
 
-// Repair saves what can be read of a damaged pingr.db into a fresh one, and keeps
-// the damaged file under another name. It returns a *[LockedError] while an
-// engine uses the directory, and changes nothing when nothing is damaged or when
-// it fails. A file whose first page or list of tables is gone cannot be repaired.
+// Repair saves what can be read of a damaged pingr.db into a fresh one, and
+// keeps the damaged file under another name. It returns a *[LockedError] while
+// an engine uses the directory. It changes nothing if nothing is damaged or if
+// it fails. A file whose first page or list of tables is gone cannot be
+// repaired.
 func Repair(ctx context.Context, dir string) (Repaired, error) {
 	r, err := repair(ctx, dir)
 	if err != nil {
@@ -85,7 +86,7 @@ func repair(ctx context.Context, dir string) (r Repaired, err error) {
 			_ = remove(fresh)
 		}
 	}()
-	if err := remove(fresh); err != nil { // of a repair that was interrupted
+	if err := remove(fresh); err != nil { // left by a repair that was interrupted
 		return r, err
 	}
 	if err := r.save(ctx, file, fresh); isDamage(err) {
@@ -143,8 +144,8 @@ func (r *Repaired) save(ctx context.Context, damaged, fresh string) error {
 	return CheckFile(ctx, fresh)
 }
 
-// openDamaged opens a file to read of it what can be read, which is nothing when
-// it has no list of tables.
+// openDamaged opens a file to read what can be read. Without a list of tables
+// that is nothing.
 func openDamaged(file string) (*conn, error) {
 	c, err := openConn(dsn(file, "FULL", 8<<10) + "&_pragma=query_only(1)&_pragma=cell_size_check(1)")
 	if err != nil {
@@ -156,9 +157,9 @@ func openDamaged(file string) (*conn, error) {
 	return c, nil
 }
 
-// graft makes a copy of a file whose list of tables cannot be read, with that of
-// the fresh file in its place: the same migrations put the same tables at the
-// same pages.
+// graft copies a file whose list of tables cannot be read, and puts that of the
+// fresh file in its place: the same migrations put the same tables on the same
+// pages.
 func graft(damaged, fresh, grafted string) (err error) {
 	pages, size, err := schemaPages(fresh)
 	if err != nil {
@@ -182,8 +183,8 @@ func graft(damaged, fresh, grafted string) (err error) {
 	if err != nil {
 		return err
 	}
-	// The header, by SQLite's file format 1.3: so many pages, believed because two
-	// counters agree, and no free ones.
+	// This is the header of SQLite's file format, section 1.3: the number of
+	// pages, believed because two counters agree, and no free pages.
 	binary.BigEndian.PutUint32(whole[28:], uint32(length/size))
 	copy(whole[92:96], whole[24:28])
 	clear(whole[32:40])
@@ -195,7 +196,7 @@ func graft(damaged, fresh, grafted string) (err error) {
 	return nil
 }
 
-// schemaPages are the pages of the list of tables, and how large pages are.
+// schemaPages returns the pages of the list of tables, and the size of a page.
 func schemaPages(file string) (pages []int64, size int64, err error) {
 	c, err := openConn(dsn(file, "FULL", 2<<10))
 	if err != nil {
@@ -225,7 +226,7 @@ func (r *Repaired) copy(ctx context.Context, from, to *conn) error {
 			return err
 		}
 		if !slices.Contains(known, table) {
-			continue // of a later version than the damaged file
+			continue // from a later version than the damaged file
 		}
 		if _, err := to.Exec("BEGIN"); err != nil {
 			return err
@@ -246,7 +247,7 @@ func (r *Repaired) copy(ctx context.Context, from, to *conn) error {
 	return r.mend(to)
 }
 
-// mend deletes rows that cannot be understood, and makes lost keys again.
+// mend deletes rows that cannot be interpreted, and makes lost keys again.
 func (r *Repaired) mend(to *conn) error {
 	if _, err := to.Exec("BEGIN"); err != nil {
 		return err
@@ -264,7 +265,7 @@ func (r *Repaired) mend(to *conn) error {
 	return err
 }
 
-// tablesOf are our tables, in the order of salvageOrder.
+// tablesOf returns our tables, in the order of salvageOrder.
 func tablesOf(c *conn) ([]string, error) {
 	var tables []string
 	err := c.Query(`SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE 'goose_%' ORDER BY name`,
@@ -284,7 +285,7 @@ func tablesOf(c *conn) ([]string, error) {
 	return tables, err
 }
 
-// String is one line.
+// String returns a one-line summary.
 func (s Salvaged) String() string {
 	text := fmt.Sprintf("%s: %d rows saved", s.Table, s.Rows)
 	if s.Unreadable > 0 {

@@ -10,9 +10,9 @@ import (
 	"github.com/heypingr/pingr/store/internal/sqlstore"
 )
 
-// A salvage copies one table, row by row, past what cannot be read. A table is
-// read along its key from both ends; in the stretch that is left between, the
-// middle is looked up, and so on.
+// A salvage copies one table, row by row, past what cannot be read. It reads a
+// table along its key from both ends. In the part that is left between, it
+// looks up the middle, and so on.
 type salvage struct {
 	from, to *conn
 	done     Salvaged
@@ -20,7 +20,7 @@ type salvage struct {
 	columns []column
 	key     []string // the columns of the primary key, or the rowid
 	insert  string
-	failed  error // of writing, which ends all
+	failed  error // an error of writing, which ends everything
 	tries   int
 }
 
@@ -51,7 +51,7 @@ func (s *salvage) run() error {
 	return s.failed
 }
 
-// zero is a key before all others.
+// zero returns a key before all others.
 func (s *salvage) zero() key {
 	zero := make(key, len(s.key))
 	for i, name := range s.key {
@@ -86,7 +86,7 @@ func (s *salvage) between(low, high key, depth int) {
 		first = middle
 	}
 	if s.done.Rows == before && !above && !below && depth < maxDepth-8 {
-		s.done.Incomplete = true // a stretch, most likely all of one page
+		s.done.Incomplete = true // a part, most likely all of one page
 		return
 	}
 	if !above {
@@ -98,8 +98,8 @@ func (s *salvage) between(low, high key, depth int) {
 }
 
 // read saves the rows whose keys are above low and below high, in that order or
-// from the end. It returns the key of the last row that could be read, and
-// whether it came to the end.
+// from the end. It returns the key of the last row that it could read, and
+// reports whether it reached the end.
 func (s *salvage) read(low, high key, upward bool) (last key, whole bool) {
 	order := " DESC"
 	if upward {
@@ -126,7 +126,7 @@ func (s *salvage) read(low, high key, upward bool) (last key, whole bool) {
 	}
 	query += " ORDER BY " + strings.Join(s.key, order+", ") + order
 	err := s.from.Query(query, func(r sqlstore.Row) error {
-		values := r.(row) //nolint:forcetypeassert // conn's own
+		values := r.(row) //nolint:forcetypeassert // conn's own type
 		last = last[:0]
 		for _, v := range values[len(s.columns):] {
 			last = append(last, copied(v))
@@ -136,7 +136,7 @@ func (s *salvage) read(low, high key, upward bool) (last key, whole bool) {
 	return last, err == nil
 }
 
-// copied keeps bytes beyond the row that they were read from.
+// copied copies bytes that must outlive the row from which they were read.
 func copied(v any) any {
 	if b, ok := v.([]byte); ok {
 		return bytes.Clone(b)
@@ -163,7 +163,7 @@ func (s *salvage) save(values row) error {
 }
 
 func (c column) takes(v any) bool {
-	ok := v == nil // OR IGNORE leaves out rows that lack what they must have
+	ok := v == nil // OR IGNORE leaves out rows that lack a required value
 	switch v.(type) {
 	case int64:
 		ok = c.kind == "INTEGER"
@@ -183,7 +183,7 @@ func (s *salvage) names() string {
 	return strings.Join(names, ", ")
 }
 
-// describe finds the columns that the damaged table and the fresh one have.
+// describe finds the columns that the damaged table and the fresh one share.
 func (s *salvage) describe() error {
 	fresh, _, err := columnsOf(s.to, s.done.Table)
 	if err != nil {
@@ -223,8 +223,8 @@ func columnsOf(c *conn, table string) (columns []column, keys []string, err erro
 	return columns, keys, err
 }
 
-// halfway is a key between two, by the first column in which they differ; ok is
-// false when there is none. A nil high is the end of the table.
+// halfway returns a key between two, by the first column in which they differ.
+// ok is false if there is none. A nil high is the end of the table.
 func halfway(low, high key) (middle key, ok bool) {
 	for i := range low {
 		var end any
@@ -264,8 +264,8 @@ func halfwayValue(low, high any) (any, bool) {
 	return nil, false
 }
 
-// halfwayBytes reads bytes as digits behind a point, to a few more than both
-// have.
+// halfwayBytes treats bytes as digits behind a point, with a few more digits
+// than both have.
 func halfwayBytes(low, high []byte, known bool) ([]byte, bool) {
 	n := max(len(low), len(high)) + 2
 	number := func(b []byte) *big.Int {

@@ -7,13 +7,13 @@
 //	               rows (synchronous=NORMAL)
 //	lock           held by the one engine that uses the directory
 //
-// The files are read through after Open and now and then, and errors that mean
-// damage are believed: [Store.Check] and Config.Log tell of it. A damaged
-// delivery log is set aside and begun afresh; of a damaged pingr.db, [Repair]
-// saves what can be read.
+// The files are read through after Open and now and then afterwards, and every
+// error that means damage is believed. [Store.Check] and Config.Log report
+// damage. A damaged delivery log is set aside and a new one begins. [Repair]
+// saves what can be read of a damaged pingr.db.
 //
-// Texts that are erased from the tables are overwritten (secure_delete), and
-// gone from the write-ahead log within about a second of the last write, or
+// Texts that are erased from the tables are overwritten (secure_delete). They
+// are gone from the write-ahead log within about a second of the last write, or
 // after four megabytes of others.
 package sqlite
 
@@ -33,27 +33,28 @@ import (
 
 // Config says where the store is.
 type Config struct {
-	// Dir is the directory of the files; it is made if need be, for this user
+	// Dir is the directory of the files. It is created if necessary, for this user
 	// alone. Required.
 	Dir string
-	// Admin opens the store beside an engine that may be running on it, for
-	// administration of triggers, sessions and the like, and does not lock the
-	// directory. Accepting and claiming firings is the engine's.
+	// Admin opens the store while an engine may be using it, for the
+	// administration of triggers, sessions and the like. It does not lock the
+	// directory. Only the engine may accept and claim firings.
 	Admin bool
-	// Log hears of damage: what is wrong, where, and what to do. Nil discards.
+	// Log receives damage: what is wrong, where, and what to do. If nil, it is
+	// discarded.
 	Log *slog.Logger
 }
 
 // A Store is a [pingr.Store] in files, with the management of triggers,
-// sessions and the delivery log. Make it with [Open]; it is safe for
+// sessions and the delivery log. Create one with [Open]. It is safe for
 // concurrent use.
 type Store struct {
 	*sqlstore.Store
 	dir   string
 	db    *database
 	log   *deliveryFile
-	watch *watch // nil for Admin
-	lock  *lock  // nil for Admin
+	watch *watch // nil if Admin
+	lock  *lock  // nil if Admin
 
 	once sync.Once
 	err  error
@@ -61,9 +62,9 @@ type Store struct {
 
 var _ pingr.Store = (*Store)(nil)
 
-// Open opens the store in c.Dir and brings its tables up to date. Whatever
-// lease another process held is void, for that process is gone: the directory
-// is locked, and Open fails with a *[LockedError] while another engine uses it.
+// Open opens the store in c.Dir and brings its tables up to date. The directory
+// is locked: while another engine uses it, Open fails with a *[LockedError].
+// Leases of earlier processes are therefore void.
 func Open(ctx context.Context, c Config) (*Store, error) {
 	s, err := open(ctx, c)
 	if err != nil {
@@ -113,7 +114,7 @@ func open(ctx context.Context, c Config) (s *Store, err error) {
 	return s, nil
 }
 
-// openMain opens pingr.db. Where damage keeps it from that, the error names it.
+// openMain opens pingr.db. If damage prevents that, the error names it.
 func (s *Store) openMain(ctx context.Context, c Config, locked error) error {
 	file := filepath.Join(c.Dir, mainFile)
 	err := s.tryMain(ctx, c, file, locked)
@@ -147,9 +148,9 @@ func (s *Store) tryMain(ctx context.Context, c Config, file string, locked error
 }
 
 // Check makes the reads and writes that a message needs, and returns an error
-// when one of them fails, or when pingr.db is damaged anywhere: then it is a
-// *[DamageError]. After Open it waits until the file has been read through once.
-// It costs about what a message costs, and leaves nothing behind.
+// if one of them fails. If pingr.db is damaged anywhere, the error is a
+// *[DamageError]. After Open, Check waits until the file has been read through
+// once. It costs about what a message costs, and leaves nothing behind.
 func (s *Store) Check(ctx context.Context, now time.Time) error {
 	if s.watch != nil {
 		if err := s.watch.err(ctx); err != nil {
@@ -159,8 +160,8 @@ func (s *Store) Check(ctx context.Context, now time.Time) error {
 	return s.Store.Check(ctx, now)
 }
 
-// watched is pingr.db's [sqlstore.DB]: whoever finds it damaged is told so in
-// plain words, and so is the watch.
+// watched is pingr.db's [sqlstore.DB]. It reports damage to the caller in plain
+// words, and to the watch.
 type watched struct {
 	*database
 	store *Store
@@ -192,8 +193,8 @@ func (s *Store) see(err error) error {
 	return damage
 }
 
-// Close finishes what was begun, writes the rest of the delivery log and
-// unlocks the directory. Later calls fail; closing twice does no harm.
+// Close finishes what was started, writes the rest of the delivery log and
+// unlocks the directory. Later calls fail. Closing twice does no harm.
 func (s *Store) Close() error {
 	s.once.Do(func() { s.err = s.close() })
 	return s.err

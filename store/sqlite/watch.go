@@ -12,17 +12,17 @@ import (
 )
 
 const (
-	// restAtLeast is how long nobody reads the files through when all is well; a
-	// pass that takes long is followed by a rest a hundred times as long.
+	// restAtLeast is the pause between two passes when all is well. After a pass
+	// that takes long, the pause is a hundred times as long.
 	restAtLeast = time.Minute
 	// restWhenSuspected is the least time between two passes that errors ask for.
 	restWhenSuspected = time.Second
 )
 
-// A watch knows whether pingr.db is damaged: it reads the files through once
-// the store is open and now and then after, and hears of every operation that
-// finds damage. One bad page may else go unnoticed until the message comes that
-// needs it.
+// A watch knows whether pingr.db is damaged. It reads the files through once
+// the store is open and now and then afterwards, and learns of every operation
+// that finds damage. Without it, one bad page may go unnoticed until a message
+// needs that page.
 type watch struct {
 	dir        string
 	log        *slog.Logger
@@ -78,8 +78,8 @@ func (w *watch) run(ctx context.Context) {
 	}
 }
 
-// pass reads the files through. Whether the indexes of the delivery log agree
-// with its table is left out: it is large, and nothing of weight hangs on it.
+// pass reads the files through. It does not compare the indexes of the delivery
+// log with its table: the log is large, and nothing important depends on it.
 func (w *watch) pass(ctx context.Context) {
 	err := CheckFile(ctx, filepath.Join(w.dir, mainFile))
 	var damage *DamageError
@@ -94,7 +94,7 @@ func (w *watch) pass(ctx context.Context) {
 	w.deliveries.check(ctx)
 }
 
-// found takes what a pass found, nil for nothing.
+// found takes what a pass found, or nil.
 func (w *watch) found(damage *DamageError) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -108,8 +108,8 @@ func (w *watch) found(damage *DamageError) {
 	}
 }
 
-// suspect hears of an operation that found damage, which is believed until a
-// pass has looked.
+// suspect takes the damage that an operation found. It is believed until a pass
+// has looked.
 func (w *watch) suspect(damage *DamageError) {
 	w.mu.Lock()
 	if w.damage == nil {
