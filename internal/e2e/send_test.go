@@ -118,6 +118,22 @@ func TestSendThatIsRefusedForAMoment(t *testing.T) {
 	})
 }
 
+// What must not leave the process does not, however often it is tried.
+func TestSendByWayOfAnotherSession(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.start()
+		p := w.person(asha)
+		pass(time.Millisecond)
+		via := &recorder{refuse: 1}
+		r := request("hi")
+		r.Via, r.Session = via, "unknown"
+		_, err := w.engine.Send(w.Context(), r)
+		require.NoError(t, err)
+		assert.Len(t, via.ids, 2)
+		assert.Empty(t, texts(p))
+	})
+}
+
 func TestSendAndReplyShareTheCooldown(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.start()
@@ -209,11 +225,15 @@ func TestSendIDsAreTheAccountsOwn(t *testing.T) {
 // recorder keeps the ids of what is sent by it.
 type recorder struct {
 	pingr.Session
-	ids []string
+	ids    []string
+	refuse int // so many, for now
 }
 
 func (r *recorder) Send(_ context.Context, m pingr.Outgoing) error {
 	r.ids = append(r.ids, m.ID)
+	if len(r.ids) <= r.refuse {
+		return pingr.ErrRefused
+	}
 	return nil
 }
 

@@ -88,6 +88,24 @@ func TestLimitsOfAReplyWhoseSettingsCannotBeRead(t *testing.T) {
 	}
 }
 
+// Nothing is sent without the limits that are an account's own.
+func TestSendWhileSettingsCannotBeRead(t *testing.T) {
+	inWorld(t, func(w *world) {
+		readable := w.unreadable()
+		w.start()
+		p := w.person(asha)
+		pass(time.Millisecond)
+		_, err := w.engine.Send(w.Context(), request("hi"))
+		require.ErrorContains(t, err, "no settings")
+		require.NotErrorIs(t, err, pingr.ErrUnknown)
+		assert.Empty(t, texts(p))
+		readable()
+		_, err = w.engine.Send(w.Context(), request("hi"))
+		require.NoError(t, err)
+		assert.Len(t, texts(p), 1)
+	})
+}
+
 // Without Accounts, Config.Settings hold for every account.
 func TestSettingsOfAProgramWithOneAccount(t *testing.T) {
 	inWorld(t, func(w *world) {

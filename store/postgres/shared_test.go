@@ -102,6 +102,8 @@ func TestReadThenWriteAcrossProcesses(t *testing.T) {
 	a, err := account.New("anna@example.com", "", account.Unlimited, now)
 	require.NoError(t, err)
 	require.NoError(t, processes[0].CreateAccount(t.Context(), a))
+	word := pingr.Trigger{ID: "trg_word", Session: "other", Phrase: "word", Active: true, CreatedAt: now, UpdatedAt: now}
+	require.NoError(t, processes[0].SaveTrigger(t.Context(), word))
 	var replays, triggers atomic.Int64
 	var wg sync.WaitGroup
 	for i := range 32 {
@@ -114,6 +116,8 @@ func TestReadThenWriteAcrossProcesses(t *testing.T) {
 			if first {
 				replays.Add(1)
 			}
+			_, err = s.UpdateTrigger(t.Context(), word.ID, func(t *pingr.Trigger) error { t.Reply += "x"; return nil })
+			assert.NoError(t, err)
 			trigger := pingr.Trigger{ID: fmt.Sprint("trg_", i), Session: "main", Phrase: fmt.Sprint("phrase ", i), Active: true, CreatedAt: now, UpdatedAt: now}
 			if err := s.CreateTrigger(t.Context(), trigger, []string{"main"}, 5); err != nil {
 				assert.ErrorIs(t, err, account.ErrLimit)
@@ -126,6 +130,9 @@ func TestReadThenWriteAcrossProcesses(t *testing.T) {
 	stands, err := processes[1].Account(t.Context(), a.ID)
 	require.NoError(t, err)
 	assert.Equal(t, 60+32, stands.Settings.CooldownSeconds, "no change is lost")
+	word, err = processes[1].Trigger(t.Context(), word.ID)
+	require.NoError(t, err)
+	assert.Len(t, word.Reply, 32, "nor one of a trigger")
 	assert.EqualValues(t, 1, replays.Load(), "one request is first")
 	assert.EqualValues(t, 5, triggers.Load(), "the plan holds")
 }

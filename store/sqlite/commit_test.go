@@ -11,6 +11,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/account"
 	"github.com/heypingr/pingr/store/internal/sqlstore"
 	"github.com/heypingr/pingr/store/sqlite"
 )
@@ -168,6 +170,37 @@ func TestDeliveriesAreFlushedOnClose(t *testing.T) {
 	rows, err := open(t, dir).Deliveries(t.Context(), "acc_1", now.Add(1), 2000)
 	require.NoError(t, err)
 	assert.Len(t, rows, 1000)
+}
+
+// What an earlier process logged by a clock that was ahead stays behind what comes
+// after it: a reader who pages on misses nothing.
+func TestDeliveriesAfterAClockThatWasAhead(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	ahead := benchDelivery(1)
+	ahead.At = now.Add(time.Hour)
+	require.NoError(t, s.LogDelivery(t.Context(), ahead))
+	require.NoError(t, s.Close())
+	s = open(t, dir)
+	require.NoError(t, s.LogDelivery(t.Context(), benchDelivery(2)))
+	page, err := s.DeliveryPage(t.Context(), account.DeliveryQuery{Account: "acc_1", Limit: 10})
+	require.NoError(t, err)
+	require.Len(t, page.Rows, 2)
+	assert.Equal(t, []string{"dlv_2", "dlv_1"}, []string{page.Rows[0].ID, page.Rows[1].ID})
+	assert.False(t, page.Rows[0].Logged.Before(page.Rows[1].Logged))
+}
+
+// A chart of any length reads some thousand rows, however many firings there were.
+func TestCountsOfAQuarterOfAnHourAreOneRow(t *testing.T) {
+	s := open(t, t.TempDir())
+	for i := range int64(10) {
+		f := benchFiring(i)
+		accept(t, s, f)
+		require.NoError(t, s.Finish(t.Context(), pingr.Outcome{Firing: f.ID, At: now.Add(time.Duration(i) * time.Second), Kind: pingr.Failed}))
+	}
+	n, err := s.Rows(t.Context(), "counts")
+	require.NoError(t, err)
+	assert.EqualValues(t, 1, n)
 }
 
 // What nobody waits for shares the commit of what somebody does wait for, and

@@ -179,6 +179,26 @@ func TestAdministrationWhileTheEngineRuns(t *testing.T) {
 	}, 20*time.Second, 5*time.Millisecond, "the engine goes on")
 }
 
+// Administration beside an engine ends no lease of its, and keeps none from starting.
+func TestAdministrationLeavesTheEngineItsLeases(t *testing.T) {
+	dir := t.TempDir()
+	first := openAdmin(t, dir)
+	s := open(t, dir)
+	require.NoError(t, first.Close())
+	accept(t, s, benchFiring(1))
+	require.NoError(t, s.Enqueue(t.Context(), pingr.PendingEvent{Event: pingr.Event{ID: "evt_1"}, Next: now}))
+	due, err := s.Due(t.Context(), lease, now, nil, 10)
+	require.NoError(t, err)
+	require.Len(t, due, 1)
+	openAdmin(t, dir)
+	due, err = s.Due(t.Context(), lease, now, nil, 10)
+	require.NoError(t, err)
+	assert.Empty(t, due)
+	claimed, err := s.Claim(t.Context(), lease, now, nil, 10)
+	require.NoError(t, err)
+	assert.Empty(t, claimed)
+}
+
 func TestLeasesOfTheDeadAreVoid(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)

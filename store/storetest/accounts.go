@@ -69,10 +69,12 @@ var accountTests = []test{
 		assert.True(t, latest().Equal(after(1)))
 		require.NoError(t, s.SaveSession(t.Context(), pingr.SessionRecord{ID: "shop", State: pingr.SessionConnected, ConnectedAt: after(2), CreatedAt: t0}))
 		assert.True(t, latest().Equal(after(2)))
-		f := firing("a")
-		f.AcceptedAt = after(3)
-		accept(t, s, f, pingr.Lease{Holder: me, Until: after(9)})
+		require.NoError(t, s.SaveSession(t.Context(), pingr.SessionRecord{ID: "new", State: pingr.SessionPairing, CreatedAt: after(3)}))
 		assert.True(t, latest().Equal(after(3)))
+		f := firing("a")
+		f.AcceptedAt = after(4)
+		accept(t, s, f, pingr.Lease{Holder: me, Until: after(9)})
+		assert.True(t, latest().Equal(after(4)))
 	}},
 	{"what is not there is not found", func(t *testing.T, s Store) {
 		_, err := s.Account(t.Context(), "acc_anna")
@@ -115,6 +117,25 @@ var accountTests = []test{
 		require.NoError(t, err)
 		assert.Equal(t, 80, got.Settings.CooldownSeconds)
 		assert.Equal(t, anna().Webhook, got.Webhook)
+	}},
+	{"an update replaces everything but the id", func(t *testing.T, s Store) {
+		require.NoError(t, s.CreateAccount(t.Context(), anna()))
+		want := account.Account{
+			ID: "acc_anna", Email: "ann@example.com", PasswordHash: "$argon2id$new", Plan: "starter", Settings: account.DefaultSettings(),
+			Webhook: account.Webhook{URL: "https://example.com/new"}, CreatedAt: after(1),
+		}
+		got, err := s.UpdateAccount(t.Context(), "acc_anna", func(a *account.Account) error {
+			*a = want
+			a.ID = "acc_another"
+			return nil
+		})
+		require.NoError(t, err)
+		assert.Equal(t, want, got)
+		got, err = s.AccountByEmail(t.Context(), "ann@example.com")
+		require.NoError(t, err)
+		assert.Equal(t, want, got)
+		_, err = s.AccountByEmail(t.Context(), "anna@example.com")
+		require.ErrorIs(t, err, account.ErrNotFound)
 	}},
 	{"a value is made once", func(t *testing.T, s Store) {
 		for _, made := range []string{"first", "second"} {
@@ -161,7 +182,7 @@ var accountTests = []test{
 		_, bens := account.NewKey("acc_ben", "ben's", account.Live, t0)
 		require.NoError(t, s.CreateKey(t.Context(), valid))
 		require.NoError(t, s.CreateKey(t.Context(), bens))
-		require.NoError(t, s.RevokeKey(t.Context(), "acc_ben", bens.ID, t0))
+		require.NoError(t, s.RevokeKey(t.Context(), "acc_ben", bens.ID, after(9999)))
 		for i := range account.KeptRevoked + 5 {
 			_, key := account.NewKey("acc_anna", fmt.Sprint(i), account.Test, t0)
 			require.NoError(t, s.CreateKey(t.Context(), key))

@@ -109,6 +109,8 @@ var decideTests = []test{
 		d := decision("a")
 		d.Holder = ""
 		assert.Equal(t, pingr.StateAccepted, decide(t, s, d).State)
+		d.Refused = &pingr.LimitError{Kind: pingr.Quota, Until: after(48)}
+		assert.Equal(t, pingr.StateAccepted, decide(t, s, d).State)
 	}},
 	{"a holder whose lease ended decides if nobody claimed", func(t *testing.T, s Store) {
 		accept(t, s, firing("a"), mine)

@@ -129,6 +129,19 @@ var limitTests = []test{
 		hold(t, s, false, key, "b", 0)
 		hold(t, s, true, key+"y", "b", 0)
 	}},
+	{"limits of very long names are apart", func(t *testing.T, s Store) {
+		long := func(end string) pingr.Limit {
+			l := cooldown(t0)
+			l.Key += strings.Repeat("x", 10<<10) + end
+			return l
+		}
+		require.NoError(t, s.Reserve(t.Context(), t0, long("a")))
+		require.Error(t, s.Reserve(t.Context(), t0, long("a")))
+		require.NoError(t, s.Reserve(t.Context(), t0, long("b")))
+		require.NoError(t, s.Release(t.Context(), long("a")))
+		require.NoError(t, s.Peek(t.Context(), t0, long("a")))
+		require.Error(t, s.Peek(t.Context(), t0, long("b")))
+	}},
 	{"no limits at all", func(t *testing.T, s Store) {
 		require.NoError(t, s.Reserve(t.Context(), t0))
 		require.NoError(t, s.Peek(t.Context(), t0))

@@ -37,7 +37,8 @@ var sessionTests = []test{
 	{"saving again replaces", func(t *testing.T, s Store) {
 		require.NoError(t, s.SaveSession(t.Context(), record("main")))
 		r := record("main")
-		r.State, r.Device, r.Reason, r.Detail, r.Reported = pingr.SessionLoggedOut, "", 401, "unlinked", true
+		r.State, r.Device, r.Reason, r.Detail, r.Reported = pingr.SessionLoggedOut, "", 401, "unlinked", false
+		r.Account, r.Name, r.Phone, r.ConnectedAt, r.CreatedAt = "acc_new", "Sales", "4917", after(1), after(2)
 		require.NoError(t, s.SaveSession(t.Context(), r))
 		assert.Equal(t, []pingr.SessionRecord{r}, sessions(t, s))
 	}},

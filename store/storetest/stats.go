@@ -62,6 +62,32 @@ var statsTests = []test{
 		}
 		assert.Equal(t, account.Counts{Cooldown: 1, Quota: 1}, stats(t, s, owner, hours).Total.Counts)
 	}},
+	{"every kind is counted beside all others", func(t *testing.T, s Store) {
+		require.NoError(t, s.Reserve(t.Context(), t0, cooldown(t0), quota(1)))
+		for round := range 2 {
+			for i, o := range []pingr.OutcomeKind{pingr.Replied, pingr.Replied, pingr.Cooldown, pingr.Quota, pingr.Expired, pingr.NoPhone, pingr.Failed} {
+				id := fmt.Sprint(round, i)
+				accept(t, s, firing(id), mine)
+				d := decision(id)
+				d.Source = []pingr.Source{pingr.Dynamic, pingr.Static}[i%2]
+				switch o {
+				case pingr.Replied:
+					decide(t, s, d)
+					finish(t, s, pingr.Outcome{Firing: id, At: t0, Kind: o})
+				case pingr.Cooldown:
+					d.Limits = []pingr.Limit{cooldown(t0)}
+					decide(t, s, d)
+				case pingr.Quota:
+					d.Limits = []pingr.Limit{quota(1)}
+					decide(t, s, d)
+				default:
+					finish(t, s, pingr.Outcome{Firing: id, At: t0, Kind: o})
+				}
+			}
+		}
+		want := account.Counts{Dynamic: 2, Static: 2, Cooldown: 2, Quota: 2, Expired: 2, NoPhone: 2, Failed: 2}
+		assert.Equal(t, want, stats(t, s, owner, hours).Total.Counts)
+	}},
 	{"how long the webhook took, but for simulated ones and when it was not asked", func(t *testing.T, s Store) {
 		for i := range 100 {
 			d := delivery(fmt.Sprint(i), hours[0])
@@ -92,6 +118,9 @@ var statsTests = []test{
 			require.NoError(t, s.Finish(t.Context(), pingr.Outcome{Firing: id, At: at, Kind: pingr.Failed}))
 			deliver(t, s, delivery(id, at))
 		}
+		purge(t, s, hours[2], hours[2], hours[0])
+		assert.EqualValues(t, 2, stats(t, s, owner, hours).Total.Failed, "and not before")
+		assert.EqualValues(t, 2, stats(t, s, owner, hours).Total.Webhooks)
 		purge(t, s, t0, t0, hours[1])
 		got := stats(t, s, owner, hours)
 		assert.Zero(t, got.Steps[0].Counts)

@@ -37,16 +37,17 @@ func (s *Store) Due(ctx context.Context, l pingr.Lease, now time.Time, skip []st
 	if limit <= 0 {
 		return nil, ctx.Err()
 	}
-	due := ` FROM events WHERE next_at <= $1 AND lease_until <= $1` + notIn(2, skip)
-	if ok, err := s.exists(ctx, due, append([]any{now.UnixMilli()}, anys(skip)...)); err != nil || !ok {
+	from := ` FROM events WHERE next_at <= $1 AND lease_until <= $1` + notIn(2, skip)
+	args := append([]any{now.UnixMilli()}, anys(skip)...)
+	if ok, err := s.exists(ctx, from, args); err != nil || !ok {
 		return nil, err
 	}
+	n := len(args)
 	query := `
-		WITH due AS (SELECT seq FROM events WHERE next_at <= $2 AND lease_until <= $2` + notIn(4, skip) + `
-			ORDER BY next_at, seq LIMIT $3 ` + s.dialect.Lock + `)
-		UPDATE events SET lease_until = $1 WHERE seq IN (SELECT seq FROM due)
+		WITH due AS (SELECT seq` + from + ` ORDER BY next_at, seq LIMIT ` + place(n+1) + ` ` + s.dialect.Lock + `)
+		UPDATE events SET lease_until = ` + place(n+2) + ` WHERE seq IN (SELECT seq FROM due)
 		RETURNING seq, account, attempt, next_at, scheduled_at, event`
-	args := append([]any{l.Until.UnixMilli(), now.UnixMilli(), int64(limit)}, anys(skip)...)
+	args = append(args, int64(limit), l.Until.UnixMilli())
 	type seqEvent struct {
 		pingr.PendingEvent
 		seq int64

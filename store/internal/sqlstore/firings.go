@@ -91,21 +91,21 @@ func (s *Store) Claim(ctx context.Context, l pingr.Lease, now time.Time, skip []
 	if s.dialect.Sessions != nil {
 		own = s.dialect.Sessions()
 	}
-	names := anys(slices.Concat(skip, own))
-	claimable := ` FROM firings WHERE done_at IS NULL AND lease_until <= $1` + notIn(2, skip) + s.ours(2+len(skip), own)
-	if ok, err := s.exists(ctx, claimable, append([]any{now.UnixMilli()}, names...)); err != nil || !ok {
+	from := ` FROM firings WHERE done_at IS NULL AND lease_until <= $1` + notIn(2, skip) + s.ours(2+len(skip), own)
+	args := append([]any{now.UnixMilli()}, anys(slices.Concat(skip, own))...)
+	if ok, err := s.exists(ctx, from, args); err != nil || !ok {
 		return nil, err
 	}
+	n := len(args)
 	// The row is updated from what it was: all right sides see the old values.
 	query := `
-		WITH claimed AS (SELECT seq FROM firings WHERE done_at IS NULL AND lease_until <= $3` + notIn(5, skip) + s.ours(5+len(skip), own) + `
-			ORDER BY seq LIMIT $4 ` + s.dialect.Lock + `)
-		UPDATE firings SET holder = $1, lease_until = $2,
+		WITH claimed AS (SELECT seq` + from + ` ORDER BY seq LIMIT ` + place(n+1) + ` ` + s.dialect.Lock + `)
+		UPDATE firings SET holder = ` + place(n+2) + `, lease_until = ` + place(n+3) + `,
 			attempt = attempt + CASE WHEN holder <> '' AND state = 'accepted' THEN 1 ELSE 0 END,
 			state = CASE WHEN holder <> '' AND state = 'decided' THEN 'unknown' ELSE state END
 		WHERE seq IN (SELECT seq FROM claimed)
 		RETURNING seq, ` + firingColumns
-	args := append([]any{l.Holder, l.Until.UnixMilli(), now.UnixMilli(), int64(limit)}, names...)
+	args = append(args, int64(limit), l.Holder, l.Until.UnixMilli())
 	var rows []seqFiring
 	err := s.db.Write(ctx, func(tx Tx) error {
 		rows = rows[:0]
@@ -178,10 +178,12 @@ func (s *Store) ours(first int, own []string) string {
 func places(first, n int) string {
 	all := make([]string, n)
 	for i := range all {
-		all[i] = "$" + strconv.Itoa(first+i)
+		all[i] = place(first + i)
 	}
 	return strings.Join(all, ", ")
 }
+
+func place(n int) string { return "$" + strconv.Itoa(n) }
 
 func anys(texts []string) []any {
 	all := make([]any, len(texts))
