@@ -64,3 +64,28 @@ func TestPauseBetweenTries(t *testing.T) {
 		assert.Equal(t, want, pause(failing), failing)
 	}
 }
+
+// What a program leaves out is what the documentation says: an endpoint that hangs
+// costs no more memory, and nobody waits longer.
+func TestDefaults(t *testing.T) {
+	e, err := New(Config{Store: struct{ Store }{}})
+	require.NoError(t, err)
+	c := e.cfg
+	assert.Equal(t, []int{1024, 2048}, []int{c.InFlight, c.MaxInFlight})
+	assert.Equal(t, []time.Duration{8 * time.Second, 10 * time.Minute, 10 * time.Second}, []time.Duration{c.DispatchTimeout, c.ReplyDeadline, c.StopGrace})
+	assert.Equal(t, DefaultSession, c.SessionID)
+	var total time.Duration
+	for _, wait := range c.RetrySchedule {
+		total += wait
+	}
+	assert.InDelta(t, 28, total.Hours(), 1)
+	assert.Equal(t, time.Minute, Settings{}.cooldown())
+	assert.Equal(t, 5*time.Minute, Settings{}.maxMessageAge())
+	assert.WithinDuration(t, time.Now(), c.Now(), time.Minute)
+}
+
+func TestEventTellsTheKindOfAMessage(t *testing.T) {
+	for kind, want := range map[string]string{"": "text", "text": "text", "image": "image", "video": "video"} {
+		assert.Equal(t, want, Firing{Message: Message{Type: kind}}.event(AutoReply{}).Message.Type)
+	}
+}

@@ -160,6 +160,28 @@ func TestFullDiskOfTheDeliveryLog(t *testing.T) {
 	}, eventually, tick)
 }
 
+// What is logged while others are being written is written after them.
+func TestDeliveriesThatComeWhileOthersAreWritten(t *testing.T) {
+	s := open(t, t.TempDir())
+	held, free, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	go func() {
+		done <- s.WriteLog(context.Background(), func(sqlstore.Tx) error {
+			close(held)
+			<-free
+			return nil
+		})
+	}()
+	<-held
+	require.NoError(t, s.LogDelivery(t.Context(), benchDelivery(1)))
+	require.Eventually(t, func() bool { return s.WaitingLog() == 1 }, eventually, time.Millisecond)
+	require.NoError(t, s.LogDelivery(t.Context(), benchDelivery(2)))
+	close(free)
+	require.NoError(t, <-done)
+	rows, err := s.Deliveries(t.Context(), "acc_1", now.Add(1), 10)
+	require.NoError(t, err)
+	assert.Len(t, rows, 2)
+}
+
 func TestDeliveriesAreFlushedOnClose(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)

@@ -64,6 +64,14 @@ func (s *Store) ExecLog(ctx context.Context, query string) error {
 	})
 }
 
+// WriteLog runs an operation on deliveries.db.
+func (s *Store) WriteLog(ctx context.Context, op func(sqlstore.Tx) error) error {
+	return s.log.Write(ctx, op)
+}
+
+// WaitingLog is how many operations wait for the writer of deliveries.db.
+func (s *Store) WaitingLog() int { return len(s.log.db.queue) }
+
 // Setting is a setting of the connection that writes a file.
 func (s *Store) Setting(t *testing.T, file, name string) string {
 	t.Helper()

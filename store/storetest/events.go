@@ -67,7 +67,7 @@ var eventTests = []test{
 		assert.Equal(t, []string{"b", "a", "c"}, eventIDs(due(t, s, me, after(5))))
 	}},
 	{"no more than max", func(t *testing.T, s Store) {
-		for i := range 5 {
+		for i := 4; i >= 0; i-- {
 			p := pending(fmt.Sprint(i))
 			p.Next = after(i)
 			enqueue(t, s, p)

@@ -58,6 +58,18 @@ var pageTests = []test{
 		require.Len(t, got, 1)
 		assert.Equal(t, []string{"slow1", "slow0", "5"}, got[0][:3])
 	}},
+	{"rows that are logged together stay in the order they came", func(t *testing.T, s Store) {
+		for i, at := range []int{10, 0, 5} {
+			deliver(t, s, delivery(fmt.Sprint(i), after(at)))
+		}
+		page, err := s.DeliveryPage(t.Context(), account.DeliveryQuery{Account: "acc", Limit: 10})
+		require.NoError(t, err)
+		require.Len(t, page.Rows, 3)
+		for i, d := range page.Rows {
+			assert.Equal(t, fmt.Sprint(2-i), d.ID)
+			assert.Equal(t, after(10).Add(d.Duration), d.Logged)
+		}
+	}},
 	{"of one status", func(t *testing.T, s Store) {
 		for i := range 9 {
 			d := delivery(fmt.Sprint(i), after(i/4))
