@@ -183,7 +183,7 @@ func (o *observed) Finish(ctx context.Context, out pingr.Outcome) error {
 // did not return in time.
 func (o *observed) LogDelivery(ctx context.Context, d pingr.Delivery) error {
 	if d.URL == "" && d.Status == "failed" {
-		a, err := o.Store.Account(ctx, d.Account)
+		a, err := o.Account(ctx, d.Account)
 		if err != nil {
 			return err
 		}

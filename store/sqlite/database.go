@@ -229,8 +229,9 @@ func (d *database) write(c *conn) {
 			// Callers that were just answered come back first: twice the batch, and a
 			// third less processor time per operation.
 			runtime.Gosched()
-			batch = d.gather(append(batch[:0], o))
-			w.commit(d.await(batch))
+			batch = d.await(d.gather(append(batch[:0], o)))
+			w.commit(batch)
+			clear(batch) // the texts in them
 			rest.Reset(quiet)
 		case <-rest.C:
 			if !w.emptyLog() {
