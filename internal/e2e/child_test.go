@@ -70,7 +70,7 @@ func child(dir string) error {
 	engine, err := pingr.New(pingr.Config{
 		Store: store, Settings: pingr.Settings{Cooldown: -1}, DispatchTimeout: timeout,
 		RetrySchedule: []time.Duration{time.Second, 2 * time.Second, 3 * time.Second, 3 * time.Second, 3 * time.Second, 3 * time.Second},
-		Dispatcher:    &pingr.HTTPDispatcher{URL: os.Getenv(childHook), Secret: secret, Transport: transport},
+		Dispatcher:    &pingr.HTTPDispatcher{URL: os.Getenv(childHook), Secret: secret, Transport: transport, Timeout: timeout},
 	})
 	if err != nil {
 		return err

@@ -150,9 +150,10 @@ func in(t *testing.T, d time.Duration) context.Context {
 // told, and answers as mode says.
 type backend struct {
 	*httptest.Server
-	mu     sync.Mutex
-	mode   string // "", "slow", "refuse", "hang" or "garbage"
-	events []pingr.Event
+	mu      sync.Mutex
+	mode    string // "", "slow", "refuse", "hang" or "garbage"
+	hanging int    // requests
+	events  []pingr.Event
 }
 
 func newBackend(t *testing.T) *backend {
@@ -184,7 +185,9 @@ func (b *backend) answer(w http.ResponseWriter, r *http.Request, e pingr.Event) 
 		http.Error(w, "down", http.StatusServiceUnavailable)
 		return
 	case "hang":
+		b.hang(1)
 		<-r.Context().Done()
+		b.hang(-1)
 		return
 	}
 	b.mu.Lock()
@@ -201,6 +204,18 @@ func (b *backend) answer(w http.ResponseWriter, r *http.Request, e pingr.Event) 
 		reply = "link for " + e.Message.ID
 	}
 	_ = json.NewEncoder(w).Encode(map[string]string{"reply": reply})
+}
+
+func (b *backend) hang(n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.hanging += n
+}
+
+func (b *backend) waiting() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.hanging
 }
 
 func (b *backend) become(mode string) {
