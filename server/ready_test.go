@@ -26,7 +26,14 @@ import (
 // A fullStore takes no writes.
 type fullStore struct {
 	Store
-	full bool
+	full, blind bool
+}
+
+func (f *fullStore) LastActivity(ctx context.Context) (time.Time, error) {
+	if f.blind {
+		return time.Time{}, errors.New("no times of " + pingr.NewID("secrets"))
+	}
+	return f.Store.LastActivity(ctx)
 }
 
 func (f *fullStore) Check(ctx context.Context, now time.Time) error {
@@ -39,7 +46,7 @@ func (f *fullStore) Check(ctx context.Context, now time.Time) error {
 // offNumbers is a session that knows how far WhatsApp's clock is ahead.
 type offNumbers struct {
 	noNumbers
-	off time.Duration
+	offs []time.Duration
 }
 
 type offNumber struct {
@@ -48,7 +55,13 @@ type offNumber struct {
 }
 
 func (n offNumber) ClockOffset() (time.Duration, bool) { return n.off, true }
-func (o *offNumbers) List() []Number                   { return []Number{offNumber{nil, o.off}} }
+
+func (o *offNumbers) List() (all []Number) {
+	for _, off := range o.offs {
+		all = append(all, offNumber{nil, off})
+	}
+	return all
+}
 
 func TestReady(t *testing.T) {
 	now := time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
@@ -58,12 +71,17 @@ func TestReady(t *testing.T) {
 		off  time.Duration
 		seen time.Time // the newest time in the database
 		full bool
-		idle bool
+		// blind cannot read its times; slept is another session, whose time is old.
+		blind bool
+		slept time.Duration
+		idle  bool
 		// fails are the checks that do, and what they found.
 		fails map[string]string
 	}{
 		{name: "all is well", free: LeastSpace, off: 2 * time.Minute, seen: now},
 		{name: "a clock that went back a little", free: LeastSpace, seen: now.Add(maxClockOff)},
+		{name: "one session slept", free: LeastSpace, off: time.Second, slept: -7 * time.Minute},
+		{name: "the times cannot be read", free: LeastSpace, blind: true, fails: map[string]string{"database": "it cannot process a message"}},
 		{name: "the disk is full", free: LeastSpace - 1, fails: map[string]string{"disk": "99 MB free"}},
 		{name: "the database takes no writes", free: LeastSpace, full: true, fails: map[string]string{"database": "it cannot process a message"}},
 		{name: "our clock is behind", free: LeastSpace, off: 7 * time.Minute, fails: map[string]string{"clock": "it is 7m0s behind WhatsApp's"}},
@@ -78,8 +96,13 @@ func TestReady(t *testing.T) {
 			store := memory.New()
 			require.NoError(t, store.CreateAccount(t.Context(), account.Account{ID: "acc_anna", CreatedAt: tt.seen}))
 			s, err := New(t.Context(), Config{
-				Store:     &fullStore{store, tt.full},
-				Numbers:   func(Notify) (Numbers, error) { return &offNumbers{off: tt.off}, nil },
+				Store: &fullStore{store, tt.full, tt.blind},
+				Numbers: func(Notify) (Numbers, error) {
+					if tt.slept != 0 {
+						return &offNumbers{offs: []time.Duration{tt.slept, tt.off, tt.slept}}, nil
+					}
+					return &offNumbers{offs: []time.Duration{tt.off}}, nil
+				},
 				FreeSpace: func() (uint64, bool) { return tt.free, true },
 				Now:       func() time.Time { return now },
 			})
@@ -87,7 +110,9 @@ func TestReady(t *testing.T) {
 			defer s.Close()
 			s.running.Store(!tt.idle)
 			got := httptest.NewRecorder()
-			asked := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/readyz", nil)
+			gone, leave := context.WithCancel(t.Context())
+			leave() // whoever hangs up spoils the answer for nobody
+			asked := httptest.NewRequestWithContext(gone, http.MethodGet, "/readyz", nil)
 			asked.RemoteAddr = "127.0.0.1:1234" // others see no more than the status
 			s.ServeHTTP(got, asked)
 			var answer struct {
@@ -143,41 +168,87 @@ func TestReadyWritesSeldom(t *testing.T) {
 	assert.Positive(t, store.checks.Load())
 }
 
-// A failingStore fails where it is told to.
+// A failingStore fails one call of the pipeline.
 type failingStore struct {
 	Store
-	accepts, reads error
-	mended         atomic.Bool
+	call   string
+	broken atomic.Bool
+}
+
+func (f *failingStore) fails(call string) error {
+	if f.call == call && f.broken.Load() {
+		return errors.New("the cause")
+	}
+	return nil
 }
 
 func (f *failingStore) Accept(ctx context.Context, m pingr.Firing, l pingr.Lease) (bool, error) {
-	if f.accepts != nil && !f.mended.Load() {
-		return false, f.accepts
+	if err := f.fails("Accept"); err != nil {
+		return false, err
 	}
 	return f.Store.Accept(ctx, m, l)
 }
 
 func (f *failingStore) FindTrigger(ctx context.Context, session string, phrases []string) (pingr.Trigger, bool, error) {
-	if f.reads != nil && !f.mended.Load() {
-		return pingr.Trigger{}, false, f.reads
+	if err := f.fails("FindTrigger"); err != nil {
+		return pingr.Trigger{}, false, err
 	}
 	return f.Store.FindTrigger(ctx, session, phrases)
+}
+
+func (f *failingStore) Account(ctx context.Context, id string) (account.Account, error) {
+	if err := f.fails("Account"); err != nil {
+		return account.Account{}, err
+	}
+	return f.Store.Account(ctx, id)
+}
+
+func (f *failingStore) Claim(ctx context.Context, l pingr.Lease, now time.Time, skip []string, most int) ([]pingr.Firing, error) {
+	if err := f.fails("Claim"); err != nil {
+		return nil, err
+	}
+	return f.Store.Claim(ctx, l, now, skip, most)
+}
+
+func (f *failingStore) Keep(ctx context.Context, id, holder string, state pingr.State, l pingr.Lease) (bool, error) {
+	if err := f.fails("Keep"); err != nil {
+		return false, err
+	}
+	return f.Store.Keep(ctx, id, holder, state, l)
+}
+
+func (f *failingStore) Decide(ctx context.Context, d pingr.Decision) (pingr.Firing, bool, error) {
+	if err := f.fails("Decide"); err != nil {
+		return pingr.Firing{}, false, err
+	}
+	return f.Store.Decide(ctx, d)
+}
+
+func (f *failingStore) Finish(ctx context.Context, o pingr.Outcome) error {
+	if err := f.fails("Finish"); err != nil {
+		return err
+	}
+	return f.Store.Finish(ctx, o)
+}
+
+func (f *failingStore) Due(ctx context.Context, l pingr.Lease, now time.Time, skip []string, most int) ([]pingr.PendingEvent, error) {
+	if err := f.fails("Due"); err != nil {
+		return nil, err
+	}
+	return f.Store.Due(ctx, l, now, skip, most)
 }
 
 // What the pipeline meets is believed, though the check itself goes well, and
 // forgotten after a while in which all went well.
 func TestReadyBelievesThePipeline(t *testing.T) {
-	for name, broken := range map[string]struct{ accepts, reads error }{
-		"storing a message": {accepts: errors.New("the cause")},
-		"finding a trigger": {reads: errors.New("the cause")},
-	} {
+	for _, name := range []string{"Accept", "FindTrigger", "Account", "Claim", "Keep", "Decide", "Finish", "Due"} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				store := memory.New()
 				require.NoError(t, store.CreateAccount(t.Context(), account.Account{ID: "acc_anna", Settings: account.DefaultSettings()}))
 				require.NoError(t, store.SaveTrigger(t.Context(), pingr.Trigger{ID: "trg_1", Session: "bot", Phrase: "login", Reply: "Hello.", Active: true}))
 				var said bytes.Buffer
-				failing := &failingStore{Store: store, accepts: broken.accepts, reads: broken.reads}
+				failing := &failingStore{Store: store, call: name}
 				number := &lines{}
 				number.add(pingr.SessionRecord{ID: "bot", Account: "acc_anna"})
 				s, err := New(t.Context(), Config{Store: failing, Numbers: func(Notify) (Numbers, error) { return number, nil }, Log: slog.New(slog.NewTextHandler(&said, nil))})
@@ -187,17 +258,20 @@ func TestReadyBelievesThePipeline(t *testing.T) {
 				go func() { done <- s.Run(ctx) }()
 				synctest.Wait()
 				assert.Equal(t, "ok", readyCheck(t, s, "database").Status)
+				failing.broken.Store(true)
+				if name == "Keep" { // which is what becomes of one that is sent later
+					number.find("bot").SetFault(sim.RefuseForNow)
+				}
 				number.find("bot").NewPhone(sim.PhoneConfig{Number: "919876543210"}).Send("login")
 				time.Sleep(readyTime)
 				c := readyCheck(t, s, "database")
 				assert.Equal(t, "fail", c.Status)
-				assert.Contains(t, c.Found, name)
-				failing.mended.Store(true)
+				failing.broken.Store(false)
 				time.Sleep(troubleTime + readyTime)
 				assert.Equal(t, "ok", readyCheck(t, s, "database").Status)
 				stop()
 				require.NoError(t, <-done)
-				assert.Equal(t, 1, strings.Count(said.String(), name+` failed" error="the cause"`), "the log names the cause: %s", said.String())
+				assert.Equal(t, 1, strings.Count(said.String(), ` failed" error="the cause"`), "the log names the cause: %s", said.String())
 			})
 		})
 	}
