@@ -348,6 +348,7 @@ func TestTwentySimulationsAMinute(t *testing.T) {
 	got := simulate()
 	assert.Equal(t, rateLimit, codeOf(t, got))
 	assert.Equal(t, "60", got.Header().Get("Retry-After"))
+	w.furnish("ben") // he simulates too
 	w.wait(time.Minute)
 	assert.Equal(t, 200, simulate().Code)
 }
@@ -363,6 +364,23 @@ func TestBodies(t *testing.T) {
 	assert.Equal(t, payloadTooLarge, codeOf(t, w.call("anna", "POST", "/v1/triggers", pad(1<<20))))
 	for _, body := range []string{"null", "[]", `"x"`, "1", "{", "}", "\x00", "\xff", `{"a":1}{"b":2}`, strings.Repeat("[", 60000), `{"session_id":{"$ne":1}}`} {
 		assert.Equal(t, missingParam, codeOf(t, w.call("anna", "POST", "/v1/triggers", body)), "%.20q", body)
+	}
+}
+
+// What tells browsers and proxies how to treat an answer is on every one.
+func TestEveryAnswersHeaders(t *testing.T) {
+	w := newWorld(t)
+	for _, path := range []string{"/v1/keys", "/v1/nothing", "/nothing", "/login", "/openapi.json", "/healthz", "/v1//keys"} {
+		for _, who := range []string{"anna", "nobody"} {
+			h := w.call(who, "GET", path, "").Header()
+			for name, want := range map[string]string{
+				"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer", "Cache-Control": "no-store",
+				"Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+			} {
+				assert.Equal(t, want, h.Get(name), "%s of %s for %s", name, path, who)
+			}
+			assert.NotEmpty(t, h.Get("X-Request-Id"), path)
+		}
 	}
 }
 
@@ -389,6 +407,10 @@ func TestPasswords(t *testing.T) {
 	for _, short := range []string{"", "1234567", strings.Repeat("x", 201)} {
 		_, err := HashPassword(short)
 		require.ErrorIs(t, err, ErrPassword)
+	}
+	for _, fits := range []string{"12345678", strings.Repeat("é", 200)} {
+		_, err := HashPassword(fits)
+		require.NoError(t, err)
 	}
 	for _, broken := range []string{"", "x", "$argon2id$v=19$m=1,t=1,p=1$AA$AA", "$argon2i$v=19$m=19456,t=2,p=1$AA$AA", "$argon2id$v=19$m=99999999,t=2,p=1$AA$AA", "$argon2id$v=19$m=19456,t=2,p=1$AA$"} {
 		_, err := checkPassword(broken, "x")

@@ -95,10 +95,49 @@ func TestDocumentedExamples(t *testing.T) {
 	})
 }
 
+// The codes and their statuses are a contract with clients.
 func TestErrorCodesAreClosed(t *testing.T) {
-	assert.Len(t, statuses, 13)
-	for c := range statuses {
-		assert.GreaterOrEqual(t, fail(c, "").GetStatus(), 400, c)
+	assert.Equal(t, map[code]int{
+		"invalid_key": 401, "missing_param": 422, "quota_exceeded": 429, "rate_limit": 429, "forbidden": 403, "plan_limit": 403, "not_found": 404,
+		"method_not_allowed": 405, "conflict": 409, "session_unavailable": 409, "payload_too_large": 413, "unsupported_media_type": 415, "internal": 500,
+	}, statuses)
+}
+
+// What an error of the engine or the store is answered with, wrapped or not.
+func TestProblems(t *testing.T) {
+	now := time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
+	limit := func(kind pingr.LimitKind, wait time.Duration) error {
+		return &pingr.LimitError{Kind: kind, Until: now.Add(wait)}
+	}
+	for _, tt := range []struct {
+		name string
+		err  error
+		want code
+		wait int
+	}{
+		{"a used up quota", limit(pingr.Quota, time.Hour), quotaExceeded, 3600},
+		{"a cooldown", limit(pingr.Cooldown, 47*time.Second), rateLimit, 47},
+		{"one that is just over", limit(pingr.Cooldown, 0), rateLimit, 1},
+		{"nothing there", account.ErrNotFound, notFound, 0},
+		{"a plan's limit", account.ErrLimit, planLimit, 0},
+		{"no phone", pingr.ErrPhone, missingParam, 0},
+		{"no text", pingr.ErrText, missingParam, 0},
+		{"no phrase", pingr.ErrPhrase, missingParam, 0},
+		{"one more of a kind", pingr.ErrConflict, conflict, 0},
+		{"refused for now", pingr.ErrRefused, sessionUnavailable, 0},
+		{"no session", pingr.ErrSessionUnavailable, sessionUnavailable, 0},
+		{"not on WhatsApp", pingr.ErrNotOnWhatsApp, missingParam, 0},
+		{"not sent", pingr.ErrNotSent, sessionUnavailable, 0},
+		{"no acknowledgement", pingr.ErrUnknown, sessionUnavailable, 0},
+		{"anything else", errors.New("hush"), internal, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p, unexpected := problemOf(sendProblem(fmt.Errorf("outer: %w", tt.err), "919876543210", now), now)
+			assert.Equal(t, tt.want, p.Detail.Error)
+			assert.Equal(t, tt.wait, p.Detail.RetryAfter)
+			assert.Equal(t, tt.want == internal, unexpected)
+			assert.NotContains(t, p.Error(), "hush")
+		})
 	}
 }
 
@@ -261,8 +300,30 @@ func TestIdempotentSends(t *testing.T) {
 			require.Equal(t, sessionUnavailable, codeOf(t, send(w, "k")))
 		}
 		assert.Contains(t, w.call("anna", "GET", "/v1/usage", "").Body.String(), `"used":0`)
+		assert.Contains(t, w.call("anna", "GET", "/v1/sessions", "").Body.String(), `"messagesToday":0`)
 		line.SetFault(sim.None)
 		require.Equal(t, 200, send(w, "k").Code)
+		assert.Len(t, asha.Received(), 1)
+	})
+	t.Run("who hangs up finds the answer", func(t *testing.T) {
+		w := newWorld(t)
+		line := w.lines.find("anna-bot")
+		asha := line.NewPhone(sim.PhoneConfig{Number: "919876543210"})
+		ctx, hangUp := context.WithCancel(t.Context())
+		line.sending = hangUp
+		r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/v1/send", strings.NewReader(`{"to":"919876543210","message":"x"}`))
+		r.Header = w.who["anna's live key"].Clone()
+		r.Header.Set("Idempotency-Key", "k")
+		w.server.ServeHTTP(httptest.NewRecorder(), r)
+		assert.Equal(t, 200, send(w, "k").Code)
+		assert.Len(t, asha.Received(), 1)
+	})
+	t.Run("test mode has keys of its own", func(t *testing.T) {
+		w := newWorld(t)
+		asha := w.lines.find("anna-bot").NewPhone(sim.PhoneConfig{Number: "919876543210"})
+		got := w.call("anna's test key", "POST", "/v1/send", `{"to":"919876543210","message":"x"}`, "Idempotency-Key", "k")
+		assert.Contains(t, got.Body.String(), `"session_id":"sess_test"`)
+		assert.Contains(t, send(w, "k").Body.String(), `"session_id":"anna-bot"`)
 		assert.Len(t, asha.Received(), 1)
 	})
 	t.Run("no session is connected", func(t *testing.T) {

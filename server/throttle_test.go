@@ -1,7 +1,9 @@
 package server
 
 import (
+	"cmp"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -104,6 +106,68 @@ func TestWhoIsKnownMayGuessNoMore(t *testing.T) {
 	assert.Equal(t, 429, w.knock("ben@example.com", password, "203.0.113.9:1").Code, "they count for the address")
 }
 
+// Whoever logs in from where they did before gives every try back, to all who
+// are there; elsewhere, and after a month, they are as unknown as anybody.
+func TestWhereALoginIsKnown(t *testing.T) {
+	w := newWorld(t)
+	const office, cafe = "203.0.113.9:1", "198.51.100.7:1"
+	for range 15 {
+		require.Equal(t, 200, w.knock("anna@example.com", password, office).Code)
+	}
+	assert.Equal(t, 200, w.knock("ben@example.com", password, office).Code, "good logins lock no colleague out")
+	full := func(peer string) { w.guess(10, func(int) string { return peer }) }
+	full(cafe)
+	assert.Equal(t, 429, w.knock("anna@example.com", password, cafe).Code, "known elsewhere")
+	w.wait(29 * 24 * time.Hour)
+	full(office)
+	assert.Equal(t, 200, w.knock("anna@example.com", password, office).Code, "after 29 days")
+	w.wait(31 * 24 * time.Hour)
+	full(office)
+	assert.Equal(t, 429, w.knock("anna@example.com", password, office).Code, "after 31 more")
+}
+
+// An address is guessed at ten times, however it is written and from wherever.
+func TestGuessesCountHoweverTheAddressIsWritten(t *testing.T) {
+	w := newWorld(t)
+	for i, email := range []string{"anna@example.com", "ANNA@example.com", " anna@example.com", "Anna@Example.Com "} {
+		for j := range 3 {
+			peer := fmt.Sprintf("203.0.113.%d:1", 3*i+j)
+			want := 401
+			if 3*i+j >= maxBadLogins {
+				want = 429
+			}
+			assert.Equal(t, want, w.knock(email, "wrong", peer).Code, "%q by %s", email, peer)
+		}
+	}
+}
+
+// A proxy on this machine is believed unless the deployment says otherwise.
+func TestLoopbackProxiesAreTrustedByDefault(t *testing.T) {
+	w := newWorld(t)
+	assert.Equal(t, 10, w.guess(12, func(int) string { return "127.0.0.1:1" }, "X-Forwarded-For", "198.51.100.7"))
+}
+
+// That a proxy is not trusted is logged once, and of no other request.
+func TestAProxyThatIsNotTrustedIsLoggedOnce(t *testing.T) {
+	for _, tt := range []struct {
+		name, peer string
+		header     []string
+		logged     int
+	}{
+		{"on the network", "172.17.0.1:1", []string{"X-Forwarded-For", "198.51.100.7"}, 1},
+		{"on this machine, which is trusted", "127.0.0.1:1", []string{"X-Forwarded-For", "198.51.100.7"}, 0},
+		{"nobody forwards", "172.17.0.1:1", nil, 0},
+		{"a stranger who claims to forward", "203.0.113.9:1", []string{"X-Forwarded-For", "198.51.100.7"}, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			said := &logs{}
+			w := newWorld(t, func(c *Config) { c.Log = slog.New(slog.NewJSONHandler(said, nil)) })
+			w.guess(3, func(int) string { return tt.peer }, tt.header...)
+			assert.Equal(t, tt.logged, strings.Count(said.String(), `"proxy":"172.17.0.1"`), said)
+		})
+	}
+}
+
 func TestATrustedProxyTellsItsClientsApart(t *testing.T) {
 	w := newWorld(t, func(c *Config) { c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("172.17.0.0/16")} })
 	proxy := func(int) string { return "172.17.0.1:1" }
@@ -156,6 +220,13 @@ func TestLimitsOnWhatRingsAndConnects(t *testing.T) {
 			got := tt.ask(w, tt.most)
 			assert.Equal(t, rateLimit, codeOf(t, got))
 			assert.Equal(t, fmt.Sprint(int(tt.window.Seconds())), got.Header().Get("Retry-After"))
+			for _, path := range []string{"/pair-code", "/reconnect", "/qr"} {
+				method := map[string]string{"/qr": "GET"}[path]
+				w.lines.find("ben-new:acc_ben").setState(pingr.SessionLinkExpired)
+				got := w.call("ben's live key", cmp.Or(method, "POST"), "/v1/sessions/ben-new"+path, map[string]string{"/pair-code": `{"phone":"919876500000"}`}[path])
+				assert.NotEqual(t, 429, got.Code, "another account's %s", path)
+			}
+			assert.NotEqual(t, 429, w.call("ben's live key", "POST", "/v1/sessions", `{"name":"another"}`).Code)
 			w.wait(tt.window)
 			w.logIn("anna")
 			assert.NotEqual(t, 429, tt.ask(w, tt.most).Code)

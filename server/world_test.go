@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -194,17 +196,37 @@ func (h *hook) got() ([]string, []http.Header) {
 	return slices.Clone(h.bodies), slices.Clone(h.heads)
 }
 
-// lines are Numbers over simulated sessions.
+// lines are Numbers over simulated sessions. What happens while one is added or
+// removed is a test's choice.
 type lines struct {
 	mu     sync.Mutex
 	all    []*line
 	notify Notify
+
+	adding   func()
+	removing func(context.Context)
+	noCode   error // of PairCode
 }
 
 type line struct {
 	*sim.Session
-	lines  *lines
-	record pingr.SessionRecord
+	lines   *lines
+	record  pingr.SessionRecord
+	sending func()      // before each send, if it is set
+	left    atomic.Bool // nobody listens any more
+	linked  atomic.Int64
+}
+
+func (n *line) Listen(ctx context.Context, handle pingr.Handler) error {
+	defer n.left.Store(true)
+	return n.Session.Listen(ctx, handle)
+}
+
+func (n *line) Send(ctx context.Context, m pingr.Outgoing) error {
+	if n.sending != nil {
+		n.sending()
+	}
+	return n.Session.Send(ctx, m)
 }
 
 func (l *lines) add(r pingr.SessionRecord) *line {
@@ -217,6 +239,9 @@ func (l *lines) add(r pingr.SessionRecord) *line {
 }
 
 func (l *lines) Add(_ context.Context, r pingr.SessionRecord) (Number, error) {
+	if l.adding != nil {
+		l.adding()
+	}
 	r.State = pingr.SessionPairing
 	return l.add(r), nil
 }
@@ -247,7 +272,10 @@ func (l *lines) List() []Number {
 	return all
 }
 
-func (l *lines) Remove(_ context.Context, id string) error {
+func (l *lines) Remove(ctx context.Context, id string) error {
+	if l.removing != nil {
+		l.removing(ctx)
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.all = slices.DeleteFunc(l.all, func(n *line) bool { return n.record.ID == id })
@@ -277,6 +305,7 @@ func (n *line) setState(state pingr.SessionState) {
 }
 
 func (n *line) Link() error {
+	n.linked.Add(1)
 	if n.Record().Phone != "" {
 		return pingr.ErrConflict
 	}
@@ -287,7 +316,9 @@ func (n *line) QR() (string, time.Time, bool) {
 	return "2@code", time.Date(2026, 11, 23, 10, 1, 0, 0, time.UTC), n.Record().State == pingr.SessionPairing
 }
 
-func (n *line) PairCode(context.Context, string) (string, error) { return "ABCD-EFGH", n.Link() }
+func (n *line) PairCode(context.Context, string) (string, error) {
+	return "ABCD-EFGH", errors.Join(n.Link(), n.lines.noCode)
+}
 
 func (n *line) Reconnect() error {
 	if n.Record().Phone == "" {
