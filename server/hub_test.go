@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -15,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/session/sim"
 	"github.com/heypingr/pingr/store/memory"
 )
 
@@ -106,6 +108,110 @@ func TestAStreamEndsWhenAnotherProcessRevokesItsKey(t *testing.T) {
 			t.Error("it goes on")
 		}
 	})
+}
+
+// A store that does not answer for a while ends no stream.
+func TestAStreamOutlivesTheStoresTrouble(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := memory.New()
+		require.NoError(t, store.CreateAccount(t.Context(), account.Account{ID: "acc_anna", Plan: account.Unlimited}))
+		secret, k := account.NewKey("acc_anna", "", account.Live, time.Now())
+		require.NoError(t, store.CreateKey(t.Context(), k))
+		broken := &brokenStore{Store: store}
+		s, err := New(t.Context(), Config{Store: broken})
+		require.NoError(t, err)
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/v1/events", nil)
+		r.Header.Set("X-API-Key", secret)
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			s.ServeHTTP(httptest.NewRecorder(), r)
+		}()
+		synctest.Wait()
+		broken.breaks("KeyByHash")
+		time.Sleep(3 * heartbeat)
+		assert.Equal(t, []string{"KeyByHash"}, broken.made())
+		assert.Equal(t, 1, s.hub.count())
+		s.Close()
+		<-ended
+	})
+}
+
+func TestHub(t *testing.T) {
+	h := newHub()
+	mine, ok := h.open("acc_anna", "key_1")
+	require.True(t, ok)
+	for range maxStreams - 1 {
+		_, ok := h.open("acc_anna", "key_2")
+		require.True(t, ok)
+	}
+	_, ok = h.open("acc_anna", "key_1")
+	assert.False(t, ok, "as many as one account may have")
+	other, ok := h.open("acc_ben", "key_3")
+	require.True(t, ok, "another has places of its own")
+
+	for i := range streamBuffer + 1 {
+		h.publish("acc_anna", "firing", i)
+	}
+	require.Equal(t, 1, h.count(), "the streams of slow readers end, so that they come again and miss nothing unknowingly")
+	n := 0
+	for range mine {
+		n++
+	}
+	assert.Equal(t, streamBuffer, n)
+
+	h.close()
+	_, open := <-other
+	assert.False(t, open)
+	_, ok = h.open("acc_ben", "key_3")
+	assert.False(t, ok, "the server stops")
+}
+
+// events reads events of a stream until one that has all of texts, and returns
+// them.
+func (w *world) events(lines *bufio.Scanner, texts ...string) (all []string) {
+	w.Helper()
+	for lines.Scan() {
+		name, ok := strings.CutPrefix(lines.Text(), "event: ")
+		if !ok {
+			continue
+		}
+		require.True(w, lines.Scan())
+		one := name + " " + strings.TrimPrefix(lines.Text(), "data: ")
+		all = append(all, one)
+		if !slices.ContainsFunc(texts, func(text string) bool { return !strings.Contains(one, text) }) {
+			return all
+		}
+	}
+	w.Fatalf("the stream ended before %q; it had %q", texts, all)
+	return nil
+}
+
+// A stream tells of what happens in its account and mode, and of no phone or text.
+func TestWhatAStreamTells(t *testing.T) {
+	w := newWorld(t)
+	web := httptest.NewServer(w.server)
+	t.Cleanup(web.Close)
+	for _, name := range []string{"anna", "ben"} {
+		w.furnish(name)
+	}
+	live, test, ben := w.stream(web, "anna's live key"), w.stream(web, "anna's test key"), w.stream(web, "ben's live key")
+	w.hook.answer(200, "your hush link")
+	w.lines.find("anna-bot").NewPhone(sim.PhoneConfig{Number: "919876543210"}).Send("login hush")
+	told := strings.Join(w.events(live, "firing ", `"outcome":"replied"`), "\n")
+	for _, want := range []string{`"state":"accepted"`, `"state":"decided"`, `"state":"done"`, `"session_id":"anna-bot"`, `delivery {`, `"status":"delivered"`} {
+		assert.Contains(t, told, want)
+	}
+	assert.NotContains(t, told, "hush")
+	assert.NotContains(t, told, "919876543210")
+
+	simulate := `{"phone":"919876543210","message":"login","session_id":"`
+	require.Equal(t, 200, w.call("anna", "POST", "/v1/webhooks/simulate", simulate+`sess_test"}`).Code)
+	assert.Len(t, w.events(test, "delivery ", `"session_id":"sess_test"`), 1, "nothing of what was live")
+	require.Equal(t, 200, w.call("anna", "POST", "/v1/webhooks/simulate", simulate+`anna-bot"}`).Code)
+	assert.Len(t, w.events(live, "delivery ", `"status":"simulated"`, `"session_id":"anna-bot"`), 1, "nothing of test mode's")
+	w.call("ben", "PATCH", "/v1/sessions/ben-bot", `{"name":"Shop"}`)
+	assert.Len(t, w.events(ben, "session ", `"id":"ben-bot"`), 1, "nothing of Anna's")
 }
 
 // A reader that takes nothing keeps no goroutine of ours.

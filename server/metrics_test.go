@@ -1,6 +1,9 @@
 package server
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -12,7 +15,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/account"
 	"github.com/heypingr/pingr/session/sim"
+	"github.com/heypingr/pingr/store/memory"
 )
 
 // metricsHold waits until /metrics has all of lines.
@@ -72,11 +77,84 @@ func TestMetrics(t *testing.T) {
 		`pingr_undecryptable_messages_total 0`,
 		`pingr_event_streams 0`,
 	)
+	w.server.metrics.answered("GET /v1/events", 200, time.Hour)
 	text := w.call("this machine", "GET", "/metrics", "").Body.String()
 	assert.Contains(t, text, "go_goroutines ")
+	assert.Contains(t, text, `pingr_http_requests_total{route="GET /v1/events",status="200"} 1`)
+	assert.NotContains(t, text, `pingr_http_request_seconds_count{route="GET /v1/events"}`, "a stream's time is no answer's")
 	assert.Contains(t, text, `pingr_build_info{version="`+pingr.Version+`"} 1`)
 	names := regexp.MustCompile(`(?m) [^ ]+$`).ReplaceAllString(text, "") // a value, such as a start time, may have the digits of a phone
 	assert.NotRegexp(t, `acc_|anna|ben-|9198|127\.0\.0\.1`, names, "nothing of a customer")
+}
+
+// Every way in which a webhook or a send can end counts as what it is.
+func TestWhatMetricsCallIt(t *testing.T) {
+	w := newWorld(t)
+	var want []string
+	for i, tt := range []struct {
+		kind   string
+		status int
+		err    error
+	}{
+		{"timeout", 0, context.DeadlineExceeded},
+		{"network", 0, errors.New("no route")},
+		{"3xx", 300, errors.New("status 300")},
+		{"4xx", 499, errors.New("status 499")},
+		{"410", 410, pingr.ErrGone},
+		{"5xx", 500, errors.New("status 500")},
+	} {
+		for range i + 1 {
+			w.server.metrics.told(time.Second, pingr.Reply{Status: tt.status}, tt.err)
+		}
+		want = append(want, fmt.Sprintf("pingr_webhook_failures_total{kind=%q} %d", tt.kind, i+1))
+	}
+	for i, tt := range []struct {
+		result string
+		err    error
+	}{
+		{"sent", nil},
+		{"cooldown", &pingr.LimitError{Kind: pingr.Cooldown}},
+		{"quota", &pingr.LimitError{Kind: pingr.Quota}},
+		{"unknown", pingr.ErrUnknown},
+		{"failed", pingr.ErrNotSent},
+	} {
+		for range i + 1 {
+			w.server.metrics.sent(account.Live, tt.err)
+		}
+		want = append(want, fmt.Sprintf(`pingr_sends_total{mode="live",result=%q} %d`, tt.result, i+1))
+	}
+	w.metricsHold(want...)
+}
+
+// unreadNumbers are sessions that could not read some messages.
+type unreadNumbers struct{ noNumbers }
+
+type unreadNumber struct {
+	Number
+	n uint64
+}
+
+func (n unreadNumber) Record() pingr.SessionRecord { return pingr.SessionRecord{Account: "acc_anna"} }
+func (n unreadNumber) Undecryptable() uint64       { return n.n }
+func (unreadNumbers) List() []Number               { return []Number{unreadNumber{nil, 3}, unreadNumber{nil, 4}} }
+
+// An uncountedStore cannot say how many events wait.
+type uncountedStore struct{ Store }
+
+func (uncountedStore) Undelivered(context.Context) (int64, error) { return 0, errors.New("not now") }
+
+func TestMetricsOfAllSessions(t *testing.T) {
+	s, err := New(t.Context(), Config{
+		Store:   uncountedStore{memory.New()},
+		Numbers: func(Notify) (Numbers, error) { return unreadNumbers{}, nil },
+	})
+	require.NoError(t, err)
+	defer s.Close()
+	got := httptest.NewRecorder()
+	s.Metrics().ServeHTTP(got, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil))
+	assert.Equal(t, 200, got.Code)
+	assert.Contains(t, got.Body.String(), "\npingr_undecryptable_messages_total 7\n")
+	assert.NotContains(t, got.Body.String(), "pingr_undelivered_events", "what is not known is not nought")
 }
 
 func TestMetricsApart(t *testing.T) {

@@ -1,0 +1,149 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/store/memory"
+)
+
+// onPlan puts Anna on a plan.
+func (w *world) onPlan(name string) {
+	w.Helper()
+	_, err := w.store.UpdateAccount(w.Context(), "acc_anna", func(a *account.Account) error { a.Plan = name; return nil })
+	require.NoError(w, err)
+}
+
+func TestUsageWithoutLimit(t *testing.T) {
+	w := newWorld(t)
+	w.onPlan(account.Unlimited)
+	got := w.call("anna's live key", "POST", "/v1/send", `{"to":"919876543210","message":"x"}`)
+	assert.Contains(t, got.Body.String(), `"rate_limit_remaining":null`)
+	got = w.call("anna", "GET", "/v1/usage", "")
+	assert.Contains(t, got.Body.String(), `"used":1,"included":null,"remaining":null,"overage_messages":0,"overage_cost_micros":0`)
+	for range 4 {
+		assert.Equal(t, http.StatusCreated, w.call("anna", "POST", "/v1/sessions", `{"name":"more"}`).Code)
+	}
+}
+
+// A plan that the deployment took away holds one of everything: what is there goes
+// on, and nothing is without limit.
+func TestAPlanThatIsNoMore(t *testing.T) {
+	w := newWorld(t)
+	w.onPlan("gone")
+	assert.Equal(t, planLimit, codeOf(t, w.call("anna", "POST", "/v1/sessions", `{"name":"a second"}`)))
+	trigger := `{"session_id":"anna-bot","trigger_phrase":"login","reply_message":"x"}`
+	require.Equal(t, 201, w.call("anna", "POST", "/v1/triggers", trigger).Code)
+	assert.Equal(t, planLimit, codeOf(t, w.call("anna", "POST", "/v1/triggers", `{"session_id":"anna-bot","trigger_phrase":"help","reply_message":"x"}`)))
+	require.Equal(t, 200, w.call("anna's live key", "POST", "/v1/send", `{"to":"919876543210","message":"x"}`).Code)
+	assert.Equal(t, quotaExceeded, codeOf(t, w.call("anna's live key", "POST", "/v1/send", `{"to":"919876543211","message":"x"}`)))
+}
+
+// An account has a hundred keys at most; those that are revoked do not count.
+func TestAHundredKeys(t *testing.T) {
+	w := newWorld(t) // each has two
+	add := func() (k keyJSON, refused code) {
+		got := w.call("anna", "POST", "/v1/keys", `{"mode":"test"}`)
+		if refused := codeOf(t, got); refused != "" {
+			return k, refused
+		}
+		require.NoError(t, json.Unmarshal(got.Body.Bytes(), &k))
+		return k, ""
+	}
+	var last keyJSON
+	for range 98 {
+		k, refused := add()
+		require.Empty(t, refused)
+		last = k
+	}
+	_, refused := add()
+	assert.Equal(t, planLimit, refused)
+	require.Equal(t, 204, w.call("anna", "DELETE", "/v1/keys/"+last.ID, "").Code)
+	_, refused = add()
+	assert.Empty(t, refused)
+}
+
+// How long a lost link stays untold is the account's choice.
+func TestDisconnectGrace(t *testing.T) {
+	broken := &brokenStore{}
+	w := newWorld(t, func(c *Config) { broken.Store, c.Store = c.Store, broken })
+	require.Equal(t, 200, w.call("anna", "PATCH", "/v1/settings", `{"disconnect_grace_seconds":7}`).Code)
+	for owner, want := range map[string]time.Duration{"acc_anna": 7 * time.Second, "acc_ben": time.Second, "acc_gone": 0} {
+		got, err := w.lines.notify.Grace(t.Context(), owner)
+		require.NoError(t, err)
+		assert.Equal(t, want, got, owner)
+	}
+	broken.breaks("Account")
+	_, err := w.lines.notify.Grace(t.Context(), "acc_anna")
+	require.ErrorIs(t, err, errBroken)
+}
+
+// An event that cannot be told because its account cannot be read is told later,
+// not dropped.
+func TestAnEventWaitsForItsAccount(t *testing.T) {
+	broken := &brokenStore{}
+	w := newWorld(t, func(c *Config) { broken.Store, c.Store = c.Store, broken })
+	require.Equal(t, 200, w.call("anna", "PUT", "/v1/webhooks", `{"url":"`+w.hook.URL+`"}`).Code)
+	broken.breaks("Account")
+	_, err := dispatcher{w.server}.Dispatch(t.Context(), pingr.Event{Type: pingr.EventSessionConnected, Account: "acc_anna", Session: "anna-bot"})
+	require.ErrorIs(t, err, errBroken)
+	_, err = w.server.settingsOf(t.Context(), "acc_anna")
+	require.ErrorIs(t, err, errBroken)
+	bodies, _ := w.hook.got()
+	assert.Empty(t, bodies)
+}
+
+// Charts have the account's days, those of test mode its own; a machine's zone is
+// nobody's.
+func TestZones(t *testing.T) {
+	w := newWorld(t)
+	require.Equal(t, 200, w.call("anna", "PATCH", "/v1/settings", `{"time_zone":"Asia/Kolkata"}`).Code)
+	require.Equal(t, 200, w.call("anna", "PATCH", "/v1/settings?mode=test", `{"time_zone":"Europe/Berlin"}`).Code)
+	assert.Contains(t, w.call("anna", "GET", "/v1/stats", "").Body.String(), `"time_zone":"Asia/Kolkata"`)
+	assert.Contains(t, w.call("anna's test key", "GET", "/v1/stats", "").Body.String(), `"time_zone":"Europe/Berlin"`)
+	assert.Equal(t, missingParam, codeOf(t, w.call("anna", "GET", "/v1/stats?time_zone=Local", "")))
+	assert.Equal(t, missingParam, codeOf(t, w.call("anna", "PATCH", "/v1/settings", `{"time_zone":"Local"}`)))
+}
+
+// A purgingStore notes before when idempotency keys were forgotten.
+type purgingStore struct {
+	Store
+	before chan time.Time
+	err    error
+}
+
+func (p purgingStore) PurgeReplays(_ context.Context, before time.Time) (int, error) {
+	p.before <- before
+	return 0, p.err
+}
+
+// Idempotency keys are kept for a day, and forgotten every hour, whatever came of
+// the last time.
+func TestIdempotencyKeysAreForgottenAfterADay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := purgingStore{memory.New(), make(chan time.Time, 9), errors.New("not now")}
+		s, err := New(t.Context(), Config{Store: store})
+		require.NoError(t, err)
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		began := time.Now()
+		go func() { done <- s.Run(ctx) }()
+		time.Sleep(150 * time.Minute)
+		for i := range 3 {
+			assert.Equal(t, began.Add(time.Duration(i)*time.Hour-24*time.Hour), <-store.before)
+		}
+		assert.Empty(t, store.before)
+		stop()
+		require.NoError(t, <-done)
+	})
+}
