@@ -24,7 +24,9 @@ import (
 // first, which says that it is open.
 func (w *world) stream(web *httptest.Server, who string) *bufio.Scanner {
 	w.Helper()
-	r, err := http.NewRequestWithContext(w.Context(), http.MethodGet, web.URL+"/v1/events", nil)
+	ctx, cancel := context.WithTimeout(w.Context(), 30*time.Second) // whoever waits for what never comes
+	w.Cleanup(cancel)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, web.URL+"/v1/events", nil)
 	require.NoError(w, err)
 	r.Header = w.who[who].Clone()
 	got, err := web.Client().Do(r)
