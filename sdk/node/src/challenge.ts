@@ -1,21 +1,22 @@
 import { randomInt } from 'node:crypto';
 import { normalize } from './normalize.js';
 
-/** The default alphabet of challenge codes: no 0, 1, I or O, which people misread. */
+/** The default alphabet of challenge codes. It leaves out 0, 1, I and O, which people misread. */
 export const CHALLENGE_CHARSET = 'ABCDEFGHJKLMNPQRSTUVWXYZ23456789';
 
 /** Options of {@link createChallengeCode}. */
 export interface ChallengeOptions {
-  /** 4 to 12 characters, default 6; others are clamped to that. */
+  /** The number of characters, clamped to 4 to 12. Defaults to 6. */
   length?: number;
-  /** The characters to draw from, at most 256; default {@link CHALLENGE_CHARSET}. */
+  /** The characters to draw from, at most 256. Defaults to {@link CHALLENGE_CHARSET}. */
   charset?: string;
 }
 
 /**
- * Draws a code for a login page to show, uniformly from a cryptographic source.
+ * Returns a random code for a login page to show, drawn uniformly from a
+ * cryptographic source.
  *
- * @throws {RangeError} when the charset holds more than 256 characters
+ * @throws {RangeError} if the charset holds more than 256 characters
  */
 export function createChallengeCode(opts: ChallengeOptions = {}): string {
   const charset = [...(opts.charset || CHALLENGE_CHARSET)];
@@ -38,9 +39,9 @@ const CODE = new RegExp(`^.*[^${TAIL}?؟]`, 'u');
 const LINE_END = /[\n\v\f\r\u0085\u2028\u2029]+/u;
 
 /**
- * What follows phrase in said, which is one line; undefined when said does not
- * begin with it. A phrase ends before white space, a colon or the end, and
- * before what is dropped in front of these.
+ * Returns what follows phrase in said, which is one line, or undefined if said
+ * does not begin with phrase. A phrase ends before white space, a colon or the
+ * end, and before what is dropped in front of these.
  */
 function afterPhrase(said: string, phrase: string): string | undefined {
   if (!said.startsWith(phrase)) return undefined;
@@ -50,16 +51,16 @@ function afterPhrase(said: string, phrase: string): string | undefined {
 }
 
 /**
- * Returns the code, in capitals, of a text that is the trigger phrase, white
- * space and the code; null for any other text, and for the phrase alone.
+ * Returns the code, in capitals, from a text that consists of the trigger
+ * phrase, white space and the code. Returns null for any other text, and for
+ * the phrase alone.
  *
- * Both are compared as they are when a trigger fires, so that every text that
- * fires the trigger and goes on gives a code: letter case, the Turkish i,
- * full-width letters, invisible characters and the amount of space do not count.
- * Nor does what nobody could mean otherwise: `*bold*` and other marks, quotation
- * marks and brackets, a colon or dash between phrase and code, full stops,
- * commas, exclamation and question marks and emoji around the code, and further
- * lines.
+ * It compares both as a trigger does, so every text that fires the trigger and
+ * goes on yields a code. Letter case, the Turkish i, full-width letters,
+ * invisible characters and the amount of space do not matter. Around the code it
+ * also ignores what nobody could mean otherwise: `*bold*` and other marks,
+ * quotation marks and brackets, a colon or dash between phrase and code, full
+ * stops, commas, exclamation and question marks, emoji, and further lines.
  */
 export function extractChallengeCode(text: string, trigger: string): string | null {
   const phrase = normalize(trigger ?? '');
@@ -74,9 +75,9 @@ export function extractChallengeCode(text: string, trigger: string): string | nu
 }
 
 /**
- * The link that opens WhatsApp with the text filled in, addressed to number:
- * `https://wa.me/919876543210?text=login%20X4K9MQ`. All but the digits of number
- * is dropped.
+ * Returns the link that opens WhatsApp with text filled in, addressed to number:
+ * `https://wa.me/919876543210?text=login%20X4K9MQ`. It ignores everything in
+ * number that is not a digit.
  */
 export function loginLink(number: string, text: string): string {
   const escaped = encodeURIComponent(text.toWellFormed())

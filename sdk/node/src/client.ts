@@ -8,8 +8,8 @@ import type { Login } from './types.js';
 import { verifyWebhook } from './webhook.js';
 
 /**
- * A client of Pingr's REST API. It holds no connection of its own and may be
- * shared by everything in a program. Its methods throw {@link PingrError}s.
+ * A client for Pingr's REST API. It holds no connection of its own, and a whole
+ * program may share one. Its methods throw {@link PingrError}s.
  *
  * ```js
  * const pingr = new Pingr(process.env.PINGR_API_KEY);
@@ -30,7 +30,7 @@ export class Pingr {
 
   readonly #token: string | undefined;
 
-  /** @param apiKey `pk_live_…` or `pk_test_…`; null, when `options.token` is a login's */
+  /** @param apiKey `pk_live_…` or `pk_test_…`; or null if `options.token` is a login's */
   constructor(apiKey: string | null, options: PingrOptions = {}) {
     const transport = new Transport(apiKey, options);
     this.#token = options.token;
@@ -46,27 +46,27 @@ export class Pingr {
     this.events = new Events(transport);
   }
 
-  /** A client with a dashboard login, which lasts twelve hours. */
+  /** Logs in and returns a client with a dashboard login, which lasts twelve hours. */
   static login(who: Credentials, options: EntryOptions = {}): Promise<Pingr> {
     return enter('/v1/auth/login', { email: who.email, password: who.password }, options);
   }
 
-  /** Makes an account, where the server lets people, and returns a client with a login. */
+  /** Creates an account, if the server allows sign-up, and returns a client with a login. */
   static signUp(who: Credentials, options: EntryOptions = {}): Promise<Pingr> {
     return enter('/v1/auth/signup', { email: who.email, password: who.password }, options);
   }
 
-  /** Makes a server's first account, by the token of the link that it printed, and returns a client with a login. */
+  /** Creates a server's first account with the token of the link that it printed, and returns a client with a login. */
   static setUp(who: Credentials & { setupToken: string }, options: EntryOptions = {}): Promise<Pingr> {
     return enter('/v1/auth/setup', { token: who.setupToken, email: who.email, password: who.password }, options);
   }
 
-  /** The dashboard login, to keep for another client; as good as the password until it ends. */
+  /** The token of the dashboard login, to keep for another client. It is as good as the password until it ends. */
   get token(): string | undefined {
     return this.#token;
   }
 
-  /** Checks the signature of a webhook and returns its event: {@link verifyWebhook}. */
+  /** Checks the signature of a webhook and returns its event. See {@link verifyWebhook}. */
   verifyWebhook(...args: Parameters<typeof verifyWebhook>): PingrEvent {
     return verifyWebhook(...args);
   }
@@ -78,7 +78,7 @@ export interface Credentials {
   password: string;
 }
 
-/** How a client is made by a login. */
+/** Options of a client with a login. */
 export type EntryOptions = Omit<PingrOptions, 'token'> & RequestOptions;
 
 async function enter(path: string, body: object, options: EntryOptions): Promise<Pingr> {

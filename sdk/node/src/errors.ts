@@ -1,20 +1,20 @@
-/** What an error of the API's answer holds beside its message. */
+/** What an error of the API holds in addition to its message. */
 export interface ErrorDetails {
-  /** The HTTP status; absent when no answer came. */
+  /** The HTTP status. Absent if no answer came. */
   status?: number | undefined;
   /** Whole seconds to wait. */
   retryAfter?: number | undefined;
-  /** The `X-Request-Id` of the answer: quote it when you ask for help. */
+  /** The `X-Request-Id` of the answer. Quote it when you ask for help. */
   requestId?: string | undefined;
 }
 
 /**
- * The base of every error that this package throws on purpose. `message` is
- * for people; no API key, token or secret stands in it.
+ * The base of every error that this package throws on purpose. `message` is for
+ * people and contains no API key, token or secret.
  */
 export class PingrError extends Error {
   override name = 'PingrError';
-  /** A word for programs: the `error` of the API's answer, such as `plan_limit`, or one of ours, such as `network_error`. */
+  /** A code for programs: the `error` of the API's answer, such as `plan_limit`, or one of ours, such as `network_error`. */
   readonly code: string;
   declare readonly status?: number;
   declare readonly retryAfter?: number;
@@ -40,7 +40,7 @@ export class PingrAuthError extends PingrError {
 
 /**
  * A cooldown, the month's quota or another limit is reached (429). `code` is
- * `rate_limit` or `quota_exceeded`, `retryAfter` says for how many seconds.
+ * `rate_limit` or `quota_exceeded`, `retryAfter` is the number of seconds to wait.
  */
 export class PingrRateLimitError extends PingrError {
   override name = 'PingrRateLimitError';
@@ -60,7 +60,7 @@ export class PingrValidationError extends PingrError {
 }
 
 /**
- * A webhook was not accepted. The message says why, for a person, and holds
+ * A webhook was not accepted. The message gives the reason for people. It holds
  * nothing of the body or the secret, so it may be logged.
  */
 export class PingrWebhookError extends PingrError {

@@ -1,15 +1,15 @@
 /**
- * What a webhook tells; `event` says which one it is. Types are added over
- * time: ignore an `event` that you do not know.
+ * What a webhook receives. `event` is its type. Types are added over time, so
+ * ignore an `event` that you do not know.
  */
 export type PingrEvent = MessageReceived | SessionDisconnected | SessionConnected;
 
 interface Common {
-  /** The session (linked WhatsApp number) that it is about. */
+  /** The session (linked WhatsApp number) of the event. */
   session_id: string;
   /** When this attempt was signed, in Unix milliseconds. */
   timestamp: number;
-  /** `evt_…`, the same on every attempt: use it to tell duplicates. */
+  /** `evt_…`, the same on every attempt. Use it to recognize duplicates. */
   id: string;
 }
 
@@ -20,16 +20,16 @@ export interface MessageReceived extends Common {
   message: Message;
   trigger: Trigger;
   auto_reply: AutoReply;
-  /** Set when the dashboard or the API simulated the message: log nobody in. */
+  /** Set if the dashboard or the API simulated the message: log nobody in. */
   _simulated?: true;
 }
 
 /** The session has lost its link to WhatsApp. */
 export interface SessionDisconnected extends Common {
   event: 'session.disconnected';
-  /** `terminal`: a person must act. `transient`: it will come back by itself. */
+  /** `terminal`: a person must act. `transient`: the session comes back by itself. */
   kind: 'terminal' | 'transient';
-  /** WhatsApp's reason, such as 401 for logged out; absent when there is none. */
+  /** WhatsApp's reason, such as 401 for logged out. Absent if there is none. */
   reason?: number;
   /** When a temporary ban ends, in Unix milliseconds. */
   expires_at?: number;
@@ -40,26 +40,26 @@ export interface SessionConnected extends Common {
   event: 'session.connected';
 }
 
-/** Who wrote. */
+/** The person who wrote the message. */
 export interface From {
   /** Digits only, with country code: `919876543210`. */
   phone: string;
   jid: string;
-  /** Whether it was written in a group, and which. */
+  /** Whether the message was written in a group, and in which. */
   is_group: boolean;
   group_jid: string | null;
-  /** The person's hidden id, when known. */
+  /** The person's hidden id, if known. */
   lid?: string;
 }
 
-/** What was written. */
+/** What the person wrote. */
 export interface Message {
   text: string;
   type: string;
   id: string;
-  /** When WhatsApp says it was sent, in Unix milliseconds. */
+  /** When the message was sent according to WhatsApp, in Unix milliseconds. */
   timestamp: number;
-  /** Set when it came from another chat, as the sender's WhatsApp says: a code in it may be somebody else's. */
+  /** Set if the sender's WhatsApp marked it as forwarded from another chat: a code in it may be somebody else's. */
   forwarded?: true;
 }
 
@@ -70,8 +70,9 @@ export interface Trigger {
 }
 
 /**
- * Whether a reply will follow; what it says holds. If none does, why: the person is in cooldown, for so many seconds more (also while
- * an earlier message of theirs is being answered); the month's messages are used up; or the reply was decided before this attempt.
+ * Whether a reply will follow. This is binding. If none follows, `reason` says why: the person is in cooldown for
+ * `retry_after` more seconds (also while an earlier message of theirs is being answered), the month's messages are
+ * used up, or the reply was decided before this attempt.
  */
 export type AutoReply =
   | { status: 'pending' }

@@ -8,8 +8,8 @@ export type { Seen } from './seen.js';
 
 /**
  * A handler for Express (4 and 5), Connect and plain `node:http`. Mount it
- * before `express.json()`, or behind `express.raw()` or `express.text()`: it needs
- * the body as it came. It throws a `PingrError` when no secret is given.
+ * before `express.json()`, or behind `express.raw()` or `express.text()`, because
+ * it needs the body as it came. It throws a `PingrError` if no secret is given.
  *
  * ```js
  * app.post('/pingr', pingrWebhook({ secret, onEvent: (event) => 'Your link: …' }));
@@ -38,7 +38,7 @@ function header(value: string | string[] | undefined): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }
 
-/** The body of a request that a parser may have had already. */
+/** Returns the body of a request that a parser may already have read. */
 async function rawBody(req: IncomingMessage & { body?: unknown; rawBody?: unknown }): Promise<Uint8Array> {
   const left = bytesOf(req.rawBody) ?? bytesOf(req.body);
   if (left) return left;

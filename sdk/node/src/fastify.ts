@@ -4,7 +4,7 @@ import type { WebhookOptions } from './receive.js';
 export type { Reply, WebhookOptions } from './receive.js';
 export type { Seen } from './seen.js';
 
-/** What is used of a Fastify instance (4 and 5). */
+/** The part of a Fastify instance (4 and 5) that is used. */
 interface Instance {
   removeAllContentTypeParsers(): void;
   addContentTypeParser(
@@ -25,8 +25,8 @@ interface Answering {
 }
 
 /**
- * A plugin for Fastify. Parsers that the application has are not touched.
- * Registering it fails with a `PingrError` when no secret is given.
+ * A plugin for Fastify. It leaves the application's parsers alone. Registering it
+ * fails with a `PingrError` if no secret is given.
  *
  * ```js
  * app.register(pingrWebhook, { path: '/pingr', secret, onEvent: (event) => 'Your link: …' });

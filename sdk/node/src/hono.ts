@@ -5,14 +5,14 @@ import type { WebhookOptions } from './receive.js';
 export type { Reply, WebhookOptions } from './receive.js';
 export type { Seen } from './seen.js';
 
-/** What is used of a Hono request: the body that a middleware read stays in its cache, as it came or parsed. */
+/** The part of a Hono request that is used. A body that a middleware read stays in its cache, as it came or parsed. */
 interface HonoRequest {
   raw: Request;
   bodyCache?: { text?: unknown; arrayBuffer?: unknown };
 }
 
 /**
- * A handler for Hono. It throws a `PingrError` when no secret is given.
+ * A handler for Hono. It throws a `PingrError` if no secret is given.
  *
  * ```js
  * app.post('/pingr', pingrWebhook({ secret, onEvent: (event) => 'Your link: …' }));
@@ -23,7 +23,7 @@ export function pingrWebhook(options: WebhookOptions): (c: { req: HonoRequest })
   return async ({ req }) => respond(req.raw, bytesOf(await (req.bodyCache?.arrayBuffer ?? req.bodyCache?.text)), options);
 }
 
-/** The same for whatever hands a `Request` and takes a `Response`: Next.js and SvelteKit routes, Bun, Deno, workers with Node's crypto. */
+/** The same for everything that passes a `Request` and takes a `Response`: Next.js and SvelteKit routes, Bun, Deno, workers with Node's crypto. */
 export function fetchWebhook(options: WebhookOptions): (request: Request) => Promise<Response> {
   checked(options);
   return (request) => respond(request, undefined, options);

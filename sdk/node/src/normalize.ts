@@ -3,10 +3,10 @@ const SPACE = /\p{White_Space}/gu;
 const DROPPED = /[\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\u0307]/gu;
 
 /**
- * What phrases and texts are compared by, the same as on the server:
- * compatibility forms unified (NFKC), case folded, the Turkish dotted and
- * dotless i as i, zero-width and control characters dropped, white space
- * collapsed and trimmed.
+ * Returns the form in which phrases and texts are compared, the same as on the
+ * server. It unifies compatibility forms (NFKC), folds case, turns the Turkish
+ * dotted and dotless i into i, drops zero-width and control characters, and
+ * collapses and trims white space.
  */
 export function normalize(text: string): string {
   let s = text.toWellFormed();
@@ -23,9 +23,9 @@ function dropMarks(s: string): string {
 }
 
 /**
- * Full case folding. JavaScript has none; upper and then lower case is the same
- * after three rounds, and makes an i of both Turkish ones. Lower case comes
- * letter by letter, because a final Σ would become ς.
+ * Folds case fully. JavaScript cannot, but upper case and then lower case gives
+ * the same after three rounds, and turns both Turkish letters into i. Lower case
+ * is applied letter by letter, because a final Σ would become ς.
  */
 function fold(s: string): string {
   return Array.from(s.toUpperCase(), (c) => c.toLowerCase()).join('');

@@ -4,33 +4,34 @@ import { isFirst } from './seen.js';
 import type { Seen } from './seen.js';
 import { verifyWebhook } from './webhook.js';
 
-/** How webhooks are received. */
+/** Options for receiving webhooks. */
 export interface WebhookOptions {
   /**
-   * The webhook's secret (`whsec_…`), or several while one is rotated. It may be
-   * a variable of the environment as it is: without one, setting up throws.
+   * The webhook's secret (`whsec_…`), or several during a rotation. You may pass
+   * an environment variable as it is: if it is not set, setting up throws.
    */
   secret: string | readonly string[] | undefined;
   /**
-   * Lets each delivery in once, and answers 409 to its repeat; `new SeenInMemory()`
-   * for a program of one process. Without it, whoever reads a request in a log can
-   * send it again for five minutes, and is answered as Pingr was.
+   * Accepts each delivery once, and answers 409 to a repeat. `new SeenInMemory()`
+   * suits a program of one process. Without it, anyone who reads a request in a
+   * log can send it again within five minutes and gets the answer that Pingr got.
    */
   seen?: Seen;
   /**
-   * Called with every event whose signature holds; what it returns is the
-   * reply, nothing leaves the trigger's own. It may be called more than once
-   * with the same `id`, as Pingr's own further attempts. When it throws, the answer is 500 and Pingr asks again later.
+   * Called with every verified event. The text that it returns is the reply. If it
+   * returns nothing, the trigger's own reply is sent. It may be called more than
+   * once with the same `id`, when Pingr repeats an event. If it throws, the answer
+   * is 500 and Pingr asks again later.
    */
   onEvent: (event: PingrEvent) => Reply | Promise<Reply>;
-  /** Told of every request that is answered with an error. Default: `console.error` of its message. */
+  /** Called for every request that is answered with an error. Defaults to `console.error` with the error's message. */
   onError?: (error: unknown) => void;
 }
 
 /** The text to answer with, or nothing. */
 export type Reply = string | null | undefined | void;
 
-/** What to answer a webhook with: JSON, or for an error its words. */
+/** The answer to a webhook: JSON, or the text of an error. */
 export interface Answer {
   status: 200 | 401 | 409 | 413 | 500;
   type: 'application/json' | 'text/plain; charset=utf-8';
@@ -39,13 +40,14 @@ export interface Answer {
 
 const REPEATED = 'this delivery was received before; Pingr signs each attempt again, so is it a replay?';
 
-/** More than an event with the longest text takes, in bytes. */
+/** The limit of a body in bytes: more than an event with the longest text takes. */
 export const MAX_BODY = 1024 * 1024;
 
 /**
- * Refuses at start what would refuse every webhook later: no secret.
+ * Checks at the start that there is a secret, because without one every webhook
+ * would be refused later.
  *
- * @throws {PingrError} when there is none
+ * @throws {PingrError} if there is none
  */
 export function checked<T extends WebhookOptions>(options: T): T {
   const [first] = typeof options.secret === 'string' ? [options.secret] : options.secret ?? [];
@@ -53,14 +55,14 @@ export function checked<T extends WebhookOptions>(options: T): T {
   return options;
 }
 
-/** The bytes of a body that another parser left as it came; undefined when it left something else. */
+/** Returns the bytes of a body that another parser left as it came, or undefined if it left something else. */
 export function bytesOf(body: unknown): Uint8Array | undefined {
   if (body instanceof Uint8Array) return body;
   if (body instanceof ArrayBuffer) return new Uint8Array(body);
   return typeof body === 'string' ? Buffer.from(body, 'utf8') : undefined;
 }
 
-/** Verifies a body as it came, and asks for the answer. */
+/** Verifies a body as it came, and returns the answer of `onEvent`. */
 export async function receive(body: Uint8Array, signature: string | null | undefined, options: WebhookOptions): Promise<Answer> {
   try {
     if (body.length > MAX_BODY) return refused(413, new PingrError('The body is longer than 1 MiB', 'payload_too_large'), options);
@@ -74,7 +76,7 @@ export async function receive(body: Uint8Array, signature: string | null | undef
   }
 }
 
-/** Tells whoever runs it, and answers the error's words unless they may be too much. */
+/** Reports an error, and returns its answer: the error's text, unless that may reveal too much. */
 export function refused(status: 401 | 409 | 413 | 500, error: unknown, options: WebhookOptions): Answer {
   if (options.onError) options.onError(error);
   else console.error(`Pingr webhook: ${error instanceof Error ? error.message : 'failed'}`);
@@ -93,5 +95,5 @@ export async function readBody(source: AsyncIterable<Uint8Array>): Promise<Uint8
   return Buffer.concat(chunks);
 }
 
-/** What to do when only what a parser made of the body is left. */
+/** The error if only a parsed body is left. */
 export const PARSED = 'The body was parsed already, and what was signed is lost: mount the webhook before the JSON parser';

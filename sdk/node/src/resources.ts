@@ -28,17 +28,16 @@ class Resource {
   }
 }
 
-/** Messages of your own accord. Replies to triggers need no call. */
+/** Messages that your program sends on its own initiative. Replies to triggers need no call. */
 export class Messages extends Resource {
   /**
-   * Sends a text, and answers when WhatsApp has taken it. With a test key
-   * nothing is sent. When it is not known whether a message arrived
-   * (`network_error`, 409), ask again with the same `idempotencyKey`: the person
-   * sees it once.
+   * Sends a text, and returns when WhatsApp has taken it. With a test key nothing
+   * is sent. If it is not known whether a message arrived (`network_error`, 409),
+   * send it again with the same `idempotencyKey`: the person sees it once.
    *
    * @param message.to phone with country code
    * @param message.message 1 to 4096 characters
-   * @param message.sessionId which session sends; default: any that is connected
+   * @param message.sessionId the session that sends; defaults to any that is connected
    */
   send(message: { to: string; message: string; sessionId?: string; idempotencyKey?: string }, options?: RequestOptions): Promise<t.Sent> {
     const body = { to: message.to, message: message.message, session_id: message.sessionId };
@@ -67,28 +66,28 @@ export class Sessions extends Resource {
     return this.json('PATCH', session(sessionId), options, { body: { name } });
   }
 
-  /** Unlinks the number at WhatsApp, and forgets the session with its triggers. */
+  /** Unlinks the number at WhatsApp, and deletes the session with its triggers. */
   async delete(sessionId: string, options?: RequestOptions): Promise<void> {
     await this.json('DELETE', session(sessionId), options);
   }
 
-  /** The text of the QR code of this moment; it changes every 20 seconds or so. */
+  /** Returns the text of the current QR code, which changes every 20 seconds or so. */
   qr(sessionId: string, options?: RequestOptions): Promise<t.QRCode> {
     return this.json('GET', `${session(sessionId)}/qr`, options);
   }
 
-  /** The same as a PNG image. */
+  /** Returns the current QR code as a PNG image. */
   qrPNG(sessionId: string, options?: RequestOptions): Promise<Uint8Array> {
     return this.bytes(`${session(sessionId)}/qr`, 'image/png', options);
   }
 
-  /** A code to type on that phone, in place of scanning. */
+  /** Returns a code to type on that phone instead of scanning. */
   async pairCode(sessionId: string, phone: string, options?: RequestOptions): Promise<string> {
     const more = { body: { phone }, timeout: PAIRING_MS };
     return (await this.json<{ code: string }>('POST', `${session(sessionId)}/pair-code`, options, more)).code;
   }
 
-  /** Hangs up and connects again. */
+  /** Disconnects and connects again. */
   reconnect(sessionId: string, options?: RequestOptions): Promise<t.Session> {
     return this.json('POST', `${session(sessionId)}/reconnect`, options);
   }
@@ -96,18 +95,18 @@ export class Sessions extends Resource {
 
 const trigger = (id: string): string => `/v1/triggers/${segment('triggerId', id)}`;
 
-/** What can be given of a trigger. */
+/** The settable fields of a trigger. */
 export interface TriggerChange {
   /** 1 to 200 characters; stored in lower case. */
   triggerPhrase?: string;
-  /** 1 to 1000 characters; {{phone}} stands for the sender's number. */
+  /** 1 to 1000 characters. {{phone}} is replaced by the sender's number. */
   replyMessage?: string;
   isActive?: boolean;
 }
 
-/** Phrases that people write, and what they are answered when the webhook answers nothing. */
+/** Phrases that people send, with the replies for when the webhook gives none. */
 export class Triggers extends Resource {
-  /** All triggers, or those of one session. */
+  /** Returns all triggers, or those of one session. */
   async list(of: { sessionId?: string } = {}, options?: RequestOptions): Promise<t.TriggerRecord[]> {
     const more = { query: { session_id: of.sessionId } };
     return (await this.json<{ triggers: t.TriggerRecord[] }>('GET', '/v1/triggers', options, more)).triggers;
@@ -123,7 +122,7 @@ export class Triggers extends Resource {
     return this.json('GET', trigger(triggerId), options);
   }
 
-  /** Changes what is given, and leaves the rest. */
+  /** Changes the given fields and leaves the rest. */
   update(triggerId: string, change: TriggerChange, options?: RequestOptions): Promise<t.TriggerRecord> {
     return this.json('PATCH', trigger(triggerId), options, { body: changed(change) });
   }
@@ -132,7 +131,7 @@ export class Triggers extends Resource {
     await this.json('DELETE', trigger(triggerId), options);
   }
 
-  /** Which trigger of a session a text would fire. Nothing fires. */
+  /** Reports which trigger of a session a text would fire, without firing it. */
   match(what: { sessionId: string; text: string }, options?: RequestOptions): Promise<t.Match> {
     return this.json('POST', '/v1/match', options, { body: { session_id: what.sessionId, text: what.text } });
   }
@@ -142,25 +141,25 @@ function changed(c: TriggerChange): object {
   return { trigger_phrase: c.triggerPhrase, reply_message: c.replyMessage, is_active: c.isActive };
 }
 
-/** Which deliveries: at most `limit` (1 to 200) before a cursor or a time, of one kind. */
+/** Selects deliveries: at most `limit` (1 to 200), from before a cursor or a time, of one kind. */
 export interface DeliveryQuery {
   limit?: number;
   before?: string | Date;
   eventType?: 'webhook.delivered' | 'webhook.failed' | 'webhook.simulated';
 }
 
-/** The endpoint that is told of events, and the log of what it was told. */
+/** The endpoint that receives events, and the log of deliveries. */
 export class Webhooks extends Resource {
   get(options?: RequestOptions): Promise<t.Webhook> {
     return this.json('GET', '/v1/webhooks', options);
   }
 
-  /** Sets the endpoint, and which events it is told (default: as before, at first all). An empty URL removes it. */
+  /** Sets the endpoint, and which events it receives (default: as before, at first all). An empty URL removes it. */
   set(endpoint: { url: string; events?: t.EventName[] }, options?: RequestOptions): Promise<t.Webhook> {
     return this.json('PUT', '/v1/webhooks', options, { body: endpoint });
   }
 
-  /** Makes a new secret; the old one signs for the overlap (default: a day). Needs a login. */
+  /** Creates a new secret. The old one signs during the overlap (a day by default). Needs a login. */
   rotateSecret(overlap: { overlapSeconds?: number } = {}, options?: RequestOptions): Promise<t.RotatedSecret> {
     const body = overlap.overlapSeconds === undefined ? undefined : { overlap_seconds: overlap.overlapSeconds };
     return this.json('POST', '/v1/webhooks/rotate-secret', options, { body, auth: 'login' });
@@ -172,13 +171,13 @@ export class Webhooks extends Resource {
     return this.json('POST', '/v1/webhooks/simulate', options, { body, auth: 'login' });
   }
 
-  /** A page of attempts, newest first. */
+  /** Returns a page of attempts, newest first. */
   deliveries(which: DeliveryQuery = {}, options?: RequestOptions): Promise<t.DeliveryPage> {
     const before = which.before instanceof Date ? which.before.toISOString() : which.before;
     return this.json('GET', '/v1/webhooks/deliveries', options, { query: { limit: which.limit, before, event_type: which.eventType } });
   }
 
-  /** All attempts, newest first, page after page as they are asked for; `limit` is the size of a page. */
+  /** Yields all attempts, newest first, and fetches pages as needed. `limit` is the size of a page. */
   async *allDeliveries(which: DeliveryQuery = {}, options?: RequestOptions): AsyncGenerator<t.Delivery, void, undefined> {
     for (let query: DeliveryQuery = { limit: 200, ...which }; ;) {
       const page = await this.deliveries(query, options);
@@ -188,35 +187,35 @@ export class Webhooks extends Resource {
     }
   }
 
-  /** Sends the event of a delivery again now, and answers its id. */
+  /** Sends the event of a delivery again now, and returns the event's id. */
   async redeliver(deliveryId: string, options?: RequestOptions): Promise<string> {
     const path = `/v1/webhooks/deliveries/${segment('deliveryId', deliveryId)}/redeliver`;
     return (await this.json<{ event_id: string }>('POST', path, options)).event_id;
   }
 }
 
-/** What can be given of the settings. */
+/** The settings that can be changed. */
 export interface SettingsChange {
-  /** 0 to 86400; 0: none. */
+  /** 0 to 86400; 0 disables the cooldown. */
   cooldownSeconds?: number;
-  /** What people are answered whose number WhatsApp hides; null: nothing. */
+  /** The reply to people whose number WhatsApp hides; null for no reply. */
   noPhoneReply?: string | null;
   groupReply?: t.Settings['group_reply'];
   maxMessageAgeSeconds?: number;
-  /** How long a lost link may take to come back before session.disconnected is told, 0 to 60. */
+  /** How long a lost link may take to come back before session.disconnected is sent, 0 to 60. */
   disconnectGraceSeconds?: number;
   overage?: t.Settings['overage'];
   /** A name of the IANA time zone database. */
   timeZone?: string;
 }
 
-/** What holds for the whole account. */
+/** The settings of the whole account. */
 export class AccountSettings extends Resource {
   get(options?: RequestOptions): Promise<t.Settings> {
     return this.json('GET', '/v1/settings', options);
   }
 
-  /** Changes what is given, and leaves the rest. */
+  /** Changes the given fields and leaves the rest. */
   update(change: SettingsChange, options?: RequestOptions): Promise<t.Settings> {
     const body = {
       cooldown_seconds: change.cooldownSeconds, no_phone_reply: change.noPhoneReply, group_reply: change.groupReply,
@@ -227,7 +226,7 @@ export class AccountSettings extends Resource {
   }
 }
 
-/** Messages of this month. */
+/** The messages of this month. */
 export class AccountUsage extends Resource {
   get(options?: RequestOptions): Promise<t.Usage> {
     return this.json('GET', '/v1/usage', options);
@@ -241,13 +240,13 @@ export class AccountStats extends Resource {
   }
 }
 
-/** API keys. All of it needs a login. */
+/** API keys. All methods need a login. */
 export class Keys extends Resource {
   async list(options?: RequestOptions): Promise<t.Key[]> {
     return (await this.json<{ keys: t.Key[] }>('GET', '/v1/keys', options, { auth: 'login' })).keys;
   }
 
-  /** Makes a key; the answer is the one time that it is shown. */
+  /** Creates a key. Only this answer contains the whole key. */
   create(fresh: { mode: t.Mode; name?: string }, options?: RequestOptions): Promise<t.Key> {
     return this.json('POST', '/v1/keys', options, { body: fresh, auth: 'login' });
   }
@@ -264,26 +263,26 @@ export class Auth extends Resource {
   }
 
   /**
-   * Changes the password and ends every login, this one too; returns a new one.
-   * A wrong current password is a 403 and counts like a failed login.
+   * Changes the password, ends every login including this one, and returns a new
+   * one. A wrong current password is a 403 and counts as a failed login.
    */
   changePassword(change: { current: string; next: string }, options?: RequestOptions): Promise<t.Login> {
     const body = { current_password: change.current, new_password: change.next };
     return this.json('POST', '/v1/auth/password', options, { body, auth: 'login' });
   }
 
-  /** Makes the token useless, wherever it is. */
+  /** Ends the login: its token no longer works anywhere. */
   async logout(options?: RequestOptions): Promise<void> {
     await this.json('POST', '/v1/auth/logout', options, { auth: 'login' });
   }
 }
 
-/** What happens, as it happens. */
+/** Events as they happen. */
 export class Events extends Resource {
   /**
-   * Yields events until the server ends the stream, the signal aborts or the
-   * loop is left. A connection that breaks is a `network_error`, one that has
-   * died silently after 40 seconds.
+   * Yields events until the server ends the stream, the signal aborts or the loop
+   * is left. A broken connection is a `network_error`; a connection that died
+   * silently is one after 40 seconds.
    */
   async *listen(options: RequestOptions = {}): AsyncGenerator<t.StreamEvent, void, undefined> {
     const silent = new AbortController();

@@ -3,15 +3,16 @@ import { performance } from 'node:perf_hooks';
 import { PingrError } from './errors.js';
 
 /**
- * Remembers the deliveries that a webhook received, so that each is taken once:
- * Pingr signs every attempt again, so whoever sends the same bytes twice is not Pingr.
+ * Remembers the deliveries that a webhook received, so that each is accepted once.
+ * Pingr signs every attempt anew, so a request that repeats the same bytes does not
+ * come from Pingr.
  */
 export interface Seen {
   /**
-   * Remembers a key for at least `lifeMs` milliseconds and says whether it was
-   * new. That is one atomic step among all the processes that receive the
-   * webhook: with Redis `SET … NX`, with SQL an `INSERT` that a primary key
-   * refuses. The key is 64 hex digits. What it throws is answered with 500.
+   * Remembers a key for at least `lifeMs` milliseconds and reports whether it was
+   * new. It must be one atomic step across all processes that receive the webhook,
+   * such as `SET … NX` in Redis or an `INSERT` under a primary key in SQL. The key
+   * is 64 hex digits. If it throws, the answer is 500.
    */
   add(key: string, lifeMs: number): boolean | Promise<boolean>;
 }
@@ -22,10 +23,10 @@ const LIFE_MS = 15 * 60 * 1000;
 const MOST = 100_000;
 
 /**
- * The {@link Seen} of a program of one process. It forgets when the process
- * ends, and what was signed up to five minutes before can then be sent again; a
- * site that must withstand that, or has several processes, needs a store of its
- * own. It holds 100,000 deliveries, and throws rather than take more until the oldest end.
+ * A {@link Seen} for a program of one process. It forgets when the process ends;
+ * what was signed up to five minutes before can then be sent again. A site that
+ * must prevent that, or that has several processes, needs a store of its own. It
+ * holds 100,000 deliveries, and throws on more until the oldest expire.
  */
 export class SeenInMemory implements Seen {
   readonly #until = new Map<string, number>(); // in order of arrival
@@ -46,7 +47,7 @@ export class SeenInMemory implements Seen {
   }
 }
 
-/** Whether a verified body comes for the first time, whichever signature and headers it has. */
+/** Reports whether a verified body comes for the first time, whatever its signature and headers. */
 export async function isFirst(seen: Seen, body: Uint8Array): Promise<boolean> {
   return seen.add(createHash('sha256').update(body).digest('hex'), LIFE_MS);
 }

@@ -1,31 +1,31 @@
 import { PingrAuthError, PingrError, PingrRateLimitError, PingrValidationError } from './errors.js';
 import { VERSION } from './version.js';
 
-/** How a {@link Pingr} client asks. */
+/** Options of a {@link Pingr} client. */
 export interface PingrOptions {
-  /** Where the API is. Default: `https://api.heypingr.com`. */
+  /** The URL of the API. Defaults to `https://api.heypingr.com`. */
   baseUrl?: string;
   /** The token of a dashboard login, for what a key may not do (keys, simulate, rotateSecret). */
   token?: string;
-  /** What a login acts on; a key says so by itself. Default: `live`. */
+  /** The mode that a login acts on; a key has its own. Defaults to `live`. */
   mode?: 'live' | 'test';
-  /** Milliseconds until an answer must be there. Default: 15000. Pairing codes get a minute. */
+  /** How long an answer may take, in milliseconds. Defaults to 15000; pairing codes get a minute. */
   timeout?: number;
-  /** How often a request that a limit refused (429) is made again after its Retry-After. Default: 0. */
+  /** How often a request that was refused with 429 is repeated after its Retry-After. Defaults to 0. */
   maxRetries?: number;
-  /** The longest Retry-After that is waited for, in milliseconds; what asks for more fails at once. Default: 60000. */
+  /** The longest Retry-After to wait for, in milliseconds; a longer one fails at once. Defaults to 60000. */
   maxRetryWait?: number;
-  /** Used in place of the global `fetch`. */
+  /** Used instead of the global `fetch`. */
   fetch?: typeof globalThis.fetch;
 }
 
-/** What every method takes last. */
+/** The last argument of every method. */
 export interface RequestOptions {
-  /** Ends the request; the promise then rejects with the signal's reason. */
+  /** Ends the request. The promise then rejects with the signal's reason. */
   signal?: AbortSignal;
 }
 
-/** One request, without who makes it. */
+/** One request, without its caller. */
 export interface Ask extends RequestOptions {
   method: string;
   path: string;
@@ -33,9 +33,9 @@ export interface Ask extends RequestOptions {
   body?: object | undefined;
   idempotencyKey?: string | undefined;
   accept?: string;
-  /** What the route takes: a key or a login (either), only a login, or only a key. */
+  /** What the route accepts: a key or a login (either), only a login, or only a key. */
   auth?: 'either' | 'login' | 'key';
-  /** The least timeout that makes sense, in milliseconds. */
+  /** The shortest useful timeout, in milliseconds. */
   timeout?: number;
 }
 
@@ -43,7 +43,7 @@ export interface Ask extends RequestOptions {
 const LONGEST_TIMER = 2 ** 31 - 1;
 const VISIBLE = /^[\x21-\x7e]+$/;
 
-/** Makes requests. What it makes them with is private, so that no log shows a key. */
+/** Makes requests. Its credentials are private, so that no log shows a key. */
 export class Transport {
   readonly #base: string;
   readonly #key: string | undefined;
@@ -52,7 +52,7 @@ export class Transport {
   readonly #options: { timeout: number; maxRetries: number; maxRetryWait: number };
   readonly #fetch: typeof globalThis.fetch;
 
-  /** @param anonymous whether it may have neither key nor login: to log in */
+  /** @param anonymous whether it may have neither key nor login, in order to log in */
   constructor(apiKey: string | null, options: PingrOptions, anonymous = false) {
     if (!anonymous && (apiKey !== null || options.token === undefined)) checkKey(apiKey);
     if (options.token !== undefined && !VISIBLE.test(options.token)) throw new PingrError('Invalid login token', 'invalid_token');
@@ -66,7 +66,7 @@ export class Transport {
     this.#fetch = options.fetch ?? globalThis.fetch;
   }
 
-  /** Asks for JSON; an empty answer is undefined. */
+  /** Requests JSON. An empty answer is undefined. */
   async json<T>(ask: Ask): Promise<T> {
     const { response, body } = await this.#ask(ask);
     if (body.length === 0) return undefined as T;
@@ -77,12 +77,12 @@ export class Transport {
     }
   }
 
-  /** Asks for bytes. */
+  /** Requests bytes. */
   async bytes(ask: Ask): Promise<Uint8Array> {
     return (await this.#ask(ask)).body;
   }
 
-  /** Asks for a stream; the timeout is for its beginning. */
+  /** Requests a stream. The timeout is for its beginning. */
   async stream(ask: Ask): Promise<ReadableStream<Uint8Array>> {
     const gone = new AbortController();
     const release = follow(ask.signal, gone);
@@ -169,7 +169,7 @@ export class Transport {
   }
 }
 
-/** An id as a part of a path. An empty one would make another path of it, and so would dots. */
+/** Escapes an id for a path. An empty id or dots would change the path. */
 export function segment(name: string, value: string): string {
   if (typeof value !== 'string' || value === '' || value === '.' || value === '..') {
     throw new PingrValidationError(`${name}: is required`);
@@ -193,7 +193,7 @@ function checkBase(base: string): string {
   return url.href.replace(/\/+$/, '');
 }
 
-/** Lets a caller's signal abort ours, until what it returns is called. (AbortSignal.any came with Node 20.3.) */
+/** Lets a caller's signal abort ours, until the returned function is called. (AbortSignal.any came with Node 20.3.) */
 export function follow(outer: AbortSignal | undefined, ours: AbortController): () => void {
   const pass = (): void => ours.abort(outer?.reason);
   if (outer?.aborted) pass();
@@ -205,7 +205,7 @@ function late(): PingrError {
   return new PingrError('Network error: the server did not answer in time', 'network_error');
 }
 
-/** What a broken connection is told by; the cause's own words, which hold nothing of the request. */
+/** Describes a broken connection with the cause's own words, which hold nothing of the request. */
 export function networkError(e: unknown): PingrError {
   const cause = e instanceof Error ? (e.cause ?? e) : e;
   const code = (cause as { code?: unknown } | null)?.code;
@@ -217,7 +217,7 @@ function details(response: Response): { status: number; requestId: string | unde
   return { status: response.status, requestId: response.headers.get('x-request-id') ?? undefined };
 }
 
-/** The error that an answer stands for. */
+/** Returns the error for an answer. */
 function errorOf(response: Response, body: Uint8Array): PingrError {
   const detail = detailOf(body);
   const message = text(detail['message']) ?? `The server answered ${response.status}`;

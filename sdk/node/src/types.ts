@@ -10,7 +10,7 @@ export interface Sent {
   /** Digits only, with country code. */
   to: string;
   session_id: string;
-  /** Messages of the plan left this month; null: without limit. */
+  /** Messages of the plan left this month; null for no limit. */
   rate_limit_remaining: number | null;
 }
 
@@ -18,14 +18,14 @@ export interface Sent {
 export interface Session {
   id: string;
   name: string;
-  /** With a plus; null before it is linked. */
+  /** With a plus; null before linking. */
   number: string | null;
   status: 'connected' | 'connecting' | 'pairing' | 'link_expired' | 'disconnected' | 'restricted' | 'logged_out';
   connectedAt: string | null;
   /** Replies and sends since midnight in the account's time zone. */
   messagesToday: number;
   /** What a person should do, in words. */
-  /** The code that ended the last connection, such as 401; 1000: its keys on the server's disk are damaged. */
+  /** The code that ended the last connection, such as 401. 1000 means that its keys on the server's disk are damaged. */
   reason?: number;
   detail?: string;
 }
@@ -36,7 +36,7 @@ export interface QRCode {
   expires_at: string;
 }
 
-/** A phrase on a session, with its static reply. (`Trigger` is what a webhook tells of it.) */
+/** A phrase on a session, with its static reply. (`Trigger` is its form in a webhook.) */
 export interface TriggerRecord {
   id: string;
   session_id: string;
@@ -49,13 +49,13 @@ export interface TriggerRecord {
 
 /** Which trigger a text would fire, and why others do not. */
 export interface Match {
-  /** The text as phrases are compared with it. */
+  /** The text in the form in which it is compared. */
   compared: string;
   fires: TriggerRecord | null;
   others: Array<{ trigger: TriggerRecord; because: 'shorter' | 'inactive' }>;
 }
 
-/** The endpoint. Its secret is whole for logins, and cut for keys; the old one signs until it expires. */
+/** The endpoint. Logins see the whole secret, keys only its ends. The old secret signs until it expires. */
 export interface Webhook {
   url: string | null;
   events: EventName[];
@@ -79,7 +79,7 @@ export type NoReplyReason =
   | 'no_field' | 'two_fields' | 'not_text' | 'empty' | 'nul'
   | 'answered' | 'cooldown' | 'quota' | 'asked_again';
 
-/** What became of a simulated event. `no_reply_reason` is null for a reply, and for an answer that says nothing on purpose. */
+/** The result of a simulated event. `no_reply_reason` is null for a reply, and for an answer with no reply on purpose. */
 export interface Simulation {
   delivered: boolean;
   status_code: number | null;
@@ -94,7 +94,7 @@ export interface Delivery {
   status: 'delivered' | 'failed' | 'simulated';
   url: string;
   http_status: number | null;
-  /** Whether the answer's reply was used; of a simulated attempt, whether there was one. */
+  /** Whether the answer's reply was used; for a simulated attempt, whether there was one. */
   dynamic_reply: boolean;
   session_id: string;
   created_at: string;
@@ -104,13 +104,13 @@ export interface Delivery {
   attempt: number;
   duration_ms: number;
   error: string | null;
-  /** Why an answer that was taken gave no reply; null for one that was used, or that says nothing on purpose. */
+  /** Why an answer that was taken gave no reply; null if the reply was used, or if there is none on purpose. */
   no_reply_reason: NoReplyReason | null;
-  /** Whether the event of a row that failed can still be sent again. */
+  /** Whether the event of a failed row can still be sent again. */
   redeliverable: boolean;
 }
 
-/** Deliveries, newest first. `next_cursor` is the `before` of the next page; null: this is the last. */
+/** Deliveries, newest first. `next_cursor` is the `before` of the next page, or null on the last page. */
 export interface DeliveryPage {
   deliveries: Delivery[];
   count: number;
@@ -128,7 +128,7 @@ export interface Settings {
   time_zone: string;
 }
 
-/** What the month has used of the plan; null: without limit. */
+/** The month's usage of the plan; null for no limit. */
 export interface Usage {
   plan: string;
   month: string;
@@ -140,19 +140,19 @@ export interface Usage {
   overage_cost_micros: number;
 }
 
-/** What happened in a time. */
+/** What happened in a period. */
 export interface Stats {
   from: string;
   until: string;
   /** Messages that fired a trigger, by how they ended. */
   firings: Record<'dynamic' | 'static' | 'cooldown' | 'quota' | 'expired' | 'no_phone' | 'failed', number>;
   webhooks: number;
-  /** Milliseconds that half, and 95 %, of the webhooks took at most; null: there was none. */
+  /** Milliseconds that half, and 95 %, of the webhooks took at most; null if there were none. */
   p50_ms: number | null;
   p95_ms: number | null;
 }
 
-/** What happened in each hour or day, oldest first, and in all together. The last is not over. */
+/** What happened in each hour or day, oldest first, and in total. The last period is not over. */
 export interface Statistics {
   range: '24h' | '7d' | '30d' | '90d';
   time_zone: string;
@@ -160,7 +160,7 @@ export interface Statistics {
   total: Stats;
 }
 
-/** An API key. `key` is whole when it is made and never again, else its beginning and end. */
+/** An API key. `key` is whole only when it is created; later it is its beginning and end. */
 export interface Key {
   id: string;
   name: string;
@@ -171,7 +171,7 @@ export interface Key {
   revoked_at: string | null;
 }
 
-/** Who is logged in. */
+/** The account that is logged in. */
 export interface Account {
   id: string;
   email: string;
@@ -186,7 +186,7 @@ export interface Login {
   account: Account;
 }
 
-/** What the stream of events tells. None holds a phone or a text. */
+/** An event of the stream. None holds a phone or a text. */
 export interface StreamEvent {
   event: 'session' | 'firing' | 'delivery' | (string & {});
   data: Record<string, unknown>;

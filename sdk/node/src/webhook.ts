@@ -6,26 +6,27 @@ const TOLERANCE_MS = 5 * 60 * 1000;
 
 /** Options of {@link verifyWebhook}. */
 export interface VerifyOptions {
-  /** Whether to refuse a body whose timestamp is missing or more than 5 minutes from now. Default true. */
+  /** Whether to refuse a body whose timestamp is missing or more than 5 minutes from now. Defaults to true. */
   checkTimestamp?: boolean;
-  /** The time to compare the timestamp with, in Unix milliseconds. Default: the clock's. */
+  /** The time to compare the timestamp with, in Unix milliseconds. Defaults to the current time. */
   now?: number;
 }
 
 /**
  * Checks the signature of a webhook and returns its event.
  *
- * The signature must be `sha256=` and 64 lowercase hex digits; it is compared in
- * constant time, and nothing is parsed before it holds. The body must be a JSON
- * object in UTF-8 whose `timestamp` is at most 5 minutes from now, either way.
+ * The signature must be `sha256=` and 64 lowercase hex digits. It is compared in
+ * constant time, and nothing is parsed before it has been verified. The body must
+ * be a JSON object in UTF-8 whose `timestamp` is within 5 minutes of now, in either
+ * direction.
  *
- * @param rawBody the body byte for byte as it came, before any JSON parser:
- *   what `express.raw()` or `await request.text()` give
+ * @param rawBody the body byte for byte as it came, before any JSON parser, as
+ *   `express.raw()` or `await request.text()` returns it
  * @param signature the `x-pingr-signature` header
- * @param secret the endpoint's secret, `whsec_…`; or several while one is
- *   rotated, the new one first. Without one (a variable of the environment that
- *   is not set) every webhook is refused
- * @throws {PingrWebhookError} whatever is wrong
+ * @param secret the endpoint's secret, `whsec_…`, or several during a rotation, the
+ *   new one first. Without one (an environment variable that is not set) every
+ *   webhook is refused
+ * @throws {PingrWebhookError} if the webhook is not accepted, with the reason
  */
 export function verifyWebhook(
   rawBody: Uint8Array | string,
@@ -62,14 +63,14 @@ function parse(body: Uint8Array): Record<string, unknown> {
   const first = body.find((c) => c !== 0x20 && c !== 0x09 && c !== 0x0a && c !== 0x0d);
   if (first !== 0x7b) throw new PingrWebhookError('the body is not a JSON object');
   try {
-    // Buffer.toString would put U+FFFD for what is not UTF-8.
+    // Buffer.toString would replace what is not UTF-8 by U+FFFD.
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
   } catch {
     throw new PingrWebhookError('the body is not an event'); // the parser's own message would quote the body
   }
 }
 
-/** The event's timestamp; 0 when it has none. */
+/** Returns the event's timestamp, or 0 if it has none. */
 function timestampOf(event: Record<string, unknown>): number {
   const stamp = event['timestamp'] ?? 0;
   if (typeof stamp !== 'number' || !Number.isInteger(stamp) || Math.abs(stamp) > 2 ** 63) {
