@@ -1,4 +1,4 @@
-"""What phrases and texts are compared by, the same as on the server."""
+"""The form in which phrases and texts are compared, the same as on the server."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def normalize(text: str) -> str:
     if text.isascii():  # the same, faster
         return " ".join(text.translate(_ASCII).lower().split())
     text = well_formed(text)
-    # Folding may give what NFKC changes, and the other way round; three rounds settle every code point.
+    # Folding may produce what NFKC changes, and the other way round; three rounds are enough for every code point.
     for _ in range(3):
         text = _drop_marks(_drop_marks(unicodedata.normalize("NFKC", text)).casefold())
         text = re.sub(" +", " ", unicodedata.normalize("NFKC", text)).strip(" ")
@@ -32,7 +32,7 @@ def normalize(text: str) -> str:
 
 
 def well_formed(text: str) -> str:
-    """Put U+FFFD for surrogates without their other half, and one character for a pair."""
+    """Replace surrogates without their other half by U+FFFD, and pairs by one character."""
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 

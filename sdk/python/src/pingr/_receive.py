@@ -19,11 +19,11 @@ MAX_BODY = 1 << 20
 
 
 class RefusedError(PingrError):
-    """A request that is answered with ``status``; the message may be shown and logged."""
+    """A refused request, answered with ``status``. The message may be shown and logged."""
 
 
 def checked(secret: str | Sequence[str] | None) -> str | Sequence[str]:
-    """Refuse at start what would refuse every webhook later: no secret."""
+    """Check at the start that there is a secret, because without one every webhook would be refused."""
     if not secret or not (isinstance(secret, str) or secret[0]):
         raise ValueError("no webhook secret is given; the dashboard shows it (whsec_…)")
     return secret
@@ -35,7 +35,7 @@ def too_long() -> RefusedError:
 
 
 def lost() -> PingrError:
-    """Return the error of a request whose body something else has read: a fault of the site, not of who asks."""
+    """Return the error for a body that something else has read, which is the site's fault and not the caller's."""
     return PingrError(
         "The body was read already, and what was signed is lost: nothing may read it before the webhook", "body_parsed"
     )
@@ -54,7 +54,7 @@ def event_of(body: bytes, signature: str | None, secret: str | Sequence[str]) ->
 def take_once(seen: Seen | None, body: bytes) -> None:
     """Refuse a verified body that was received before.
 
-    It comes before the function: of two that arrive together one must not be answered.
+    It runs before the function, because of two that arrive together only one may be answered.
     """
     if seen is not None and not seen.add(key_of(body), LIFE):
         raise repeated()

@@ -1,4 +1,4 @@
-"""What the two clients have in common: how requests are made and answers are read. Nothing here waits for anything."""
+"""The code that both clients share for making requests and reading answers. Nothing here does any I/O."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _UNAUTHORIZED, _UNPROCESSABLE, _TOO_MANY = 401, 422, 429
 
 
 class Unset:
-    """Stands for an argument that is not given, where ``None`` means something."""
+    """The value of an argument that is not given, where ``None`` has a meaning."""
 
     def __repr__(self) -> str:
-        """Read well in signatures."""
+        """Return a name that reads well in signatures."""
         return "UNSET"
 
 
@@ -38,7 +38,7 @@ UNSET = Unset()
 
 @dataclass(frozen=True)
 class Request:
-    """One request, without who makes it."""
+    """One request, without its caller."""
 
     method: str
     path: str
@@ -53,13 +53,13 @@ class Request:
 
     @property
     def repeatable(self) -> bool:
-        """Whether it may be sent again when nobody knows if it arrived."""
+        """Whether it may be sent again if it is not known whether it arrived."""
         return self.method in ("GET", "PUT", "DELETE") or self.idempotency_key is not None
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back. Names of headers are in lower case."""
+    """An answer. Names of headers are in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -67,13 +67,13 @@ class Answer:
 
     @property
     def good(self) -> bool:
-        """Whether it is what was asked for."""
+        """Whether the request succeeded."""
         return 200 <= self.status < 300  # noqa: PLR2004
 
 
 @dataclass
 class Caller:
-    """Who makes requests, and how often. It shows no key when it is printed."""
+    """The caller of requests, and how often it repeats them. Printing it shows no key."""
 
     base_url: str
     mode: str
@@ -87,7 +87,7 @@ class Caller:
         """Return the whole URL."""
         query = {name: value for name, value in request.query.items() if value is not None}
         if self.mode == "test" and self._uses_token(request):
-            query["mode"] = "test"  # a key says so by itself
+            query["mode"] = "test"  # a key has its own mode
         return self.base_url + request.path + ("?" + urlencode(query) if query else "")
 
     def headers(self, request: Request) -> dict[str, str]:
@@ -113,7 +113,7 @@ class Caller:
         return max(self.timeout, request.timeout)
 
     def pause(self, answer: Answer, retry: int) -> float | None:
-        """Return how many seconds to wait before trying again for the retry-th time; None: don't."""
+        """Return how many seconds to wait before the retry-th retry, or None for no retry."""
         if answer.status != _TOO_MANY or retry > self.retries:
             return None
         wait = error_of(answer).retry_after
@@ -129,7 +129,7 @@ def caller_of(  # noqa: PLR0913 - the arguments of the clients
     retries: int,
     max_retry_wait: float,
 ) -> Caller:
-    """Check what a client is made with. Errors don't show the key."""
+    """Check the arguments of a client. Errors don't show the key."""
     if api_key is not None or token is None:
         if not api_key or not isinstance(api_key, str):
             raise PingrError("API key is required", "missing_api_key")
@@ -147,7 +147,7 @@ def caller_of(  # noqa: PLR0913 - the arguments of the clients
 
 
 def nobody(base_url: str, timeout: float) -> Caller:
-    """Return a caller without key and login, who may only log in."""
+    """Return a caller without key and login, which may only log in."""
     return Caller(_base_of(base_url), "live", None, None, timeout, 0, 0)
 
 
@@ -165,14 +165,14 @@ def _base_of(base_url: str) -> str:
 
 
 def visible(name: str, value: str) -> str:
-    """Refuse what cannot stand in a header."""
+    """Refuse a value that a header cannot hold."""
     if not _VISIBLE.fullmatch(value):
         raise PingrValidationError(f"{name}: must be visible ASCII characters without spaces")
     return value
 
 
 def segment(name: str, value: str) -> str:
-    """Escape an id for a path. An empty one would make another path of it, and so would dots."""
+    """Escape an id for a path. An empty id or dots would change the path."""
     if value in ("", ".", ".."):
         raise PingrValidationError(f"{name}: is required")
     return quote(value, safe="")
@@ -184,7 +184,7 @@ def encode(request: Request) -> bytes | None:
 
 
 def decode(answer: Answer, field: str | None = None) -> Any:  # noqa: ANN401 - what JSON gives
-    """Return what a good answer holds, or a field of it, None for an empty one; raise the error that a bad one is."""
+    """Return a good answer's content, or a field of it, or None if it is empty; raise the error of a bad one."""
     if not answer.good:
         raise error_of(answer)
     if not answer.body and field is None:
@@ -202,14 +202,14 @@ def decode(answer: Answer, field: str | None = None) -> Any:  # noqa: ANN401 - w
 
 
 def image(answer: Answer) -> bytes:
-    """Return a good answer's bytes; raise the error that a bad one is."""
+    """Return a good answer's bytes; raise the error of a bad one."""
     if not answer.good:
         raise error_of(answer)
     return answer.body
 
 
 def error_of(answer: Answer) -> PingrError:
-    """Return the error that an answer stands for."""
+    """Return the error for an answer."""
     detail = _detail_of(answer.body)
     message = detail.get("message") or f"The server answered {answer.status}"
     code = detail.get("error") or "unknown_error"
@@ -246,7 +246,7 @@ def _whole_seconds(*values: object) -> int | None:
 
 
 def network_error(error: Exception, *, late: bool) -> PingrError:
-    """Return the error for a server that could not be asked, or was late to answer."""
+    """Return the error for a server that could not be reached, or was late to answer."""
     if late:
         return PingrError("Network error: the server did not answer in time", "network_error")
     return PingrError(f"Network error: {error or type(error).__name__}", "network_error")

@@ -1,4 +1,4 @@
-"""Challenge codes: made for a login page, found again in a message."""
+"""Challenge codes: made for a login page, and found again in a message."""
 
 # ruff: noqa: RUF001, marks that look alike are the point of the lists below
 
@@ -39,11 +39,11 @@ _LINE_END = re.compile("[\n\v\f\r\x85\u2028\u2029]+")
 
 
 def create_challenge_code(*, length: int = 6, charset: str = CHALLENGE_CHARSET) -> str:
-    """Draw a code for a login page to show, uniformly from a cryptographic source.
+    """Return a random code for a login page to show, drawn uniformly from a cryptographic source.
 
     Args:
-        length: 4 to 12 characters; others are clamped to that.
-        charset: the characters to draw from, at most 256; empty is the default.
+        length: the number of characters, clamped to 4 to 12.
+        charset: the characters to draw from, at most 256; an empty one selects the default.
 
     Raises:
         ValueError: the charset holds more than 256 characters.
@@ -56,13 +56,13 @@ def create_challenge_code(*, length: int = 6, charset: str = CHALLENGE_CHARSET) 
 
 
 def extract_challenge_code(message_text: str, trigger_phrase: str) -> str | None:
-    """Return the code, in capitals, of a text that is the trigger phrase, white space and the code.
+    """Return the code, in capitals, from a text that consists of the trigger phrase, white space and the code.
 
-    Both are compared as they are when a trigger fires, so that every text that fires the trigger and goes on gives a
-    code: letter case, the Turkish i, full-width letters, invisible characters and the amount of space do not count.
-    Nor does what nobody could mean otherwise: ``*bold*`` and other marks, quotation marks and brackets, a colon or
-    dash between phrase and code, full stops, commas, exclamation and question marks and emoji around the code, and
-    further lines. Any other text gives ``None``, and so does the phrase alone.
+    It compares both as a trigger does, so every text that fires the trigger and goes on yields a code. Letter case,
+    the Turkish i, full-width letters, invisible characters and the amount of space do not matter. Around the code it
+    also ignores what nobody could mean otherwise: ``*bold*`` and other marks, quotation marks and brackets, a colon or
+    dash between phrase and code, full stops, commas, exclamation and question marks, emoji, and further lines. Any
+    other text yields ``None``, and so does the phrase alone.
     """
     phrase = normalize(trigger_phrase or "")
     if not phrase:
@@ -79,7 +79,7 @@ def extract_challenge_code(message_text: str, trigger_phrase: str) -> str | None
 
 
 def _after_phrase(said: str, phrase: str) -> str | None:
-    """Return what follows phrase in said, which is one line; ``None`` when said does not begin with it.
+    """Return what follows phrase in said, which is one line, or ``None`` if said does not begin with it.
 
     A phrase ends before white space, a colon or the end, and before a tail in front of these.
     """
@@ -94,6 +94,6 @@ def _after_phrase(said: str, phrase: str) -> str | None:
 def login_link(number: str, text: str) -> str:
     """Return the link that opens WhatsApp with the text filled in, addressed to number.
 
-    It looks like ``https://wa.me/919876543210?text=login%20X4K9MQ``. All but the digits of number is dropped.
+    It looks like ``https://wa.me/919876543210?text=login%20X4K9MQ``. Only the digits of number are used.
     """
     return f"https://wa.me/{re.sub('[^0-9]', '', number)}?text={quote(well_formed(text), safe='')}"

@@ -1,4 +1,4 @@
-"""The clients of the REST API: ``Pingr`` waits, ``AsyncPingr`` is for asyncio."""
+"""The clients for the REST API: ``Pingr`` blocks, ``AsyncPingr`` is for asyncio."""
 
 from ._async.client import AsyncPingr
 from ._async.resources import AsyncMessages

@@ -40,16 +40,17 @@ def pingr_webhook(
     *,
     seen: Seen | None = None,
 ) -> Callable[[Callable[[Event], Any]], Callable[..., Any]]:
-    """Make a view that gives a function each webhook whose signature and time hold, and answers with what it returns.
+    """Make a view that calls a function with each verified webhook and answers with what it returns.
 
-    ``None`` leaves the answer to the trigger's own reply; a response of Django's is sent as it is. The function may
-    get the same event twice, with the same ``id``. What does not verify is answered 401, a delivery that ``seen``
-    knows 409, more than 1 MiB 413, what is no POST 405. The view needs no CSRF token: the signature says who asks.
+    If the function returns ``None``, the trigger's own reply is sent. A Django response is sent as it is. The function
+    may get the same event more than once, with the same ``id``. The view answers 401 if the webhook does not verify,
+    409 if ``seen`` knows the delivery, 413 for more than 1 MiB, and 405 for anything but a POST. It needs no CSRF
+    token, because the signature proves who asks.
 
     Args:
         secret: the endpoint's, or several while one is rotated, the new one first.
         seen: lets each delivery in once, and answers 409 to its repeat; ``SeenInMemory()`` for one process. Without it,
-            whoever reads a request in a log can send it again for five minutes, and is answered as Pingr was.
+            anyone who reads a request in a log can send it again within five minutes and gets Pingr's answer.
 
     """
     secrets = checked(secret)
@@ -87,7 +88,7 @@ def _body(request: HttpRequest) -> bytes:
 
 
 def _chunked(stream: BinaryIO) -> bytes:
-    """Read a body without length, which Django takes for empty (its WSGIRequest)."""
+    """Read a body without a length, which Django takes for empty (its WSGIRequest)."""
     body = b""
     while len(body) <= MAX_BODY and (more := stream.read(MAX_BODY + 1 - len(body))):
         body += more

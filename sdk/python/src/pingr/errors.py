@@ -8,8 +8,8 @@ class PingrError(Exception):
 
     ``message`` is for people. ``code`` is for programs: the ``error`` of the API's answer, such as ``plan_limit``, or
     one of ours, such as ``network_error``. ``status`` is the HTTP status and ``request_id`` the ``X-Request-Id`` of
-    the answer; both are ``None`` when none came. ``retry_after`` is in seconds. No API key, token or secret stands in
-    any of them.
+    the answer; both are ``None`` if no answer came. ``retry_after`` is in seconds. None of them contains an API key, a
+    token or a secret.
     """
 
     def __init__(
@@ -28,7 +28,7 @@ class PingrError(Exception):
         self.request_id = request_id
 
     def __repr__(self) -> str:
-        """Show what it says and its code."""
+        """Show the message and the code."""
         return f"{type(self).__name__}(message={self.message!r}, code={self.code!r})"
 
 
@@ -42,7 +42,7 @@ class PingrAuthError(PingrError):
 class PingrRateLimitError(PingrError):
     """A cooldown, the month's quota or another limit is reached (429).
 
-    ``code`` is ``rate_limit`` or ``quota_exceeded``; ``retry_after`` says for how many seconds.
+    ``code`` is ``rate_limit`` or ``quota_exceeded``; ``retry_after`` is the number of seconds to wait.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class PingrValidationError(PingrError):
 class PingrWebhookError(PingrError):
     """A webhook was not accepted.
 
-    The message says why, and holds nothing of the body or the secret, so it may be logged.
+    The message gives the reason. It holds nothing of the body or the secret, so it may be logged.
     """
 
     def __init__(self, message: str) -> None:

@@ -1,18 +1,18 @@
-"""What webhooks tell, as types.
+"""The events that webhooks receive, as types.
 
-They are dicts, as JSON gives them. ``event`` says which one it is, and type checkers narrow by it. Types are added
-over time: ignore an ``event`` that you do not know.
+They are dicts, as JSON gives them. ``event`` is the type of the event, and type checkers narrow by it. Types are added
+over time, so ignore an ``event`` that you do not know.
 """
 
 from typing import Literal, Optional, TypedDict, Union
 
 
 class _Common(TypedDict):
-    # The session (linked WhatsApp number) that it is about.
+    # The session (linked WhatsApp number) of the event.
     session_id: str
     # When this attempt was signed, in Unix milliseconds.
     timestamp: int
-    # "evt_…", the same on every attempt: use it to tell duplicates.
+    # "evt_…", the same on every attempt. Use it to recognize duplicates.
     id: str
 
 
@@ -20,13 +20,13 @@ class _FromRequired(TypedDict):
     # Digits only, with country code: "919876543210".
     phone: str
     jid: str
-    # Whether it was written in a group, and which.
+    # Whether the message was written in a group, and in which.
     is_group: bool
     group_jid: Optional[str]
 
 
 class From(_FromRequired, total=False):
-    """Who wrote. ``lid`` is the person's hidden id, when known."""
+    """The person who wrote the message. ``lid`` is the person's hidden id, if known."""
 
     lid: str
 
@@ -35,12 +35,12 @@ class _MessageRequired(TypedDict):
     text: str
     type: str
     id: str
-    # When WhatsApp says it was sent, in Unix milliseconds.
+    # When the message was sent according to WhatsApp, in Unix milliseconds.
     timestamp: int
 
 
 class Message(_MessageRequired, total=False):
-    """What was written. ``forwarded`` is set when it came from another chat: a code in it may be somebody else's."""
+    """What the person wrote. ``forwarded`` is set if it came from another chat: a code in it may be somebody else's."""
 
     forwarded: bool
 
@@ -57,11 +57,11 @@ class _AutoReplyRequired(TypedDict):
 
 
 class AutoReply(_AutoReplyRequired, total=False):
-    """Whether a reply will follow; what it says holds.
+    """Whether a reply will follow. This is binding.
 
-    If none does, why: the person is in ``cooldown``, for ``retry_after`` seconds more (also while an earlier message
-    of theirs is being answered), the month's messages are used up (``quota``), or the reply was decided before this
-    attempt (``answered``).
+    If none follows, ``reason`` says why: the person is in ``cooldown`` for ``retry_after`` more seconds (also while an
+    earlier message of theirs is being answered), the month's messages are used up (``quota``), or the reply was decided
+    before this attempt (``answered``).
     """
 
     reason: Literal["cooldown", "quota", "answered"]
@@ -82,7 +82,7 @@ class _MessageReceivedRequired(_Common, _Sender):
 class MessageReceived(_MessageReceivedRequired, total=False):
     """Somebody sent a text that fired a trigger.
 
-    ``_simulated`` is set when the dashboard or the API simulated the message: log nobody in.
+    ``_simulated`` is set if the dashboard or the API simulated the message: log nobody in.
     """
 
     _simulated: bool
@@ -96,8 +96,8 @@ class _SessionDisconnectedRequired(_Common):
 class SessionDisconnected(_SessionDisconnectedRequired, total=False):
     """The session has lost its link to WhatsApp.
 
-    ``kind`` is ``terminal`` when a person must act, ``transient`` when it will come back by itself; ``reason`` is
-    WhatsApp's, such as 401 for logged out; ``expires_at`` is when a temporary ban ends, in Unix milliseconds.
+    ``kind`` is ``terminal`` if a person must act, and ``transient`` if the session comes back by itself. ``reason`` is
+    WhatsApp's, such as 401 for logged out. ``expires_at`` is when a temporary ban ends, in Unix milliseconds.
     """
 
     reason: int

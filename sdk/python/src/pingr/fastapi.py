@@ -37,16 +37,16 @@ def pingr_webhook(
     *,
     seen: Seen | AsyncSeen | None = None,
 ) -> Callable[[Callable[[Event], Any]], Callable[[Request], Awaitable[Response]]]:
-    """Give a function each webhook whose signature and time hold, and answer with the text that it returns.
+    """Call a function with each verified webhook, and answer with the text that it returns.
 
-    ``None`` leaves the answer to the trigger's own reply; a response of Starlette's is sent as it is. A function that
-    is not ``async`` runs in a thread. It may get the same event twice, with the same ``id``. What does not verify is
-    answered 401, a delivery that ``seen`` knows 409, more than 1 MiB 413.
+    If the function returns ``None``, the trigger's own reply is sent. A Starlette response is sent as it is. A function
+    that is not ``async`` runs in a thread. It may get the same event more than once, with the same ``id``. The answer
+    is 401 if the webhook does not verify, 409 if ``seen`` knows the delivery, and 413 for more than 1 MiB.
 
     Args:
         secret: the endpoint's, or several while one is rotated, the new one first.
         seen: lets each delivery in once, and answers 409 to its repeat; ``SeenInMemory()`` for one process. Without it,
-            whoever reads a request in a log can send it again for five minutes, and is answered as Pingr was.
+            anyone who reads a request in a log can send it again within five minutes and gets Pingr's answer.
 
     """
     secrets = checked(secret)

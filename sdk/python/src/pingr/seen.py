@@ -1,4 +1,4 @@
-"""What makes a webhook take each delivery once."""
+"""Stores that let a webhook accept each delivery once."""
 
 from __future__ import annotations
 
@@ -17,37 +17,37 @@ _MOST = 100_000
 
 
 class Seen(Protocol):
-    """Remembers the deliveries that a webhook received, so that each is taken once.
+    """Remembers the deliveries that a webhook received, so that each is accepted once.
 
-    Pingr signs every attempt again, so whoever sends the same bytes twice is not Pingr.
+    Pingr signs every attempt anew, so a request that repeats the same bytes does not come from Pingr.
     """
 
     def add(self, key: str, life: float) -> bool:
         """Remember a key for at least ``life`` seconds and return whether it was new.
 
-        That is one atomic step among all the processes that receive the webhook: with Redis ``SET … NX``, with SQL an
-        ``INSERT`` that a primary key refuses. The key is 64 hex digits. Threads call it at once. What it raises is
-        answered 500, and Pingr tries again.
+        It must be one atomic step across all processes that receive the webhook, such as ``SET … NX`` in Redis or an
+        ``INSERT`` under a primary key in SQL. The key is 64 hex digits. It must be thread-safe. If it raises, the
+        answer is 500, and Pingr tries again.
         """
 
 
 class AsyncSeen(Protocol):
-    """The same for asyncio, which ``pingr.fastapi`` takes too."""
+    """The same for asyncio. ``pingr.fastapi`` accepts it too."""
 
     async def add(self, key: str, life: float) -> bool:
-        """Do what ``Seen.add`` does."""
+        """Remember a key as ``Seen.add`` does."""
 
 
 class SeenInMemory:
-    """The ``Seen`` of a program of one process, which threads may share.
+    """A ``Seen`` for a program of one process, which threads may share.
 
-    It forgets when the process ends, and what was signed up to five minutes before can then be sent again; a site that
-    must withstand that, or has several processes, needs a store of its own. It holds 100,000 deliveries, and raises
-    ``PingrError`` rather than take more until the oldest end.
+    It forgets when the process ends; what was signed up to five minutes before can then be sent again. A site that
+    must prevent that, or that has several processes, needs a store of its own. It holds 100,000 deliveries, and raises
+    ``PingrError`` on more until the oldest expire.
     """
 
     def __init__(self) -> None:
-        """Remember nothing yet."""
+        """Make an empty store."""
         self._lock = threading.Lock()
         self._until: dict[str, float] = {}  # in order of arrival
 
@@ -69,5 +69,5 @@ class SeenInMemory:
 
 
 def key_of(body: bytes) -> str:
-    """Return the key of a verified body: the same for every signature and header that it can come with."""
+    """Return the key of a verified body, the same whatever signature and headers come with it."""
     return hashlib.sha256(body).hexdigest()

@@ -1,4 +1,4 @@
-"""What the API answers, as types.
+"""The answers of the API, as types.
 
 They are dicts, as JSON gives them. Times are RFC 3339 in UTC with milliseconds; phones are digits with country code.
 Fields are added over time.
@@ -37,7 +37,7 @@ class _SessionRequired(TypedDict):
 
 
 class Session(_SessionRequired, total=False):
-    """A linked WhatsApp number. ``detail`` says in words what a person should do."""
+    """A linked WhatsApp number. ``detail`` tells a person what to do."""
 
     reason: int
     detail: str
@@ -63,14 +63,14 @@ class Trigger(TypedDict):
 
 
 class OtherMatch(TypedDict):
-    """A trigger that a text is for too, and why it does not fire."""
+    """Another trigger that a text matches, and why it does not fire."""
 
     trigger: Trigger
     because: Literal["shorter", "inactive"]
 
 
 class Match(TypedDict):
-    """What a text would fire: ``fires`` is None when it is nothing. ``compared`` is how the text is compared."""
+    """What a text would fire; ``fires`` is None if nothing. ``compared`` is the form in which the text is compared."""
 
     compared: str
     fires: Optional[Trigger]
@@ -84,7 +84,7 @@ class _WebhookRequired(TypedDict):
 
 
 class Webhook(_WebhookRequired, total=False):
-    """The endpoint. ``secret`` is whole for logins, cut for keys; the old one signs until it expires."""
+    """The endpoint. Logins see the whole ``secret``, keys only its ends. The old one signs until it expires."""
 
     old_secret: str
     old_secret_expires_at: str
@@ -118,9 +118,9 @@ NoReplyReason = Literal[
 
 
 class Simulation(TypedDict):
-    """What became of a simulated event. ``status_code`` and ``dynamic_reply`` are None when there is none.
+    """The result of a simulated event. ``status_code`` and ``dynamic_reply`` are None if there is none.
 
-    ``no_reply_reason`` is None for a reply, and for an answer that says nothing on purpose.
+    ``no_reply_reason`` is None for a reply, and for an answer with no reply on purpose.
     """
 
     delivered: bool
@@ -133,7 +133,7 @@ class Simulation(TypedDict):
 class Delivery(TypedDict):
     """One attempt to post an event to the endpoint.
 
-    ``dynamic_reply`` says whether the answer's reply was used; ``no_reply_reason`` why one that was taken gave none.
+    ``dynamic_reply`` is whether the answer's reply was used; ``no_reply_reason`` is why a taken answer gave none.
     ``attempt`` 0: no attempt was made, because the endpoint lets most requests hang. The event is delivered later.
     """
 
@@ -154,7 +154,7 @@ class Delivery(TypedDict):
 
 
 class DeliveryPage(TypedDict):
-    """Deliveries, newest first. ``next_cursor`` is the ``before`` of the next page; None: this is the last."""
+    """Deliveries, newest first. ``next_cursor`` is the ``before`` of the next page, or None on the last page."""
 
     deliveries: list[Delivery]
     count: int
@@ -174,7 +174,7 @@ class Settings(TypedDict):
 
 
 class Usage(TypedDict):
-    """What the month has used of the plan. ``included`` and ``remaining`` are None where there is no limit."""
+    """The month's usage of the plan. ``included`` and ``remaining`` are None if there is no limit."""
 
     plan: str
     month: str
@@ -191,7 +191,7 @@ _Beginning = TypedDict("_Beginning", {"from": str})
 
 
 class Stats(_Beginning):
-    """What happened in a time: firings by how they ended, and milliseconds that webhooks took."""
+    """What happened in a period: firings by how they ended, and milliseconds that webhooks took."""
 
     until: str
     firings: dict[str, int]
@@ -201,7 +201,7 @@ class Stats(_Beginning):
 
 
 class Statistics(TypedDict):
-    """What happened in each hour or day, oldest first, and in all together. The last is not over."""
+    """What happened in each hour or day, oldest first, and in total. The last period is not over."""
 
     range: StatsRange
     time_zone: str
@@ -210,7 +210,7 @@ class Statistics(TypedDict):
 
 
 class Key(TypedDict):
-    """An API key. ``key`` is whole when it is made and never again, else its beginning and end."""
+    """An API key. ``key`` is whole only when it is created; later it is its beginning and end."""
 
     id: str
     name: str
@@ -222,7 +222,7 @@ class Key(TypedDict):
 
 
 class Account(TypedDict):
-    """Who is logged in."""
+    """The account that is logged in."""
 
     id: str
     email: str
@@ -239,7 +239,7 @@ class Login(TypedDict):
 
 
 class StreamEvent(TypedDict):
-    """What the stream of events tells: ``session``, ``firing`` or ``delivery``. None holds a phone or a text."""
+    """An event of the stream: ``session``, ``firing`` or ``delivery``. None holds a phone or a text."""
 
     event: str
     data: dict[str, Any]

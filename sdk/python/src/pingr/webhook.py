@@ -34,21 +34,21 @@ def verify_webhook(
 ) -> Event:
     """Check the signature of a webhook and return its event.
 
-    The signature must be ``sha256=`` and 64 lowercase hex digits; it is compared in constant time, and nothing is
-    parsed before it holds. The body must be a JSON object in UTF-8 whose ``timestamp`` is at most 5 minutes from now,
-    either way.
+    The signature must be ``sha256=`` and 64 lowercase hex digits. It is compared in constant time, and nothing is
+    parsed before it has been verified. The body must be a JSON object in UTF-8 whose ``timestamp`` is within 5 minutes
+    of now, in either direction.
 
     Args:
-        raw_body: the body byte for byte as it came, before any JSON parser: what ``request.get_data()`` (Flask),
-            ``await request.body()`` (FastAPI) or ``request.body`` (Django) give.
-        signature: the ``x-pingr-signature`` header; ``None`` when it is missing.
-        secret: the endpoint's secret, ``whsec_…``; or several while one is rotated, the new one first. Without one
-            (a variable of the environment that is not set) every webhook is refused.
+        raw_body: the body byte for byte as it came, before any JSON parser, as ``request.get_data()`` (Flask),
+            ``await request.body()`` (FastAPI) or ``request.body`` (Django) returns it.
+        signature: the ``x-pingr-signature`` header; ``None`` if it is missing.
+        secret: the endpoint's secret, ``whsec_…``, or several during a rotation, the new one first. Without one (an
+            environment variable that is not set) every webhook is refused.
         check_timestamp: whether to refuse a body whose timestamp is missing or more than 5 minutes from now.
-        now: the time to compare the timestamp with, in Unix milliseconds; by default the clock's.
+        now: the time to compare the timestamp with, in Unix milliseconds; by default the current time.
 
     Raises:
-        PingrWebhookError: whatever is wrong.
+        PingrWebhookError: if the webhook is not accepted, with the reason.
 
     """
     body = _bytes_of(raw_body)
@@ -102,7 +102,7 @@ _JSON = json.JSONDecoder(parse_constant=_no_constant)
 
 
 def _timestamp_of(event: dict[str, Any]) -> int:
-    """Return the event's timestamp; 0 when it has none."""
+    """Return the event's timestamp, or 0 if it has none."""
     stamp = event.get("timestamp")
     if stamp is None:
         return 0

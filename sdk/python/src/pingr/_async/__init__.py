@@ -1,1 +1,1 @@
-"""The client for asyncio. ``client.py`` and ``resources.py`` are what scripts/sync.py makes pingr._sync of."""
+"""The client for asyncio. scripts/sync.py generates pingr._sync from ``client.py`` and ``resources.py``."""

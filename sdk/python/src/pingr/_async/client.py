@@ -29,22 +29,22 @@ if TYPE_CHECKING:
 
 
 class AsyncPingr:
-    """A client of Pingr's REST API.
+    """A client for Pingr's REST API.
 
     Use it as a context manager, or call ``aclose``. It belongs to the event loop of its first request, whose tasks
     may use it at the same time. It needs httpx (``pip install httpx``).
 
-    With a key it does all but what needs a dashboard login: keys, simulation, rotation of the secret. ``login`` gives
-    a client that does these too. All calls raise ``PingrError``, or one of its kinds.
+    With a key it can do everything except what needs a dashboard login: keys, simulation, rotation of the secret.
+    ``login`` returns a client that can do these too. All calls raise ``PingrError`` or a subclass.
 
     Args:
         api_key: ``pk_live_…``, or ``pk_test_…`` for test mode, which sends nothing.
-        base_url: where the API is, such as ``http://127.0.0.1:8080``.
+        base_url: the URL of the API, such as ``http://127.0.0.1:8080``.
         timeout: how many seconds to wait for a connection, and for each part of an answer.
         token: a dashboard login, with or without a key.
-        mode: ``live`` or ``test``, for a client without key; live by default. With a key, the key says it.
-        retries: how often to try again what was refused by 429 with a time to wait; by default never.
-        max_retry_wait: a longer wait, in seconds, is not taken: the error is raised at once.
+        mode: ``live`` or ``test``, for a client without a key; live by default. A key has its own mode.
+        retries: how often to repeat a request that was refused with 429 and a time to wait; by default never.
+        max_retry_wait: the longest wait in seconds; for a longer one, the error is raised at once.
 
     """
 
@@ -82,14 +82,14 @@ class AsyncPingr:
         timeout: float = 15.0,
         mode: t.Mode | None = None,
     ) -> AsyncPingr:
-        """Return a client with a dashboard login, which lasts twelve hours."""
+        """Log in and return a client with a dashboard login, which lasts twelve hours."""
         return await cls._enter("/v1/auth/login", {"email": email, "password": password}, base_url, timeout, mode)
 
     @classmethod
     async def sign_up(
         cls, *, email: str, password: str, base_url: str = DEFAULT_BASE_URL, timeout: float = 15.0
     ) -> AsyncPingr:
-        """Make an account, where the server lets people, and return a client with a login."""
+        """Create an account, if the server allows sign-up, and return a client with a login."""
         return await cls._enter("/v1/auth/signup", {"email": email, "password": password}, base_url, timeout, None)
 
     @classmethod
@@ -102,7 +102,7 @@ class AsyncPingr:
         base_url: str = DEFAULT_BASE_URL,
         timeout: float = 15.0,
     ) -> AsyncPingr:
-        """Make a server's first account, by the token of the link that it printed, and return a client with a login."""
+        """Create a server's first account, with the token of the link that it printed, and return a client for it."""
         body = {"token": setup_token, "email": email, "password": password}
         return await cls._enter("/v1/auth/setup", body, base_url, timeout, None)
 
@@ -120,7 +120,7 @@ class AsyncPingr:
 
     @property
     def token(self) -> str | None:
-        """The dashboard login, to keep for another client; as good as the password until it ends."""
+        """The token of the dashboard login, to keep for another client. It is as good as the password until it ends."""
         return self._caller.token
 
     def verify_webhook(
@@ -131,7 +131,7 @@ class AsyncPingr:
         *,
         check_timestamp: bool = True,
     ) -> Event:
-        """Check the signature of a webhook and return its event: ``pingr.verify_webhook``."""
+        """Check the signature of a webhook and return its event. See ``pingr.verify_webhook``."""
         return verify_webhook(raw_body, signature, secret, check_timestamp=check_timestamp)
 
     async def aclose(self) -> None:
@@ -148,5 +148,5 @@ class AsyncPingr:
         await self.aclose()
 
     def __repr__(self) -> str:
-        """Show where it asks, and no key."""
+        """Show the URL of the API, and no key."""
         return f"{type(self).__name__}(base_url={self._caller.base_url!r}, mode={self._caller.mode!r})"

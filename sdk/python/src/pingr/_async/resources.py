@@ -1,4 +1,4 @@
-"""The routes of the API, by what they are about."""
+"""The routes of the API, by subject."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class AsyncResource:
-    """Routes that a client asks."""
+    """The base of a group of routes."""
 
     def __init__(self, client: AsyncPingr) -> None:
         self._transport = client._transport  # noqa: SLF001 - they are one package
@@ -29,7 +29,7 @@ class AsyncResource:
 
 
 class AsyncMessages(AsyncResource):
-    """Messages that your program sends by itself."""
+    """Messages that your program sends on its own initiative."""
 
     async def send(
         self, *, to: str, message: str, session_id: str | None = None, idempotency_key: str | None = None
@@ -37,10 +37,10 @@ class AsyncMessages(AsyncResource):
         """Send a text to a phone.
 
         Args:
-            to: the phone with country code; all that is neither letter nor digit is dropped.
+            to: the phone with country code; everything that is neither letter nor digit is dropped.
             message: 1 to 4096 characters.
-            session_id: which session sends; by default any that is connected.
-            idempotency_key: the same key within 24 hours is answered as the first time, and nothing more is sent.
+            session_id: the session that sends; by default any that is connected.
+            idempotency_key: the same key within 24 hours gets the first answer again, and nothing more is sent.
 
         """
         to = re.sub(r"[^0-9A-Za-z]", "", str(to or ""))
@@ -57,15 +57,15 @@ class AsyncSessions(AsyncResource):
     """Linked WhatsApp numbers."""
 
     async def list(self) -> List[t.Session]:
-        """Return all of the account."""
+        """Return all sessions of the account."""
         return cast("List[t.Session]", await self._ask(Request("GET", "/v1/sessions"), "sessions"))
 
     async def create(self, *, name: str, id: str | None = None) -> t.Session:  # noqa: A002 - the API's word
-        """Add one and begin to link it.
+        """Add a session and begin to link it.
 
         Args:
             name: for people, 1 to 100 characters.
-            id: 3 to 64 of ``a-z``, ``0-9``, ``_`` and ``-``; made when it is not given.
+            id: 3 to 64 of ``a-z``, ``0-9``, ``_`` and ``-``; made up if not given.
 
         """
         body = {"name": name, **({"id": id} if id is not None else {})}
@@ -80,11 +80,11 @@ class AsyncSessions(AsyncResource):
         return cast("t.Session", await self._ask(Request("PATCH", _session(session_id), body={"name": name})))
 
     async def delete(self, session_id: str) -> None:
-        """Unlink it at WhatsApp and forget it, and its triggers with it."""
+        """Unlink the session at WhatsApp, and delete it with its triggers."""
         await self._ask(Request("DELETE", _session(session_id), timeout=WHATSAPP_SECONDS))
 
     async def qr(self, session_id: str) -> t.QRCode:
-        """Return the text of the QR code to scan now. PingrError ``conflict`` when it is linked already."""
+        """Return the text of the QR code to scan now. PingrError ``conflict`` if it is already linked."""
         return cast("t.QRCode", await self._ask(Request("GET", _session(session_id) + "/qr")))
 
     async def qr_png(self, session_id: str) -> bytes:
@@ -99,27 +99,27 @@ class AsyncSessions(AsyncResource):
         return cast("str", await self._ask(request, "code"))
 
     async def reconnect(self, session_id: str) -> t.Session:
-        """Connect it now."""
+        """Connect the session now."""
         return cast("t.Session", await self._ask(Request("POST", _session(session_id) + "/reconnect")))
 
 
 class AsyncTriggers(AsyncResource):
-    """Phrases that are answered."""
+    """Phrases that people send, with their replies."""
 
     async def list(self, *, session_id: str | None = None) -> List[t.Trigger]:
-        """Return all, or those of a session."""
+        """Return all triggers, or those of a session."""
         request = Request("GET", "/v1/triggers", query={"session_id": session_id})
         return cast("List[t.Trigger]", await self._ask(request, "triggers"))
 
     async def create(
         self, *, session_id: str, trigger_phrase: str, reply_message: str, is_active: bool = True
     ) -> t.Trigger:
-        """Add one.
+        """Add a trigger.
 
         Args:
-            session_id: the session that it is for.
+            session_id: the session of the trigger.
             trigger_phrase: what people write, 1 to 200 characters; stored in lower case.
-            reply_message: the static reply, 1 to 1000 characters; ``{{phone}}`` stands for the sender's number.
+            reply_message: the static reply, 1 to 1000 characters; ``{{phone}}`` is replaced by the sender's number.
             is_active: whether it fires.
 
         """
@@ -143,7 +143,7 @@ class AsyncTriggers(AsyncResource):
         reply_message: str | None = None,
         is_active: bool | None = None,
     ) -> t.Trigger:
-        """Change what is given, and nothing else."""
+        """Change the given fields, and nothing else."""
         given = {"trigger_phrase": trigger_phrase, "reply_message": reply_message, "is_active": is_active}
         body = {name: value for name, value in given.items() if value is not None}
         return cast("t.Trigger", await self._ask(Request("PATCH", _trigger(trigger_id), body=body)))
@@ -153,28 +153,28 @@ class AsyncTriggers(AsyncResource):
         await self._ask(Request("DELETE", _trigger(trigger_id)))
 
     async def match(self, *, session_id: str, text: str) -> t.Match:
-        """Say which trigger a text would fire, and fire none."""
+        """Return which trigger a text would fire, without firing it."""
         request = Request("POST", "/v1/match", body={"session_id": session_id, "text": text})
         return cast("t.Match", await self._ask(request))
 
 
 class AsyncWebhooks(AsyncResource):
-    """The endpoint that events are posted to, and what became of them."""
+    """The endpoint that receives events, and the log of deliveries."""
 
     async def get(self) -> t.Webhook:
-        """Return the endpoint. The secret is whole for a login, cut for a key."""
+        """Return the endpoint. A login sees the whole secret, a key only its ends."""
         return cast("t.Webhook", await self._ask(Request("GET", "/v1/webhooks")))
 
     async def set(self, url: str, *, events: Sequence[t.EventName] | None = None) -> t.Webhook:
-        """Set the endpoint; an empty URL removes it. By default it is told all events."""
+        """Set the endpoint; an empty URL removes it. By default it receives all events."""
         body = {"url": url, **({"events": list(events)} if events is not None else {})}
         return cast("t.Webhook", await self._ask(Request("PUT", "/v1/webhooks", body=body)))
 
     async def rotate_secret(self, *, overlap_seconds: int | None = None) -> t.RotatedSecret:
-        """Make a new secret. Needs a login.
+        """Create a new secret. Needs a login.
 
         Args:
-            overlap_seconds: how long the old one goes on signing; by default a day. 0 is for one that has leaked.
+            overlap_seconds: how long the old one continues to sign; by default a day. Use 0 if it has leaked.
 
         """
         body = {} if overlap_seconds is None else {"overlap_seconds": overlap_seconds}
@@ -182,7 +182,7 @@ class AsyncWebhooks(AsyncResource):
         return cast("t.RotatedSecret", await self._ask(request))
 
     async def simulate(self, *, phone: str, message: str, session_id: str) -> t.Simulation:
-        """Post a signed event to the endpoint as if somebody had written. Needs a login; 20 a minute."""
+        """Post a signed event to the endpoint as if somebody had written. Needs a login; at most 20 a minute."""
         body = {"phone": phone, "message": message, "session_id": session_id}
         request = Request("POST", "/v1/webhooks/simulate", body=body, auth="login")
         return cast("t.Simulation", await self._ask(request))
@@ -198,8 +198,8 @@ class AsyncWebhooks(AsyncResource):
 
         Args:
             limit: rows a page, 1 to 200; 50 by default.
-            before: the ``next_cursor`` of the page before, or a time; one without time zone is UTC.
-            event_type: only those that ended so.
+            before: the ``next_cursor`` of the previous page, or a time; a time without a time zone is UTC.
+            event_type: only deliveries that ended this way.
 
         """
         if isinstance(before, datetime):
@@ -214,7 +214,7 @@ class AsyncWebhooks(AsyncResource):
         before: str | datetime | None = None,
         event_type: t.DeliveryFilter | None = None,
     ) -> AsyncGenerator[t.Delivery, None]:
-        """Go through the log, newest first, page by page; ``limit`` is of a page, not of the whole."""
+        """Iterate over the log, newest first, page by page; ``limit`` is the size of a page, not of the whole."""
         while True:
             page = await self.deliveries(limit=limit, before=before, event_type=event_type)
             for delivery in page["deliveries"]:
@@ -247,14 +247,14 @@ class AsyncAccountSettings(AsyncResource):
         overage: t.Overage | None = None,
         time_zone: str | None = None,
     ) -> t.Settings:
-        """Change what is given, and nothing else.
+        """Change the given fields, and nothing else.
 
         Args:
             cooldown_seconds: how long a number gets no second message, 0 to 86400.
-            no_phone_reply: the answer to people whose number WhatsApp hides; ``None`` is no answer.
-            group_reply: where a message in a group is answered.
-            max_message_age_seconds: messages that arrive older are not answered.
-            disconnect_grace_seconds: how long a lost link may take to come back before it is told, 0 to 60.
+            no_phone_reply: the reply to people whose number WhatsApp hides; ``None`` for no reply.
+            group_reply: where the reply to a group message goes.
+            max_message_age_seconds: older messages are not answered.
+            disconnect_grace_seconds: how long a lost link may take to come back before it is reported, 0 to 60.
             overage: whether messages beyond the plan's are blocked, or sent and charged.
             time_zone: a name such as ``Europe/Berlin``.
 
@@ -274,10 +274,10 @@ class AsyncAccountSettings(AsyncResource):
 
 
 class AsyncAccountUsage(AsyncResource):
-    """What the month has used of the plan."""
+    """The month's usage of the plan."""
 
     async def get(self) -> t.Usage:
-        """Return it."""
+        """Return the usage."""
         return cast("t.Usage", await self._ask(Request("GET", "/v1/usage")))
 
 
@@ -285,25 +285,25 @@ class AsyncAccountStats(AsyncResource):
     """How many messages were answered, and how fast."""
 
     async def get(self, *, range: t.StatsRange = "7d", time_zone: str | None = None) -> t.Statistics:  # noqa: A002
-        """Return it by hour (``24h``) or day; midnight is where the time zone, such as ``Europe/Berlin``, has it."""
+        """Return it by hour (``24h``) or day; a day begins at midnight in the time zone, such as ``Europe/Berlin``."""
         request = Request("GET", "/v1/stats", query={"range": range, "time_zone": time_zone})
         return cast("t.Statistics", await self._ask(request))
 
 
 class AsyncKeys(AsyncResource):
-    """API keys. All of this needs a login."""
+    """API keys. All methods need a login."""
 
     async def list(self) -> List[t.Key]:
-        """Return all, oldest first, none of them whole."""
+        """Return all keys, oldest first, none of them whole."""
         return cast("List[t.Key]", await self._ask(Request("GET", "/v1/keys", auth="login"), "keys"))
 
     async def create(self, *, mode: t.Mode, name: str | None = None) -> t.Key:
-        """Make one. This is the only time that ``key`` is whole."""
+        """Create a key. Only this answer contains the whole ``key``."""
         body = {"mode": mode, **({"name": name} if name is not None else {})}
         return cast("t.Key", await self._ask(Request("POST", "/v1/keys", body=body, auth="login")))
 
     async def revoke(self, key_id: str) -> None:
-        """Make it invalid, at once and for good."""
+        """Revoke a key, at once and for good."""
         await self._ask(Request("DELETE", f"/v1/keys/{segment('key_id', key_id)}", auth="login"))
 
 
@@ -311,27 +311,27 @@ class AsyncAuth(AsyncResource):
     """The login of the client."""
 
     async def me(self) -> t.Account:
-        """Return who is logged in."""
+        """Return the account that is logged in."""
         return cast("t.Account", await self._ask(Request("GET", "/v1/auth/me", auth="login")))
 
     async def change_password(self, *, current_password: str, new_password: str) -> t.Login:
-        """Change the password and end every login, this one too; return a new one.
+        """Change the password, end every login including this one, and return a new one.
 
-        A wrong current password is a 403 and counts like a failed login.
+        A wrong current password is a 403 and counts as a failed login.
         """
         body = {"current_password": current_password, "new_password": new_password}
         return cast("t.Login", await self._ask(Request("POST", "/v1/auth/password", body=body, auth="login")))
 
     async def logout(self) -> None:
-        """End the login. The token is of no use any more."""
+        """End the login. Its token no longer works."""
         await self._ask(Request("POST", "/v1/auth/logout", auth="login"))
 
 
 class AsyncEvents(AsyncResource):
-    """What happens, while it happens."""
+    """Events as they happen."""
 
     async def listen(self) -> AsyncGenerator[t.StreamEvent, None]:
-        """Yield events until the server ends it, or you do; nothing is told of the time when nobody listened."""
+        """Yield events until the server or you end the stream. Events from before it began are not sent."""
         request = Request("GET", "/v1/events", accept="text/event-stream", timeout=STREAM_SECONDS)
         name, data = "message", ""
         lines = self._transport.lines(request)
