@@ -24,43 +24,44 @@ const (
 	maxAnswerHeaders = 16 << 10
 )
 
-// HTTPDispatcher tells a webhook endpoint by signed POST requests: no
-// redirects, no proxies, no decompression, at most 64 KiB of body and 16 KiB of
-// headers, and one bound of time from DNS to the last byte of the body. It is
-// safe for concurrent use and must not be copied.
+// HTTPDispatcher delivers events to a webhook endpoint in signed POST requests.
+// It follows no redirects, uses no proxy and accepts no compression. It reads
+// at most 64 KiB of body and 16 KiB of headers, and one time limit covers an
+// attempt from DNS to the last byte of the body. It is safe for concurrent use
+// and must not be copied.
 type HTTPDispatcher struct {
 	// URL is the endpoint, without user information.
 	URL string
-	// Secret signs the requests; see [NewSecret]. Empty sends them without a
-	// signature. A secret without "whsec_" gives x-pingr-signature alone, for
-	// the key of a Standard Webhooks signature is what follows that.
+	// Secret signs the requests; see [NewSecret]. If empty, requests are not
+	// signed. A secret without the prefix "whsec_" yields x-pingr-signature only,
+	// because the key of a Standard Webhooks signature is what follows the prefix.
 	Secret string
-	// OtherSecrets sign the Standard Webhooks header beside Secret, while a
-	// secret is rotated: that header holds several signatures.
+	// OtherSecrets sign the Standard Webhooks header in addition to Secret while a
+	// secret is rotated. That header can hold several signatures.
 	OtherSecrets []string
-	// Guard says which addresses the endpoint may have. Nil trusts the URL, as
-	// befits a program's own configuration; a service whose customers choose
-	// URLs needs one.
+	// Guard restricts the endpoint's addresses. If nil, the URL is trusted, which
+	// suits a program's own configuration. A service whose customers choose the
+	// URLs needs a Guard.
 	Guard *Guard
-	// Timeout is for one attempt. Default 8 s.
+	// Timeout limits one attempt. Defaults to 8 s.
 	Timeout time.Duration
-	// Transport carries the requests and keeps connections for the next. The
-	// dispatchers of a process should share one, made by [NewTransport] with
-	// their Guard; then a dispatcher costs nothing to make. Nil makes one from
-	// Guard, for this dispatcher alone.
+	// Transport carries the requests and keeps connections for the next ones. The
+	// dispatchers of a process should share one, made by [NewTransport] with their
+	// Guard; a dispatcher then costs nothing to make. If nil, the dispatcher makes
+	// its own from Guard.
 	Transport *http.Transport
-	// Now stamps and signs; nil is time.Now.
+	// Now returns the time for timestamps and signatures. Defaults to time.Now.
 	Now func() time.Time
 
 	once sync.Once
-	own  *http.Transport // in place of a nil Transport
+	own  *http.Transport // used if Transport is nil
 }
 
-// NewTransport makes the connections that webhooks are told over: guard checks
-// every address when it is connected to, after DNS. Nil checks nothing.
+// NewTransport returns a transport for webhooks. guard checks every address on
+// connecting, after DNS. If guard is nil, nothing is checked.
 func NewTransport(guard *Guard) *http.Transport {
 	return &http.Transport{
-		Proxy:                  nil, // the environment's proxy would hide the address
+		Proxy:                  nil, // a proxy from the environment would hide the address
 		DialContext:            guard.dialer().DialContext,
 		ForceAttemptHTTP2:      true,
 		DisableCompression:     true,
@@ -73,7 +74,7 @@ func NewTransport(guard *Guard) *http.Transport {
 }
 
 // Dispatch makes one attempt. The error of a refused, failed or late attempt
-// names neither the query of the URL nor anything of the event.
+// includes neither the query of the URL nor anything of the event.
 func (d *HTTPDispatcher) Dispatch(ctx context.Context, e Event) (Reply, error) {
 	reply := Reply{URL: d.URL}
 	if err := d.Guard.CheckURL(d.URL); err != nil {
@@ -99,12 +100,12 @@ func (d *HTTPDispatcher) Dispatch(ctx context.Context, e Event) (Reply, error) {
 	case resp.StatusCode == http.StatusGone:
 		return reply, fmt.Errorf("status %d: %w", resp.StatusCode, ErrGone)
 	case resp.StatusCode < 200 || resp.StatusCode > 299:
-		// The body is not read: after 101 it is the bare connection, which
-		// knows no context.
+		// The body is not read: after status 101 it is the bare connection, which
+		// ignores the context.
 		return reply, errors.New(refusal(resp))
 	}
-	// One byte more than fits tells that there is more; the rest is not read,
-	// and the connection not used again.
+	// Reading one byte more than fits shows that there is more. The rest is not
+	// read, and the connection is not reused.
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	if err != nil {
 		return reply, fmt.Errorf("answer not read: %w", plainly(err, timeout))
@@ -115,10 +116,10 @@ func (d *HTTPDispatcher) Dispatch(ctx context.Context, e Event) (Reply, error) {
 	return reply, nil
 }
 
-// maxPlace is how much of a redirect's target an error names, in bytes.
+// maxPlace is how much of a redirect's target an error includes, in bytes.
 const maxPlace = 300
 
-// refusal says which status came, and of a redirect where it pointed: without
+// refusal describes a status, and for a redirect also its target. It leaves out
 // the query, the fragment and the user information, which may be secret.
 func refusal(resp *http.Response) string {
 	said := fmt.Sprintf("status %d", resp.StatusCode)
@@ -148,10 +149,11 @@ func (d *HTTPDispatcher) transport() *http.Transport {
 	return d.own
 }
 
-// post sends the event, and again when the endpoint closed a kept connection
-// just as it was used again: it may have received the event, or not.
-// The webhook-id tells the repeat. net/http would send the same bytes, which an
-// endpoint that takes each signature once refuses; so each has its own stamp.
+// post sends the event. It sends it again if the endpoint closed a kept
+// connection just as it was reused: the endpoint may or may not have received
+// the event, and recognizes a repeat by its webhook-id. net/http would repeat
+// the same bytes, which an endpoint that accepts each signature once refuses,
+// so post stamps each try anew.
 func (d *HTTPDispatcher) post(ctx context.Context, e Event) (*http.Response, error) {
 	var last time.Time
 	for {
@@ -168,7 +170,7 @@ func (d *HTTPDispatcher) post(ctx context.Context, e Event) (*http.Response, err
 		if err != nil {
 			return nil, err
 		}
-		// Not by http.Client: it would parse the Location of a redirect, which is
+		// Not with http.Client: it would parse the Location of a redirect, which is
 		// not followed.
 		resp, err := d.transport().RoundTrip(req)
 		if err == nil || !c.closedEarly() || ctx.Err() != nil {
@@ -177,7 +179,7 @@ func (d *HTTPDispatcher) post(ctx context.Context, e Event) (*http.Response, err
 	}
 }
 
-// A connection is what is known of the one that carried a request.
+// A connection records what is known about the connection of a request.
 type connection struct{ kept, answered atomic.Bool }
 
 func (c *connection) trace(ctx context.Context) context.Context {
@@ -187,25 +189,26 @@ func (c *connection) trace(ctx context.Context) context.Context {
 	})
 }
 
-// speaksHTTP2 reports whether the endpoint says by itself what it did not begin:
-// then net/http repeats that, and nothing else is to be repeated.
+// speaksHTTP2 reports whether c speaks HTTP/2. There, the endpoint itself tells
+// which requests it did not start. net/http repeats those, and no others may be
+// repeated.
 func speaksHTTP2(c net.Conn) bool {
 	secure, ok := c.(*tls.Conn)
 	return ok && secure.ConnectionState().NegotiatedProtocol == "h2"
 }
 
-// closedEarly reports whether a failed request went over a kept connection that
+// closedEarly reports whether a failed request used a kept connection that
 // ended before the first byte of an answer.
 func (c *connection) closedEarly() bool { return c.kept.Load() && !c.answered.Load() }
 
-// request stamps the event and signs it.
+// request stamps and signs the event.
 func (d *HTTPDispatcher) request(ctx context.Context, e Event, now time.Time) (*http.Request, error) {
 	e.Timestamp = now.UnixMilli()
 	body, err := json.Marshal(e)
 	if err != nil {
 		return nil, fmt.Errorf("write event: %w", err)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, d.URL, bytes.NewReader(body)) //nolint:gosec // Guard looks at the address
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, d.URL, bytes.NewReader(body)) //nolint:gosec // Guard checks the address
 	if err != nil {
 		return nil, errors.New("the endpoint is not a URL")
 	}
@@ -224,7 +227,8 @@ func (d *HTTPDispatcher) request(ctx context.Context, e Event, now time.Time) (*
 	return req, nil
 }
 
-// signaturesStandard are those of all secrets, separated by spaces.
+// signaturesStandard returns the signatures of all secrets, separated by
+// spaces.
 func (d *HTTPDispatcher) signaturesStandard(id string, now time.Time, body []byte) string {
 	var signatures []string
 	for _, secret := range append([]string{d.Secret}, d.OtherSecrets...) {
@@ -235,9 +239,9 @@ func (d *HTTPDispatcher) signaturesStandard(id string, now time.Time, body []byt
 	return strings.Join(signatures, " ")
 }
 
-// plainly says what a late attempt is, drops our own addresses and the resolver's,
-// which are nobody else's business, and the URL, whose query may be
-// secret, from an error of net/http.
+// plainly makes an error of net/http fit to show. It explains a timeout. It
+// drops our own addresses and the resolver's, which are nobody else's business,
+// and the URL, whose query may be secret.
 func plainly(err error, timeout time.Duration) error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("no whole answer within %s: %w", timeout, context.DeadlineExceeded)
@@ -259,7 +263,7 @@ func plainly(err error, timeout time.Duration) error {
 	return err
 }
 
-// plainLookup leaves the resolver out, which the error names up to twice.
+// plainLookup drops the resolver, which err may name twice.
 func plainLookup(err *net.DNSError) error {
 	why := "the resolver failed"
 	switch {

@@ -8,21 +8,20 @@ import (
 )
 
 const (
-	// hangingAsks is how many firings at once still ask a backend that hangs for
-	// most. The others get the static reply at once, and their events are told
-	// later. A library's breaker asks nobody while it is open, and so would keep
-	// the link from the one person whom the backend could have answered.
+	// hangingAsks is how many firings at a time still ask a backend that lets most
+	// attempts hang. The others get the static reply at once, and their events are
+	// delivered later. A library's breaker asks nobody while it is open, and would
+	// keep the link from the one person whom the backend could have answered.
 	hangingAsks = 8
-	// hangingSeen is how many attempts say something of a backend.
+	// hangingSeen is how many attempts are needed to judge a backend.
 	hangingSeen = 16
-	// catchUpMax is how many waiting events an attempt that was taken brings
-	// forward. They pass the gate of retries; the next one that is taken brings
-	// more.
+	// catchUpMax is how many waiting events a successful attempt brings forward.
+	// They pass the gate of retries, and the next success brings more.
 	catchUpMax = 64
 )
 
-// endpoints is what this engine knows of the accounts' backends. It holds some
-// bytes for each account that it told something.
+// endpoints is what this engine knows about the accounts' backends. It holds
+// some bytes for each account with deliveries.
 type endpoints struct {
 	mu sync.Mutex
 	of map[string]*endpoint
@@ -30,16 +29,16 @@ type endpoints struct {
 
 type endpoint struct {
 	asking int    // firings that wait for an answer
-	recent uint32 // the last 32 attempts: a bit is set where the backend hung
-	seen   int    // how many there were, 32 at most
-	// caughtUp is whether no event of the account waits, as far as this engine
-	// knows. It begins as false: an earlier one may have left some.
+	recent uint32 // the last 32 attempts; a set bit means that the backend hung
+	seen   int    // number of attempts, at most 32
+	// caughtUp is set if no event of the account waits, as far as this engine
+	// knows. It starts as false, because an earlier engine may have left some.
 	caughtUp bool
 }
 
 func newEndpoints() *endpoints { return &endpoints{of: map[string]*endpoint{}} }
 
-// get is called with mu held.
+// get must be called with mu held.
 func (s *endpoints) get(account string) *endpoint {
 	p := s.of[account]
 	if p == nil {
@@ -49,14 +48,13 @@ func (s *endpoints) get(account string) *endpoint {
 	return p
 }
 
-// hangs reports whether the backend let at least half of the last attempts wait
-// for nothing.
+// hangs reports whether at least half of the last attempts timed out.
 func (p *endpoint) hangs() bool {
 	return p.seen >= hangingSeen && 2*bits.OnesCount32(p.recent) >= p.seen
 }
 
-// ask reports whether one more firing should wait for the backend; then
-// asked must follow.
+// ask reports whether one more firing should wait for the backend. If so, asked
+// must follow.
 func (s *endpoints) ask(account string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -74,8 +72,8 @@ func (s *endpoints) asked(account string) {
 	s.get(account).asking--
 }
 
-// tried notes how an attempt ended. It reports whether events of the account may
-// wait that the backend, which took this one, should be told now.
+// tried records how an attempt ended. It reports whether waiting events of the
+// account should be delivered now, because the backend took this one.
 func (s *endpoints) tried(account string, err error) (catchUp bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -88,24 +86,24 @@ func (s *endpoints) tried(account string, err error) (catchUp bool) {
 	if err != nil || p.caughtUp {
 		return false
 	}
-	p.caughtUp = true // unless behind is called meanwhile
+	p.caughtUp = true // unless behind is called in the meantime
 	return true
 }
 
-// behind notes that an event of the account waits.
+// behind records that an event of the account waits.
 func (s *endpoints) behind(account string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.get(account).caughtUp = false
 }
 
-// tried notes how an attempt ended, and makes what waits for a backend that
-// answers due now.
+// tried records how an attempt ended. If the backend answers, it makes the
+// events that wait for it due now.
 func (e *Engine) tried(ctx context.Context, account string, cause error) {
 	if !e.endpoints.tried(account, cause) {
 		return
 	}
-	var panicked error // which must not keep the reply from being sent
+	var panicked error // a panic must not keep the reply from being sent
 	defer e.survive(&panicked)
 	n, err := e.cfg.Store.MakeAllDue(context.WithoutCancel(ctx), account, e.cfg.Now(), catchUpMax)
 	if err != nil {

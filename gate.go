@@ -6,27 +6,27 @@ import (
 )
 
 const (
-	// leastFirst is the number of places for first tries that every account has,
-	// however many others are at work.
+	// leastFirst is the number of places for first tries that every account always
+	// has, however many others are at work.
 	leastFirst = 8
 	// Retries have places of their own, so that events of an endpoint that hangs
-	// keep no login waiting. mostRetries an account also paces what is told to an
-	// endpoint that is back.
+	// keep no login waiting. mostRetries also paces deliveries to an endpoint that
+	// is back.
 	leastRetries, mostRetries, totalRetries = 1, 8, 256
 )
 
 // A gate bounds the work in flight. An account always has least places. Beyond
-// them it may hold as many as are free, up to most: whoever takes all that he
-// gets leaves half to the next, two leave a third, and so on. No more than total
-// are held, but for the least places of each account.
+// them it may hold as many as are free, up to most. An account that takes all
+// it can leaves half to the next; two accounts leave a third, and so on. No
+// more than total places are held, except for the least places of each account.
 type gate struct {
 	least, most, total int
-	// waiting is whether rows were left for want of room.
+	// waiting is set if rows were left for lack of room.
 	waiting atomic.Bool
 
 	mu     sync.Mutex
 	counts map[string]int // by account at work
-	held   int            // their sum
+	held   int            // sum of counts
 }
 
 func newGate(least, most, total int) *gate {
@@ -38,7 +38,7 @@ func (g *gate) room(n int) bool {
 	return n < g.least || n < g.most && n < g.total-g.held
 }
 
-// enter takes a place, or remembers that somebody waits for one.
+// enter takes a place and returns true, or records that somebody waits for one.
 func (g *gate) enter(account string) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -62,8 +62,8 @@ func (g *gate) leave(account string) bool {
 	return g.waiting.Load()
 }
 
-// full names the accounts that have no room now, and remembers whether there are
-// any: their rows are passed over.
+// full returns the accounts that have no room now, whose rows are passed over,
+// and records whether there are any.
 func (g *gate) full() []string {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -11,14 +11,16 @@ import (
 const (
 	// sendTime bounds one send; a lease is longer.
 	sendTime = 30 * time.Second
-	// backlogAge is how late a message arrives that belongs to an outage's
-	// backlog; replies to such are paced to backlogRate a second and session.
+	// backlogAge is the delay from which on a message counts as part of an
+	// outage's backlog. Replies to such messages are paced to backlogRate a second
+	// per session.
 	backlogAge  = 10 * time.Second
 	backlogRate = 10
-	// sendsAtOnce is how many replies of a session are handed to it at once: so
-	// many, one after another, take less than sendTime. Others wait for their turn.
+	// sendsAtOnce is how many replies a session is given at a time. So many, one
+	// after another, take less than sendTime. Others wait for their turn.
 	sendsAtOnce = 64
-	// renewAfter is how long a reply waits for its turn before its lease is renewed.
+	// renewAfter is how long a reply waits for its turn before its lease is
+	// renewed.
 	renewAfter = 10 * time.Second
 )
 
@@ -27,12 +29,13 @@ type served struct {
 	account string
 	session Session
 	backlog *rate.Limiter
-	turns   chan struct{} // holds one for each send under way
+	turns   chan struct{} // holds one token for each send in progress
 }
 
 // Serve answers the messages of a session of an account until ctx ends or the
-// session can never receive again; it returns why in the latter case. Replies
-// need Run to be running; messages that come before are kept for it.
+// session can never receive again. It returns nil in the first case, and the
+// reason in the second. Messages that arrive while Run is not running are kept
+// for it. Calling Serve again with the same id replaces the session.
 func (e *Engine) Serve(ctx context.Context, account, id string, s Session) error {
 	e.mu.Lock()
 	e.sessions[id] = &served{
@@ -48,7 +51,7 @@ func (e *Engine) Serve(ctx context.Context, account, id string, s Session) error
 	return nil // told to stop; replies in flight still need the session
 }
 
-// Forget drops a session that Serve was called for; replies that wait for it
+// Forget drops a session that Serve was called for. Replies that wait for it
 // fail when their deadline has passed.
 func (e *Engine) Forget(id string) {
 	e.mu.Lock()
@@ -56,8 +59,9 @@ func (e *Engine) Forget(id string) {
 	e.mu.Unlock()
 }
 
-// served finds an account's session. An id that has come to be another's since
-// is none: nothing of one account leaves through the number of another.
+// served returns an account's session, or nil. If the id now belongs to another
+// account, it returns nil: nothing of one account leaves through the number of
+// another.
 func (e *Engine) served(account, id string) *served {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -79,8 +83,9 @@ func (e *Engine) send(ctx context.Context, account, session string, m Outgoing) 
 	return s.session.Send(ctx, m)
 }
 
-// turn waits until the session takes one more reply, and holds back replies to an
-// outage's backlog. It reports whether it waited, and what ends the turn.
+// turn waits until the session takes one more reply, and delays replies to an
+// outage's backlog. It returns done, which ends the turn, and reports whether
+// it waited.
 func (e *Engine) turn(ctx context.Context, f Firing) (done func(), waited bool, err error) {
 	s := e.served(f.Account, f.Session)
 	if s == nil {
