@@ -1,7 +1,7 @@
-// Package account holds what a hosted Pingr knows of its customers beside the
-// engine's own rows: accounts, API keys, plans, and what a repeated request is
-// answered. It is types and pure functions; the stores keep them, the server
-// uses them.
+// Package account holds what a hosted Pingr knows about its customers in
+// addition to the engine's own rows: accounts, API keys, plans, and the answers
+// to repeated requests. It has types and pure functions, and the contract of
+// the [Store] that the server uses.
 package account
 
 import (
@@ -16,9 +16,10 @@ import (
 )
 
 var (
-	// ErrNotFound: there is no such row, or it is another account's.
+	// ErrNotFound means that there is no such row, or that it belongs to another
+	// account.
 	ErrNotFound = errors.New("not found")
-	// ErrLimit: the account's plan holds no more of that.
+	// ErrLimit means that the account's plan allows no more of these.
 	ErrLimit = errors.New("plan limit reached")
 )
 
@@ -26,27 +27,27 @@ var (
 // a plan.
 type Account struct {
 	ID string // "acc_…"
-	// Email names the account when somebody logs in; see [CleanEmail]. Unique.
+	// Email names the account at login; see [CleanEmail]. It is unique.
 	Email string
-	// PasswordHash is an argon2id string; empty lets nobody log in.
+	// PasswordHash is an argon2id string. If empty, nobody can log in.
 	PasswordHash string
 	// Plan is the name of a [Plan] of the deployment.
 	Plan     string
 	Settings Settings
 	Webhook  Webhook
-	// Test is what test mode has changed for itself; nil while it has nothing.
+	// Test holds what test mode has changed for itself, or nil if nothing.
 	Test *TestMode
 	// CreatedAt is in whole milliseconds.
 	CreatedAt time.Time
 }
 
-// A TestMode is what test keys may change without touching what is live.
+// A TestMode is what test keys may change without touching live data.
 type TestMode struct {
 	Settings Settings `json:"settings"`
 	Webhook  Webhook  `json:"webhook"`
 }
 
-// Of is what holds in a mode: test mode's own, if it has any.
+// Of returns what applies in a mode: test mode's own values if it has any.
 func (a Account) Of(m Mode) TestMode {
 	if m == Test && a.Test != nil {
 		return *a.Test
@@ -54,7 +55,7 @@ func (a Account) Of(m Mode) TestMode {
 	return TestMode{a.Settings, a.Webhook}
 }
 
-// Change changes what holds in a mode, and nothing of the other.
+// Change changes what applies in a mode, and nothing of the other mode.
 func (a *Account) Change(m Mode, change func(*TestMode)) {
 	now := a.Of(m)
 	now.Webhook.Events = slices.Clone(now.Webhook.Events)
@@ -72,12 +73,12 @@ type Settings struct {
 	NoPhoneReply         *string          `json:"no_phone_reply"`
 	GroupReply           pingr.GroupReply `json:"group_reply"`
 	MaxMessageAgeSeconds int              `json:"max_message_age_seconds"`
-	// DisconnectGraceSeconds is how long a link that was lost may take to come
-	// back before session.disconnected is told; 0 is at once.
+	// DisconnectGraceSeconds is how long a lost link may take to come back before
+	// session.disconnected is sent; 0 sends it at once.
 	DisconnectGraceSeconds int `json:"disconnect_grace_seconds"`
-	// Overage is "block" or "allow": what becomes of messages beyond the plan's.
+	// Overage is "block" or "allow": what happens to messages beyond the plan's.
 	Overage string `json:"overage"`
-	// TimeZone is a name of the IANA database; midnight there begins a day.
+	// TimeZone is a name in the IANA database. A day begins at midnight there.
 	TimeZone string `json:"time_zone"`
 }
 
@@ -87,7 +88,7 @@ const (
 	OverageAllow = "allow"
 )
 
-// DefaultSettings are those of a new account.
+// DefaultSettings returns the settings of a new account.
 func DefaultSettings() Settings {
 	return Settings{
 		CooldownSeconds: 60, GroupReply: pingr.GroupPrivate, MaxMessageAgeSeconds: 300,
@@ -96,8 +97,8 @@ func DefaultSettings() Settings {
 	}
 }
 
-// UnmarshalJSON implements json.Unmarshaler. Settings that were stored before
-// there was a field have its default.
+// UnmarshalJSON implements json.Unmarshaler. A field that is missing in stored
+// settings has its default.
 func (s *Settings) UnmarshalJSON(b []byte) error {
 	type plain Settings
 	read := plain{DisconnectGraceSeconds: DefaultSettings().DisconnectGraceSeconds}
@@ -108,7 +109,7 @@ func (s *Settings) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// Engine is what the engine is to know of the settings under a plan.
+// Engine returns the settings under a plan in the form that the engine takes.
 func (s Settings) Engine(p Plan) pingr.Settings {
 	out := pingr.Settings{
 		Cooldown:      time.Duration(s.CooldownSeconds) * time.Second,
@@ -128,27 +129,27 @@ func (s Settings) Engine(p Plan) pingr.Settings {
 	return out
 }
 
-// Midnight is when the day of at ends in the account's time zone.
+// Midnight returns when the day of at ends in the account's time zone.
 func (s Settings) Midnight(at time.Time) time.Time {
 	zone, err := time.LoadLocation(s.TimeZone)
 	if err != nil {
-		zone = time.UTC // the system's database lost it
+		zone = time.UTC // the system's database no longer has it
 	}
 	year, month, day := at.In(zone).Date()
 	return time.Date(year, month, day+1, 0, 0, 0, 0, zone)
 }
 
-// CleanEmail is the form in which addresses are stored and compared.
+// CleanEmail returns the form in which addresses are stored and compared.
 func CleanEmail(email string) string { return strings.ToLower(strings.TrimSpace(email)) }
 
-// A Plan says what an account may use. Zero is without limit.
+// A Plan is what an account may use. Zero means no limit.
 type Plan struct {
 	Name     string `json:"name"`
 	Triggers int    `json:"triggers"`
 	Sessions int    `json:"sessions"`
-	// Messages are those of a calendar month (UTC).
+	// Messages is the number of messages per calendar month (UTC).
 	Messages int64 `json:"messages"`
-	// OverageMicros is the price of a message beyond them, in millionths of a
+	// OverageMicros is the price of each further message, in millionths of a
 	// dollar.
 	OverageMicros int64 `json:"overage_micros"`
 }
@@ -156,7 +157,7 @@ type Plan struct {
 // Unlimited is the name of the plan without limits.
 const Unlimited = "unlimited"
 
-// DefaultPlans are the documented plans, and [Unlimited].
+// DefaultPlans returns the documented plans, and [Unlimited].
 func DefaultPlans() []Plan {
 	return []Plan{
 		{Name: "starter", Triggers: 1, Sessions: 1, Messages: 10_000, OverageMicros: 2000},
@@ -166,10 +167,10 @@ func DefaultPlans() []Plan {
 	}
 }
 
-// ErrEmail: what was given is not an e-mail address.
+// ErrEmail means that a string is not an e-mail address.
 var ErrEmail = errors.New("e-mail must be an address such as anna@example.com")
 
-// New makes an account, with default settings and a webhook secret.
+// New returns a new account with default settings and a webhook secret.
 func New(email, passwordHash, plan string, now time.Time) (Account, error) {
 	email = CleanEmail(email)
 	parsed, err := mail.ParseAddress(email)

@@ -15,11 +15,11 @@ type Mode string
 const (
 	// Live sends and counts.
 	Live Mode = "live"
-	// Test acts on data of its own, and nothing leaves the process.
+	// Test acts on data of its own. Nothing leaves the process.
 	Test Mode = "test"
 )
 
-// A Key is an API key as it is stored: the key itself is not.
+// A Key is an API key as it is stored, without the key itself.
 type Key struct {
 	ID      string // "key_…"
 	Account string
@@ -27,14 +27,14 @@ type Key struct {
 	Mode    Mode
 	// Hash is the SHA-256 of the whole key.
 	Hash [sha256.Size]byte
-	// Last are the key's last four characters, for display.
+	// Last holds the key's last four characters, for display.
 	Last string
-	// CreatedAt, LastUsed and RevokedAt are in whole milliseconds; zero means
+	// CreatedAt, LastUsed and RevokedAt are in whole milliseconds. Zero means
 	// never.
 	CreatedAt, LastUsed, RevokedAt time.Time
 }
 
-// KeptRevoked is how many revoked keys of an account stores keep: those that were
+// KeptRevoked is how many revoked keys of an account stores keep: the ones
 // revoked last.
 const KeptRevoked = 100
 
@@ -43,10 +43,10 @@ const (
 	keyAlphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 )
 
-// Prefix is what the mode's keys begin with.
+// Prefix returns the prefix of the mode's keys.
 func (m Mode) Prefix() string { return "pk_" + string(m) + "_" }
 
-// NewKey makes a key of an account: secret is shown once and not kept.
+// NewKey makes a key for an account. secret is shown once and not stored.
 func NewKey(account, name string, mode Mode, now time.Time) (secret string, k Key) {
 	secret = mode.Prefix() + randomText(keyLength)
 	return secret, Key{
@@ -55,14 +55,14 @@ func NewKey(account, name string, mode Mode, now time.Time) (secret string, k Ke
 	}
 }
 
-// HashKey is what a key is found by.
+// HashKey returns the hash by which a key is found.
 func HashKey(secret string) [sha256.Size]byte { return sha256.Sum256([]byte(secret)) }
 
-// Display is the key with its middle left out.
+// Display returns the key without its middle.
 func (k Key) Display() string { return k.Mode.Prefix() + "…" + k.Last }
 
-// randomText draws uniformly: bytes that would favour some characters are
-// drawn again.
+// randomText returns random characters, drawn uniformly: bytes that would
+// favour some characters are drawn again.
 func randomText(n int) string {
 	const fair = 256 - 256%len(keyAlphabet)
 	var text strings.Builder

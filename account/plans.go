@@ -11,9 +11,9 @@ import (
 
 var planName = regexp.MustCompile(`^[a-z0-9_-]{1,40}$`)
 
-// ReadPlans reads a deployment's own plans: a JSON list of [Plan], all of whose
-// fields but the name may be left out. The last of them is what an account gets
-// when nobody says which. Its errors name the plan and the field.
+// ReadPlans reads a deployment's own plans: a JSON list of [Plan], in which
+// every field but the name may be left out. The last plan is the default for
+// new accounts. Errors name the plan and the field.
 func ReadPlans(r io.Reader) ([]Plan, error) {
 	var plans []Plan
 	d := json.NewDecoder(r)

@@ -7,11 +7,11 @@ import (
 	"github.com/heypingr/pingr"
 )
 
-// StatsGrain is how finely stores count: every time zone's midnight is a
-// multiple of it.
+// StatsGrain is the resolution at which stores count. Every time zone's
+// midnight is a multiple of it.
 const StatsGrain = 15 * time.Minute
 
-// Counts are firings by how they ended.
+// Counts are the numbers of firings by how they ended.
 type Counts struct {
 	Dynamic  int64 `json:"dynamic"` // replied with the webhook's text
 	Static   int64 `json:"static"`  // replied with the trigger's
@@ -22,8 +22,8 @@ type Counts struct {
 	Failed   int64 `json:"failed"`
 }
 
-// Of is the count of an outcome, source being that of a reply; nil when it is
-// none of the closed set.
+// Of returns the counter for an outcome, or nil if the outcome is not in the
+// closed set. source is the source of a reply.
 func (c *Counts) Of(o pingr.OutcomeKind, source pingr.Source) *int64 {
 	switch o {
 	case pingr.Replied:
@@ -45,7 +45,7 @@ func (c *Counts) Of(o pingr.OutcomeKind, source pingr.Source) *int64 {
 	return nil
 }
 
-// Add adds another's.
+// Add adds the counts of other.
 func (c *Counts) Add(other Counts) {
 	c.Dynamic += other.Dynamic
 	c.Static += other.Static
@@ -56,7 +56,7 @@ func (c *Counts) Add(other Counts) {
 	c.Failed += other.Failed
 }
 
-// Firings is their sum.
+// Firings returns the sum of the counts.
 func (c *Counts) Firings() int64 {
 	return c.Dynamic + c.Static + c.Cooldown + c.Quota + c.Expired + c.NoPhone + c.Failed
 }
@@ -68,22 +68,23 @@ type StatsStep struct {
 	Until time.Time `json:"until"`
 	Counts
 	Webhooks int64 `json:"webhooks"`
-	// P50MS and P95MS are milliseconds that half and 95 % of the attempts took
-	// at most, within 6 %; nil when there was none.
+	// P50MS and P95MS are the milliseconds that half and 95 % of the attempts took
+	// at most, within 6 %. They are nil if there was no attempt.
 	P50MS *int64 `json:"p50_ms"`
 	P95MS *int64 `json:"p95_ms"`
 }
 
-// Stats are an account's steps, oldest first, and all of them together. Stores
-// keep them for as long as the delivery log.
+// Stats are an account's steps, oldest first, and their total. Stores keep them
+// for as long as the delivery log.
 type Stats struct {
 	Steps []StatsStep `json:"steps"`
 	Total StatsStep   `json:"total"`
 }
 
-// StatsHours are the borders of n hours of a time zone; the last holds now.
+// StatsHours returns the borders of n hours in a time zone. The last hour
+// contains now.
 func StatsHours(now time.Time, n int, zone *time.Location) []time.Time {
-	// Not time.Date: where clocks are put back, an hour of the day comes twice.
+	// Not time.Date: when clocks are put back, an hour of the day comes twice.
 	_, offset := now.In(zone).Zone()
 	shift := time.Duration(offset) * time.Second
 	last := now.Add(shift).Truncate(time.Hour).Add(-shift)
@@ -94,8 +95,8 @@ func StatsHours(now time.Time, n int, zone *time.Location) []time.Time {
 	return borders
 }
 
-// StatsDays are the borders of n days of a time zone, some of 23 or 25 hours;
-// the last holds now.
+// StatsDays returns the borders of n days in a time zone, some of 23 or 25
+// hours. The last day contains now.
 func StatsDays(now time.Time, n int, zone *time.Location) []time.Time {
 	year, month, day := now.In(zone).Date()
 	borders := make([]time.Time, n+1)
@@ -105,16 +106,16 @@ func StatsDays(now time.Time, n int, zone *time.Location) []time.Time {
 	return borders
 }
 
-// Latencies count durations in classes that are 12 % wide at most, so that
-// counts of many hours can be added up and still tell percentiles.
+// Latencies counts durations in classes that are at most 12 % wide, so that
+// counts of many hours can be added up and still give percentiles.
 type Latencies map[int64]int64
 
 // Timed reports whether a row's duration counts: whether an attempt was made, and
 // was not simulated.
 func Timed(d pingr.Delivery) bool { return d.Attempt > 0 && d.Status != "simulated" }
 
-// LatencyClass is the class of a duration: whole milliseconds below 8, then
-// eight classes for every doubling.
+// LatencyClass returns the class of a duration: whole milliseconds below 8,
+// then eight classes for every doubling.
 func LatencyClass(d time.Duration) int64 {
 	ms := uint64(max(d.Milliseconds(), 0)) // not negative
 	if ms < 8 {
@@ -124,7 +125,7 @@ func LatencyClass(d time.Duration) int64 {
 	return int64(shift)*8 + int64(ms>>shift) // less than 16
 }
 
-// classMiddle is the middle of a class in milliseconds.
+// classMiddle returns the middle of a class in milliseconds.
 func classMiddle(class int64) int64 {
 	if class < 16 {
 		return class
@@ -153,8 +154,8 @@ func (l Latencies) percentile(p, total int64) *int64 {
 	}
 }
 
-// SumStats puts steps together: counts and latencies of every step between two
-// borders, of which there is at least one.
+// SumStats adds up the counts and latencies of the steps between borders. There
+// is at least one step.
 func SumStats(borders []time.Time, step func(i int) (Counts, Latencies, error)) (Stats, error) {
 	stats := Stats{Steps: make([]StatsStep, 0, len(borders))}
 	all := Latencies{}

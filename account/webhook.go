@@ -10,20 +10,20 @@ import (
 
 // A Webhook is an account's endpoint.
 type Webhook struct {
-	// URL is empty when there is none.
+	// URL is empty if there is no endpoint.
 	URL string `json:"url"`
-	// Events are those that are told; empty means all.
+	// Events lists the events to deliver. Empty means all.
 	Events []pingr.EventType `json:"events,omitempty"`
-	// Secret is the newest. Until OldUntil (Unix milliseconds) OldSecret is what
-	// signs, which the endpoint knows; Between were given out after that and
-	// before Secret, so that the endpoint may know one of them alone.
+	// Secret is the newest secret. Until OldUntil (Unix milliseconds), OldSecret
+	// signs, which the endpoint knows. Between holds the secrets given out after
+	// OldSecret and before Secret; the endpoint may know only one of these.
 	Secret    string   `json:"secret"`
 	OldSecret string   `json:"old_secret,omitempty"`
 	Between   []string `json:"between,omitempty"`
 	OldUntil  int64    `json:"old_until,omitempty"`
 }
 
-// Wants says whether the endpoint is to be told of an event.
+// Wants reports whether the endpoint should receive an event.
 func (w Webhook) Wants(e pingr.EventType) bool {
 	return w.URL != "" && (len(w.Events) == 0 || slices.Contains(w.Events, e))
 }
@@ -31,14 +31,16 @@ func (w Webhook) Wants(e pingr.EventType) bool {
 // maxBetween bounds how often a secret is rotated while an older one signs.
 const maxBetween = 8
 
-// ErrRotations: the secret was rotated too often while an older one still signs.
+// ErrRotations means that the secret was rotated too often while an older one
+// still signs.
 var ErrRotations = errors.New("rotated too often while an older secret signs")
 
-// Rotate makes next the newest secret. What signs now goes on signing for the
-// overlap, and during it every secret given out since signs too where several
-// can (see [Webhook.Signing]): an endpoint verifies at every moment, whichever of
-// them it knows. An overlap of zero, for a secret that has leaked, drops all
-// older ones at once. It returns when next begins to sign, or [ErrRotations].
+// Rotate makes next the newest secret. The secret that signs now continues to
+// sign for the overlap. During the overlap, every secret given out since also
+// signs where several signatures are allowed (see [Webhook.Signing]), so an
+// endpoint can verify at every moment, whichever of them it knows. An overlap
+// of zero, for a leaked secret, drops all older ones at once. Rotate returns
+// when next begins to sign, or [ErrRotations].
 func (w *Webhook) Rotate(next string, overlap time.Duration, now time.Time) (signsFrom time.Time, err error) {
 	signing, others := w.Signing(now)
 	if overlap <= 0 {
@@ -52,8 +54,9 @@ func (w *Webhook) Rotate(next string, overlap time.Duration, now time.Time) (sig
 	return time.UnixMilli(w.OldUntil), nil
 }
 
-// Signing returns the secret that signs at a time, and those that sign beside it
-// in a header that holds several signatures (Standard Webhooks), oldest first.
+// Signing returns the secret that signs at a time. others are those that also
+// sign in a header that holds several signatures (Standard Webhooks), oldest
+// first.
 func (w Webhook) Signing(now time.Time) (secret string, others []string) {
 	if w.OldSecret == "" || now.UnixMilli() >= w.OldUntil {
 		return w.Secret, nil
