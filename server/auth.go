@@ -19,7 +19,7 @@ import (
 	"github.com/heypingr/pingr/account"
 )
 
-// auth says who may call a route.
+// auth is who may call a route.
 type auth string
 
 const (
@@ -33,27 +33,28 @@ const (
 	loginTime   = 12 * time.Hour
 	loginIssuer = "pingr"
 	loginCookie = "pingr_login"
-	// hostCookie is its name where there is https: no other host, no page under
-	// another path and nobody on a plain connection can set a cookie of that name
-	// (RFC 6265bis, section 4.1.3.2).
+	// hostCookie is its name with https. No other host, no page under another path
+	// and nobody on a plain connection can set a cookie with such a name (RFC
+	// 6265bis, section 4.1.3.2).
 	hostCookie = "__Host-" + loginCookie
-	// useNoted is how exact the last use of a key is.
+	// useNoted is how exactly the last use of a key is recorded.
 	useNoted = time.Minute
 )
 
-// A caller is who made a request.
+// A caller is whoever made a request.
 type caller struct {
 	ctx     context.Context
 	account account.Account
-	// test is whether it acts on test mode.
+	// test reports whether it acts on test mode.
 	test bool
-	// login is set for dashboard logins, nil for keys.
+	// login is set for dashboard logins and nil for keys.
 	login *loginClaims
 	// credential is the id of the key or login.
 	credential string
 }
 
-// scope is the name under which the engine knows what the caller acts on.
+// scope returns the account name that the engine uses for what the caller acts
+// on.
 func (c caller) scope() string {
 	if c.test {
 		return c.account.ID + testScope
@@ -61,7 +62,7 @@ func (c caller) scope() string {
 	return c.account.ID
 }
 
-// mode is what it acts on.
+// mode returns the mode that the caller acts on.
 func (c caller) mode() account.Mode {
 	if c.test {
 		return account.Test
@@ -69,18 +70,18 @@ func (c caller) mode() account.Mode {
 	return account.Live
 }
 
-// own is what holds in its mode.
+// own returns what applies in the caller's mode.
 func (c caller) own() account.TestMode { return c.account.Of(c.mode()) }
 
-// ModeParam lets dashboard logins see test mode. It is exported, like all embedded
-// inputs, because huma passes over others.
+// ModeParam lets dashboard logins see test mode. It is exported, like all
+// embedded inputs, because huma skips others.
 type ModeParam struct {
 	Mode string `query:"mode" enum:"live,test" doc:"For dashboard logins: what to act on. Keys act on their own mode."`
 }
 
 type callerKey struct{}
 
-// authenticate finds the caller of a route, or answers why not.
+// authenticate finds the caller of a route, or answers why there is none.
 func (s *Server) authenticate(ctx huma.Context, next func(huma.Context)) {
 	want, _ := ctx.Operation().Metadata["auth"].(auth)
 	r, w := humago.Unwrap(ctx)
@@ -100,8 +101,8 @@ func (s *Server) authenticate(ctx huma.Context, next func(huma.Context)) {
 	next(huma.WithValue(ctx, callerKey{}, c))
 }
 
-// emptyParam refuses "?mode=": huma takes a parameter without a value for one
-// that is left out.
+// emptyParam refuses "?mode=", because huma takes a parameter without a value
+// for one that is left out.
 func emptyParam(ctx huma.Context) *problem {
 	var query url.Values
 	for _, p := range ctx.Operation().Parameters {
@@ -138,7 +139,7 @@ func (s *Server) caller(r *http.Request, want auth) (caller, error) {
 		if len(cookies) == 0 {
 			return caller{}, fail(invalidKey, "The API key or login is missing.")
 		}
-		if len(cookies) > 1 { // one is planted, and nothing tells which
+		if len(cookies) > 1 { // one is planted, and nothing shows which
 			return caller{}, fail(invalidKey, "The browser sent two logins. Delete this site's cookies and log in again.")
 		}
 		if err := new(http.CrossOriginProtection).Check(r); err != nil {
@@ -155,8 +156,8 @@ func (s *Server) caller(r *http.Request, want auth) (caller, error) {
 	return c, err
 }
 
-// cookieName is what the login cookie is called where the server is reached by
-// https, or a request came by TLS, and elsewhere.
+// cookieName returns the name of the login cookie. It depends on whether the
+// server is reached by https or the request came by TLS.
 func (s *Server) cookieName(tls bool) string {
 	if s.config.HTTPS || tls {
 		return hostCookie
@@ -193,10 +194,10 @@ func (s *Server) keyCaller(ctx context.Context, secret string) (caller, error) {
 	return caller{ctx: ctx, account: a, test: k.Mode == account.Test, credential: k.ID}, nil
 }
 
-// loginClaims are what a login's token says.
+// loginClaims are the claims of a login's token.
 type loginClaims struct {
 	jwt.RegisteredClaims
-	// Password is a mark of the password; another password ends the login.
+	// Password is a mark of the password. Another password ends the login.
 	Password string `json:"pwd"`
 }
 
@@ -231,8 +232,8 @@ func (s *Server) loginCaller(ctx context.Context, token string) (caller, error) 
 	return caller{ctx: ctx, account: a, login: &claims, credential: claims.ID}, nil
 }
 
-// endedLogin is taken when a login is ended by its owner: a limit of one, until
-// the token would have ended by itself.
+// endedLogin is a limit of one, taken when its owner ends a login, until the
+// token would have expired.
 func endedLogin(c loginClaims) pingr.Limit {
 	return pingr.Limit{Kind: pingr.Cooldown, Key: "ended login/" + c.ID, Max: 1, Until: c.ExpiresAt.Time}
 }

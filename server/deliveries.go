@@ -21,14 +21,14 @@ type deliveryJSON struct {
 	DynamicReply bool   `json:"dynamic_reply"`
 	Session      string `json:"session_id"`
 	CreatedAt    string `json:"created_at" format:"date-time"`
-	// What follows is not in the product's documentation.
+	// The fields below are not in the product's documentation.
 	EventID    string          `json:"event_id" required:"false"`
 	Event      pingr.EventType `json:"event" required:"false"`
 	Attempt    int             `json:"attempt" required:"false"`
 	DurationMs int64           `json:"duration_ms" required:"false"`
 	Error      *string         `json:"error" required:"false"`
 	NoReply    noReply         `json:"no_reply_reason" required:"false"`
-	// Redeliverable is that of the event, on a row that failed.
+	// Redeliverable is the event's, on a failed row.
 	Redeliverable bool `json:"redeliverable" required:"false"`
 }
 
@@ -52,7 +52,7 @@ func (noReply) Schema(huma.Registry) *huma.Schema {
 	return s
 }
 
-// noReplyWords are for the OpenAPI document: every reason and what it means.
+// noReplyWords returns every reason and its meaning, for the OpenAPI document.
 func noReplyWords() string {
 	var all []string
 	for _, reason := range pingr.NoReplies() {
@@ -129,10 +129,11 @@ func (s *Server) listDeliveries(c caller, in *deliveriesInput) (*deliveriesOutpu
 	return out, nil
 }
 
-// A cursor is the time of a page's last row, in milliseconds, for everything
-// before that millisecond. Within a millisecond that holds more than a page,
-// the row's ordinal follows as microseconds, which Python's datetime keeps; from
-// 1000 on as nanoseconds, never a whole number of microseconds.
+// A cursor is the time of a page's last row, in milliseconds, and selects
+// everything before that millisecond. Within a millisecond that holds more than
+// a page, the row's ordinal follows as microseconds, which Python's datetime
+// keeps. From 1000 on it follows as nanoseconds, never a whole number of
+// microseconds.
 func cursor(at time.Time, ordinal int) string {
 	at = at.UTC().Truncate(time.Millisecond)
 	switch {
@@ -144,8 +145,8 @@ func cursor(at time.Time, ordinal int) string {
 	return at.Add(time.Duration(ordinal/999*1000 + ordinal%999 + 1)).Format("2006-01-02T15:04:05.000000000Z")
 }
 
-// readCursor is lenient about what clients do to a cursor: a plus that became a
-// space in a query, and a time without a zone, which is UTC.
+// readCursor accepts what clients do to a cursor: a plus that became a space in
+// a query, and a time without a zone, which is UTC.
 func readCursor(text string) (at time.Time, ordinal int, err error) {
 	t, err := time.Parse(time.RFC3339, strings.Replace(text, " ", "+", 1))
 	if err != nil {
@@ -177,9 +178,9 @@ type redeliverOutput struct {
 	}
 }
 
-// redeliver is POST /v1/webhooks/deliveries/{id}/redeliver. The texts of an
-// event that was taken, or given up [pingr.KeepGivenUp] ago, are erased: it
-// cannot be sent again.
+// redeliver is POST /v1/webhooks/deliveries/{id}/redeliver. An event that was
+// taken, or given up [pingr.KeepGivenUp] ago, cannot be sent again, because its
+// texts are erased.
 func (s *Server) redeliver(c caller, in *deliveryInput) (*redeliverOutput, error) {
 	d, err := s.store.Delivery(c.ctx, c.scope(), in.ID)
 	if err != nil {

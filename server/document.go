@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// A jsonObject is one of JSON.
+// A jsonObject is a JSON object.
 type jsonObject = map[string]any
 
-// rules are what the handlers check by themselves, in better words than a schema
-// validator's: they are in the OpenAPI document, and nowhere else.
+// rules are checked by the handlers, with better error messages than a schema
+// validator's. They appear in the OpenAPI document, and nowhere else.
 var rules = map[string]jsonObject{
 	"SendBody.to":                            {"pattern": phonePattern},
 	"SendBody.message":                       {"pattern": textPattern, "minLength": 1, "maxLength": 4096},
@@ -31,16 +31,16 @@ var rules = map[string]jsonObject{
 }
 
 const (
-	// phonePattern is what pingr.ParsePhone takes.
+	// phonePattern matches what pingr.ParsePhone accepts.
 	phonePattern = `^[ +()-]*[1-9]([ +()-]*[0-9]){6,14}[ +()-]*$`
-	// timePattern is RFC 3339, or nothing.
+	// timePattern matches RFC 3339, or nothing.
 	timePattern = `^$|^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?(Z|[+-](0[0-9]|1[0-3]):[0-5][0-9])$`
-	// textPattern is a text that shows something, without NUL.
+	// textPattern matches a text that shows something, without NUL.
 	textPattern = "^[^\\u0000]*[^\\s\\u0000][^\\u0000]*$"
 )
 
-// document is the OpenAPI document as it is served: with the rules, and with
-// null allowed wherever a field of a request may be left out.
+// document returns the OpenAPI document as it is served: with the rules, and
+// with null allowed wherever a request may leave out a field.
 func (s *Server) document() ([]byte, error) {
 	text, err := json.Marshal(s.api.OpenAPI())
 	if err != nil {
@@ -72,7 +72,7 @@ func (s *Server) document() ([]byte, error) {
 	return json.Marshal(doc)
 }
 
-// isRequest says whether a schema is that of a request's body.
+// isRequest reports whether a schema is that of a request's body.
 func isRequest(name string) bool {
 	return strings.HasSuffix(name, "InputBody") || name == "SendBody" || name == "TriggerChange"
 }

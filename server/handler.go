@@ -15,7 +15,7 @@ import (
 
 type requestIDKey struct{}
 
-// around is what every request passes through.
+// around wraps the routes in what every request passes through.
 func (s *Server) around(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := pingr.NewID("req_")
@@ -38,7 +38,7 @@ func (s *Server) around(mux *http.ServeMux) http.Handler {
 			if p == nil {
 				return
 			}
-			if p == http.ErrAbortHandler { //nolint:errorlint // panics are compared so
+			if p == http.ErrAbortHandler { //nolint:errorlint // panics are compared this way
 				panic(p)
 			}
 			// The value may hold what must not be logged.
@@ -54,7 +54,7 @@ func (s *Server) around(mux *http.ServeMux) http.Handler {
 	})
 }
 
-// route answers for ServeMux where that would answer in plain text.
+// route answers for ServeMux where it would answer in plain text.
 func (s *Server) route(mux *http.ServeMux, w http.ResponseWriter, r *http.Request) {
 	clean := path.Clean(r.URL.Path)
 	if r.URL.Path != clean || !strings.HasPrefix(clean, "/") {
@@ -80,12 +80,12 @@ func (s *Server) route(mux *http.ServeMux, w http.ResponseWriter, r *http.Reques
 	fail(notFound, "There is no such path.").write(w)
 }
 
-// forPeople says whether a browser asks for a page.
+// forPeople reports whether a browser asks for a page.
 func forPeople(r *http.Request) bool {
 	return r.Method == http.MethodGet && !strings.HasPrefix(r.URL.Path, "/v1/") && strings.Contains(r.Header.Get("Accept"), "text/html")
 }
 
-// problem is what is answered to an error; what is not meant for the client is
+// problem returns the answer to an error. What is not meant for the client is
 // logged with the request's id.
 func (s *Server) problem(ctx context.Context, err error) *problem {
 	p, unexpected := problemOf(err, s.now())
@@ -97,12 +97,12 @@ func (s *Server) problem(ctx context.Context, err error) *problem {
 	return p
 }
 
-// A response notes whether it began, and how.
+// A response records whether it has begun, and how.
 type response struct {
 	http.ResponseWriter
 	began  bool
 	status int
-	// then, if set, goes on with the answer when the layers above are left.
+	// then, if set, continues the answer after the layers above have returned.
 	then func()
 }
 
@@ -122,7 +122,7 @@ func (r *response) Write(b []byte) (int, error) {
 // Unwrap is for http.ResponseController.
 func (r *response) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
-// A refusal keeps the status of an answer that is not sent.
+// A refusal records the status of an answer that is not sent.
 type refusal struct {
 	header http.Header
 	status int
@@ -132,7 +132,7 @@ func (r *refusal) Header() http.Header         { return r.header }
 func (r *refusal) Write(b []byte) (int, error) { return len(b), nil }
 func (r *refusal) WriteHeader(status int)      { r.status = status }
 
-// plainRoutes are those without an account.
+// plainRoutes adds the routes without an account.
 func (s *Server) plainRoutes(mux *http.ServeMux) {
 	document, err := s.document()
 	if err != nil {
@@ -160,7 +160,7 @@ func (s *Server) plainRoutes(mux *http.ServeMux) {
 			s.readiness.ready(w, r)
 			return
 		}
-		// Elsewhere it is for load balancers, whom the status tells all.
+		// From elsewhere it is for load balancers, which only need the status.
 		full := &refusal{header: http.Header{}, status: http.StatusOK}
 		s.readiness.ready(full, r)
 		w.Header().Set("Content-Type", "application/json")
@@ -171,7 +171,7 @@ func (s *Server) plainRoutes(mux *http.ServeMux) {
 
 var readyWords = map[bool]string{true: `{"status":"ready"}`, false: `{"status":"not ready"}`}
 
-// here lets those on this machine alone.
+// here serves only requests from this machine.
 func here(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !isLocal(r) {
@@ -182,7 +182,8 @@ func here(h http.Handler) http.Handler {
 	})
 }
 
-// dashboard mounts the pages; they ask the API through all that a request passes.
+// dashboard mounts the pages. They call the API through everything that a
+// request passes.
 func (s *Server) dashboard(mux *http.ServeMux) {
 	pages, err := dashboard.New(dashboard.Config{
 		API: http.HandlerFunc(s.ServeHTTP), SignUp: s.config.SignUpPlan != "", CheckURL: s.config.Guard.CheckURL, Log: s.log,

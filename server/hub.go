@@ -18,21 +18,22 @@ import (
 const (
 	// maxStreams is how many event streams one account may hold open.
 	maxStreams = 20
-	// streamBuffer is how many events wait for a slow reader; one more ends its
-	// stream, and it comes again.
+	// streamBuffer is how many events wait for a slow reader. One more ends its
+	// stream, and the reader reconnects.
 	streamBuffer = 64
 	heartbeat    = 15 * time.Second
-	// streamPatience is how long a reader may take for what is written to it.
+	// streamPatience is how long a reader may take to receive what is written to
+	// it.
 	streamPatience = 30 * time.Second
 )
 
-// A hub hands events to the open streams of an account.
+// A hub passes events to the open streams of an account.
 type hub struct {
 	mu     sync.Mutex
 	closed bool
-	// patience is streamPatience, but in tests.
+	// patience is streamPatience, except in tests.
 	patience time.Duration
-	// streams are by scope; each has the credential that opened it.
+	// streams are by scope. Each has the credential that opened it.
 	streams map[string]map[chan []byte]string
 }
 
@@ -60,8 +61,7 @@ func (h *hub) publish(scope, event string, data any) {
 	}
 }
 
-// open returns a stream for whoever has a credential; ok is false when there are
-// too many.
+// open returns a stream for a credential. ok is false if there are too many.
 func (h *hub) open(scope, credential string) (c chan []byte, ok bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -76,7 +76,7 @@ func (h *hub) open(scope, credential string) (c chan []byte, ok bool) {
 	return c, true
 }
 
-// count is how many streams are open.
+// count returns how many streams are open.
 func (h *hub) count() (n int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -108,7 +108,8 @@ func (h *hub) end(owner, credential string) {
 	h.endIf(owner, func(opener string) bool { return opener == credential })
 }
 
-// endLogins ends the streams of all logins of an account; those of keys go on.
+// endLogins ends the streams of all logins of an account. Those of keys
+// continue.
 func (h *hub) endLogins(owner string) {
 	h.endIf(owner, func(opener string) bool { return !strings.HasPrefix(opener, "key_") })
 }
@@ -136,7 +137,7 @@ func (h *hub) close() {
 	}
 }
 
-// sessionChanged tells the streams of a session's account.
+// sessionChanged notifies the streams of a session's account.
 func (s *Server) sessionChanged(r pingr.SessionRecord) {
 	s.hub.publish(r.Account, "session", map[string]any{"id": shownID(r.ID), "name": r.Name, "status": r.State, "detail": r.Detail})
 }
@@ -144,7 +145,7 @@ func (s *Server) sessionChanged(r pingr.SessionRecord) {
 type eventsInput struct{ ModeParam }
 
 // events is GET /v1/events. A stream ends with the key or login that opened it:
-// at once where this process ends it, otherwise by the next heartbeat.
+// at once if this process ends it, otherwise by the next heartbeat.
 func (s *Server) events(c caller, _ *eventsInput) (*huma.StreamResponse, error) {
 	stream, ok := s.hub.open(c.scope(), c.credential)
 	if !ok {
@@ -154,7 +155,7 @@ func (s *Server) events(c caller, _ *eventsInput) (*huma.StreamResponse, error) 
 		r, w := humago.Unwrap(ctx)
 		run := func() { s.stream(w, r, c, stream) }
 		if seen, ok := w.(*response); ok {
-			seen.then = run // thousands of streams: none keeps the layers above on its stack
+			seen.then = run // there may be thousands of streams: none keeps the layers above on its stack
 		} else {
 			run()
 		}
@@ -172,7 +173,7 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, c caller, stream
 	defer tick.Stop()
 	frame := []byte(": open\n\n")
 	for {
-		_ = control.SetWriteDeadline(time.Now().Add(s.hub.patience)) // a stream lasts, a reader that is gone must not
+		_ = control.SetWriteDeadline(time.Now().Add(s.hub.patience)) // a stream lasts, but not without its reader
 		if _, err := w.Write(frame); err != nil || control.Flush() != nil {
 			return
 		}
@@ -193,8 +194,8 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, c caller, stream
 	}
 }
 
-// refused says whether who asked would be turned away now. A store that does not
-// answer turns nobody away.
+// refused reports whether the caller would be refused now. If the store does
+// not answer, nobody is refused.
 func (s *Server) refused(r *http.Request) bool {
 	_, err := s.caller(r, byBoth)
 	var p *problem

@@ -7,14 +7,14 @@ import (
 	"github.com/heypingr/pingr/account"
 )
 
-// maxKeys that are not revoked, an account.
+// maxKeys is how many unrevoked keys an account may have.
 const maxKeys = 100
 
 type keyJSON struct {
 	ID   string       `json:"id"`
 	Name string       `json:"name"`
 	Mode account.Mode `json:"mode" enum:"live,test"`
-	// Key is the display form; once, when it is made, the whole.
+	// Key is the display form. The whole key is returned once, when it is created.
 	Key       string  `json:"key"`
 	CreatedAt string  `json:"created_at" format:"date-time"`
 	LastUsed  *string `json:"last_used_at" format:"date-time"`

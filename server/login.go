@@ -78,7 +78,7 @@ func (s *Server) loggedIn(a account.Account, tls bool) (*loginOutput, error) {
 }
 
 func (s *Server) cookie(token string, ends time.Time, tls bool) http.Cookie {
-	return http.Cookie{ //nolint:gosec // Secure where there is https; loopback has none
+	return http.Cookie{ //nolint:gosec // Secure with https; loopback has none
 		Name: s.cookieName(tls), Value: token, Path: "/", Expires: ends, HttpOnly: true,
 		SameSite: http.SameSiteLaxMode, Secure: s.config.HTTPS || tls,
 	}
@@ -90,7 +90,7 @@ type logOutOutput struct {
 	SetCookie http.Cookie `header:"Set-Cookie"`
 }
 
-// logOut is POST /v1/auth/logout: the token is of no use any more.
+// logOut is POST /v1/auth/logout. The token no longer works.
 func (s *Server) logOut(c caller, in *logOutInput) (*logOutOutput, error) {
 	var ended *pingr.LimitError
 	if err := s.store.Reserve(c.ctx, s.now(), endedLogin(*c.login)); err != nil && !errors.As(err, &ended) {

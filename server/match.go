@@ -39,14 +39,14 @@ func (maybeTrigger) Schema(r huma.Registry) *huma.Schema {
 	return &huma.Schema{OneOf: []*huma.Schema{r.Schema(reflect.TypeFor[triggerJSON](), true, ""), {Type: "null"}}}
 }
 
-// An otherMatch is a trigger whose phrase the text begins with, and that does
-// not fire all the same.
+// An otherMatch is a trigger whose phrase begins the text but which does not
+// fire.
 type otherMatch struct {
 	Trigger triggerJSON `json:"trigger"`
 	Because string      `json:"because" enum:"shorter,inactive"`
 }
 
-// match is POST /v1/match: which trigger a text would fire, and why
+// match is POST /v1/match. It reports which trigger a text would fire, and why
 // others would not.
 func (s *Server) match(c caller, in *matchInput) (*matchOutput, error) {
 	session, err := s.storedSession(c, in.Body.Session)

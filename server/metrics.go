@@ -14,9 +14,9 @@ import (
 	"github.com/heypingr/pingr/account"
 )
 
-// metrics are what Prometheus is told. No label is an account, a number or
-// anything else that customers choose, so that their number is bounded and
-// whoever may read them learns of no customer.
+// metrics are what Prometheus collects. No label is an account, a number or
+// anything else that customers choose. Their number is therefore bounded, and
+// readers learn of no customer.
 type metrics struct {
 	registry     *prometheus.Registry
 	firings      *prometheus.CounterVec   // outcome, reply
@@ -69,8 +69,8 @@ func newMetrics(s *Server) *metrics {
 	return m
 }
 
-// Metrics serves what Prometheus scrapes, for a listener of its own; see
-// Config.MetricsApart. It answers whoever reaches it.
+// Metrics serves Prometheus on a listener of its own; see Config.MetricsApart.
+// It answers anyone who reaches it.
 func (s *Server) Metrics() http.Handler {
 	return promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 2, Timeout: 10 * time.Second})
 }
@@ -85,7 +85,7 @@ func (m *metrics) ended(kind pingr.OutcomeKind, source pingr.Source, took time.D
 	m.replies.WithLabelValues(string(source)).Observe(took.Seconds())
 }
 
-// sent counts what POST /v1/send came to.
+// sent counts the result of POST /v1/send.
 func (m *metrics) sent(mode account.Mode, err error) {
 	result, limit := "sent", (*pingr.LimitError)(nil)
 	switch {
@@ -118,7 +118,8 @@ func (m *metrics) told(took time.Duration, reply pingr.Reply, err error) {
 	m.webhookFails.WithLabelValues(kind).Inc()
 }
 
-// answered counts a request. What matches no route is one route.
+// answered counts a request. All requests that match no route count as one
+// route.
 func (m *metrics) answered(route string, status int, took time.Duration) {
 	if route == "" {
 		route = "none"
@@ -129,7 +130,7 @@ func (m *metrics) answered(route string, status int, took time.Duration) {
 	}
 }
 
-// state collects what is counted when it is asked for.
+// state collects what is counted on request.
 type state struct{ server *Server }
 
 var (
@@ -166,7 +167,7 @@ func (st state) Collect(c chan<- prometheus.Metric) {
 	defer cancel()
 	n, err := st.server.store.Undelivered(ctx)
 	if err != nil {
-		// The others are worth more than none.
+		// The other metrics are worth more than none.
 		st.server.log.Warn("could not count undelivered events", "error", err)
 		return
 	}

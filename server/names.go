@@ -5,24 +5,24 @@ import (
 	"strings"
 )
 
-// An account names its sessions itself, so that two may both have a
-// "main-login-bot". In the store, the engine and among the Numbers a session is
-// therefore called by that name, a colon and its account's id. One that pingr
-// link made has no colon, and belongs to whom its record says.
+// An account names its sessions itself, so that two accounts may both have a
+// "main-login-bot". The store, the engine and the Numbers therefore call a
+// session by that name, a colon and its account's id. A session that pingr link
+// made has no colon, and belongs to the account in its record.
 
 func storedID(id, owner string) string { return id + ":" + owner }
 
-// shownID is the name of a session as its account knows it.
+// shownID returns the name of a session as its account knows it.
 func shownID(stored string) string {
 	id, _, _ := strings.Cut(stored, ":")
 	return id
 }
 
-// testName is the stored name that a live session has in its account's test
+// testName returns the stored name of a live session in its account's test
 // mode, where it is simulated like [testSession] and has triggers of its own.
 func testName(stored, owner string) string { return storedID(shownID(stored), owner+testScope) }
 
-// storedSession is the stored name of a session of the caller.
+// storedSession returns the stored name of a session of the caller.
 func (s *Server) storedSession(c caller, id string) (string, error) {
 	for _, stored := range []string{storedID(id, c.account.ID), id} {
 		switch {
@@ -39,7 +39,8 @@ func (s *Server) storedSession(c caller, id string) (string, error) {
 	return "", fail(notFound, "There is no such session.")
 }
 
-// owns reports whether the stored name of a session is one that the caller acts on.
+// owns reports whether the stored name of a session is one that the caller acts
+// on.
 func (s *Server) owns(c caller, stored string) bool {
 	if c.test {
 		return slices.Contains(s.sessionsOf(c), stored)
@@ -52,7 +53,7 @@ func (s *Server) ownsLive(c caller, stored string) bool {
 	return ok && n.Record().Account == c.account.ID
 }
 
-// sessionsOf are the stored names of all.
+// sessionsOf returns the stored names of all the caller's sessions.
 func (s *Server) sessionsOf(c caller) []string {
 	var ids []string
 	if c.test {

@@ -10,8 +10,8 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// alsoStatus are refusals of single routes, beside those that follow from a
-// route's kind; see statusesOf.
+// alsoStatus holds the refusals of single routes, in addition to those that
+// follow from a route's kind; see statusesOf.
 var alsoStatus = map[string][]int{
 	"POST /v1/send":                               {404, 409, 429},
 	"POST /v1/sessions":                           {409, 429},
@@ -34,7 +34,8 @@ var alsoStatus = map[string][]int{
 	"GET /v1/events":                              {429},
 }
 
-// statusesOf are the refusals that can happen on a route: all, and no others.
+// statusesOf returns the refusals that can happen on a route: all, and no
+// others.
 func statusesOf(r route, op *huma.Operation) []int {
 	out := append([]int{http.StatusInternalServerError}, alsoStatus[r.name()]...)
 	if r.auth != public {
@@ -55,7 +56,7 @@ func statusesOf(r route, op *huma.Operation) []int {
 	return out
 }
 
-// refusals are examples of each status.
+// refusals holds an example of each status.
 var refusals = map[int]*problem{
 	http.StatusUnauthorized:          errKey,
 	http.StatusForbidden:             fail(planLimit, "The plan allows no more of these."),
@@ -68,7 +69,7 @@ var refusals = map[int]*problem{
 	http.StatusInternalServerError:   fail(internal, "Something went wrong. Request req_0199b0c2d4e57f3a8c1b2d3e4f5a6b7c."),
 }
 
-// refusalWords say what a status means here.
+// refusalWords describes each status.
 var refusalWords = map[int]string{
 	http.StatusUnauthorized:          "invalid_key: the key or login is missing, wrong, revoked or expired.",
 	http.StatusForbidden:             "forbidden, or plan_limit: the plan allows no more.",
@@ -83,8 +84,8 @@ var refusalWords = map[int]string{
 
 func (r route) name() string { return r.method + " " + r.path }
 
-// describe completes the OpenAPI document: what can be answered, in words and by
-// example.
+// describe completes the OpenAPI document with the possible answers, described
+// and with examples.
 func (s *Server) describe(doc *huma.OpenAPI) {
 	for _, t := range tags {
 		doc.Tags = append(doc.Tags, &huma.Tag{Name: t[0], Description: t[1]})

@@ -14,7 +14,7 @@ type replyJSON struct {
 	_     struct{} `additionalProperties:"true"`
 }
 
-// describeWebhooks adds what endpoints are sent to the OpenAPI document.
+// describeWebhooks adds what endpoints receive to the OpenAPI document.
 func (s *Server) describeWebhooks(doc *huma.OpenAPI) {
 	event := doc.Components.Schemas.Schema(reflect.TypeFor[pingr.Event](), true, "Event")
 	reply := doc.Components.Schemas.Schema(reflect.TypeFor[replyJSON](), true, "ReplyJSON")

@@ -25,16 +25,16 @@ func (o *Origin) Resolve(ctx huma.Context) []error {
 	return nil
 }
 
-// LoopbackProxies are the proxies that are trusted by default: those on this
-// machine.
+// LoopbackProxies returns the proxies that are trusted by default: those on
+// this machine.
 func LoopbackProxies() []netip.Prefix {
 	return []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 }
 
-// clientAddress is who made a request: the peer, or, where that is a trusted
-// proxy, the last address of X-Forwarded-For or Forwarded (RFC 7239) that is none.
-// What cannot be understood is the peer's. The zero Addr is not known, as on a
-// Unix socket.
+// clientAddress returns the address of the client: the peer, or, if that is a
+// trusted proxy, the last address of X-Forwarded-For or Forwarded (RFC 7239)
+// that is not a trusted proxy. If the header makes no sense, the peer counts.
+// The zero Addr means unknown, as on a Unix socket.
 func clientAddress(r *http.Request, trusted []netip.Prefix) netip.Addr {
 	peer, _ := readHop(r.RemoteAddr)
 	if !peer.IsValid() || !contains(trusted, peer) {
@@ -47,8 +47,8 @@ func clientAddress(r *http.Request, trusted []netip.Prefix) netip.Addr {
 			continue
 		}
 		found, ok := lastUntrusted(hops, trusted)
-		// A proxy adds to one of the two headers and hands the other on as it
-		// came: where both are there and differ, one may be the client's own.
+		// A proxy adds to one of the two headers and passes the other on as it came.
+		// If both are there and differ, one may be the client's own.
 		if !ok || client != peer && client != found {
 			return peer
 		}
@@ -57,8 +57,8 @@ func clientAddress(r *http.Request, trusted []netip.Prefix) netip.Addr {
 	return client
 }
 
-// lastUntrusted is the last of the hops that is no trusted proxy, or the first if
-// all are; ok is false when one is no address.
+// lastUntrusted returns the last of the hops that is not a trusted proxy, or
+// the first if all are. ok is false if a hop is not an address.
 func lastUntrusted(hops []string, trusted []netip.Prefix) (found netip.Addr, ok bool) {
 	for _, hop := range slices.Backward(hops) {
 		if found, ok = readHop(hop); !ok || !contains(trusted, found) {
@@ -93,8 +93,8 @@ func xForwardedFor(h http.Header) []string {
 	return strings.Split(strings.Join(values, ","), ",")
 }
 
-// forwarded are the "for" parameters of the elements of Forwarded. An element
-// without one is a hop that says nothing, "".
+// forwarded returns the "for" parameters of the elements of Forwarded. For an
+// element without one, it returns "".
 func forwarded(h http.Header) []string {
 	values := h.Values("Forwarded")
 	if len(values) == 0 {
@@ -134,7 +134,8 @@ func cutUnquoted(text string, separator rune) []string {
 	return append(parts, text[start:])
 }
 
-// isForwarded reports whether a proxy has handed a request on, however it says so.
+// isForwarded reports whether a proxy has forwarded a request, in whatever way
+// it says so.
 func isForwarded(r *http.Request) bool {
 	for name := range r.Header {
 		switch name {
@@ -154,8 +155,9 @@ func isLocal(r *http.Request) bool {
 	return ok && peer.IsLoopback() && !isForwarded(r)
 }
 
-// client is who made a request. That an untrusted proxy stands before the server
-// is logged once: until it is trusted, all who come by it count as one.
+// client returns the address of the client. The first request through an
+// untrusted proxy is logged: until the proxy is trusted, all its clients count
+// as one.
 func (s *Server) client(r *http.Request) netip.Addr {
 	ip := clientAddress(r, s.config.TrustedProxies)
 	peer, _ := readHop(r.RemoteAddr)

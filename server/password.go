@@ -21,13 +21,14 @@ const (
 	argonSalt   = 16
 	argonKey    = 32
 
-	// maxPasswordChecks at once: each costs argonMemory.
+	// maxPasswordChecks is how many checks run at once, because each costs
+	// argonMemory.
 	maxPasswordChecks = 2
 	minPassword       = 8
 	maxPassword       = 200
 )
 
-// ErrPassword: a password is too short or too long to be one.
+// ErrPassword means that a password is too short or too long.
 var ErrPassword = fmt.Errorf("password must be %d to %d characters", minPassword, maxPassword)
 
 // passwordFits reports whether a text may be a password.
@@ -36,7 +37,7 @@ func passwordFits(password string) bool {
 	return n >= minPassword && n <= maxPassword
 }
 
-// HashPassword returns the argon2id string by which a password is kept, or
+// HashPassword returns the argon2id string by which a password is stored, or
 // [ErrPassword].
 func HashPassword(password string) (string, error) {
 	if !passwordFits(password) {
@@ -81,7 +82,7 @@ func (s *Server) hashPassword(ctx context.Context, password string) (string, err
 }
 
 // passwordHolds waits for its turn, then checks. An empty hash takes as long
-// and never holds: nobody learns which addresses have accounts.
+// and never matches, so that nobody learns which addresses have accounts.
 func (s *Server) passwordHolds(ctx context.Context, hash, password string) (bool, error) {
 	select {
 	case s.passwords <- struct{}{}:

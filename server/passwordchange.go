@@ -17,7 +17,7 @@ type passwordInput struct {
 }
 
 // changePassword is POST /v1/auth/password. A login's token holds a mark of the
-// password, so that every login ends with it; whoever changed it gets a new one.
+// password, so every login ends with it. The caller gets a new login.
 func (s *Server) changePassword(c caller, in *passwordInput) (*loginOutput, error) {
 	if !passwordFits(in.Body.New) {
 		return nil, badParam("new_password", strings.TrimPrefix(ErrPassword.Error(), "password "))

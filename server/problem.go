@@ -16,7 +16,7 @@ import (
 	"github.com/heypingr/pingr/account"
 )
 
-// A code is an error code of the API: a closed set.
+// A code is an error code of the API, from a closed set.
 type code string
 
 const (
@@ -35,7 +35,7 @@ const (
 	internal             code = "internal"
 )
 
-// statuses is the error table: the one HTTP status of each code.
+// statuses is the error table: the HTTP status of each code.
 var statuses = map[code]int{
 	invalidKey:           http.StatusUnauthorized,
 	missingParam:         http.StatusUnprocessableEntity,
@@ -52,7 +52,7 @@ var statuses = map[code]int{
 	internal:             http.StatusInternalServerError,
 }
 
-// A problem is an error as the API answers it.
+// A problem is an error as the API returns it.
 type problem struct {
 	Detail problemDetail `json:"detail"`
 }
@@ -60,7 +60,7 @@ type problem struct {
 type problemDetail struct {
 	Error   code   `json:"error" enum:"invalid_key,missing_param,quota_exceeded,rate_limit,forbidden,plan_limit,not_found,method_not_allowed,conflict,session_unavailable,payload_too_large,unsupported_media_type,internal" doc:"One of a closed set, for programs."`
 	Message string `json:"message" doc:"For people; it may change."`
-	// RetryAfter is in whole seconds, at least 1, on 429 alone.
+	// RetryAfter is in whole seconds, at least 1, and only on 429.
 	RetryAfter int `json:"retry_after,omitempty" doc:"Seconds to wait, with status 429."`
 }
 
@@ -102,11 +102,11 @@ func (p *problem) write(w http.ResponseWriter) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(p.GetStatus())
-	_, _ = w.Write(append(body, '\n')) // who left does not read it
+	_, _ = w.Write(append(body, '\n')) // a client that left does not read it
 }
 
-// problemOf turns what a handler returned into what is answered; unexpected
-// says that it is to be logged, for its text is not shown.
+// problemOf turns a handler's error into the answer. unexpected reports that
+// the error must be logged, because its text is not shown.
 func problemOf(err error, now time.Time) (p *problem, unexpected bool) {
 	var limit *pingr.LimitError
 	switch {
@@ -136,15 +136,16 @@ func problemOf(err error, now time.Time) (p *problem, unexpected bool) {
 	return fail(internal, "Something went wrong."), true
 }
 
-// useProblems makes huma answer its own errors as problems. It is one setting
-// for the process (huma has no other).
+// useProblems makes huma return its own errors as problems. It is one setting
+// for the process, as huma has no other.
 var useProblems = sync.OnceFunc(func() {
 	huma.NewError = func(status int, msg string, errs ...error) huma.StatusError {
 		return humaProblem(status, msg, errs)
 	}
 })
 
-// humaProblem is what huma found wrong with a request, naming the parameter.
+// humaProblem returns what huma found wrong with a request, naming the
+// parameter.
 func humaProblem(status int, msg string, errs []error) *problem {
 	switch status {
 	case http.StatusRequestEntityTooLarge:
@@ -174,7 +175,7 @@ func humaProblem(status int, msg string, errs []error) *problem {
 	return badParam("body", msg)
 }
 
-// words replaces an error by a problem that says it better.
+// words replaces an error by a problem that describes it better.
 func words(err error, better map[error]*problem) error {
 	for is, p := range better {
 		if errors.Is(err, is) {

@@ -14,20 +14,20 @@ import (
 const (
 	// LeastSpace is how much room, in bytes, the data's disk must have.
 	LeastSpace = 100 << 20
-	// maxClockOff is how wrong the clock may be; receivers of webhooks refuse
-	// what is 5 minutes off.
+	// maxClockOff is how wrong the clock may be. Receivers of webhooks refuse what
+	// is 5 minutes off.
 	maxClockOff = 2 * time.Minute
-	// readyTime is how long an answer of the database counts: it costs as much as
-	// a message, and whoever asks often must not make it write often.
+	// readyTime is how long an answer of the database counts. It costs as much as
+	// a message, and frequent callers must not make the database write often.
 	readyTime = 2 * time.Second
 )
 
 // A check is one thing that must hold for the server to be ready.
 type check struct {
-	// Status is "ok", "fail", or "skip" when there is nothing to look at.
+	// Status is "ok", "fail", or "skip" if there is nothing to check.
 	Status string `json:"status"`
 	Found  string `json:"found,omitempty"`
-	// Do says what to do; empty when all is well.
+	// Do says what to do. It is empty if all is well.
 	Do string `json:"do,omitempty"`
 }
 
@@ -35,7 +35,8 @@ func failed(do, format string, args ...any) check {
 	return check{"fail", fmt.Sprintf(format, args...), do}
 }
 
-// Ready serves GET /readyz whole, for a listener of its own, as Metrics does.
+// Ready serves the whole of GET /readyz on a listener of its own, as Metrics
+// does.
 func (s *Server) Ready() http.Handler { return http.HandlerFunc(s.readiness.ready) }
 
 // readiness keeps the last answer of the checks that cost something.
@@ -49,7 +50,8 @@ type readiness struct {
 	logged string // the last error, so that each is logged once
 }
 
-// ready is GET /readyz: whether the server does its work, each check by name.
+// ready is GET /readyz. It reports whether the server does its work, each check
+// by name.
 func (r *readiness) ready(w http.ResponseWriter, q *http.Request) {
 	out := struct {
 		Status string           `json:"status"`
@@ -68,7 +70,7 @@ func (r *readiness) ready(w http.ResponseWriter, q *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(out) // who left does not read it
+	_ = json.NewEncoder(w).Encode(out) // a client that left does not read it
 }
 
 func (r *readiness) engine() check {
@@ -78,7 +80,7 @@ func (r *readiness) engine() check {
 	return check{Status: "ok"}
 }
 
-// clock compares ours with WhatsApp's, if a session knows it.
+// clock compares our clock with WhatsApp's, if a session knows it.
 func (r *readiness) clock() check {
 	best, known := time.Duration(0), false
 	for _, n := range r.server.numbers.List() {
@@ -88,7 +90,8 @@ func (r *readiness) clock() check {
 		if !ok {
 			continue
 		}
-		// The least: a machine that slept leaves others stale until they connect.
+		// Use the smallest: a machine that slept leaves others stale until they
+		// connect.
 		if off, ok := n.ClockOffset(); ok && (!known || off.Abs() < best.Abs()) {
 			best, known = off, true
 		}
@@ -105,8 +108,8 @@ func (r *readiness) clock() check {
 
 const setClock = "Set the clock (timedatectl set-ntp true): receivers refuse webhooks if it is 5 minutes off."
 
-// database makes what a message needs, and compares our clock with the times that
-// are stored.
+// database makes the reads and writes that a message needs, and compares our
+// clock with the stored times.
 func (r *readiness) database(ctx context.Context, now time.Time) (database, clock check) {
 	clock = check{Status: "ok"}
 	err := r.server.store.Check(ctx, now)
@@ -128,8 +131,8 @@ func (r *readiness) database(ctx context.Context, now time.Time) (database, cloc
 	return check{Status: "ok"}, clock
 }
 
-// broken is what the check says of an error, and logs it once. The error itself
-// is told only where the store vouches for its words.
+// broken returns what the check says of an error, and logs it once. The error
+// itself is shown only if the store declares its text fit to show.
 func (r *readiness) broken(err error) check {
 	if text := err.Error(); text != r.logged {
 		r.logged = text
@@ -145,14 +148,14 @@ func (r *readiness) broken(err error) check {
 	return failed("Check the log. Is the disk full, or the database down?", "it cannot process a message")
 }
 
-// stored looks at the database, what it knows of the time, and its disk.
+// stored checks the database, what it knows of the time, and its disk.
 func (r *readiness) stored(ctx context.Context) map[string]check {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.checks != nil && time.Since(r.at) < r.every {
 		return r.checks
 	}
-	// Whoever hangs up must not spoil the answer for others.
+	// A client that hangs up must not spoil the answer for others.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	s := r.server

@@ -26,7 +26,8 @@ type route struct {
 	register     func(*Server, huma.Operation)
 }
 
-// to makes a route of a handler: a caller and the input in, the output out.
+// to makes a route from a handler, which takes a caller and the input and
+// returns the output.
 func to[I, O any](handle func(*Server, caller, *I) (*O, error)) func(*Server, huma.Operation) {
 	return func(s *Server, op huma.Operation) {
 		huma.Register(s.api, op, func(ctx context.Context, in *I) (*O, error) {
@@ -91,7 +92,7 @@ func table() []route {
 	}
 }
 
-// routes makes the handler of all.
+// routes returns the handler of all routes.
 func (s *Server) routes() http.Handler {
 	useProblems()
 	mux := http.NewServeMux()
@@ -115,13 +116,13 @@ func (s *Server) routes() http.Handler {
 	return s.around(mux)
 }
 
-// operation is the row for huma and OpenAPI.
+// operation returns the row for huma and OpenAPI.
 func (r route) operation() huma.Operation {
 	op := huma.Operation{
 		Method: r.method, Path: r.path, Summary: r.summary, DefaultStatus: r.status,
 		OperationID:     operationID(r.method, r.path),
 		Tags:            []string{strings.Split(r.path, "/")[2]},
-		MaxBodyBytes:    maxBody + 1, // huma refuses a body of just that size
+		MaxBodyBytes:    maxBody + 1, // huma refuses a body of exactly that size
 		BodyReadTimeout: 10 * time.Second,
 		Metadata:        map[string]any{"auth": r.auth},
 		Errors:          slices.Collect(maps.Keys(refusals)), // describe keeps those that can happen

@@ -31,7 +31,7 @@ type sentJSON struct {
 	MessageID string `json:"message_id"`
 	To        string `json:"to"`
 	Session   string `json:"session_id"`
-	// Remaining is null where the plan has no limit.
+	// Remaining is null if the plan has no limit.
 	Remaining *int64 `json:"rate_limit_remaining"`
 }
 
@@ -49,7 +49,7 @@ func (s *Server) send(c caller, in *sendInput) (*sendOutput, error) {
 	}
 	in.Body.To = phone
 	if in.IdempotencyKey != "" {
-		// Whoever hangs up must find the answer when he asks again.
+		// A client that hangs up must find the answer when it asks again.
 		c.ctx = context.WithoutCancel(c.ctx)
 		return asSent(s.sendIdempotent(c, in))
 	}
@@ -69,10 +69,11 @@ func asSent(body []byte, err error) (*sendOutput, error) {
 	return out, json.Unmarshal(body, &out.Body)
 }
 
-// sendIdempotent sends once for a key, and answers the same ever after. What
-// was certainly not sent is forgotten, so that the same key may try again; what
-// is unknown, also because the process died, is tried again with the same
-// message id by the same session, which shows once and takes no limit twice.
+// sendIdempotent sends once for a key, and returns the same answer ever after.
+// A message that was certainly not sent is forgotten, so that the same key may
+// try again. If the outcome is unknown, also because the process died, the same
+// message id is sent again by the same session. It shows once and takes no
+// limit twice.
 func (s *Server) sendIdempotent(c caller, in *sendInput) ([]byte, error) {
 	asked, err := json.Marshal(in.Body)
 	if err != nil {
@@ -115,8 +116,8 @@ func (s *Server) sendIdempotent(c caller, in *sendInput) ([]byte, error) {
 	return body, failed
 }
 
-// sendOnce sends by a session that sendingSession gave. unknown says that an
-// error leaves it open whether the message went out.
+// sendOnce sends through a session that sendingSession returned. unknown
+// reports that it is not known whether the message went out.
 func (s *Server) sendOnce(c caller, in sendBody, session, id string, again bool) (body []byte, unknown bool, err error) {
 	r := pingr.SendRequest{ID: id, Account: c.scope(), Session: session, To: in.To, Text: in.Message, Again: again}
 	if c.test {
@@ -135,8 +136,8 @@ func (s *Server) sendOnce(c caller, in sendBody, session, id string, again bool)
 	return body, false, err
 }
 
-// sendingSession is the stored name of the one asked for, or of any that is
-// connected.
+// sendingSession returns the stored name of the requested session, or of any
+// that is connected.
 func (s *Server) sendingSession(c caller, id string) (string, error) {
 	if id == "" && c.test {
 		id = testSession

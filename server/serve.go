@@ -13,8 +13,9 @@ import (
 // stopTime is how long requests may take to end when the server stops.
 const stopTime = 10 * time.Second
 
-// Serve answers requests at l and runs the engine until ctx ends; then it takes
-// no more, finishes what is in flight, and returns nil. It closes l.
+// Serve answers requests at l and runs the engine until ctx ends. Then it
+// accepts no more requests, finishes what is in flight, and returns nil. It
+// closes l.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	web := &http.Server{
 		Handler:           s,
@@ -23,7 +24,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		WriteTimeout:      90 * time.Second, // a pairing code may take 45
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    16 << 10,
-		ErrorLog:          slog.NewLogLogger(slog.DiscardHandler, slog.LevelError), // clients' doings
+		ErrorLog:          slog.NewLogLogger(slog.DiscardHandler, slog.LevelError), // caused by clients
 	}
 	engine, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
@@ -31,7 +32,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	go func() { ran <- s.Run(engine) }()
 	var err error
 	select {
-	case <-s.engine.Started(): // whoever asks meanwhile waits, and is not told that nothing is connected
+	case <-s.engine.Started(): // requests wait for this, so that none is told that nothing is connected
 	case err = <-ran:
 		return errors.Join(err, errors.New("the engine stopped"), l.Close())
 	}
@@ -40,7 +41,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	case <-ctx.Done():
 	case err = <-served:
 		served <- err
-		err = nil // it is told below
+		err = nil // reported below
 	case err = <-ran:
 		ran <- nil
 		err = errors.Join(err, errors.New("the engine stopped"))
@@ -56,7 +57,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	return errors.Join(err, <-ran)
 }
 
-// closedWell is what is wrong with the end of an http.Server.
+// closedWell returns what is wrong with the end of an http.Server.
 func closedWell(err error) error {
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil

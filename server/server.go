@@ -1,6 +1,6 @@
 // Package server is the hosted Pingr: the REST API and the dashboard over a
-// store, the engine and the sessions of the process. It is an http.Handler;
-// [Server.Run] runs the engine behind it.
+// store, the engine and the sessions of the process. A [Server] is an
+// http.Handler; [Server.Run] runs the engine behind it.
 package server
 
 import (
@@ -23,55 +23,57 @@ import (
 	"github.com/heypingr/pingr/server/dashboard"
 )
 
-// Config is what a Server is made of. Store is required; the zero value of
-// every other field is its default.
+// Config configures a Server. Store is required. The zero value of every other
+// field selects its default.
 type Config struct {
 	// Store keeps everything.
 	Store Store
-	// Numbers are the sessions. Nil: none, and none can be added.
+	// Numbers returns the sessions. If nil, there are none and none can be added.
 	Numbers func(notify Notify) (Numbers, error)
-	// Plans that accounts may have. Nil: account.DefaultPlans. The first account
-	// gets the last of them.
+	// Plans are the plans that accounts may have. Defaults to
+	// account.DefaultPlans. The first account gets the last plan.
 	Plans []account.Plan
-	// SignUpPlan is the plan of those who sign up by themselves; empty lets
-	// nobody.
+	// SignUpPlan is the plan of accounts that sign up by themselves. If empty,
+	// nobody can sign up.
 	SignUpPlan string
-	// Guard says which addresses webhook endpoints may have. Nil is the zero
+	// Guard restricts the addresses of webhook endpoints. Defaults to the zero
 	// Guard: https to the public internet only.
 	Guard *pingr.Guard
-	// HTTPS says that the server is reached by https alone, through a proxy: the
-	// login cookie then travels over https alone, under a name that no other host
-	// can set, and browsers are told never to come by http (HSTS). A request that
-	// came by TLS to this process has such a cookie in any case.
+	// HTTPS declares that the server is reached only by https, through a proxy.
+	// The login cookie then travels only over https, under a name that no other
+	// host can set, and browsers are told never to use http (HSTS). A request that
+	// came by TLS to this process gets such a cookie in any case.
 	HTTPS bool
 	// TrustedProxies are the networks whose X-Forwarded-For and Forwarded headers
-	// are believed. Nil is [LoopbackProxies]; an empty list trusts none.
+	// are believed. Nil means [LoopbackProxies]; an empty list trusts none.
 	TrustedProxies []netip.Prefix
-	// RetrySchedule is the engine's; nil is its default.
+	// RetrySchedule is the engine's. Nil selects the engine's default.
 	RetrySchedule []time.Duration
-	// MetricsApart leaves /metrics out, for a deployment that serves
-	// [Server.Metrics] at another address. Otherwise it answers requests that were
-	// made on this machine, as /readyz does with more than a status.
+	// MetricsApart leaves out /metrics, for a deployment that serves
+	// [Server.Metrics] at another address. Otherwise /metrics answers requests
+	// that were made on this machine. So does /readyz with more than a status.
 	MetricsApart bool
-	// FreeSpace is what may still be written to the data's disk, in bytes, for
-	// /readyz; known is false where the system does not say. Nil: not known.
+	// FreeSpace returns how many bytes may still be written to the data's disk,
+	// for /readyz. known is false if the system does not say. A nil FreeSpace
+	// means unknown.
 	FreeSpace func() (bytes uint64, known bool)
-	// Now is the clock; nil is time.Now.
+	// Now returns the current time. Defaults to time.Now.
 	Now func() time.Time
-	// Log hears of failures and of each firing. Nil discards.
+	// Log receives failures and each firing. If nil, they are discarded.
 	Log *slog.Logger
 }
 
-// Notify is what Numbers call: Event queues an event for an account's webhook
-// and returns when it is durable; Changed says that a session has changed; Grace
-// is how long a link of the account's sessions may be lost untold.
+// Notify holds the functions that Numbers call. Event queues an event for an
+// account's webhook and returns when it is durable. Changed reports that a
+// session has changed. Grace returns how long a lost link of the account's
+// sessions goes unreported.
 type Notify struct {
 	Event   func(ctx context.Context, account string, e pingr.Event) error
 	Changed func(pingr.SessionRecord)
 	Grace   func(ctx context.Context, account string) (time.Duration, error)
 }
 
-// A Server is the API. Make it with [New]. It is safe for concurrent use.
+// A Server is the API. Create one with [New]. It is safe for concurrent use.
 type Server struct {
 	config  Config
 	store   Store
@@ -87,27 +89,28 @@ type Server struct {
 	pages     *dashboard.Dashboard
 	transport *http.Transport
 	signing   []byte        // signs logins
-	passwords chan struct{} // holds a token for each check under way
-	decoy     string        // a password hash that nobody has the password of
+	passwords chan struct{} // holds a token for each check in progress
+	decoy     string        // a password hash without a password
 	running   atomic.Bool
 	trouble   trouble
 	readiness readiness
 
-	// setup is the token of the set-up link, empty where there was an account
-	// when the server began; anyAccount is set once there is one.
+	// setup is the token of the set-up link, or empty if there was an account when
+	// the server started. anyAccount is set once there is one.
 	setup      []byte
 	settingUp  sync.Mutex
 	anyAccount atomic.Bool
-	// strangeProxy is set once an untrusted proxy was logged.
+	// strangeProxy is set once an untrusted proxy has been logged.
 	strangeProxy atomic.Bool
 
 	mu     sync.Mutex // guards adding and removing sessions, and serving
 	serve  func(Number)
-	unlink map[string]context.CancelFunc // by session: ends serving it
+	unlink map[string]context.CancelFunc // by session: stops serving it
 }
 
-// New makes a server, with its engine and sessions. It reads and may write the
-// store. What it opened ends with Run, or with Close if Run is never called.
+// New returns a server with its engine and sessions. It reads the store and may
+// write to it. What it opened is closed by Run, or by Close if Run is never
+// called.
 func New(ctx context.Context, c Config) (*Server, error) {
 	if c.Store == nil {
 		return nil, errors.New("server.New: Config.Store is missing")
@@ -175,15 +178,15 @@ func randomKey() []byte {
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
-// Run runs the engine and serves the sessions until ctx ends and what is in
-// flight is finished.
+// Run runs the engine and serves the sessions until ctx ends and work in flight
+// is finished.
 func (s *Server) Run(ctx context.Context) error {
 	var serving sync.WaitGroup
 	s.mu.Lock()
 	s.serve = func(n Number) {
 		owner := n.Record().Account
 		if owner == "" {
-			// Its messages stay unacknowledged, so that they come when it has one.
+			// Its messages stay unacknowledged, so that they come again once it has one.
 			s.log.Warn("session has no account and is not served", "session", n.ID())
 			return
 		}
@@ -218,13 +221,13 @@ func (s *Server) Run(ctx context.Context) error {
 	return err
 }
 
-// Close lets go of idle connections and ends event streams.
+// Close closes idle connections and ends event streams.
 func (s *Server) Close() {
 	s.hub.close()
 	s.transport.CloseIdleConnections()
 }
 
-// sweep forgets old idempotency keys.
+// sweep deletes old idempotency keys.
 func (s *Server) sweep(ctx context.Context) {
 	tick := time.NewTicker(time.Hour)
 	defer tick.Stop()
@@ -240,8 +243,8 @@ func (s *Server) sweep(ctx context.Context) {
 	}
 }
 
-// plan is an account's; one that the deployment does not know allows nothing
-// to be added.
+// plan returns an account's plan. A plan that the deployment does not know
+// allows nothing to be added.
 func (s *Server) plan(a account.Account) account.Plan {
 	i := slices.IndexFunc(s.config.Plans, func(p account.Plan) bool { return p.Name == a.Plan })
 	if i < 0 {

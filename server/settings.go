@@ -15,8 +15,8 @@ type settingsOutput struct{ Body account.Settings }
 
 type settingsInput struct{ ModeParam }
 
-// showSettings is GET /v1/settings. Test mode has those of live until it changes
-// its own.
+// showSettings is GET /v1/settings. Test mode has the live settings until it
+// changes its own.
 func (s *Server) showSettings(c caller, _ *settingsInput) (*settingsOutput, error) {
 	return &settingsOutput{c.own().Settings}, nil
 }
@@ -119,8 +119,8 @@ func (s *Server) usage(c caller, _ *settingsInput) (*usageOutput, error) {
 	return out, nil
 }
 
-// used is how many messages of this month are used, and left; nil is without
-// limit.
+// used returns how many messages of this month are used and left. A nil
+// remaining means no limit.
 func (s *Server) used(c caller) (used int64, remaining *int64, err error) {
 	now := s.now()
 	used, err = s.store.LimitTaken(c.ctx, now, pingr.QuotaLimit(c.scope(), 0, now).Key)

@@ -10,12 +10,11 @@ import (
 	"github.com/heypingr/pingr/account"
 )
 
-// setupToken is the name of the value that lets somebody make the first
-// account.
+// setupToken is the name of the value that allows making the first account.
 const setupToken = "setup token"
 
-// loadSetup keeps the token of the set-up link in memory, if there is no account
-// yet: whoever guesses it costs the store nothing.
+// loadSetup keeps the token of the set-up link in memory if there is no account
+// yet, so that a guess costs the store nothing.
 func (s *Server) loadSetup(ctx context.Context) error {
 	if has, err := s.hasAccount(ctx); err != nil || has {
 		return err
@@ -38,8 +37,8 @@ func (s *Server) hasAccount(ctx context.Context) (bool, error) {
 	return found, err
 }
 
-// SetupToken returns what the one-time set-up link carries
-// ("/setup?token=…"), or "" when there is an account already.
+// SetupToken returns the token of the one-time set-up link ("/setup?token=…"),
+// or "" if there is an account already.
 func (s *Server) SetupToken(ctx context.Context) (string, error) {
 	if has, err := s.hasAccount(ctx); err != nil || has {
 		return "", err
@@ -56,7 +55,7 @@ type setUpInput struct {
 	}
 }
 
-// setUp is POST /v1/auth/setup: it makes the first account, once.
+// setUp is POST /v1/auth/setup. It creates the first account, once.
 func (s *Server) setUp(c caller, in *setUpInput) (*loginOutput, error) {
 	if in.foreign {
 		return nil, fail(forbidden, "The request comes from another site.")
@@ -69,7 +68,8 @@ func (s *Server) setUp(c caller, in *setUpInput) (*loginOutput, error) {
 		return nil, badParam("email", err.Error())
 	}
 	dead := fail(invalidKey, "The setup link is invalid or was already used.")
-	// Anybody may ask this: nothing is locked or read before the token holds.
+	// Anybody may call this, so nothing is locked or read before the token is
+	// correct.
 	if len(s.setup) == 0 || subtle.ConstantTimeCompare(s.setup, []byte(in.Body.Token)) != 1 {
 		return nil, dead
 	}

@@ -21,9 +21,9 @@ type signUpInput struct {
 	}
 }
 
-// signUp is POST /v1/auth/signup: anybody makes an account, where the
-// deployment says so. That an address has one already is no secret here: who
-// signs up has to be told.
+// signUp is POST /v1/auth/signup. Anybody may create an account, if the
+// deployment allows it. It is no secret here that an address already has an
+// account: the person signing up has to be told.
 func (s *Server) signUp(c caller, in *signUpInput) (*loginOutput, error) {
 	if in.foreign {
 		return nil, fail(forbidden, "The request comes from another site.")
@@ -39,7 +39,7 @@ func (s *Server) signUp(c caller, in *signUpInput) (*loginOutput, error) {
 	if s.config.SignUpPlan == "" {
 		return nil, fail(forbidden, "Sign-up is disabled on this server. Ask its operator for an account.")
 	}
-	// Counted however it ends: each try costs a password hash.
+	// Each try counts however it ends, because it costs a password hash.
 	tries := byAddress("sign up", s.client(in.request), maxSignUps, now.Add(signUpWindow))
 	var limit *pingr.LimitError
 	if err := s.store.Reserve(c.ctx, now, tries...); errors.As(err, &limit) {

@@ -35,8 +35,8 @@ func statsOf(s account.StatsStep) statsJSON {
 	return statsJSON{stamp(s.From), stamp(s.Until), s.Counts, s.Webhooks, s.P50MS, s.P95MS}
 }
 
-// stats is GET /v1/stats: hours of the last day, days of a longer time. A
-// reader's zone says where days begin; without one it is the account's.
+// stats is GET /v1/stats: hours of the last day, or days of a longer time. The
+// request's time zone says where days begin; without one it is the account's.
 func (s *Server) stats(c caller, in *statsInput) (*statsOutput, error) {
 	name := in.Zone
 	if name == "" {

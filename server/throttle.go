@@ -14,20 +14,22 @@ import (
 const (
 	maxBadLogins   = 10
 	badLoginWindow = 15 * time.Minute
-	// looser is how much more a network is allowed that many people share: an IPv6
-	// /48, a private network, or a proxy that does not say for whom it asks.
+	// looser is how much more is allowed to a network that many people share: an
+	// IPv6 /48, a private network, or a proxy that does not name its clients.
 	looser = 10
 	// knownTime is how long a browser's network is known after a login.
 	knownTime = 30 * 24 * time.Hour
 )
 
-// throttle is a limit of somebody or something, of which only a hash is kept.
+// throttle returns a limit of somebody or something. Only a hash of who is
+// stored.
 func throttle(kind, who string, most int64, until time.Time) pingr.Limit {
 	sum := sha256.Sum256([]byte(who))
 	return pingr.Limit{Kind: pingr.Cooldown, Key: kind + "/" + hex.EncodeToString(sum[:16]), Max: most, Until: until}
 }
 
-// network is what counts as one address: who has one of IPv6 has its whole /64.
+// network returns what counts as one address. Whoever has one IPv6 address has
+// its whole /64.
 func network(ip netip.Addr) string {
 	if ip.Is6() {
 		p, _ := ip.Prefix(64) // it has that many bits
@@ -36,7 +38,7 @@ func network(ip netip.Addr) string {
 	return ip.String()
 }
 
-// byAddress are the limits of an address and of what is around it.
+// byAddress returns the limits of an address and of the network around it.
 func byAddress(kind string, ip netip.Addr, most int64, until time.Time) []pingr.Limit {
 	if !ip.IsValid() || ip.IsLoopback() || ip.IsPrivate() || ip.IsLinkLocalUnicast() {
 		return []pingr.Limit{throttle(kind, network(ip), looser*most, until)}
@@ -49,10 +51,11 @@ func byAddress(kind string, ip netip.Addr, most int64, until time.Time) []pingr.
 	return limits
 }
 
-// takeLogin takes a try to log in, before the password is looked at, so that many
-// at once do not pass. giveBack returns it when the password holds. Where the
-// e-mail has logged in from that network lately, the network's own limit does not
-// refuse it: nobody who guesses behind the same proxy locks the others out.
+// takeLogin counts a try to log in before the password is checked, so that many
+// at once do not pass. giveBack returns the try if the password is right. If
+// the e-mail has logged in from that network lately, the network's own limit
+// does not refuse it: nobody who guesses behind the same proxy locks the others
+// out.
 func (s *Server) takeLogin(ctx context.Context, email string, ip netip.Addr, now time.Time) (giveBack func() error, err error) {
 	until, known := now.Add(badLoginWindow), knownLogin(email, ip, now)
 	mine := []pingr.Limit{throttle("bad logins/email", email, maxBadLogins, until)}
@@ -89,18 +92,18 @@ func knownLogin(email string, ip netip.Addr, now time.Time) pingr.Limit {
 }
 
 const (
-	// Pairing prompts ring somebody's phone: most an hour to a number, by whomever,
-	// and of an account.
+	// Pairing prompts ring somebody's phone. These are the most per hour to a
+	// number, from any account, and of an account.
 	maxPairPrompts  = 5
 	maxPairAccount  = 20
-	maxNewSessions  = 60 // an hour, an account: each opens a connection to WhatsApp
-	maxLinkRounds   = 30 // an hour, a session
-	maxReconnects   = 10 // a minute, a session
+	maxNewSessions  = 60 // an hour, per account: each opens a connection to WhatsApp
+	maxLinkRounds   = 30 // an hour, per session
+	maxReconnects   = 10 // a minute, per session
 	longWindow      = time.Hour
 	reconnectWindow = time.Minute
 )
 
-// limit takes of some limits, or says what is too much.
+// limit takes some limits, or returns which one refused.
 func (s *Server) limit(ctx context.Context, what string, limits ...pingr.Limit) error {
 	now := s.now()
 	var full *pingr.LimitError

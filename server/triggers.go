@@ -30,7 +30,7 @@ func triggerOf(t pingr.Trigger) triggerJSON {
 	}
 }
 
-// stamp is a time as the API shows it.
+// stamp formats a time as the API shows it.
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 
 type triggerOutput struct{ Body triggerJSON }
@@ -114,8 +114,8 @@ func (s *Server) showTrigger(c caller, in *TriggerInput) (*triggerOutput, error)
 	return &triggerOutput{triggerOf(t)}, nil
 }
 
-// A triggerChange is what a client gave of a trigger; what it did not stays. A
-// client may send the whole trigger back, so other fields are ignored.
+// A triggerChange is the given fields of a trigger; the others stay. A client
+// may send the whole trigger back, so unknown fields are ignored.
 type triggerChange struct {
 	_      struct{} `additionalProperties:"true"`
 	Phrase *string  `json:"trigger_phrase,omitempty" doc:"1 to 200 characters; stored in lower case."`
@@ -146,7 +146,7 @@ func (change triggerChange) apply(t *pingr.Trigger, now time.Time) error {
 	return nil
 }
 
-// checkText refuses what no phone shows, and what is too long.
+// checkText refuses a text that no phone shows, or that is too long.
 func checkText(name, text string, most int) error {
 	n := utf8.RuneCountInString(text)
 	switch {
@@ -169,7 +169,7 @@ type changeTriggerInput struct {
 func (s *Server) changeTrigger(c caller, in *changeTriggerInput) (*triggerOutput, error) {
 	now := s.now().Truncate(time.Millisecond).UTC()
 	if err := in.Body.apply(&pingr.Trigger{}, now); err != nil {
-		return nil, err // whichever trigger it is
+		return nil, err // the same for every trigger
 	}
 	if _, err := s.ownTrigger(c, in.ID); err != nil {
 		return nil, err
@@ -189,7 +189,7 @@ func (s *Server) removeTrigger(c caller, in *TriggerInput) (*struct{}, error) {
 	return nil, s.store.DeleteTrigger(c.ctx, in.ID)
 }
 
-// ownTrigger finds a trigger of what the caller acts on; any other is not found.
+// ownTrigger returns a trigger that the caller acts on. Any other is not found.
 func (s *Server) ownTrigger(c caller, id string) (pingr.Trigger, error) {
 	t, err := s.store.Trigger(c.ctx, id)
 	if err != nil {
@@ -201,7 +201,7 @@ func (s *Server) ownTrigger(c caller, id string) (pingr.Trigger, error) {
 	return t, nil
 }
 
-// triggerProblem says what a conflict or a limit is about.
+// triggerProblem describes a conflict or a limit.
 func triggerProblem(err error) error {
 	return words(err, map[error]*problem{
 		pingr.ErrConflict: fail(conflict, "The session already has a trigger with this phrase."),
@@ -209,8 +209,8 @@ func triggerProblem(err error) error {
 	})
 }
 
-// forgetTriggers deletes all of some sessions, so that whoever has their id next
-// does not inherit them.
+// forgetTriggers deletes all triggers of some sessions, so that a later session
+// with the same id does not inherit them.
 func (s *Server) forgetTriggers(ctx context.Context, sessions ...string) error {
 	for _, session := range sessions {
 		triggers, err := s.store.Triggers(ctx, session)

@@ -9,12 +9,12 @@ import (
 )
 
 // troubleTime is how long an error of the pipeline keeps the server from being
-// ready: longer than the engine ever waits before it tries again, so that what
-// fails every time is never called ready in between.
+// ready. It is longer than the engine ever waits before a retry, so that what
+// fails every time never counts as ready in between.
 const troubleTime = 40 * time.Second
 
-// trouble remembers what the pipeline's last error was. A probe of one message's
-// way may go well while another message's fails.
+// trouble remembers the pipeline's last error. A probe may succeed while a
+// message fails.
 type trouble struct {
 	log *slog.Logger
 
@@ -23,8 +23,8 @@ type trouble struct {
 	at   time.Time
 }
 
-// hear notes that something failed, unless that was asked for, and logs it, once
-// in a while.
+// hear records that something failed, unless the failure was requested, and
+// logs it once in a while.
 func (t *trouble) hear(what string, err error) {
 	if err == nil || errors.Is(err, context.Canceled) {
 		return
@@ -37,7 +37,7 @@ func (t *trouble) hear(what string, err error) {
 	t.what, t.at = what, time.Now()
 }
 
-// last is what failed not long ago, or empty.
+// last returns what failed recently, or "".
 func (t *trouble) last() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -16,7 +16,7 @@ type webhookOutput struct {
 		Events []pingr.EventType `json:"events" nullable:"false" doc:"Those that are told."`
 		// Secret is whole for dashboard logins, and cut for keys.
 		Secret string `json:"secret"`
-		// OldSecret is what signs until then, after a rotation with overlap.
+		// OldSecret signs until then, after a rotation with overlap.
 		OldSecret    string  `json:"old_secret,omitempty" doc:"After a rotation, for logins: what signs x-pingr-signature until old_secret_expires_at; then secret signs."`
 		OldExpiresAt *string `json:"old_secret_expires_at,omitempty" format:"date-time" doc:"When secret begins to sign x-pingr-signature in place of old_secret."`
 	}
@@ -48,8 +48,8 @@ func cutSecret(secret string) string {
 	return secret[:6] + "…" + secret[len(secret)-4:]
 }
 
-// showWebhook is GET /v1/webhooks. Test mode has that of live until it changes
-// its own.
+// showWebhook is GET /v1/webhooks. Test mode has the live endpoint until it
+// changes its own.
 func (s *Server) showWebhook(c caller, _ *settingsInput) (*webhookOutput, error) {
 	return s.webhookOf(c, c.own().Webhook), nil
 }
@@ -98,7 +98,7 @@ type secretOutput struct {
 	}
 }
 
-// defaultOverlap gives whoever runs the endpoint a day to add the new secret.
+// defaultOverlap gives the endpoint's operator a day to add the new secret.
 const defaultOverlap = 24 * time.Hour
 
 // rotateSecret is POST /v1/webhooks/rotate-secret.
@@ -142,8 +142,8 @@ type simulateOutput struct {
 	}
 }
 
-// simulate is POST /v1/webhooks/simulate: it sends an event as the engine would,
-// and no message.
+// simulate is POST /v1/webhooks/simulate. It sends an event as the engine
+// would, but no message.
 func (s *Server) simulate(c caller, in *simulateInput) (*simulateOutput, error) {
 	phone, err := pingr.ParsePhone(in.Body.Phone)
 	if err != nil {
@@ -201,8 +201,9 @@ func (s *Server) simulate(c caller, in *simulateInput) (*simulateOutput, error) 
 	return out, nil
 }
 
-// simulated is an event like those of the engine, but for its mark. Somebody
-// may try an endpoint before there is a trigger; then it names none.
+// simulated returns an event like those of the engine, except for its mark.
+// Somebody may try an endpoint before there is a trigger; the event then names
+// none.
 func simulated(session, phone, text string, t pingr.Trigger, now time.Time) pingr.Event {
 	e := pingr.Event{
 		Type: pingr.EventMessageReceived, Session: session,
