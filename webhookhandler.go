@@ -66,11 +66,11 @@ func (h *WebhookHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
 	_, _ = io.WriteString(w, answer) //nolint:gosec // JSON; if it does not arrive, Pingr asks again
 }
 
-// answer returns the body to send. If err is not nil, status is the status to
-// send.
+// answer returns what to send; err is why a request is refused or failed.
 func (h *WebhookHandler) answer(w http.ResponseWriter, r *http.Request) (status int, answer string, err error) {
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
@@ -106,7 +106,10 @@ func (h *WebhookHandler) answer(w http.ResponseWriter, r *http.Request) (status 
 	text, err := json.Marshal(struct {
 		Reply string `json:"reply,omitempty"`
 	}{reply.Text})
-	return http.StatusInternalServerError, string(text), err
+	if err != nil {
+		return http.StatusInternalServerError, notHandled, err
+	}
+	return http.StatusOK, string(text), nil
 }
 
 // once refuses a verified body that was received before. It comes before the

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/heypingr/pingr"
@@ -10,8 +11,8 @@ import (
 // Numbers are the sessions of the process. session/whatsapp's Pool is one, by
 // a thin adapter. All methods are safe for concurrent use.
 type Numbers interface {
-	// Add adds a session and begins to link it; [pingr.ErrConflict] when the id
-	// is taken, by whomever.
+	// Add adds a session and begins to link it. It returns [pingr.ErrConflict] if
+	// the id is taken, in whatever account.
 	Add(ctx context.Context, r pingr.SessionRecord) (Number, error)
 	Get(id string) (Number, bool)
 	// List returns all sessions of all accounts, by id.
@@ -20,19 +21,27 @@ type Numbers interface {
 	Remove(ctx context.Context, id string) error
 }
 
+// Errors of a [Number].
+var (
+	// ErrLinked means that the session is linked already.
+	ErrLinked = errors.New("session is linked already")
+	// ErrNotLinked means that the session must be linked first.
+	ErrNotLinked = errors.New("session is not linked")
+)
+
 // A Number is one session.
 type Number interface {
 	pingr.Session
 	ID() string
 	Record() pingr.SessionRecord
 	Rename(name string)
-	// Link begins to link anew; pingr.ErrConflict when it is linked.
+	// Link begins to link the session. It returns [ErrLinked] if it is linked.
 	Link() error
 	// QR is the code to scan now; ok is false when there is none.
 	QR() (code string, expires time.Time, ok bool)
-	// PairCode is a code to type on the phone; pingr.ErrConflict when linked.
+	// PairCode returns a code to type on the phone, or [ErrLinked].
 	PairCode(ctx context.Context, phone string) (string, error)
-	// Reconnect connects anew; pingr.ErrConflict when it has to be linked first.
+	// Reconnect connects the session again, or returns [ErrNotLinked].
 	Reconnect() error
 }
 

@@ -271,7 +271,7 @@ func (s *Server) qr(c caller, in *qrInput) (*qrOutput, error) {
 				}
 			}
 			if err := n.Link(); err != nil {
-				return nil, words(err, map[error]*problem{pingr.ErrConflict: fail(conflict, "The session is already paired.")})
+				return nil, words(err, map[error]*problem{ErrLinked: fail(conflict, "The session is already paired.")})
 			}
 		}
 		return nil, fail(sessionUnavailable, "There is no code yet. Try again in a second.")
@@ -322,7 +322,7 @@ func (s *Server) pairCode(c caller, in *pairCodeInput) (*pairCodeOutput, error) 
 	}
 	out := &pairCodeOutput{}
 	out.Body.Code, err = n.PairCode(c.ctx, phone)
-	if errors.Is(err, pingr.ErrConflict) {
+	if errors.Is(err, ErrLinked) {
 		return nil, fail(conflict, "The session is already paired.")
 	}
 	if err != nil {
@@ -345,7 +345,7 @@ func (s *Server) reconnect(c caller, in *SessionInput) (*sessionOutput, error) {
 		return nil, err
 	}
 	if err := n.Reconnect(); err != nil {
-		return nil, words(err, map[error]*problem{pingr.ErrConflict: fail(conflict, "Link the session first.")})
+		return nil, words(err, map[error]*problem{ErrNotLinked: fail(conflict, "Link the session first.")})
 	}
 	return s.sessionAnswer(c, n.Record())
 }

@@ -307,7 +307,7 @@ func (n *line) setState(state pingr.SessionState) {
 func (n *line) Link() error {
 	n.linked.Add(1)
 	if n.Record().Phone != "" {
-		return pingr.ErrConflict
+		return ErrLinked
 	}
 	return nil
 }
@@ -322,7 +322,7 @@ func (n *line) PairCode(context.Context, string) (string, error) {
 
 func (n *line) Reconnect() error {
 	if n.Record().Phone == "" {
-		return pingr.ErrConflict
+		return ErrNotLinked
 	}
 	return nil
 }

@@ -61,8 +61,12 @@ func forServer(err error) error {
 	switch {
 	case errors.Is(err, whatsapp.ErrNoSession):
 		return account.ErrNotFound
-	case errors.Is(err, whatsapp.ErrExists), errors.Is(err, whatsapp.ErrLinked), errors.Is(err, whatsapp.ErrNotLinked):
+	case errors.Is(err, whatsapp.ErrExists):
 		return errors.Join(pingr.ErrConflict, err)
+	case errors.Is(err, whatsapp.ErrLinked):
+		return errors.Join(server.ErrLinked, err)
+	case errors.Is(err, whatsapp.ErrNotLinked):
+		return errors.Join(server.ErrNotLinked, err)
 	case errors.Is(err, whatsapp.ErrClosed):
 		return pingr.ErrSessionUnavailable
 	}

@@ -221,7 +221,7 @@ func (n *simNumber) Send(ctx context.Context, m pingr.Outgoing) error { return n
 func (n *simNumber) ID() string                                       { return n.record.ID }
 func (n *simNumber) Record() pingr.SessionRecord                      { return n.record }
 func (n *simNumber) Rename(string)                                    {}
-func (n *simNumber) Link() error                                      { return pingr.ErrConflict }
+func (n *simNumber) Link() error                                      { return server.ErrLinked }
 func (n *simNumber) QR() (code string, expires time.Time, ok bool)    { return "", time.Time{}, false }
 func (n *simNumber) Reconnect() error                                 { return nil }
-func (n *simNumber) PairCode(context.Context, string) (string, error) { return "", pingr.ErrConflict }
+func (n *simNumber) PairCode(context.Context, string) (string, error) { return "", server.ErrLinked }
