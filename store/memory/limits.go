@@ -7,8 +7,8 @@ import (
 	"github.com/heypingr/pingr"
 )
 
-// count is how many were taken in the period that ends at until. There is none
-// with zero taken.
+// count is how many were taken in the period that ends at until. A count of
+// zero is not stored.
 type count struct {
 	taken int64
 	until time.Time
@@ -45,7 +45,7 @@ func (s *Store) Peek(ctx context.Context, at time.Time, limits ...pingr.Limit) e
 	return err
 }
 
-// A hold is who has a key, and until when.
+// A hold is the owner of a key, and until when.
 type hold struct {
 	owner string
 	until time.Time
@@ -76,8 +76,8 @@ func (s *Store) Drop(ctx context.Context, key, owner string) error {
 	return nil
 }
 
-// take takes one of each, or none. It returns what it took, each with the end
-// of the period it was taken in, so that it can be given back exactly.
+// take takes one of each limit, or none. It returns what it took, each with the
+// end of its period, so that it can be given back exactly.
 func (s *Store) take(at time.Time, limits []pingr.Limit) ([]pingr.Limit, error) {
 	taken := make([]pingr.Limit, 0, len(limits))
 	for _, l := range limits {
@@ -97,9 +97,9 @@ func (s *Store) take(at time.Time, limits []pingr.Limit) ([]pingr.Limit, error) 
 	return taken, nil
 }
 
-// giveBack gives back one of each whose period still runs: a later period ends
-// later. A period that nothing is taken in any more is over, so that the next
-// one to take has a whole one.
+// giveBack gives back one of each limit whose period still runs: a later period
+// ends later. A period in which nothing is taken any more is over, so that the
+// next taker gets a whole one.
 func (s *Store) giveBack(limits []pingr.Limit) {
 	for _, l := range limits {
 		c, ok := s.limits[l.Key]

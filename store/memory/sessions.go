@@ -9,7 +9,7 @@ import (
 	"github.com/heypingr/pingr"
 )
 
-// Sessions returns the records of all accounts, by id.
+// Sessions returns the records of all accounts, ordered by id.
 func (s *Store) Sessions(ctx context.Context) ([]pingr.SessionRecord, error) {
 	if err := s.lock(ctx); err != nil {
 		return nil, err
@@ -20,7 +20,7 @@ func (s *Store) Sessions(ctx context.Context) ([]pingr.SessionRecord, error) {
 	}), nil
 }
 
-// SaveSession stores a record, new or known by its ID.
+// SaveSession stores a record, whether its ID is new or known.
 func (s *Store) SaveSession(ctx context.Context, r pingr.SessionRecord) error {
 	if err := s.lock(ctx); err != nil {
 		return err
@@ -30,7 +30,7 @@ func (s *Store) SaveSession(ctx context.Context, r pingr.SessionRecord) error {
 	return nil
 }
 
-// DeleteSession forgets a record; one that is not there is no error. The
+// DeleteSession deletes a record. A missing record is not an error. The
 // session's triggers stay.
 func (s *Store) DeleteSession(ctx context.Context, id string) error {
 	if err := s.lock(ctx); err != nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/heypingr/pingr/account"
 )
 
-// A countKey is an account and when an [account.StatsGrain] begins.
+// A countKey is an account and the start of an [account.StatsGrain].
 type countKey struct {
 	account string
 	at      time.Time

@@ -9,7 +9,7 @@ import (
 	"github.com/heypingr/pingr/account"
 )
 
-// phraseKey is a session and a normalised phrase.
+// phraseKey is a session and a normalized phrase.
 type phraseKey struct{ session, phrase string }
 
 // FindTrigger implements [pingr.Triggers].
@@ -26,9 +26,9 @@ func (s *Store) FindTrigger(ctx context.Context, session string, phrases []strin
 	return pingr.Trigger{}, false, nil
 }
 
-// SaveTrigger stores a trigger, new or known by its ID. It returns
-// [pingr.ErrConflict] when another trigger of the session, active or not, has
-// a phrase that normalises to the same.
+// SaveTrigger stores a trigger, whether its ID is new or known. It returns
+// [pingr.ErrConflict] if another trigger of the session, active or not, has a
+// phrase that normalizes to the same text.
 func (s *Store) SaveTrigger(ctx context.Context, t pingr.Trigger) error {
 	if err := s.lock(ctx); err != nil {
 		return err

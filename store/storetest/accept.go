@@ -143,7 +143,8 @@ var acceptTests = []test{
 	}},
 }
 
-// under is a firing of a message that names its sender by number, LID or both.
+// under returns a firing of a message that names its sender by number, LID or
+// both.
 func under(id, message, phone, lid string) pingr.Firing {
 	f := firing(id)
 	f.Message = pingr.Message{ID: message, Phone: phone, LID: lid, Text: "login"}

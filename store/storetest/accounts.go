@@ -14,7 +14,7 @@ import (
 	"github.com/heypingr/pingr/account"
 )
 
-// anna is an account with everything.
+// anna returns an account with all fields set.
 func anna() account.Account {
 	own := func(url string) account.TestMode {
 		noPhone, settings := "Please write from a number.", account.DefaultSettings()

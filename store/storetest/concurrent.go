@@ -196,7 +196,7 @@ var concurrentTests = []test{
 	}},
 }
 
-// race runs f n times at once and counts those that say true.
+// race runs f n times at once and counts the calls that return true.
 func race(t *testing.T, n int, f func(i int) (bool, error)) int {
 	t.Helper()
 	var wg sync.WaitGroup

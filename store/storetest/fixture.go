@@ -20,7 +20,7 @@ const (
 	lid     = "777@lid"
 )
 
-// t0 is when the cases play.
+// t0 is the time at which the cases start.
 var t0 = time.UnixMilli(1_770_000_000_123).UTC()
 
 // after is t0 and some seconds.
@@ -32,7 +32,8 @@ var (
 	free = pingr.Lease{Until: t0}
 )
 
-// message is one from asha's number; messages with different ids are different.
+// message returns a message from asha's number. Messages with different ids are
+// different.
 func message(id string) pingr.Message {
 	return pingr.Message{
 		ID: id, Chat: number, Sender: number, Phone: phone, Type: "text", Text: "login X4K9MQ",
@@ -40,7 +41,7 @@ func message(id string) pingr.Message {
 	}
 }
 
-// firing is one of a message of its own.
+// firing returns a firing with a message of its own.
 func firing(id string) pingr.Firing {
 	return pingr.Firing{
 		ID: id, Account: owner, Session: session, Message: message("3EB0" + id), Trigger: login,
@@ -58,7 +59,7 @@ func decision(id string) pingr.Decision {
 	return pingr.Decision{Firing: id, Holder: me, At: after(1), Text: "https://x.test/" + id, Source: pingr.Dynamic}
 }
 
-// cooldown is a limit of one in a minute, quota one of n until tomorrow.
+// cooldown is a limit of one in a minute; quota is a limit of n until tomorrow.
 func cooldown(at time.Time) pingr.Limit {
 	return pingr.Limit{Kind: pingr.Cooldown, Key: "cooldown/acc/" + phone, Max: 1, Until: at.Add(time.Minute)}
 }
@@ -137,7 +138,7 @@ func finish(t *testing.T, s Store, o pingr.Outcome) {
 	require.NoError(t, s.Finish(t.Context(), o))
 }
 
-// stands reads a firing by a decision that nobody may take.
+// stands returns a firing as it is, by a decision that nobody may take.
 func stands(t *testing.T, s Store, id string) pingr.Firing {
 	t.Helper()
 	return decide(t, s, pingr.Decision{Firing: id, Holder: "nobody", At: t0})
@@ -166,7 +167,7 @@ func eventIDs(events []pingr.PendingEvent) []string {
 	return all
 }
 
-// refused asserts that err is a refusal by that limit until then.
+// refused asserts that err is a refusal by that limit until that time.
 func refused(t *testing.T, err error, kind pingr.LimitKind, until time.Time) {
 	t.Helper()
 	var limit *pingr.LimitError

@@ -70,8 +70,8 @@ func hostileEvent(t *testing.T, s Store, text string) {
 	assert.Equal(t, p.Event, due(t, s, me, after(5))[0].Event)
 }
 
-// hostileWords have come through an API that checks them; a store need not
-// keep a NUL or invalid UTF-8 there, and must not break.
+// hostileWords have passed an API that checks them. A store need not keep a NUL
+// or invalid UTF-8 in them, and must not break.
 func hostileWords(t *testing.T, s Store, text string) {
 	text = strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", ""), "")
 	tr := login

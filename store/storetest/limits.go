@@ -234,7 +234,7 @@ var limitTests = []test{
 	}},
 }
 
-// hold asks for a hold of 13 s, and asserts whether it is given.
+// hold asks for a hold of 13 s, and asserts whether it is granted.
 func hold(t *testing.T, s Store, want bool, key, owner string, second int) {
 	t.Helper()
 	held, err := s.Hold(t.Context(), key, owner, after(second), after(second+13))

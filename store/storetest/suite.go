@@ -1,5 +1,5 @@
-// Package storetest is the suite that every [pingr.Store] passes: a driver's
-// test file gives it a way to open an empty store and calls [Run].
+// Package storetest is the suite that every [pingr.Store] must pass. A driver's
+// test file gives it a function that opens an empty store, and calls [Run].
 package storetest
 
 import (
@@ -16,34 +16,34 @@ import (
 type Store interface {
 	pingr.Store
 	account.Store
-	// SaveTrigger stores a trigger, new or known by its ID. It returns
-	// pingr.ErrConflict when another trigger of the session, active or not, has
-	// a phrase that normalises to the same.
+	// SaveTrigger stores a trigger, whether its ID is new or known. It returns
+	// pingr.ErrConflict if another trigger of the session, active or not, has a
+	// phrase that normalizes to the same text.
 	SaveTrigger(ctx context.Context, t pingr.Trigger) error
-	// Sessions returns the records of all accounts, by id.
+	// Sessions returns the records of all accounts, ordered by id.
 	Sessions(ctx context.Context) ([]pingr.SessionRecord, error)
-	// SaveSession stores a record, new or known by its ID.
+	// SaveSession stores a record, whether its ID is new or known.
 	SaveSession(ctx context.Context, r pingr.SessionRecord) error
-	// DeleteSession forgets a record; one that is not there is no error.
+	// DeleteSession deletes a record. A missing record is not an error.
 	DeleteSession(ctx context.Context, id string) error
-	// Deliveries returns up to limit rows of an account's delivery log from
-	// before a time, newest first; a zero time starts at the newest.
+	// Deliveries returns up to limit rows of an account's delivery log from before
+	// a time, newest first. A zero time starts at the newest.
 	Deliveries(ctx context.Context, account string, before time.Time, limit int) ([]pingr.Delivery, error)
 	// Accounts returns all accounts, oldest first.
 	Accounts(ctx context.Context) ([]account.Account, error)
-	// Close ends the store; every later call fails.
+	// Close ends the store. Every later call fails.
 	Close() error
 }
 
-// A test is one case: what a store promises, and a check that it does.
+// A test is one case: what a store promises, and a check that it does so.
 type test struct {
 	name string
 	run  func(t *testing.T, s Store)
 }
 
-// Run runs the suite. open is called once a case and gives an empty store that
-// it closes when the case ends; closing it twice must do no harm. The suite's
-// times are whole milliseconds: a store need not keep more.
+// Run runs the suite. It calls open once per case for an empty store, and
+// closes the store when the case ends. Closing it twice must do no harm. The
+// suite's times are whole milliseconds, so a store need not keep more.
 func Run(t *testing.T, open func(t *testing.T) Store) {
 	t.Helper()
 	for _, group := range []struct {

@@ -126,7 +126,7 @@ func (s *Store) AnyAccount(ctx context.Context) (bool, error) {
 // UpdateAccount implements [account.Accounts].
 func (s *Store) UpdateAccount(ctx context.Context, id string, change func(*account.Account) error) (account.Account, error) {
 	var a account.Account
-	var answer error // of the operation, without ending the transaction of others
+	var answer error // the operation's own error, which must not end the transaction of others
 	err := s.db.Write(ctx, func(tx Tx) (err error) {
 		answer = nil
 		if err := s.dialect.alone(tx, "accounts"); err != nil {

@@ -28,7 +28,7 @@ func (s *Store) Check(ctx context.Context, now time.Time) error {
 	return s.db.Write(ctx, func(tx Tx) error { return liveAndVanish(tx, name, now) })
 }
 
-// liveAndVanish takes a firing from Accept to Finish, by the same statements,
+// liveAndVanish takes a firing from Accept to Finish, with the same statements,
 // and deletes it.
 func liveAndVanish(tx Tx, name string, now time.Time) error {
 	f := pingr.Firing{

@@ -11,11 +11,11 @@ import (
 )
 
 const (
-	// maxBuffered is how many deliveries wait to be written; a writer waits for
-	// room, or gets the error that keeps them waiting.
+	// maxBuffered is how many deliveries may wait to be written. A writer then
+	// waits for room, or gets the error that keeps them waiting.
 	maxBuffered = 4096
-	// logPause is how long deliveries are gathered into one transaction, and
-	// how long a database that failed is left alone.
+	// logPause is how long deliveries are gathered into one transaction, and how
+	// long a failed database is left alone.
 	logPause = 20 * time.Millisecond
 )
 
@@ -33,13 +33,13 @@ type deliveryLog struct {
 	mu      sync.Mutex
 	closed  bool
 	waiting []loggedDelivery
-	last    int64         // logged of the newest row of this process
+	last    int64         // the time of this process's newest row
 	err     error         // of the last try to write
 	tried   chan struct{} // closed when the next try has ended
 }
 
 // A loggedDelivery is a row and when it came, by the engine's clock, in
-// milliseconds: never before that of the row before.
+// milliseconds. That is never before the time of the previous row.
 type loggedDelivery struct {
 	pingr.Delivery
 	logged int64
@@ -56,8 +56,8 @@ func newDeliveryLog(db DB, as Dialect) *deliveryLog {
 	return l
 }
 
-// LogDelivery implements [pingr.Events]: the row is written within moments. It
-// fails when rows wait that cannot be written, and there are too many of them.
+// LogDelivery implements [pingr.Events]. The row is written within moments.
+// LogDelivery fails if too many rows wait that cannot be written.
 func (s *Store) LogDelivery(ctx context.Context, d pingr.Delivery) error {
 	return s.log.add(ctx, d)
 }
@@ -120,7 +120,8 @@ func (l *deliveryLog) run() {
 	}
 }
 
-// write tries to write all that wait. What could not be written waits on.
+// write tries to write all waiting rows. What could not be written keeps
+// waiting.
 func (l *deliveryLog) write() error {
 	l.writing.Lock()
 	defer l.writing.Unlock()
@@ -148,7 +149,7 @@ func (l *deliveryLog) write() error {
 	return err
 }
 
-// flush writes what waits at this moment.
+// flush writes the rows that wait at this moment.
 func (l *deliveryLog) flush() error {
 	l.mu.Lock()
 	closed, waiting := l.closed, len(l.waiting)
@@ -183,7 +184,7 @@ func (l *deliveryLog) close() error {
 }
 
 func insertDeliveries(tx Tx, batch []loggedDelivery) error {
-	// Rows of an earlier process, or of another one, may be ahead of our clock.
+	// Rows of an earlier or another process may be ahead of our clock.
 	var newest int64
 	err := tx.Query(`SELECT logged_at FROM deliveries ORDER BY seq DESC LIMIT 1`, func(row Row) error { return row.Scan(&newest) })
 	if err != nil {
@@ -202,7 +203,7 @@ func insertDeliveries(tx Tx, batch []loggedDelivery) error {
 }
 
 // Deliveries returns up to limit rows of an account's delivery log from before
-// a time, newest first; a zero time starts at the newest. It sees what was
+// a time, newest first. A zero time starts at the newest. It sees what was
 // logged before it was called.
 func (s *Store) Deliveries(ctx context.Context, account string, before time.Time, limit int) ([]pingr.Delivery, error) {
 	if err := ctx.Err(); err != nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/heypingr/pingr"
 )
 
-// eventRecord holds a whole event; JSON would mend invalid UTF-8.
+// eventRecord encodes a whole event. JSON would change invalid UTF-8.
 func eventRecord(e pingr.Event) []byte {
 	r := make(record, 0, 256)
 	r.string(1, string(e.Type))

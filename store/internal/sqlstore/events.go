@@ -16,7 +16,7 @@ func (s *Store) Enqueue(ctx context.Context, p pingr.PendingEvent) error {
 	return s.db.Write(ctx, func(tx Tx) error { return enqueue(tx, &p) })
 }
 
-// enqueue queues p, if it is not nil and not queued already.
+// enqueue queues p if it is not nil and not queued already.
 func enqueue(tx Tx, p *pingr.PendingEvent) error {
 	if p == nil {
 		return nil
@@ -134,7 +134,7 @@ func (s *Store) MakeAllDue(ctx context.Context, account string, now time.Time, l
 	return int(n), err
 }
 
-// never is when an event is due that was given up.
+// never is when an event that was given up is due.
 const never = math.MaxInt64
 
 // GiveUp implements [pingr.Events].

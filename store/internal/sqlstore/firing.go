@@ -9,7 +9,7 @@ import (
 	"github.com/heypingr/pingr"
 )
 
-// firingColumns are what scanFiring reads.
+// firingColumns are the columns that scanFiring reads.
 const firingColumns = `id, account, state, attempt, accepted_at, body, text, decision, reply, outcome, reason`
 
 func scanFiring(row Row, f *pingr.Firing) error {
@@ -31,7 +31,7 @@ func scanFiring(row Row, f *pingr.Firing) error {
 	return nil
 }
 
-// body is what never changes of a firing, but for the texts.
+// body encodes the part of a firing that never changes, except for the texts.
 func body(f pingr.Firing) []byte {
 	m, t := f.Message, f.Trigger
 	r := make(record, 0, 256)
@@ -97,7 +97,7 @@ func readBody(b []byte, f *pingr.Firing) error {
 	})
 }
 
-// decision is what Decide adds to a firing, but for the text.
+// decision encodes what Decide adds to a firing, except for the text.
 func decision(at time.Time, source pingr.Source, limits []pingr.Limit) []byte {
 	r := make(record, 0, 128)
 	r.time(1, at)

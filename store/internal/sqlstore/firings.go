@@ -27,8 +27,8 @@ func (s *Store) Accept(ctx context.Context, f pingr.Firing, l pingr.Lease) (bool
 	return first && err == nil, err
 }
 
-// accept stores a firing whose keys are all new. taken reports that its id is
-// another's.
+// accept stores a firing whose keys are all new. taken reports that another
+// firing has its id.
 func accept(tx Tx, f pingr.Firing, keys [][]byte, row []byte, l pingr.Lease) (first, taken bool, err error) {
 	accepted := f.AcceptedAt.UnixMilli()
 	insert, args := insertKeys(keys, accepted)
@@ -46,8 +46,9 @@ func accept(tx Tx, f pingr.Firing, keys [][]byte, row []byte, l pingr.Lease) (fi
 	return false, true, forgetKeys(tx, keys)
 }
 
-// messageKeys are f.Message.Keys() of the session as hashes: short, of one
-// length, and not the phone numbers of everybody who wrote in 15 days.
+// messageKeys returns f.Message.Keys() of the session as hashes. They are short
+// and of one length, and they do not store the phone numbers of everybody who
+// wrote in 15 days.
 func messageKeys(f pingr.Firing) [][]byte {
 	names := f.Message.Keys()
 	keys := make([][]byte, len(names))
@@ -97,7 +98,7 @@ func (s *Store) Claim(ctx context.Context, l pingr.Lease, now time.Time, skip []
 		return nil, err
 	}
 	n := len(args)
-	// The row is updated from what it was: all right sides see the old values.
+	// All right sides see the old values of the row.
 	query := `
 		WITH claimed AS (SELECT seq` + from + ` ORDER BY seq LIMIT ` + place(n+1) + ` ` + s.dialect.Lock + `)
 		UPDATE firings SET holder = ` + place(n+2) + `, lease_until = ` + place(n+3) + `,
@@ -127,8 +128,8 @@ func (s *Store) Claim(ctx context.Context, l pingr.Lease, now time.Time, skip []
 	return firings, nil
 }
 
-// exists looks for a row, without keeping writers waiting: behind a long queue
-// of accounts to skip it may take a while to see that there is none.
+// exists looks for a row without making writers wait: behind a long queue of
+// accounts to skip, it may take a while to see that there is none.
 func (s *Store) exists(ctx context.Context, from string, args []any) (bool, error) {
 	found := false
 	err := s.db.Read(ctx, func(tx Tx) error {
@@ -145,7 +146,7 @@ type seqFiring struct {
 	seq int64
 }
 
-// withSeq is a row that begins with one column more.
+// withSeq is a row with one more column in front.
 type withSeq struct {
 	Row
 	seq *int64
@@ -153,7 +154,7 @@ type withSeq struct {
 
 func (r withSeq) Scan(into ...any) error { return r.Row.Scan(append([]any{r.seq}, into...)...) }
 
-// notIn is the condition that account is none of skip, whose placeholders
+// notIn returns the condition that the account is not in skip. Its placeholders
 // begin at first.
 func notIn(first int, skip []string) string {
 	if len(skip) == 0 {
@@ -162,8 +163,8 @@ func notIn(first int, skip []string) string {
 	return ` AND account NOT IN (` + places(first, len(skip)) + `)`
 }
 
-// ours is the condition that no other process serves the session: this one does,
-// or none any more.
+// ours returns the condition that no other process serves the session: this one
+// does, or none does any more.
 func (s *Store) ours(first int, own []string) string {
 	if s.dialect.Sessions == nil {
 		return ""
@@ -216,7 +217,7 @@ func (s *Store) Decide(ctx context.Context, d pingr.Decision) (f pingr.Firing, d
 }
 
 // decide takes the limits before it knows whether d may decide, because it
-// nearly always may, and gives them back when not: one statement less.
+// nearly always may, and gives them back if not. That saves one statement.
 func decide(tx Tx, d pingr.Decision) (f pingr.Firing, decided bool, err error) {
 	var taken []pingr.Limit
 	refused := d.Refused
@@ -296,7 +297,8 @@ func readFiring(tx Tx, id string) (f pingr.Firing, err error) {
 // Finish implements [pingr.Firings].
 func (s *Store) Finish(ctx context.Context, o pingr.Outcome) error {
 	var missing bool
-	// The reply is out; when this is lost, it is sent again under the same id.
+	// The reply is out. If this write is lost, the reply is sent again under the
+	// same id.
 	err := s.db.WriteSoon(ctx, func(tx Tx) error {
 		missing = false
 		ended, err := end(tx, o)
@@ -316,8 +318,8 @@ func (s *Store) Finish(ctx context.Context, o pingr.Outcome) error {
 }
 
 // end erases the texts of an unfinished firing, records its outcome, gives its
-// limits back if told to, and counts it: last, because the count is the row
-// that most others want too.
+// limits back if told to, and counts it. The count comes last, because it is
+// the row that most others want too.
 func end(tx Tx, o pingr.Outcome) (ended bool, err error) {
 	f := pingr.Firing{}
 	err = tx.Query(`

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// holds are in memory where one process has the database, and in a table where
+// holds are in memory if one process has the database, and in a table if
 // several have it.
 type holds struct {
 	mu  sync.Mutex
@@ -70,7 +70,7 @@ func (s *Store) inMemory(ctx context.Context, op func(has map[string]hold)) erro
 	return nil
 }
 
-// purgeHolds deletes those of processes that crashed.
+// purgeHolds deletes the holds of processes that crashed.
 func (s *Store) purgeHolds(ctx context.Context, now time.Time) (int, error) {
 	if !s.dialect.shared() {
 		return 0, nil

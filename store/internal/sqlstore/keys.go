@@ -20,7 +20,7 @@ func scanKey(row Row) (k account.Key, err error) {
 	return k, err
 }
 
-// maybeTime and maybeInt keep the zero time as 0.
+// maybeTime and maybeInt store the zero time as 0.
 func maybeTime(ms int64) time.Time {
 	if ms == 0 {
 		return time.Time{}

@@ -58,11 +58,11 @@ func (s *Store) Peek(ctx context.Context, at time.Time, limits ...pingr.Limit) e
 	return err
 }
 
-// longestKey is what every engine can index.
+// longestKey is the length of a key that every engine can index.
 const longestKey = 512
 
-// limitKey is the column of a key: itself, or, for one that a stranger's very
-// long name is in, a hash.
+// limitKey returns the column of a key: the key itself, or a hash if a
+// stranger's very long name makes it too long.
 func limitKey(key string) []byte {
 	if len(key) <= longestKey {
 		return []byte(key)
@@ -71,13 +71,13 @@ func limitKey(key string) []byte {
 	return append([]byte("sha256/"), sum[:]...)
 }
 
-// count is how many are taken in the period that ends at until.
+// count is how many were taken in the period that ends at until.
 type count struct {
 	taken int64
 	until time.Time
 }
 
-// running is the period that runs at that time, or an empty one.
+// running returns the period that runs at that time, or an empty one.
 func running(tx Tx, at time.Time, l pingr.Limit) (count, error) {
 	c := count{until: toTime(l.Until.UnixMilli())}
 	err := tx.Query(`SELECT taken, until FROM limits WHERE key = $1 AND until > $2`, func(row Row) error {
@@ -89,9 +89,9 @@ func running(tx Tx, at time.Time, l pingr.Limit) (count, error) {
 	return c, err
 }
 
-// take takes one of each, or none and returns a *pingr.LimitError. It returns
-// what it took, each with the end of the period it was taken in, so that it
-// can be given back exactly.
+// take takes one of each limit, or none and returns a *pingr.LimitError. It
+// returns what it took, each with the end of its period, so that it can be
+// given back exactly.
 func take(tx Tx, at time.Time, limits []pingr.Limit) ([]pingr.Limit, error) {
 	taken := make([]pingr.Limit, 0, len(limits))
 	for _, l := range limits {
@@ -121,7 +121,8 @@ func take(tx Tx, at time.Time, limits []pingr.Limit) ([]pingr.Limit, error) {
 	return taken, nil
 }
 
-// refusal gives back what was taken before l and says until when l is used up.
+// refusal gives back what was taken before l, and returns until when l is used
+// up.
 func refusal(tx Tx, at time.Time, l pingr.Limit, taken []pingr.Limit) error {
 	c, err := running(tx, at, l)
 	if err != nil {
@@ -133,9 +134,9 @@ func refusal(tx Tx, at time.Time, l pingr.Limit, taken []pingr.Limit) error {
 	return &pingr.LimitError{Kind: l.Kind, Until: c.until}
 }
 
-// giveBack gives back one of each whose period still runs: a later period ends
-// later. A period that nothing is taken in any more is over, so that the next
-// one to take has a whole one.
+// giveBack gives back one of each limit whose period still runs: a later period
+// ends later. A period in which nothing is taken any more is over, so that the
+// next taker gets a whole one.
 func giveBack(tx Tx, limits []pingr.Limit) error {
 	for _, l := range limits {
 		key, until := limitKey(l.Key), l.Until.UnixMilli()

@@ -4,10 +4,10 @@ import (
 	"github.com/heypingr/pingr"
 )
 
-// Mend is for a database whose rows were saved from a damaged one. It deletes
-// those that cannot be understood, counted by table, and makes the message keys
-// of firings again where they were lost: they are what keeps a message from
-// being answered twice.
+// Mend repairs a database whose rows were saved from a damaged one. It deletes
+// rows that cannot be interpreted, counted by table. It makes lost message keys
+// again from their firings, because the keys keep a message from being answered
+// twice.
 func Mend(tx Tx) (lost map[string]int, keys int, err error) {
 	lost = map[string]int{}
 	firings, err := unreadableFirings(tx, &keys)
@@ -40,7 +40,7 @@ func Mend(tx Tx) (lost map[string]int, keys int, err error) {
 	return lost, keys, nil
 }
 
-// unreadableFirings makes the keys of those that it can read.
+// unreadableFirings makes the keys of the firings that it can read.
 func unreadableFirings(tx Tx, keys *int) (unreadable []int64, err error) {
 	err = tx.Query(`SELECT seq, `+firingColumns+` FROM firings`, func(row Row) error {
 		var f pingr.Firing

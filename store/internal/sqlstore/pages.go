@@ -36,7 +36,7 @@ func deliveriesBefore(tx Tx, q account.DeliveryQuery) (rows []account.DeliveryRo
 	end, within := int64(math.MaxInt64), int64(0)
 	if !q.Before.IsZero() {
 		end = q.Before.UnixMilli()
-		if q.Ordinal > 0 { // the row of that number, which the page before ended with
+		if q.Ordinal > 0 { // the row with that number, which ended the previous page
 			err := tx.Query(`SELECT seq FROM deliveries WHERE account = $1 AND logged_at = $2 ORDER BY seq LIMIT 1 OFFSET $3`,
 				func(row Row) error { return row.Scan(&within) }, q.Account, end, int64(q.Ordinal-1))
 			if err != nil {
@@ -60,7 +60,7 @@ func deliveriesBefore(tx Tx, q account.DeliveryQuery) (rows []account.DeliveryRo
 	return rows, err
 }
 
-// ordinal counts the account's rows of the row's millisecond up to it.
+// ordinal counts the account's rows of the row's millisecond up to the row.
 func ordinal(tx Tx, d account.DeliveryRow) (int, error) {
 	var n int64
 	err := tx.Query(`

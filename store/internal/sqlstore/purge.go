@@ -8,12 +8,13 @@ import (
 	"github.com/heypingr/pingr"
 )
 
-// purgeChunk is how many rows one transaction of Purge looks at, so that it
-// holds nobody up.
+// purgeChunk is how many rows one transaction of Purge examines, so that it
+// delays nobody.
 const purgeChunk = 500
 
-// Purge implements [pingr.Events]. Keys from before the oldest unfinished
-// firing was accepted go; younger ones wait for it to be finished.
+// Purge implements [pingr.Events]. It deletes keys from before the oldest
+// unfinished firing was accepted. Younger keys wait until that firing is
+// finished.
 func (s *Store) Purge(ctx context.Context, now, keys, deliveries time.Time) (int, error) {
 	total := 0
 	for _, purge := range []func() (int, error){
@@ -37,8 +38,8 @@ func (s *Store) Purge(ctx context.Context, now, keys, deliveries time.Time) (int
 	return total, nil
 }
 
-// purgeFirings relies on seq and accepted_at rising together, nearly: it stops
-// at the first chunk that holds only young firings.
+// purgeFirings relies on seq and accepted_at rising together, more or less: it
+// stops at the first chunk that holds only young firings.
 func (s *Store) purgeFirings(ctx context.Context, before time.Time) (int, error) {
 	return purgeBySeq(ctx, s.db,
 		`SELECT max(seq), min(accepted_at) FROM (SELECT seq, accepted_at FROM firings WHERE seq > $1 ORDER BY seq LIMIT $2) AS chunk`,
@@ -83,8 +84,8 @@ func (s *Store) purgeKeys(ctx context.Context, before time.Time) (int, error) {
 		`DELETE FROM message_keys WHERE key > $1 AND key <= $2 AND accepted_at < $3`, before)
 }
 
-// purgeBySeq walks a table chunk by chunk, in order of age. chunk finds the
-// end of the chunk after $1 and its oldest row, remove deletes from it.
+// purgeBySeq walks a table chunk by chunk, in order of age. chunk finds the end
+// of the chunk after $1 and its oldest row; remove deletes from it.
 func purgeBySeq(ctx context.Context, db DB, chunk, remove string, before time.Time) (int, error) {
 	total := 0
 	for from := int64(0); ; {

@@ -6,10 +6,10 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// A record is a row's rarely read part, in the protocol buffers' wire format:
-// small, indifferent to what bytes strings hold, and readable by versions that
-// know fewer or more fields. Empty strings, zero numbers and zero times are
-// left out.
+// A record is the rarely read part of a row, in the wire format of protocol
+// buffers. It is small, accepts any bytes in strings, and can be read by
+// versions that know fewer or more fields. Empty strings, zero numbers and zero
+// times are left out.
 type record []byte
 
 func (r *record) string(field protowire.Number, s string) {
@@ -41,7 +41,7 @@ func (r *record) record(field protowire.Number, inner record) {
 	*r = protowire.AppendBytes(protowire.AppendTag(*r, field, protowire.BytesType), inner)
 }
 
-// A value is a field of a record, as what its writer wrote it.
+// A value is a field of a record, in the type in which it was written.
 type value struct {
 	bytes  []byte
 	number int64

@@ -8,7 +8,7 @@ import (
 	"github.com/heypingr/pingr/account"
 )
 
-// replayName hides what clients chose, and is of one length.
+// replayName hashes what clients chose, so that it is hidden and of one length.
 func replayName(scope, key string) []byte {
 	sum := sha256.Sum256([]byte(scope + "\x00" + key))
 	return sum[:]

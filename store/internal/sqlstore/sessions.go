@@ -8,7 +8,7 @@ import (
 
 const sessionColumns = `id, account, name, device, phone, state, reason, detail, reported, connected_at, created_at`
 
-// Sessions returns the records of all accounts, by id.
+// Sessions returns the records of all accounts, ordered by id.
 func (s *Store) Sessions(ctx context.Context) ([]pingr.SessionRecord, error) {
 	var records []pingr.SessionRecord
 	err := s.db.Read(ctx, func(tx Tx) error {
@@ -26,7 +26,7 @@ func (s *Store) Sessions(ctx context.Context) ([]pingr.SessionRecord, error) {
 	return records, err
 }
 
-// SaveSession stores a record, new or known by its ID.
+// SaveSession stores a record, whether its ID is new or known.
 func (s *Store) SaveSession(ctx context.Context, r pingr.SessionRecord) error {
 	return s.db.Write(ctx, func(tx Tx) error {
 		_, err := tx.Exec(`
@@ -40,7 +40,7 @@ func (s *Store) SaveSession(ctx context.Context, r pingr.SessionRecord) error {
 	})
 }
 
-// DeleteSession forgets a record; one that is not there is no error. The
+// DeleteSession deletes a record. A missing record is not an error. The
 // session's triggers stay.
 func (s *Store) DeleteSession(ctx context.Context, id string) error {
 	return s.db.Write(ctx, func(tx Tx) error {

@@ -11,7 +11,7 @@ import (
 	"github.com/heypingr/pingr/account"
 )
 
-// countColumns are the counters of a row of counts.
+// countColumns are the counters in a row of counts.
 const countColumns = `dynamic, static, cooldown, quota, expired, no_phone, failed`
 
 // Counting is an upsert of a row that is 15 minutes wide: a chart of a month
@@ -23,7 +23,7 @@ const countUp = `
 		expired = counts.expired + excluded.expired, no_phone = counts.no_phone + excluded.no_phone,
 		failed = counts.failed + excluded.failed`
 
-// grain is when the count begins that a time belongs to.
+// grain returns the start of the count that a time belongs to.
 func grain(at time.Time) int64 {
 	const width = int64(account.StatsGrain / time.Millisecond)
 	ms := at.UnixMilli()
@@ -47,8 +47,8 @@ type latencyKey struct {
 	at, class int64
 }
 
-// countLatencies counts how long attempts took. Rows are taken in one order by
-// everybody, so that two processes cannot wait for each other.
+// countLatencies counts how long attempts took. Everybody takes the rows in the
+// same order, so that two processes cannot wait for each other.
 func countLatencies(tx Tx, batch []loggedDelivery) error {
 	counts := map[latencyKey]int64{}
 	for _, d := range batch {

@@ -1,15 +1,15 @@
 // Package sqlstore is the SQL of a Pingr store, written once for all engines:
-// $1 placeholders, ON CONFLICT, RETURNING, times as integer milliseconds,
-// whatever strangers wrote as bytes. A driver brings what differs: two [DB]s,
-// the tables (in its migrations), and how a writing transaction begins.
+// $1 placeholders, ON CONFLICT, RETURNING, times as integer milliseconds, and
+// everything that strangers wrote as bytes. A driver brings what differs: two
+// [DB]s, the tables (in its migrations), and how a writing transaction begins.
 //
-// What a driver must know of the SQL:
+// What a driver must know about the SQL:
 //   - Columns that hold strangers' bytes (body, text, decision, reply, event,
 //     key of limits and message_keys) are BLOB or BYTEA; triggers.phrase_key
 //     compares by bytes (BINARY, COLLATE "C").
-//   - Most writes are single statements that decide by themselves. Where rows are
-//     read first, one writer at a time suffices (SQLite); an engine with several,
-//     each of whose statements sees what was committed before it (READ
+//   - Most writes are single statements that decide by themselves. If rows are
+//     read first, one writer at a time is enough (SQLite). An engine with several
+//     writers, each of whose statements sees what was committed before it (READ
 //     COMMITTED), says in the [Dialect] how to keep others away.
 package sqlstore
 
@@ -22,14 +22,14 @@ import (
 
 // A DB runs operations on a database. Its methods are safe for concurrent use.
 type DB interface {
-	// Write runs op in a transaction and returns nil when that is as durable as
+	// Write runs op in a transaction, and returns nil when that is as durable as
 	// the database is meant to be. op may run more than once, each time on a
-	// database that it has not changed yet, so it sets all its results anew; it
-	// returns an error only if its transaction must not stand. It runs in
-	// another goroutine, but not after Write has returned.
+	// database that it has not changed yet, so it must set all its results each
+	// time. It must return an error only if its transaction must not stand. It
+	// runs in another goroutine, but not after Write has returned.
 	Write(ctx context.Context, op func(Tx) error) error
-	// WriteSoon is Write for what nobody waits for: it may wait some
-	// milliseconds first, to be done together with something that is urgent.
+	// WriteSoon is Write for operations that nobody waits for. It may wait some
+	// milliseconds first, to run together with something urgent.
 	WriteSoon(ctx context.Context, op func(Tx) error) error
 	// Read runs op, which only reads.
 	Read(ctx context.Context, op func(Tx) error) error
@@ -37,7 +37,7 @@ type DB interface {
 
 // A Tx runs statements. Arguments are int64, string, []byte or nil.
 type Tx interface {
-	// Exec runs a statement and reports how many rows it changed.
+	// Exec runs a statement and returns how many rows it changed.
 	Exec(query string, args ...any) (int64, error)
 	// Query calls each for every row of the result.
 	Query(query string, each func(Row) error, args ...any) error
@@ -48,21 +48,21 @@ type Row interface {
 	Scan(into ...any) error
 }
 
-// A Dialect is what engines say differently. The zero value is SQLite's.
+// A Dialect is what differs between engines. The zero value is SQLite's.
 type Dialect struct {
 	// Lock ends a SELECT whose rows the same transaction will update, such as
 	// "FOR UPDATE SKIP LOCKED".
 	Lock string
-	// Alone, if not empty, is a query that waits until the transaction is the
-	// only one that asked for its number, $1, such as
-	// "SELECT pg_advisory_xact_lock($1)".
+	// Alone, if not empty, is a query that waits until the transaction is the only
+	// one that asked for its number, $1, such as "SELECT
+	// pg_advisory_xact_lock($1)".
 	Alone string
-	// Sessions, if not nil, are the ids of those that this process serves: it
-	// claims no firings of sessions that others serve.
+	// Sessions, if not nil, returns the ids of the sessions that this process
+	// serves. It then claims no firings of sessions that others serve.
 	Sessions func() []string
 }
 
-// shared is whether several processes may have the database at once.
+// shared reports whether several processes may use the database at once.
 func (d Dialect) shared() bool { return d.Alone != "" }
 
 // alone waits until no other transaction works under that name.
@@ -75,8 +75,8 @@ func (d Dialect) alone(tx Tx, name string) error {
 	return tx.Query(d.Alone, func(Row) error { return nil }, number)
 }
 
-// A Store is a pingr.Store, with the management of triggers, sessions and the
-// delivery log, over two databases. Make it with [New]; it is safe for
+// A Store is a pingr.Store over two databases, with the management of triggers,
+// sessions and the delivery log. Create one with [New]. It is safe for
 // concurrent use.
 type Store struct {
 	db      DB
@@ -85,18 +85,18 @@ type Store struct {
 	holds   holds
 }
 
-// New returns a Store that keeps everything in db but the delivery log, which
-// is in log. It starts a goroutine that Close ends.
+// New returns a Store that keeps everything in db except the delivery log,
+// which is in log. It starts a goroutine that Close ends.
 func New(db, log DB, dialect Dialect) *Store {
 	return &Store{db: db, dialect: dialect, log: newDeliveryLog(log, dialect), holds: holds{has: map[string]hold{}}}
 }
 
-// Close writes what the delivery log still holds back. The databases stay
-// open. Closing twice does no harm.
+// Close writes what the delivery log still holds back. The databases stay open.
+// Closing twice does no harm.
 func (s *Store) Close() error { return s.log.close() }
 
-// VoidLeases ends every lease that has a holder: for a driver that knows that
-// all processes that held any are gone.
+// VoidLeases ends every lease that has a holder. It is for a driver that knows
+// that all processes with leases are gone.
 func VoidLeases(ctx context.Context, db DB) error {
 	return db.Write(ctx, func(tx Tx) error {
 		if _, err := tx.Exec(`UPDATE firings SET lease_until = 0 WHERE done_at IS NULL AND holder <> ''`); err != nil {

@@ -18,12 +18,12 @@ func scanTrigger(row Row, t *pingr.Trigger, more ...any) error {
 	return err
 }
 
-// FindTrigger implements [pingr.Triggers]. It costs one look into an index,
-// rarely two, however many triggers and candidates there are: the greatest
-// phrase up to the longest candidate either is it, or shows how much of it no
-// phrase begins with. For a phrase p that begins the candidate c sorts before
-// c, and whatever sorts between the two begins with p; so p also begins the
-// greatest phrase up to c.
+// FindTrigger implements [pingr.Triggers]. It costs one index lookup, rarely
+// two, however many triggers and candidates there are. The greatest phrase up
+// to the longest candidate either is that candidate, or shows how much of it no
+// phrase begins with. The reason: a phrase p that begins the candidate c sorts
+// before c, and whatever sorts between the two begins with p, so p also begins
+// the greatest phrase up to c.
 func (s *Store) FindTrigger(ctx context.Context, session string, phrases []string) (pingr.Trigger, bool, error) {
 	var t pingr.Trigger
 	var ok bool
@@ -129,9 +129,9 @@ func (s *Store) UpdateTrigger(ctx context.Context, id string, change func(*pingr
 	return t, nil
 }
 
-// SaveTrigger stores a trigger, new or known by its ID. It returns
-// [pingr.ErrConflict] when another trigger of the session, active or not, has
-// a phrase that normalises to the same.
+// SaveTrigger stores a trigger, whether its ID is new or known. It returns
+// [pingr.ErrConflict] if another trigger of the session, active or not, has a
+// phrase that normalizes to the same text.
 func (s *Store) SaveTrigger(ctx context.Context, t pingr.Trigger) error {
 	var answer error
 	err := s.db.Write(ctx, func(tx Tx) (err error) {
@@ -147,7 +147,7 @@ func (s *Store) SaveTrigger(ctx context.Context, t pingr.Trigger) error {
 	return err
 }
 
-// saveTrigger returns a conflict apart from the errors of the database: it
+// saveTrigger returns a conflict separately from the errors of the database: it
 // changes nothing, so the transaction may stand.
 func saveTrigger(tx Tx, t pingr.Trigger) (conflict, err error) {
 	key := pingr.Normalize(t.Phrase)
