@@ -153,7 +153,7 @@ func (d *HTTPDispatcher) transport() *http.Transport {
 // connection just as it was reused: the endpoint may or may not have received
 // the event, and recognizes a repeat by its webhook-id. net/http would repeat
 // the same bytes, which an endpoint that accepts each signature once refuses,
-// so post stamps each try anew.
+// so post stamps each try separately.
 func (d *HTTPDispatcher) post(ctx context.Context, e Event) (*http.Response, error) {
 	var last time.Time
 	for {

@@ -11,7 +11,7 @@ import (
 )
 
 // Seen remembers the deliveries that a [WebhookHandler] received, so that each
-// is accepted once. Pingr signs every attempt anew, so a request that repeats
+// is accepted once. Pingr signs every attempt separately, so a request that repeats
 // the same bytes does not come from Pingr.
 type Seen interface {
 	// Add remembers key for at least life and reports whether it was new. It must

@@ -4,7 +4,7 @@ import { PingrError } from './errors.js';
 
 /**
  * Remembers the deliveries that a webhook received, so that each is accepted once.
- * Pingr signs every attempt anew, so a request that repeats the same bytes does not
+ * Pingr signs every attempt separately, so a request that repeats the same bytes does not
  * come from Pingr.
  */
 export interface Seen {

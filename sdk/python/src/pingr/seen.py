@@ -19,7 +19,7 @@ _MOST = 100_000
 class Seen(Protocol):
     """Remembers the deliveries that a webhook received, so that each is accepted once.
 
-    Pingr signs every attempt anew, so a request that repeats the same bytes does not come from Pingr.
+    Pingr signs every attempt separately, so a request that repeats the same bytes does not come from Pingr.
     """
 
     def add(self, key: str, life: float) -> bool:
