@@ -9,26 +9,25 @@ import (
 	"strings"
 )
 
-// A client asks the API in process as the reader of a page.
+// A client calls the API in process on behalf of a page's reader.
 type client struct {
 	api    http.Handler
 	r      *http.Request
 	accept string
 }
 
-// asking is the client that prefers a content type where the API has several.
+// asking returns a client that prefers a content type if the API has several.
 func (c client) asking(kind string) client {
 	c.accept = kind
 	return c
 }
 
-// A Problem is what the API answers to what it does not do. Message is for
-// people.
+// A Problem is the API's refusal. Message is for people.
 type Problem struct {
 	Status     int
 	Code       string
 	Message    string
-	RetryAfter int // seconds; 0 where waiting does not help
+	RetryAfter int // seconds; 0 if waiting does not help
 }
 
 // Error implements error.
@@ -45,7 +44,7 @@ func (a *answer) Header() http.Header         { return a.header }
 func (a *answer) Write(b []byte) (int, error) { return a.body.Write(b) }
 func (a *answer) WriteHeader(status int)      { a.status = status }
 
-// told are the headers by which the API judges who asks and from where.
+// told are the headers by which the API judges who asks, and from where.
 var told = []string{"Cookie", "Origin", "Sec-Fetch-Site", "X-Forwarded-For", "Forwarded"}
 
 // ask sends a request; in and out may be nil. A refusal is a *Problem.
@@ -124,11 +123,12 @@ func (c client) remove(path string) error {
 	return err
 }
 
-// escapeQuery and escapePath make a text that others chose part of an address.
+// escapeQuery and escapePath escape a text that others chose for use in an
+// address.
 func escapeQuery(text string) string { return url.QueryEscape(text) }
 func escapePath(text string) string  { return url.PathEscape(text) }
 
-// fieldNames are what pages call the API's parameters, by the keys of strings.
+// fieldNames maps the API's parameters to the keys of the names that pages use.
 var fieldNames = map[string]string{
 	"phone": "field.phone", "message": "try.text", "url": "webhooks.url", "name": "keys.name", "email": "door.email", "password": "door.password",
 	"current_password": "settings.password.now", "new_password": "settings.password.new",
@@ -137,7 +137,7 @@ var fieldNames = map[string]string{
 	"no_phone_reply": "settings.no_phone", "overage": "settings.overage", "time_zone": "settings.zone",
 }
 
-// shown is the message with the parameter called as the page does.
+// shown returns the message with the parameter named as on the page.
 func (p *Problem) shown() string {
 	name, rest, ok := strings.Cut(p.Message, ": ")
 	key, known := fieldNames[name]

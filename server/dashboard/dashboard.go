@@ -1,7 +1,7 @@
 // Package dashboard is what people see of Pingr: pages made on the server, over
 // the REST API and with the reader's own login, so that a page can do nothing
-// that the API would refuse. It imports nothing of the server; README.md says
-// how a page is made.
+// that the API would refuse. It imports nothing of the server. README.md
+// explains how a page is made.
 package dashboard
 
 import (
@@ -14,54 +14,54 @@ import (
 
 //go:generate go run github.com/a-h/templ/cmd/templ@v0.3.1020 generate -log-level error
 
-// Config is what a Dashboard is made of. API is required.
+// Config configures a Dashboard. API is required.
 type Config struct {
 	// API answers the requests that the pages make, in process. It gets the
-	// reader's cookie, address and origin, and refuses for itself.
+	// reader's cookie, address and origin, and makes its own checks.
 	API http.Handler
-	// SignUp shows the sign-up page.
+	// SignUp enables the sign-up page.
 	SignUp bool
-	// Empty says whether there is no account yet, so that the login page can tell
-	// of the set-up link. Nil: there is one.
+	// Empty reports whether there is no account yet, so that the login page can
+	// mention the set-up link. Nil means that there is one.
 	Empty func(context.Context) bool
-	// TwoLogins reports whether a request carries two logins, of which one is
-	// planted: the API takes neither. Nil: none does.
+	// TwoLogins reports whether a request carries two logins, one of which is
+	// planted. The API accepts neither. Nil means that no request does.
 	TwoLogins func(*http.Request) bool
-	// CheckURL says what is wrong with a webhook endpoint's address, as far as
-	// the address tells. Nil: none is checked while it is typed.
+	// CheckURL returns what is wrong with a webhook endpoint's address, as far as
+	// the address shows it. If nil, addresses are not checked while they are
+	// typed.
 	CheckURL func(string) error
-	// Limits are how many sessions and triggers a plan holds; 0 is without limit.
-	// Nil: no limit is shown before it is met.
+	// Limits are how many sessions and triggers a plan allows; 0 means no limit.
 	Limits func(plan string) (sessions, triggers int)
-	// Log hears of pages that fail. Nil discards.
+	// Log receives pages that fail. If nil, they are discarded.
 	Log *slog.Logger
 }
 
-// A Dashboard is an http.Handler of the pages. Make it with [New]. It is safe
-// for concurrent use.
+// A Dashboard is an http.Handler for the pages. Create one with [New]. It is
+// safe for concurrent use.
 type Dashboard struct {
 	config Config
 	files  *files
 	pages  []page
 	mux    *http.ServeMux
-	// patterns are what mux holds.
+	// patterns are the patterns of mux.
 	patterns []string
 }
 
 // A page is an entry of the navigation with its routes. Routes are those of
-// http.ServeMux; all of them need a login.
+// http.ServeMux. All of them need a login.
 type page struct {
 	path, icon string
-	// name is the prefix of its strings; NAME.title is its title.
+	// name is the prefix of the page's strings; NAME.title is its title.
 	name   string
 	routes map[string]action
 }
 
-// An action answers a request of somebody who is logged in. An error that it
+// An action answers a request of a reader who is logged in. An error that it
 // returns before it wrote anything is shown in words.
 type action func(*visit) error
 
-// allPages is the navigation, in its order.
+// allPages returns the navigation, in order.
 func allPages() []page {
 	return []page{
 		overviewPage(),
@@ -73,7 +73,7 @@ func allPages() []page {
 	}
 }
 
-// New makes the dashboard.
+// New returns the dashboard.
 func New(c Config) (*Dashboard, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -84,7 +84,7 @@ func New(c Config) (*Dashboard, error) {
 	}
 	d := &Dashboard{config: c, files: files, pages: allPages(), mux: http.NewServeMux()}
 	d.handle("GET /static/{file}", files.serve)
-	// Browsers ask for it on pages that name no icon, such as /docs.
+	// Browsers request it on pages that name no icon, such as /docs.
 	d.handle("GET /favicon.ico", http.RedirectHandler(files.url("favicon.svg"), http.StatusFound).ServeHTTP)
 	d.handle("GET /{$}", d.home)
 	d.handle("GET /login", d.showLogin)
@@ -109,7 +109,8 @@ func (d *Dashboard) handle(pattern string, f http.HandlerFunc) {
 	d.patterns = append(d.patterns, pattern)
 }
 
-// Patterns are what to mount the dashboard at, in the syntax of http.ServeMux.
+// Patterns returns the patterns at which to mount the dashboard, in the syntax
+// of http.ServeMux.
 func (d *Dashboard) Patterns() []string { return d.patterns }
 
 // ServeHTTP implements http.Handler.
@@ -121,7 +122,7 @@ func (d *Dashboard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	d.mux.ServeHTTP(w, r)
 }
 
-// visit answers for a page: with a login, or by the way to the login page.
+// visit answers for a page. Without a login it leads to the login page.
 func (d *Dashboard) visit(w http.ResponseWriter, r *http.Request, p page, do action) {
 	v := d.newVisit(w, r)
 	v.page = p
@@ -139,7 +140,7 @@ func (d *Dashboard) visit(w http.ResponseWriter, r *http.Request, p page, do act
 	}
 }
 
-// NotFound answers for a path that is no page.
+// NotFound answers for a path that is not a page.
 func (d *Dashboard) NotFound(w http.ResponseWriter, r *http.Request) {
 	v := d.newVisit(w, r)
 	v.must(http.StatusNotFound, lostPage(v))
@@ -150,7 +151,8 @@ func (d *Dashboard) home(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, d.pages[0].path, http.StatusSeeOther)
 }
 
-// safeNext is where to go after the login: a page of ours, or the first.
+// safeNext returns where to go after the login: a page of ours, or the first
+// page.
 func safeNext(next string) string {
 	if strings.HasPrefix(next, "/") && !strings.HasPrefix(next, "//") && !strings.ContainsAny(next, "\\\r\n\t") {
 		return next

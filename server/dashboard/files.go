@@ -18,8 +18,8 @@ import (
 //go:embed static
 var staticFiles embed.FS
 
-// files are the static files under names that hold their hash, so that browsers
-// may keep them for good.
+// files are the static files under names that contain their hash, so that
+// browsers may keep them for good.
 type files struct {
 	names map[string]string // as written → with hash
 	byURL map[string]file
@@ -57,7 +57,7 @@ func readFiles() (*files, error) {
 	return f, nil
 }
 
-// url is the address of a static file.
+// url returns the address of a static file.
 func (f *files) url(name string) string { return "/static/" + f.names[name] }
 
 func (f *files) serve(w http.ResponseWriter, r *http.Request) {

@@ -22,8 +22,8 @@ func readIcons() map[string]templ.Component {
 	return all
 }
 
-// icon is a picture in line, in the colour of the text around it. It says nothing
-// to a screen reader: what it means stands beside it.
+// icon returns an inline picture in the colour of the text around it. Screen
+// readers skip it, because its meaning stands beside it.
 func icon(name string) templ.Component {
 	if svg, ok := icons[name]; ok {
 		return svg

@@ -14,7 +14,7 @@ func keysPage() page {
 	}
 }
 
-// An apiKey is one of GET /v1/keys; Key is whole only when it is made.
+// An apiKey is one of GET /v1/keys. Key is whole only when it is created.
 type apiKey struct {
 	ID        string  `json:"id,omitempty"`
 	Name      string  `json:"name"`
@@ -25,7 +25,7 @@ type apiKey struct {
 	RevokedAt *string `json:"revoked_at,omitempty"`
 }
 
-// shown is what a key is called; not all have a name.
+// shown returns what a key is called; not all keys have a name.
 func (k apiKey) shown() string { return orElse(k.Name, k.Key) }
 
 func (v *visit) keys() ([]apiKey, error) {
@@ -52,7 +52,7 @@ func listKeys(v *visit) error {
 	return v.part(keyList(v, all))
 }
 
-// addKey shows the key whole, this once.
+// addKey shows the whole key, this once.
 func addKey(v *visit) error {
 	asked := apiKey{Name: v.field("name"), Mode: v.field("mode")}
 	var made apiKey
@@ -67,7 +67,7 @@ func addKey(v *visit) error {
 	return v.part(keyMade(v, made, v.address()))
 }
 
-// address is where the reader reaches the server.
+// address returns where the reader reaches the server.
 func (v *visit) address() string {
 	scheme := "http"
 	if v.r.TLS != nil || v.r.Header.Get("X-Forwarded-Proto") == "https" {

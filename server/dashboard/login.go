@@ -7,7 +7,8 @@ import (
 	"github.com/a-h/templ"
 )
 
-// credentials are what the doors ask for; the API takes what it knows.
+// credentials are what the forms ask for. The API takes the fields that it
+// knows.
 type credentials struct {
 	Token    string `json:"token,omitempty"`
 	Email    string `json:"email"`
@@ -22,7 +23,7 @@ func (d *Dashboard) logIn(w http.ResponseWriter, r *http.Request) {
 	d.enter(w, r, "/v1/auth/login", door{kind: "login", next: r.PostFormValue("next")})
 }
 
-// showSetup is where the one-time link of the first start leads.
+// showSetup is the page of the one-time link of the first start.
 func (d *Dashboard) showSetup(w http.ResponseWriter, r *http.Request) {
 	token := r.URL.Query().Get("token")
 	if token == "" || d.config.Empty != nil && !d.config.Empty(r.Context()) {
@@ -54,7 +55,7 @@ func (d *Dashboard) showDoor(w http.ResponseWriter, r *http.Request, at door) {
 	v.must(http.StatusOK, doorPage(v, at))
 }
 
-// enter gives what was typed to the API; its cookie is the login.
+// enter passes what was typed to the API, whose cookie is the login.
 func (d *Dashboard) enter(w http.ResponseWriter, r *http.Request, path string, at door) {
 	v := d.newVisit(w, r)
 	at.email = v.field("email")
@@ -86,7 +87,7 @@ func (d *Dashboard) logOut(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, "/login", http.StatusSeeOther) // who is not logged in is where they want to be
 }
 
-// must writes a page of which nothing depends on the API.
+// must writes a page that does not depend on the API.
 func (v *visit) must(status int, c templ.Component) {
 	if err := v.write(status, c); err != nil {
 		http.Error(v.w, v.T("error.internal"), http.StatusInternalServerError)

@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// grouped is a number with its thousands set apart, as the charts' axes have them.
+// grouped returns a number with its thousands separated, as on the charts'
+// axes.
 func grouped(n int64) string {
 	text := strconv.FormatInt(n, 10)
 	var b strings.Builder
@@ -20,7 +21,7 @@ func grouped(n int64) string {
 	return b.String()
 }
 
-// percent is a share of all, "–" of nothing.
+// percent returns a share of all, or "–" if all is 0.
 func percent(part, all int64) string {
 	if all == 0 {
 		return "–"
@@ -35,7 +36,7 @@ func percent(part, all int64) string {
 	return fmt.Sprintf("%.1f %%", share)
 }
 
-// millis is a time of the API, "–" for none.
+// millis returns a time of the API, or "–" for none.
 func millis(n *int64) string {
 	if n == nil {
 		return "–"
@@ -43,7 +44,7 @@ func millis(n *int64) string {
 	return took(time.Duration(*n) * time.Millisecond)
 }
 
-// took is a duration as people compare it.
+// took returns a duration as people compare it.
 func took(d time.Duration) string {
 	ms := float64(d) / float64(time.Millisecond)
 	if ms < 10 {
@@ -55,7 +56,8 @@ func took(d time.Duration) string {
 	return fmt.Sprintf("%.1f s", ms/1000)
 }
 
-// dollars shows millionths of a dollar to the cent, and small sums to the last digit.
+// dollars returns millionths of a dollar to the cent, and small sums to the
+// last digit.
 func dollars(micros int64) string {
 	if micros < 10_000 {
 		return "$" + strings.TrimRight(fmt.Sprintf("%d.%06d", micros/1_000_000, micros%1_000_000), "0")
@@ -63,13 +65,13 @@ func dollars(micros int64) string {
 	return fmt.Sprintf("$%d.%02d", micros/1_000_000, micros%1_000_000/10_000)
 }
 
-// A barPart is a piece of a bar a thousand wide.
+// A barPart is a piece of a bar that is a thousand wide.
 type barPart struct {
 	name     string
 	x, width int
 }
 
-// barParts lays shares side by side; each is seen, however small.
+// barParts lays shares side by side. Each is visible, however small.
 func barParts(shares []share, all int64) []barPart {
 	const whole, least = 1000, 6
 	var parts []barPart

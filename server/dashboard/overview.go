@@ -24,7 +24,7 @@ func overviewPage() page {
 	}
 }
 
-// An overview is what the page shows.
+// An overview is the content of the page.
 type overview struct {
 	setup setup
 	trial trial
@@ -48,16 +48,16 @@ func showOverview(v *visit) error {
 	return v.show(overviewBody(v, o))
 }
 
-// A setup is how far somebody has come: each is one of the first steps.
+// A setup is how far somebody has come in the first steps.
 type setup struct {
 	sessions []session
-	linked   *session // the first that is linked, nil before
+	linked   *session // the first that is linked; nil before that
 	phrases  []phrase
 	hook     string // the endpoint's URL
 	tried    bool
 }
 
-// A phrase is what fires a trigger.
+// A phrase is the phrase of a trigger.
 type phrase struct {
 	Session string `json:"session_id"`
 	Phrase  string `json:"trigger_phrase"`
@@ -83,7 +83,7 @@ func (s setup) steps() []step {
 	}
 }
 
-// left is how many steps are to be done.
+// left returns how many steps are still to do.
 func (s setup) left() (n int) {
 	for _, one := range s.steps() {
 		if !one.done {
@@ -93,7 +93,8 @@ func (s setup) left() (n int) {
 	return n
 }
 
-// An invitation is how to text for real; its link is empty while nobody answers.
+// An invitation is how to send a real text. Its link is empty while nobody
+// would answer.
 type invitation struct{ text, number, link string }
 
 func (s setup) invitation() invitation {
@@ -108,7 +109,8 @@ func (s setup) invitation() invitation {
 	return invitation{}
 }
 
-// again is what has the checklist fetched anew; one that is done stays so.
+// again is the event on which the checklist is fetched again; a finished
+// checklist stays.
 func (s setup) again() string {
 	if s.left() == 0 {
 		return "pingr:session from:body"
@@ -203,7 +205,7 @@ type share struct {
 	count int64
 }
 
-// shares are the outcomes that happened, in a fixed order.
+// shares returns the outcomes that occurred, in a fixed order.
 func (c counts) shares() []share {
 	all := []share{
 		{"dynamic", c.Dynamic},
@@ -233,8 +235,8 @@ func (v *visit) stats() (s stats, err error) {
 	return s, v.api.get(path, &s)
 }
 
-// showCharts is the part that firings renew: charts, and the month's usage in its
-// own place.
+// showCharts is the part that firings refresh: charts, and the month's usage in
+// its own place.
 func showCharts(v *visit) error {
 	s, err := v.stats()
 	if err != nil {
@@ -288,8 +290,8 @@ type usage struct {
 	Cost     int64  `json:"overage_cost_micros"`
 }
 
-// forecast is what the month ends with if it goes on as it did so far; a month's
-// first hours say nothing.
+// forecast returns the month's total if it goes on as so far. The first hours
+// of a month say nothing.
 func (u usage) forecast(now time.Time) (n int64, ok bool) {
 	begin, err := time.Parse("2006-01", u.Month)
 	if err != nil {
@@ -302,14 +304,14 @@ func (u usage) forecast(now time.Time) (n int64, ok bool) {
 	return int64(float64(u.Used) * float64(whole) / float64(gone)), true
 }
 
-// noteTried remembers that somebody tried it, where nothing else does.
+// noteTried remembers that somebody used Try it, because nothing else does.
 func (v *visit) noteTried() {
 	http.SetCookie(v.w, &http.Cookie{ //nolint:gosec // says no secret
 		Name: triedCookie, Value: v.account.ID, Path: "/overview", MaxAge: 365 * 24 * 3600, HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	})
 }
 
-// feedWords are what the feed's script says of a firing: data-STATE and
+// feedWords holds the feed script's words for a firing: data-STATE and
 // data-OUTCOME.
 func (v *visit) feedWords() templ.Attributes {
 	words := templ.Attributes{}

@@ -7,7 +7,7 @@ import (
 	"rsc.io/qr"
 )
 
-// A qrImage is a QR code as an SVG path of unit squares; Size is its side in
+// A qrImage is a QR code as an SVG path of unit squares. Size is its side in
 // squares, with the quiet zone.
 type qrImage struct {
 	Path string
@@ -16,7 +16,7 @@ type qrImage struct {
 
 const quietZone = 4
 
-// drawQR draws a code. A text that fits in none gives an empty image.
+// drawQR draws a code. A text that fits into none gives an empty image.
 func drawQR(text string) qrImage {
 	code, err := qr.Encode(text, qr.M)
 	if err != nil {

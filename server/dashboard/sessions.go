@@ -47,14 +47,14 @@ func (v *visit) sessions() ([]session, error) {
 	return out.Sessions, err
 }
 
-// session is the one of the path.
+// session returns the session of the path.
 func (v *visit) session() (s session, err error) {
 	return s, v.api.get(v.sessionPath(), &s)
 }
 
 func (v *visit) sessionPath() string { return "/v1/sessions/" + escapePath(v.r.PathValue("id")) }
 
-// sessionLimit is the plan's; 0 is none.
+// sessionLimit returns the plan's limit; 0 means no limit.
 func (v *visit) sessionLimit() int {
 	if v.config.Limits == nil {
 		return 0
@@ -63,7 +63,7 @@ func (v *visit) sessionLimit() int {
 	return sessions
 }
 
-// showSessions is the page; listSessions the part of it that events renew.
+// showSessions is the page; listSessions is the part of it that events refresh.
 func showSessions(v *visit) error {
 	all, err := v.sessions()
 	if err != nil {
@@ -129,7 +129,7 @@ func unlinkSession(v *visit) error {
 	return v.changed(v.T("sessions.unlinked"))
 }
 
-// changed closes the dialog that asked and has the list fetched anew.
+// changed closes the dialog that asked, and has the list fetched again.
 func (v *visit) changed(toast string) error {
 	v.toast(toast)
 	v.w.Header().Set("Pingr-Changed", "1")
@@ -149,8 +149,8 @@ type qrCode struct {
 	ExpiresAt string `json:"expires_at"`
 }
 
-// showLink is the page where a number is linked. Coming to it begins a round of
-// codes where none is under way.
+// showLink is the page where a number is linked. Opening it begins a round of
+// codes if none is running.
 func showLink(v *visit) error {
 	s, err := v.session()
 	if err != nil {
@@ -167,7 +167,7 @@ func showLink(v *visit) error {
 	return v.show(linkBody(v, s, code))
 }
 
-// showCode is the part that shows how far the linking is.
+// showCode is the part that shows the progress of linking.
 func showCode(v *visit) error {
 	s, err := v.session()
 	if p := asProblem(err); p != nil && p.Status == http.StatusNotFound { // deleted elsewhere: its code leads nowhere
@@ -205,14 +205,14 @@ func (v *visit) beginLink(show func(session, qrCode) error) error {
 	return show(s, code)
 }
 
-// code is what to scan now; empty while there is none.
+// code returns what to scan now, or "" if there is nothing.
 func (v *visit) code(s session) (code qrCode, err error) {
 	if s.Status != "pairing" {
 		return code, nil
 	}
 	_, err = v.api.asking("application/json").ask(http.MethodGet, v.sessionPath()+"/qr", nil, &code)
 	if asProblem(err) != nil {
-		return qrCode{}, nil //nolint:nilerr // not yet, or linked meanwhile
+		return qrCode{}, nil //nolint:nilerr // not yet, or linked in the meantime
 	}
 	return code, err
 }
@@ -232,7 +232,7 @@ func pairByCode(v *visit) error {
 	return v.part(pairCode(v, out.Code))
 }
 
-// light is the colour of a status: good, warn or bad.
+// light returns the colour of a status: good, warn or bad.
 func (s session) light() string {
 	switch s.Status {
 	case "connected":
@@ -247,17 +247,17 @@ func (s session) path(rest string) string { return "/sessions/" + escapePath(s.I
 
 func (s session) linkPath() string { return s.path("/link") }
 
-// unlinked says whether the number has to be linked (again).
+// unlinked reports whether the number must be linked (again).
 func (s session) unlinked() bool {
 	return s.Status == "pairing" || s.Status == "link_expired" || s.Status == "logged_out"
 }
 
-// alarming says whether a number that was linked answers nobody.
+// alarming reports whether a number that was linked does not answer.
 func (s session) alarming() bool {
 	return s.Number != nil && s.Status != "connected" && s.Status != "connecting" && s.Status != "pairing"
 }
 
-// usual says whether Detail is what the page shows anyway.
+// usual reports whether Detail is what the page shows anyway.
 func (s session) usual() bool {
 	return strings.HasPrefix(s.Detail, "Scan the QR code") || strings.HasPrefix(s.Detail, "Type the code")
 }
@@ -276,8 +276,9 @@ func (s session) since() time.Time {
 	return parseTime(*s.ConnectedAt)
 }
 
-// again is when to look for the next code, for hx-trigger. It is every and not
-// load: a part that is put anew by morphing, with the same trigger, loads no more.
+// again returns when to look for the next code, for hx-trigger. It uses every
+// and not load: a part that morphing replaces with the same trigger does not
+// load again.
 func (c qrCode) again() string {
 	const soon = "every 1500ms"
 	if c.QR == "" {

@@ -70,8 +70,8 @@ func (s settings) noPhoneReply() string {
 	return *s.NoPhoneReply
 }
 
-// changePassword ends all logins; the reader goes on with the new one that the API
-// answers.
+// changePassword ends all logins. The reader continues with the new one from
+// the API.
 func changePassword(v *visit) error {
 	asked := map[string]string{"current_password": v.field("current_password"), "new_password": v.field("new_password")}
 	header, err := v.api.ask(http.MethodPost, "/v1/auth/password", asked, nil)

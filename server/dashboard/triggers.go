@@ -31,12 +31,12 @@ type trigger struct {
 	Active  bool   `json:"is_active"`
 }
 
-// maxTriggerReply is the most characters of a static reply.
+// maxTriggerReply is the greatest length of a static reply, in characters.
 const maxTriggerReply = 1000
 
 func (t trigger) path(rest string) string { return "/auto-reply/" + escapePath(t.ID) + rest }
 
-// action is where its form goes.
+// action returns where the form is sent.
 func (t trigger) action() string {
 	if t.ID == "" {
 		return "/auto-reply"
@@ -44,18 +44,18 @@ func (t trigger) action() string {
 	return t.path("")
 }
 
-// preview is the reply as its sample reader sees it.
+// preview returns the reply as its sample reader sees it.
 func (t trigger) preview() string {
 	return strings.ReplaceAll(t.Reply, "{{phone}}", digits(trialPhone))
 }
 
 func (t trigger) length() int { return utf8.RuneCountInString(t.Reply) }
 
-// A triggerList is what the page shows.
+// A triggerList is the content of the page.
 type triggerList struct {
 	sessions []session
 	triggers []trigger
-	limit    int // of the plan; 0 is none
+	limit    int // of the plan; 0 means no limit
 }
 
 func (l triggerList) full() bool { return l.limit > 0 && len(l.triggers) >= l.limit }
@@ -106,7 +106,7 @@ func newTrigger(v *visit) error {
 	return v.show(triggerBody(v, l.sessions, t, nil))
 }
 
-// typed is a trigger as the form gave it.
+// typed returns the trigger in the form.
 func (v *visit) typed() trigger {
 	return trigger{
 		ID: v.r.PathValue("id"), Session: v.field("session"), Phrase: v.field("phrase"),

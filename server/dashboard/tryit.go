@@ -7,8 +7,8 @@ import (
 	"github.com/heypingr/pingr"
 )
 
-// A trial is the box in which somebody texts without a phone: what was typed,
-// and what came of it.
+// A trial is the box in which somebody texts without a phone: the text, and the
+// result.
 type trial struct {
 	sessions             []session
 	session, phone, text string
@@ -26,7 +26,7 @@ type firedTrigger struct {
 	Reply  string `json:"reply_message"`
 }
 
-// A hookTrial is how the endpoint was asked.
+// A hookTrial is how the endpoint was called.
 type hookTrial struct {
 	Delivered bool    `json:"delivered"`
 	Status    *int    `json:"status_code"`
@@ -43,7 +43,7 @@ const (
 	trialCode  = "X4K9MQ"
 )
 
-// newTrial proposes what fires.
+// newTrial proposes a text that fires.
 func newTrial(s setup) trial {
 	t := trial{sessions: s.sessions, phone: trialPhone, text: "login " + trialCode}
 	if len(s.sessions) > 0 {
@@ -108,7 +108,7 @@ func (t *trial) run(v *visit) error {
 	return hook.explain(v)
 }
 
-// explain takes from the delivery log what the simulation does not tell.
+// explain reads from the delivery log what the simulation does not return.
 func (h *hookTrial) explain(v *visit) error {
 	var log struct {
 		Deliveries []struct {
@@ -128,7 +128,7 @@ func (h *hookTrial) explain(v *visit) error {
 	return nil
 }
 
-// noReply says why an answer gave no reply, or nothing.
+// noReply returns why an answer gave no reply, or "".
 func (v *visit) noReply(reason *string) string {
 	if reason == nil {
 		return ""
@@ -136,7 +136,7 @@ func (v *visit) noReply(reason *string) string {
 	return v.T("deliveries.no_reply", pingr.NoReply(*reason).Words())
 }
 
-// noReply says why the endpoint's answer is not what would be sent.
+// noReply returns why the endpoint's answer is not what would be sent.
 func (t trial) noReply(v *visit) string {
 	if t.hook == nil {
 		return ""

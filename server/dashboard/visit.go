@@ -10,7 +10,7 @@ import (
 	"github.com/a-h/templ"
 )
 
-// A visit is one request, and what its page is made of.
+// A visit is one request, with what its page needs.
 type visit struct {
 	*Dashboard
 	w       http.ResponseWriter
@@ -19,10 +19,10 @@ type visit struct {
 	page    page
 	account account
 	theme   string // "light", "dark" or "", which is the system's
-	about   string // what of its page is shown, for the title; "" is all
+	about   string // the part of its page that is shown, for the title; "" is all
 }
 
-// An account is who is logged in, as GET /v1/auth/me tells.
+// An account is the account that is logged in, from GET /v1/auth/me.
 type account struct {
 	ID    string `json:"id"`
 	Email string `json:"email"`
@@ -37,7 +37,7 @@ func (d *Dashboard) newVisit(w http.ResponseWriter, r *http.Request) *visit {
 	return v
 }
 
-// T is a string of the interface, with its arguments.
+// T returns a string of the interface, with its arguments.
 func (v *visit) T(key string, args ...any) string { return say(key, args...) }
 
 func say(key string, args ...any) string {
@@ -51,10 +51,11 @@ func say(key string, args ...any) string {
 	return text
 }
 
-// partial says whether htmx asks for a part of the page that it shows.
+// partial reports whether htmx asks for a part of the page that it shows.
 func (v *visit) partial() bool { return v.r.Header.Get("HX-Request") == "true" }
 
-// title is the document's: what tells one tab, or one step back, from another.
+// title returns the document's title, which distinguishes tabs and steps of the
+// history.
 func (v *visit) title() string {
 	title := v.T(v.page.name + ".title")
 	if v.about != "" {
@@ -63,7 +64,7 @@ func (v *visit) title() string {
 	return title
 }
 
-// where is the page that the reader sees, without the server's address.
+// where returns the page that the reader sees, without the server's address.
 func (v *visit) where() string {
 	if v.partial() {
 		return v.page.path
@@ -76,7 +77,7 @@ func (v *visit) show(body templ.Component) error {
 	return v.write(http.StatusOK, v.frame(body))
 }
 
-// part writes a piece of HTML for htmx to put in its place.
+// part writes a piece of HTML that htmx puts in its place.
 func (v *visit) part(body templ.Component) error { return v.write(http.StatusOK, body) }
 
 func (v *visit) write(status int, c templ.Component) error {
@@ -92,7 +93,7 @@ func (v *visit) write(status int, c templ.Component) error {
 	return nil
 }
 
-// redirect sends the reader to a page of ours, also out of a part.
+// redirect sends the reader to a page of ours, also from a part.
 func (v *visit) redirect(to string) {
 	if v.partial() {
 		v.w.Header().Set("HX-Redirect", to)
@@ -102,7 +103,7 @@ func (v *visit) redirect(to string) {
 	http.Redirect(v.w, v.r, to, http.StatusSeeOther) //nolint:gosec // its own paths
 }
 
-// toast has the page say something for some seconds, beside what it shows.
+// toast makes the page show a message for some seconds, beside its content.
 func (v *visit) toast(text string) { v.w.Header().Set("Pingr-Toast", escapePath(text)) }
 
 // fail shows an error in words: as a page, or as a toast while the page stays.
@@ -119,7 +120,8 @@ func (v *visit) fail(err error) {
 	_ = v.write(status, v.frame(errorState(v, text)))
 }
 
-// words are an error for people; what is not meant for them is logged.
+// words returns an error in words for people. What is not meant for them is
+// logged.
 func (v *visit) words(err error) (text string, status int) {
 	var problem *Problem
 	if errors.As(err, &problem) && problem.Status < http.StatusInternalServerError {
@@ -129,8 +131,8 @@ func (v *visit) words(err error) (text string, status int) {
 	return v.T("error.internal"), http.StatusInternalServerError
 }
 
-// asProblem is the refusal in an error, if it is one that the reader can mend;
-// forms show it beside their fields.
+// asProblem returns the refusal in an error if the reader can correct it. Forms
+// show it beside their fields.
 func asProblem(err error) *Problem {
 	var problem *Problem
 	if errors.As(err, &problem) && problem.Status != http.StatusUnauthorized && problem.Status < http.StatusInternalServerError {
@@ -139,16 +141,16 @@ func asProblem(err error) *Problem {
 	return nil
 }
 
-// field is a value of a posted form.
+// field returns a value of a posted form.
 func (v *visit) field(name string) string { return v.r.PostFormValue(name) }
 
-// parseTime reads a time of the API; the zero time is none.
+// parseTime parses a time of the API. It returns the zero time for anything else.
 func parseTime(text string) time.Time {
 	t, _ := time.Parse(time.RFC3339, text)
 	return t
 }
 
-// orElse is text, or what to say where there is none.
+// orElse returns text, or other if text is empty.
 func orElse(text, other string) string {
 	if text == "" {
 		return other

@@ -44,8 +44,8 @@ func (w webhook) url() string {
 	return *w.URL
 }
 
-// cutSecret is enough to tell one secret from another. The API gives a login the
-// whole; a page that is left open does not.
+// cutSecret returns enough to tell one secret from another. The API gives a
+// login the whole secret; a page that is left open does not show it.
 func (w webhook) cutSecret() string {
 	if len(w.Secret) < 12 {
 		return "…"
@@ -87,7 +87,7 @@ func saveWebhook(v *visit) error {
 	return v.part(webhookSaved(v, saved, before.url() == ""))
 }
 
-// checkWebhook says of an address that is being typed what the API would.
+// checkWebhook shows what the API would say of the address that is being typed.
 func checkWebhook(v *visit) error {
 	url := strings.TrimSpace(v.r.URL.Query().Get("url"))
 	if url == "" || v.config.CheckURL == nil {
@@ -96,7 +96,7 @@ func checkWebhook(v *visit) error {
 	return v.part(urlVerdict(v, url, v.config.CheckURL(url)))
 }
 
-// overlaps are for how long an old secret may go on, in seconds.
+// overlaps are how long an old secret may continue, in seconds.
 var overlaps = []string{"86400", "604800", "3600", "0"}
 
 // A rotation is POST /v1/webhooks/rotate-secret.
@@ -121,7 +121,7 @@ func rotateSecret(v *visit) error {
 	return v.part(rotatedDialog(v, out, seconds))
 }
 
-// A hookTest is a simulated event as it was asked for, and what came of it.
+// A hookTest is a simulated event as it was requested, and its result.
 type hookTest struct {
 	sessions             []session
 	session, phone, text string
@@ -183,7 +183,7 @@ type delivery struct {
 	superseded bool    // a later attempt of the same event is on the page
 }
 
-// A deliveryPage is some of them, and where the next begin.
+// A deliveryPage is some of the deliveries, and where the next ones begin.
 type deliveryPage struct {
 	Deliveries []delivery `json:"deliveries"`
 	Next       *string    `json:"next_cursor"`
@@ -216,7 +216,8 @@ func (v *visit) deliveries() (p deliveryPage, err error) {
 	return p, nil
 }
 
-// supersede marks attempts that were followed by another: to redeliver is then the business of the later one. A page is newest first.
+// supersede marks attempts that were followed by another one, which is then the
+// one to redeliver. A page is newest first.
 func (p *deliveryPage) supersede() {
 	later := make(map[string]bool, len(p.Deliveries))
 	for i := range p.Deliveries {
@@ -261,7 +262,7 @@ func redeliver(v *visit) error {
 	return v.part(nothing())
 }
 
-// next is where the page's script fetches the rows that follow.
+// next returns where the page's script fetches the following rows.
 func (p deliveryPage) next() string {
 	return "/webhooks/deliveries/rows?outcome=" + p.outcome + "&before=" + escapeQuery(*p.Next)
 }
@@ -279,7 +280,7 @@ func (d delivery) light() string {
 	return "info"
 }
 
-// failure is what the status does not tell already.
+// failure returns what the status does not already say.
 func (d delivery) failure() string {
 	if d.Error == nil || d.HTTPStatus != nil && *d.Error == "status "+strconv.Itoa(*d.HTTPStatus) {
 		return ""
@@ -287,8 +288,7 @@ func (d delivery) failure() string {
 	return *d.Error
 }
 
-// notMade takes the place of the number and the time of an attempt that was not
-// made.
+// notMade replaces the number and the time of an attempt that was not made.
 const notMade = "–"
 
 func (d delivery) tried() string {
@@ -298,7 +298,7 @@ func (d delivery) tried() string {
 	return strconv.Itoa(d.Attempt)
 }
 
-// took is in whole milliseconds, as the log keeps it.
+// took is in whole milliseconds, as in the log.
 func (d delivery) took() string {
 	switch {
 	case d.Attempt == 0:
@@ -309,6 +309,6 @@ func (d delivery) took() string {
 	return grouped(d.Duration) + " ms"
 }
 
-// bar is the width of what shows an attempt's time, of a hundred: eight seconds
-// fill it.
+// bar returns the width of the bar for an attempt's time, out of a hundred:
+// eight seconds fill it.
 func (d delivery) bar() int { return int(min(max(d.Duration*100/8000, 1), 100)) }
