@@ -19,7 +19,7 @@ import (
 	"github.com/heypingr/pingr/server"
 )
 
-// group is a command that only holds others.
+// group returns a command that only holds others.
 func group(use, short, example string, commands ...*cobra.Command) *cobra.Command {
 	names := make([]string, len(commands))
 	for i, c := range commands {
@@ -110,7 +110,7 @@ func (a *app) createAccount(ctx context.Context, email, plan string) error {
 	})
 }
 
-// readPassword asks on a terminal, and reads a line elsewhere.
+// readPassword prompts on a terminal, and reads a line elsewhere.
 func (a *app) readPassword() (string, error) {
 	if f, ok := a.in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		fmt.Fprint(a.err, "Password: ")
@@ -174,7 +174,7 @@ func (a *app) keyCommand() *cobra.Command {
 	return group("key", "Create, list and revoke API keys", "  pingr key create --account anna@example.com --mode test", create, list, revoke)
 }
 
-// withAccount finds the account of an e-mail address, or of an id.
+// withAccount finds the account with an e-mail address or an id.
 func (a *app) withAccount(ctx context.Context, email string, use func(database, account.Account) error) error {
 	if email == "" {
 		return usageError{"--account is missing: give the account's email address"}

@@ -58,7 +58,7 @@ func (a *app) backupCommand() *cobra.Command {
 	return c
 }
 
-// size is a number of bytes as people read it.
+// size formats a number of bytes for people.
 func size(bytes uint64) string {
 	units := []string{"bytes", "KiB", "MiB", "GiB", "TiB"}
 	n, unit := float64(bytes), 0

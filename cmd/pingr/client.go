@@ -21,24 +21,25 @@ import (
 
 const (
 	defaultServer = "http://" + defaultListen
-	// maxAnswer is the largest answer that is read: 200 deliveries are some 100 KiB.
+	// maxAnswer is the largest answer that is read. 200 deliveries are some 100
+	// KiB.
 	maxAnswer = 8 << 20
 	// serverPatience is longer than any route takes: simulate waits 8 s for the
-	// endpoint, removing a session for WhatsApp.
+	// endpoint, and removing a session waits for WhatsApp.
 	serverPatience = 60 * time.Second
 )
 
-// A client asks a server's API for a command, by an API key, or by a login if
-// there is one.
+// A client calls a server's API for a command, with an API key, or with a login
+// if there is one.
 type client struct {
 	*app
-	base       string // without a slash at the end
+	base       string // without a trailing slash
 	key, token string
 	http       *http.Client
 	json       bool
 }
 
-// remote makes a command that asks a server.
+// remote returns a command that talks to a server.
 func (a *app) remote(c cobra.Command, run func(ctx context.Context, c *client, args []string) error) *cobra.Command {
 	var server string
 	var asJSON bool
@@ -75,7 +76,7 @@ func (a *app) client(server string) (*client, error) {
 		key: strings.TrimSpace(a.config.APIKey), token: strings.TrimSpace(a.config.Token),
 		http: &http.Client{
 			Timeout: serverPatience,
-			// A redirect would carry the key along to whoever is named.
+			// A redirect would send the key to whatever host it names.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 	}, nil
@@ -86,8 +87,8 @@ func isLoopback(host string) bool {
 	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
 }
 
-// ask makes a request as whoever calls: body is sent as JSON unless it is nil,
-// and the answer read into out unless that is nil.
+// ask makes a request as the caller. body is sent as JSON unless it is nil, and
+// the answer is read into out unless that is nil.
 func (c *client) ask(ctx context.Context, method, path string, body, out any) error {
 	switch {
 	case c.token == "" && c.key == "":
@@ -136,7 +137,7 @@ func (c *client) send(ctx context.Context, method, path string, body, out any, h
 	return nil
 }
 
-// unreachable says what to do when there was no answer.
+// unreachable says what to do if there was no answer.
 func (c *client) unreachable(err error) error {
 	var dial *net.OpError
 	var noTLS tls.RecordHeaderError
@@ -152,12 +153,12 @@ func (c *client) unreachable(err error) error {
 	case errors.As(err, &noTLS), strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
 		return fmt.Errorf("%s does not speak https: if it is on this machine, try http://", c.base)
 	case errors.As(err, &wrapped):
-		err = wrapped.Err // the path in it says nothing to people
+		err = wrapped.Err // the path in it tells people nothing
 	}
 	return fmt.Errorf("ask %s: %w", c.base, err)
 }
 
-// stranger is for answers that no Pingr gives.
+// stranger handles answers that no Pingr gives.
 func (c *client) stranger(resp *http.Response) error {
 	if to := resp.Header.Get("Location"); to != "" {
 		return fmt.Errorf("%s redirects to %s: give that address with --server", c.base, plain(to))
@@ -165,7 +166,7 @@ func (c *client) stranger(resp *http.Response) error {
 	return fmt.Errorf("the server at %s (%s) is not Pingr: check --server or PINGR_SERVER", c.base, plain(resp.Status))
 }
 
-// An apiError is an error as the API answers it.
+// An apiError is an error from the API.
 type apiError struct {
 	Code    string `json:"error"`
 	Message string `json:"message"`
@@ -195,13 +196,13 @@ func (c *client) refused(resp *http.Response, answer []byte) error {
 	return e
 }
 
-// is says whether an error is an answer with the code.
+// is reports whether an error is an answer with the code.
 func is(err error, code string) bool {
 	var e *apiError
 	return errors.As(err, &e) && e.Code == code
 }
 
-// An item is a thing of the API; as JSON it is printed just as it came.
+// An item is an object of the API. As JSON it is printed exactly as it came.
 type item[T any] struct {
 	value T
 	raw   json.RawMessage
@@ -216,7 +217,7 @@ func (i *item[T]) UnmarshalJSON(b []byte) error {
 // MarshalJSON implements json.Marshaler.
 func (i item[T]) MarshalJSON() ([]byte, error) { return i.raw, nil }
 
-// printEach prints each thing as a line of JSON.
+// printEach prints each object as a line of JSON.
 func printEach[T any](a *app, items []item[T]) error {
 	for _, i := range items {
 		if err := a.writeJSON(i); err != nil {

@@ -17,20 +17,21 @@ import (
 
 const defaultData = "./pingr-data"
 
-// config is what the program is told by flags, environment and file.
+// config is the configuration from flags, environment and file.
 type config struct {
-	// Data is empty when nobody named a directory; see dataDir.
+	// Data is empty if no directory was named; see dataDir.
 	Data string `env:"PINGR_DATA"`
-	// Database is a PostgreSQL URL; empty is SQLite in the data directory.
+	// Database is a PostgreSQL URL. Empty means SQLite in the data directory.
 	Database string `env:"PINGR_DATABASE"`
 	Log      string `env:"PINGR_LOG" envDefault:"warn"`
 
-	// Listen is the address of serve; PublicURL is how others reach it.
+	// Listen is the address of serve. PublicURL is how others reach it.
 	Listen    string `env:"PINGR_LISTEN"`
 	PublicURL string `env:"PINGR_PUBLIC_URL"`
-	// TrustedProxies are networks (CIDR) and addresses, or "none"; empty is loopback.
+	// TrustedProxies are networks (CIDR) and addresses, or "none". Empty means
+	// loopback.
 	TrustedProxies []string `env:"PINGR_TRUSTED_PROXIES"`
-	// MetricsListen is where /metrics is served, if not where all is.
+	// MetricsListen is where /metrics is served, if not at Listen.
 	MetricsListen string `env:"PINGR_METRICS_LISTEN"`
 
 	// Server is where session, trigger and the like ask, with a key or, if Token
@@ -54,11 +55,11 @@ type config struct {
 	WhatsAppCA      string `env:"PINGR_WHATSAPP_CA"`
 	WhatsAppCertKey string `env:"PINGR_WHATSAPP_CERT_KEY"`
 
-	// File is the configuration file that was read, empty when there was none.
+	// File is the configuration file that was read, or "" if there was none.
 	File string
 }
 
-// readConfig merges file, environment and flags; the later win. Every error is
+// readConfig merges file, environment and flags; later ones win. Every error is
 // a usageError.
 func readConfig(flags globals, environ []string) (config, error) {
 	vars := env.ToMap(environ)
@@ -100,8 +101,8 @@ func readConfig(flags globals, environ []string) (config, error) {
 	return c, nil
 }
 
-// readConfigFile reads KEY=VALUE lines. A name that means nothing is an error:
-// it is more likely a slip than a wish.
+// readConfigFile reads KEY=VALUE lines. An unknown name is an error, because it
+// is more likely a typo than a wish.
 func readConfigFile(name string) (map[string]string, error) {
 	text, err := os.ReadFile(name)
 	if err != nil {
@@ -138,7 +139,7 @@ func unquote(s string) string {
 	return s
 }
 
-// settingNames are the names that a configuration file may use.
+// settingNames returns the names that a configuration file may use.
 func settingNames() ([]string, error) {
 	fields, err := env.GetFieldParams(&config{})
 	if err != nil {
@@ -153,7 +154,7 @@ func settingNames() ([]string, error) {
 	return names, nil
 }
 
-// dataDir is the data directory, named by somebody or not.
+// dataDir returns the data directory, whether it was named or not.
 func (c config) dataDir() string {
 	if c.Data == "" {
 		return defaultData
@@ -183,8 +184,8 @@ func (a *app) logger() *slog.Logger {
 	return slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: level}))
 }
 
-// endpoint is the loopback WhatsApp that the settings name; the zero value is
-// the real one.
+// endpoint returns the loopback WhatsApp in the settings. The zero value is the
+// real one.
 func (c config) endpoint() (whatsapp.Endpoint, error) {
 	e := whatsapp.Endpoint{URL: c.WhatsAppURL, CertKey: c.WhatsAppCertKey}
 	if c.WhatsAppCA == "" {
@@ -198,7 +199,8 @@ func (c config) endpoint() (whatsapp.Endpoint, error) {
 	return e, nil
 }
 
-// existingData is the data directory, or an error that says how to make one.
+// existingData returns the data directory, or an error that says how to create
+// one.
 func (c config) existingData() (string, error) {
 	dir := c.dataDir()
 	info, err := os.Stat(dir)

@@ -41,8 +41,8 @@ func (a *app) openDatabase(ctx context.Context) (database, error) {
 	return locked{store, unlock}, nil
 }
 
-// A locked database holds its process's data directory, where the keys of its
-// numbers are.
+// A locked database also locks its process's data directory, which holds the
+// keys of its numbers.
 type locked struct {
 	*postgres.Store
 	unlock func()
@@ -53,7 +53,7 @@ func (l locked) Close() error {
 	return l.Store.Close()
 }
 
-// withStore opens the database beside a server that may be running on it.
+// withStore opens the database while a server may be running on it.
 func (a *app) withStore(ctx context.Context, use func(database) error) (err error) {
 	store, err := a.openBeside(ctx)
 	if err != nil {
@@ -70,7 +70,8 @@ func (a *app) openBeside(ctx context.Context) (database, error) {
 	return sqlite.Open(ctx, sqlite.Config{Dir: a.config.dataDir(), Admin: true})
 }
 
-// existingDatabase is an error that says how to make one, if there is none.
+// existingDatabase returns an error that says how to create a database if there
+// is none.
 func (c config) existingDatabase() error {
 	if c.Database != "" {
 		return nil
@@ -79,9 +80,9 @@ func (c config) existingDatabase() error {
 	return err
 }
 
-// registry is where the pool finds and keeps its sessions. Several processes
-// may share a PostgreSQL database; each serves the numbers whose keys are in
-// its data directory.
+// registry is where the pool stores its sessions. Several processes may share a
+// PostgreSQL database; each serves the numbers whose keys are in its data
+// directory.
 func (a *app) registry(store database) whatsapp.Registry {
 	if a.config.Database == "" {
 		return store
@@ -95,8 +96,8 @@ func (a *app) ownSessions() ownSessions {
 	return ownSessions{dir: filepath.Join(a.config.dataDir(), "sessions")}
 }
 
-// ownSessions are the sessions that were added by the processes of one data
-// directory: an empty file names each.
+// ownSessions are the sessions that processes of one data directory added. An
+// empty file names each.
 type ownSessions struct {
 	database
 	dir string
@@ -121,8 +122,8 @@ func (r ownSessions) Sessions(ctx context.Context) ([]pingr.SessionRecord, error
 	return own, nil
 }
 
-// SaveSession implements [whatsapp.Registry]. A new session whose id is one of
-// another process is [whatsapp.ErrExists].
+// SaveSession implements [whatsapp.Registry]. It returns [whatsapp.ErrExists]
+// for a new session whose id belongs to another process.
 func (r ownSessions) SaveSession(ctx context.Context, record pingr.SessionRecord) error {
 	if _, err := os.Stat(r.file(record.ID)); errors.Is(err, os.ErrNotExist) {
 		if err := r.own(ctx, record.ID); err != nil {
@@ -132,7 +133,7 @@ func (r ownSessions) SaveSession(ctx context.Context, record pingr.SessionRecord
 	return r.database.SaveSession(ctx, record)
 }
 
-// own makes the file of a session that nobody has.
+// own creates the file of a session that nobody has.
 func (r ownSessions) own(ctx context.Context, id string) error {
 	all, err := r.database.Sessions(ctx)
 	if err != nil {
@@ -160,7 +161,7 @@ func (r ownSessions) DeleteSession(ctx context.Context, id string) error {
 	return nil
 }
 
-// ids are of the sessions that have a file.
+// ids returns the ids of the sessions that have a file.
 func (r ownSessions) ids() []string {
 	files, _ := os.ReadDir(r.dir) // none before the first session
 	var ids []string
@@ -172,5 +173,5 @@ func (r ownSessions) ids() []string {
 	return ids
 }
 
-// file is a session's, with a name that every system takes.
+// file returns the name of a session's file, which every system accepts.
 func (r ownSessions) file(id string) string { return filepath.Join(r.dir, url.QueryEscape(id)) }

@@ -20,9 +20,9 @@ const (
 	followPace     = time.Second
 )
 
-// A deliveriesQuery is what deliveries was asked.
+// A deliveriesQuery holds the arguments of deliveries.
 type deliveriesQuery struct {
-	limit          int // 0 is all
+	limit          int // 0 means all
 	before, status string
 	follow         bool
 }
@@ -77,7 +77,7 @@ type deliveriesAnswer struct {
 	Next       *string              `json:"next_cursor"`
 }
 
-// page is at most so many attempts before a cursor.
+// page returns at most so many attempts before a cursor.
 func (c *client) page(ctx context.Context, q deliveriesQuery, most int) (deliveriesAnswer, error) {
 	values := url.Values{"limit": {strconv.Itoa(most)}}
 	if q.before != "" {
@@ -120,7 +120,8 @@ func (c *client) deliveries(ctx context.Context, q deliveriesQuery) error {
 	}
 }
 
-// followDeliveries prints the newest, oldest first, and then what comes.
+// followDeliveries prints the newest attempts, oldest first, and then new ones
+// as they come.
 func (c *client) followDeliveries(ctx context.Context, q deliveriesQuery) error {
 	most := deliveriesPage
 	if q.limit > 0 {
@@ -150,7 +151,8 @@ func (c *client) followDeliveries(ctx context.Context, q deliveriesQuery) error 
 	}
 }
 
-// unlessStopped is the error, if it is not that whoever follows has seen enough.
+// unlessStopped returns the error, unless it only means that the user stopped
+// following.
 func unlessStopped(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return nil //nolint:nilerr // as said
@@ -158,8 +160,8 @@ func unlessStopped(ctx context.Context, err error) error {
 	return err
 }
 
-// since are the attempts after one, newest first: rows are logged in the order
-// in which they are listed, so none appears behind one that was seen.
+// since returns the attempts after one, newest first. Rows are logged in the
+// order in which they are listed, so none appears behind one that was seen.
 func (c *client) since(ctx context.Context, q deliveriesQuery, last string) (fresh []item[deliveryLine], err error) {
 	for {
 		got, err := c.page(ctx, q, deliveriesPage)
@@ -192,14 +194,14 @@ func (c *client) printDeliveries(deliveries []item[deliveryLine], heading bool) 
 	return nil
 }
 
-// noReplyWords are those of a reason, or the reason itself when a newer server
-// has given it.
+// noReplyWords returns the words for a reason, or the reason itself if a newer
+// server sent it.
 func noReplyWords(reason string) string {
 	return cmp.Or(pingr.NoReply(reason).Words(), reason)
 }
 
-// text is an attempt on one line: its columns have fixed widths, for page after
-// page is printed.
+// text formats an attempt on one line. Its columns have fixed widths, because
+// page after page is printed.
 func (d deliveryLine) text() string {
 	code, try, ms, reply, why := "-", "-", "-", "static", ""
 	if d.Attempt > 0 { // otherwise the endpoint was not asked

@@ -100,7 +100,7 @@ type checkStep struct {
 	Ms   float64   `json:"ms"` // since the phone sent the message
 }
 
-// checkDemo makes one login and says how it went.
+// checkDemo makes one login and reports how it went.
 func (a *app) checkDemo(ctx context.Context, listen string, asJSON bool) error {
 	s := styleOf(a.out)
 	if listen == "" {

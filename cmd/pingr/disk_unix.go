@@ -4,7 +4,8 @@ package main
 
 import "syscall"
 
-// freeSpace is what this user may still write to the directory's disk.
+// freeSpace returns how many bytes this user may still write to the directory's
+// disk.
 func freeSpace(dir string) (bytes uint64, known bool) {
 	var s syscall.Statfs_t
 	if err := syscall.Statfs(dir, &s); err != nil {

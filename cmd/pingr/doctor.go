@@ -10,10 +10,10 @@ import (
 // A finding is what one check of doctor found.
 type finding struct {
 	Check string `json:"check"`
-	// Status is "ok", "warn", "fail", or "skip" when there was nothing to check.
+	// Status is "ok", "warn", "fail", or "skip" if there was nothing to check.
 	Status string `json:"status"`
 	Found  string `json:"found"`
-	// Do says what to do; empty when all is well.
+	// Do says what to do. It is empty if all is well.
 	Do string `json:"do,omitempty"`
 }
 
@@ -72,7 +72,7 @@ func (a *app) sayFindings(findings []finding) {
 	}
 }
 
-// examine makes all checks, in the order in which one would look.
+// examine runs all checks, in the order in which a person would look.
 func (a *app) examine(ctx context.Context) []finding {
 	findings := []finding{a.checkConfig()}
 	dir, readable := a.checkDir()

@@ -36,8 +36,8 @@ func (a *app) checkConfig() finding {
 	return ok(check, "%s, flags and environment are valid", a.config.File)
 }
 
-// checkDir looks at the data directory; readable says whether there is more
-// to look at in it.
+// checkDir checks the data directory. readable reports whether there is more to
+// check in it.
 func (a *app) checkDir() (f finding, readable bool) {
 	const check = "data directory"
 	dir := a.config.dataDir()
@@ -78,7 +78,7 @@ func (a *app) checkDisk() finding {
 	return ok(check, "%s free", size(free))
 }
 
-// checkStore opens the database beside whoever uses it.
+// checkStore opens the database alongside its users.
 func (a *app) checkStore(ctx context.Context) []finding {
 	const check = "database"
 	if a.config.Database != "" {
@@ -130,7 +130,7 @@ func (a *app) checkPostgres(ctx context.Context) []finding {
 	return append([]finding{ok(check, "%s", state)}, checkRows(ctx, a.config.dataDir(), store, a.registry(store).Sessions, running)...)
 }
 
-// checkRows looks at what the database tells of sessions and clock.
+// checkRows checks what the database says of sessions and clock.
 func checkRows(
 	ctx context.Context, dir string, store database, sessions func(context.Context) ([]pingr.SessionRecord, error), running bool,
 ) []finding {
@@ -151,7 +151,7 @@ func checkRows(
 	return append(findings, checkSessions(records, broken, running)...)
 }
 
-// checkClock compares the clock with what the database has seen: it can only
+// checkClock compares the clock with what the database has seen. It can only
 // tell that the clock went back.
 func checkClock(latest, now time.Time) finding {
 	const check = "clock"
@@ -165,11 +165,11 @@ func checkClock(latest, now time.Time) finding {
 	return ok(check, "%s UTC, zone %s", now.UTC().Format(time.DateTime), now.Format("MST"))
 }
 
-// built is before any release: a clock that is earlier was never set.
+// built is before any release: an earlier clock was never set.
 var built = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// checkSessions says where each session stood last. Without an engine running
-// none is connected now.
+// checkSessions reports the last state of each session. Without a running
+// engine none is connected now.
 func checkSessions(records []pingr.SessionRecord, broken map[string]error, running bool) []finding {
 	if len(records) == 0 {
 		do := "Link a number with pingr link."

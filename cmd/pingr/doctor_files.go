@@ -10,15 +10,15 @@ import (
 	"github.com/heypingr/pingr/store/sqlite"
 )
 
-// dataFiles are the database files of a data directory, and what to do about
-// one that is damaged.
+// dataFiles are the database files of a data directory, and what to do about a
+// damaged one.
 var dataFiles = []struct{ name, do string }{
 	{"pingr.db", saveWhatCan},
 	{"deliveries.db", "Restart Pingr: it sets the file aside and starts a new delivery log. Then check the disk."},
 	{"whatsapp.db", "Stop Pingr, move the file away, and link the numbers again. Never restore an old copy. Then check the disk."},
 }
 
-// checkFiles reads all database files through, also while an engine uses them,
+// checkFiles reads all database files through, even while an engine uses them,
 // and names those that were set aside.
 func (a *app) checkFiles(ctx context.Context) []finding {
 	var findings []finding

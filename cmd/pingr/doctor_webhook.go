@@ -11,7 +11,7 @@ import (
 	"github.com/heypingr/pingr"
 )
 
-// checkWebhook asks the endpoint for its headers: no event is sent.
+// checkWebhook requests the endpoint's headers. No event is sent.
 func (a *app) checkWebhook(ctx context.Context) []finding {
 	const check = "webhook"
 	if a.config.WebhookURL == "" {
@@ -42,7 +42,7 @@ func (a *app) checkWebhook(ctx context.Context) []finding {
 	began := time.Now()
 	resp, err := client.Do(req)
 	if err != nil {
-		var failed *url.Error // whose text holds the whole address
+		var failed *url.Error // its text holds the whole address
 		if errors.As(err, &failed) {
 			err = failed.Err
 		}
@@ -60,7 +60,7 @@ func (a *app) checkWebhook(ctx context.Context) []finding {
 	return findings
 }
 
-// judgeStatus knows that an endpoint for POST may refuse HEAD.
+// judgeStatus allows for an endpoint for POST that refuses HEAD.
 func judgeStatus(check string, status int, took time.Duration) finding {
 	switch {
 	case status >= 300 && status < 400:

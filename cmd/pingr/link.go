@@ -38,7 +38,7 @@ func (a *app) linkCommand() *cobra.Command {
 	return c
 }
 
-// A linking is what link was asked.
+// A linking holds the arguments of link.
 type linking struct {
 	phone, session, name string
 	json                 bool
@@ -95,7 +95,7 @@ func (a *app) link(ctx context.Context, l linking) (err error) {
 	return a.follow(ctx, s, l)
 }
 
-// begin finds or makes the session, and sees to it that it has a code to show
+// begin finds or creates the session, and makes sure that it has a code to show
 // unless it is linked.
 func begin(ctx context.Context, pool *whatsapp.Pool, l linking) (*whatsapp.Session, error) {
 	s, known := pool.Get(l.session)
@@ -150,7 +150,7 @@ func (a *app) follow(ctx context.Context, s *whatsapp.Session, l linking) error 
 	}
 }
 
-// askCode asks for a pairing code, which takes a round trip.
+// askCode requests a pairing code, which takes a round trip.
 func askCode(ctx context.Context, s *whatsapp.Session, phone string, codes chan<- string, refused chan<- error) {
 	code, err := s.PairCode(ctx, phone)
 	if err != nil {
@@ -160,7 +160,7 @@ func askCode(ctx context.Context, s *whatsapp.Session, phone string, codes chan<
 	codes <- code
 }
 
-// step shows one change; over says that it was the last.
+// step shows one change. over reports that it was the last.
 func (a *app) step(ctx context.Context, show *linkScreen, now whatsapp.Snapshot, wasLinked bool) (over bool, err error) {
 	show.change(now)
 	switch now.Record.State {
@@ -190,8 +190,8 @@ func (a *app) step(ctx context.Context, show *linkScreen, now whatsapp.Snapshot,
 	return false, nil
 }
 
-// onlySession shows a pool one session of the store, so that linking one does
-// not bring all others up.
+// onlySession shows a pool one session of the store, so that linking it does
+// not start all others.
 type onlySession struct {
 	whatsapp.Registry
 	id string

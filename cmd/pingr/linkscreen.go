@@ -13,8 +13,8 @@ import (
 	"github.com/heypingr/pingr/session/whatsapp"
 )
 
-// A linkScreen shows a person how linking goes: on a terminal the QR code is
-// drawn anew in its place, with a countdown; elsewhere everything is printed
+// A linkScreen shows a person the progress of linking. On a terminal the QR
+// code is redrawn in place, with a countdown. Elsewhere everything is printed
 // once. With JSON, each change is a line on stdout instead. It is used by one
 // goroutine.
 type linkScreen struct {
@@ -26,7 +26,7 @@ type linkScreen struct {
 	detail  string
 	qr      whatsapp.QR
 	until   time.Time // of the code on the screen
-	drawn   int       // lines that can be drawn over
+	drawn   int       // lines that can be overwritten
 	counted bool      // a countdown stands in the last of them
 }
 
@@ -46,7 +46,7 @@ type linkLine struct {
 	Number string `json:"number,omitempty"`
 }
 
-// change shows where the session stands now.
+// change shows the session's current state.
 func (s *linkScreen) change(now whatsapp.Snapshot) {
 	newQR := now.QR.Code != "" && now.QR.Code != s.qr.Code && s.ask.phone == ""
 	moved := now.Record.State != s.state || now.Record.Detail != s.detail
@@ -77,7 +77,7 @@ func (s *linkScreen) print(now whatsapp.Snapshot, newQR, moved bool) {
 	if s.state == pingr.SessionConnected {
 		line.Number = "+" + now.Record.Phone
 	}
-	_ = s.app.writeJSON(line) // whoever reads it may be gone
+	_ = s.app.writeJSON(line) // the reader may be gone
 }
 
 // words says what a state means for the person at the phone.
@@ -88,7 +88,7 @@ func (s *linkScreen) words(now whatsapp.Snapshot) {
 	case s.state == pingr.SessionPairing && now.QR.Code == "" && s.qr.Code == "":
 		s.say("Connecting to WhatsApp…")
 	case s.state == pingr.SessionPairing && s.detail != "" && s.qr.Code != "":
-		s.say(s.detail) // another step than scanning is wanted
+		s.say(s.detail) // another step than scanning is needed
 		if now.QR.Code == s.qr.Code {
 			s.draw()
 		}
@@ -111,7 +111,7 @@ func (s *linkScreen) say(text string) {
 	fmt.Fprintln(s.app.err, text)
 }
 
-// draw shows the QR code, in the place of the last one.
+// draw shows the QR code in place of the last one.
 func (s *linkScreen) draw() {
 	if s.ask.json {
 		return
@@ -132,7 +132,7 @@ func (s *linkScreen) draw() {
 // code shows a pairing code.
 func (s *linkScreen) code(code string) {
 	if s.ask.json {
-		_ = s.app.writeJSON(linkLine{Session: s.ask.session, State: s.state, Code: code}) // whoever reads it may be gone
+		_ = s.app.writeJSON(linkLine{Session: s.ask.session, State: s.state, Code: code}) // the reader may be gone
 		return
 	}
 	s.say("On the phone: WhatsApp → Settings → Linked devices → Link a device →\n“Link with phone number instead”. Type this code within 3 minutes:\n")
@@ -141,7 +141,7 @@ func (s *linkScreen) code(code string) {
 	s.tick(time.Now())
 }
 
-// tick moves the countdown on.
+// tick advances the countdown.
 func (s *linkScreen) tick(now time.Time) {
 	if !s.look.terminal || s.ask.json || s.until.IsZero() {
 		return
@@ -155,7 +155,7 @@ func (s *linkScreen) tick(now time.Time) {
 	s.counted = true
 }
 
-// clear takes away what is drawn over.
+// clear erases what will be overwritten.
 func (s *linkScreen) clear() {
 	if s.counted {
 		fmt.Fprint(s.app.err, "\r\x1b[K")
@@ -175,8 +175,8 @@ func (s *linkScreen) end() {
 	}
 }
 
-// drawQR draws a code in half blocks. On a terminal its colours are black on
-// white whatever the theme: inverted codes are not read by every phone.
+// drawQR draws a code in half blocks. On a terminal it is black on white
+// whatever the theme, because not every phone reads inverted codes.
 func drawQR(text string, look style) (drawing string, lines int) {
 	var out bytes.Buffer
 	qrterminal.GenerateWithConfig(text, qrterminal.Config{

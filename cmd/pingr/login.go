@@ -62,7 +62,7 @@ func (a *app) logoutCommand() *cobra.Command {
 	})
 }
 
-// wantLogin is an error that says how to log in, if nobody has.
+// wantLogin returns an error that says how to log in, if nobody is logged in.
 func (c *client) wantLogin() error {
 	if c.token == "" {
 		return usageError{"this needs a login, not an API key: " + howToLogIn}

@@ -1,5 +1,5 @@
-// Command pingr answers a business's WhatsApp messages with login links: see
-// pingr --help, or pingr demo to watch a login happen on this machine alone.
+// Command pingr answers a business's WhatsApp messages with login links. See
+// pingr --help, or run pingr demo to watch a login on this machine alone.
 package main
 
 import (
@@ -33,7 +33,7 @@ func main() {
 	os.Exit(code)
 }
 
-// streams are where a command reads and writes: data to out, talk to err.
+// streams are where a command reads and writes: data to out, messages to err.
 type streams struct {
 	in  io.Reader
 	out io.Writer
@@ -62,10 +62,11 @@ func run(ctx context.Context, args []string, std streams) int {
 	}
 }
 
-// errSaid ends a command that failed and has said why.
+// errSaid ends a command that failed and has already said why.
 var errSaid = errors.New("failed")
 
-// A usageError means that the program was called wrongly: it ends with 2.
+// A usageError means that the program was called with wrong arguments. It ends
+// with 2.
 type usageError struct{ text string }
 
 func (e usageError) Error() string { return e.text }
@@ -78,13 +79,13 @@ type app struct {
 	streams
 	flags  globals
 	config config
-	// began is set when the arguments were understood.
+	// began is set once the arguments were understood.
 	began bool
-	// now is the clock of serve; nil is time.Now.
+	// now returns serve's time. Defaults to time.Now.
 	now func() time.Time
 }
 
-// globals are the flags that say what a command's configuration is.
+// globals are the flags that select a command's configuration.
 type globals struct {
 	config, data, database, log, plans string
 }
@@ -143,7 +144,7 @@ func (a *app) command(c cobra.Command, run func(cmd *cobra.Command, args []strin
 	return &c
 }
 
-// explain gives cobra's own commands an example each, like the others.
+// explain gives each of cobra's own commands an example, like the others.
 func explain(root *cobra.Command) {
 	root.InitDefaultCompletionCmd()
 	root.InitDefaultHelpCmd()

@@ -24,7 +24,7 @@ func serveMetrics(ctx context.Context, listen string, metrics, ready http.Handle
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
-		_ = web.Serve(l) // it ends by stop alone
+		_ = web.Serve(l) // it ends only by stop
 	}()
 	return l.Addr().String(), func() {
 		_ = web.Close()

@@ -11,7 +11,7 @@ import (
 
 const plansUsage = "JSON file with plans (PINGR_PLANS; default: the documented plans)"
 
-// plans are the deployment's.
+// plans returns the deployment's plans.
 func (c config) plans() ([]account.Plan, error) {
 	if c.Plans == "" {
 		return account.DefaultPlans(), nil
@@ -27,7 +27,7 @@ func (c config) plans() ([]account.Plan, error) {
 	return plans, nil
 }
 
-// signUpPlan is the plan of those who sign up; empty is nobody.
+// signUpPlan returns the plan of accounts that sign up, or "" if nobody can.
 func (c config) signUpPlan(plans []account.Plan) (string, error) {
 	switch c.SignUp {
 	case "", "off":

@@ -10,8 +10,8 @@ import (
 	"github.com/heypingr/pingr/server"
 )
 
-// publicURL is how others reach the server: its scheme and host, or nil when
-// nobody said.
+// publicURL returns how others reach the server, its scheme and host, or nil if
+// that was not configured.
 func (c config) publicURL() (*url.URL, error) {
 	if c.PublicURL == "" {
 		return nil, nil //nolint:nilnil // as said
@@ -28,15 +28,16 @@ func (c config) publicURL() (*url.URL, error) {
 	return at, nil
 }
 
-// isPrivate reports whether people at this machine alone use the server: it
-// listens on loopback, its public address, if any, is there too, and nobody signs
-// up.
+// isPrivate reports whether only people at this machine use the server: it
+// listens on loopback, its public address, if any, is on loopback too, and
+// nobody can sign up.
 func isPrivate(listen net.Addr, public *url.URL, signUpPlan string) bool {
 	at, ok := listen.(*net.TCPAddr)
 	return ok && at.IP.IsLoopback() && signUpPlan == "" && (public == nil || isLoopback(public.Hostname()))
 }
 
-// trustedProxies are the networks whose word on who asks is believed.
+// trustedProxies returns the networks of the proxies whose forwarding headers
+// are believed.
 func (c config) trustedProxies() ([]netip.Prefix, error) {
 	if len(c.TrustedProxies) == 0 {
 		return server.LoopbackProxies(), nil
@@ -59,7 +60,7 @@ func (c config) trustedProxies() ([]netip.Prefix, error) {
 	return networks, nil
 }
 
-// believed is what serve takes for true of where it stands, in a line.
+// believed describes in a line what serve assumes about its surroundings.
 func believed(proxies []netip.Prefix, public *url.URL, private, metricsApart bool) string {
 	trusted, endpoints, scheme, metrics := "nobody", "refused", "http (cookies travel in clear text)", "to this machine only"
 	if len(proxies) > 0 {

@@ -180,7 +180,7 @@ func (a *app) offerSetup(ctx context.Context, s *server.Server, address string) 
 	return nil
 }
 
-// webhookGuard is what PINGR_WEBHOOK_ALLOW says.
+// webhookGuard returns the guard that PINGR_WEBHOOK_ALLOW configures.
 func (a *app) webhookGuard() (*pingr.Guard, error) {
 	guard := &pingr.Guard{Setting: "PINGR_WEBHOOK_ALLOW"}
 	for _, text := range a.config.WebhookAllow {
@@ -193,7 +193,7 @@ func (a *app) webhookGuard() (*pingr.Guard, error) {
 	return guard, nil
 }
 
-// listenAt listens at the address that somebody gave with a flag.
+// listenAt listens at an address that was given with a flag.
 func listenAt(ctx context.Context, address, flag string) (net.Listener, error) {
 	if err := checkAddress(address, flag); err != nil {
 		return nil, err
@@ -209,7 +209,7 @@ func checkAddress(address, flag string) error {
 	return nil
 }
 
-// explainListen says what to do where nothing can listen.
+// explainListen says what to do if listening failed.
 func explainListen(err error, address, flag string) error {
 	switch {
 	case err == nil:

@@ -105,7 +105,7 @@ func (c *client) addSession(ctx context.Context, id, name string) error {
 	return nil
 }
 
-// theSession is the session that was named, or else the only one.
+// theSession returns the session that was named, or else the only one.
 func (c *client) theSession(ctx context.Context, named string) (string, error) {
 	if named != "" {
 		return named, nil

@@ -13,7 +13,7 @@ import (
 	"github.com/heypingr/pingr/session/whatsapp"
 )
 
-// linkPace is how often the server is asked how linking goes.
+// linkPace is how often the server is asked about the progress of linking.
 const linkPace = time.Second
 
 func (a *app) sessionLinkCommand() *cobra.Command {
@@ -77,7 +77,8 @@ func (c *client) linkSession(ctx context.Context, l linking) error {
 	}
 }
 
-// snapshot is how linking goes, with the code to scan if there is one.
+// snapshot returns the progress of linking, with the code to scan if there is
+// one.
 func (c *client) snapshot(ctx context.Context, id string) (now whatsapp.Snapshot, err error) {
 	var s sessionLine
 	if err := c.ask(ctx, http.MethodGet, sessionPath(id), nil, &s); err != nil {
@@ -102,7 +103,7 @@ func (c *client) snapshot(ctx context.Context, id string) (now whatsapp.Snapshot
 	return now, err
 }
 
-// pairCode asks for the code to type, if that is how it is to be linked.
+// pairCode requests the code to type, if the session is to be linked that way.
 func (c *client) pairCode(ctx context.Context, l linking, show *linkScreen) error {
 	if l.phone == "" {
 		return nil

@@ -11,9 +11,9 @@ import (
 	"github.com/rivo/uniseg"
 )
 
-// A table is printed with its columns aligned by what a terminal shows, so that
-// names in any script fit. Its first row is the heading. A column whose cells
-// are all empty is left out.
+// A table is printed with its columns aligned by their width on a terminal, so
+// that names in any script fit. Its first row is the heading. A column with
+// only empty cells is left out.
 type table struct {
 	rows   [][]string
 	widths []int
@@ -25,7 +25,8 @@ func newTable(heading ...string) *table {
 	return t
 }
 
-// add adds a row; what could move a terminal's cursor is made visible.
+// add adds a row. Characters that could move a terminal's cursor are made
+// visible.
 func (t *table) add(cells ...string) {
 	for i := range cells {
 		cells[i] = plain(cells[i])
@@ -77,7 +78,7 @@ func plain(text string) string {
 	return out.String()
 }
 
-// local is a time for people: in their zone, to the second.
+// local formats a time for people: in their zone, to the second.
 func local(t time.Time) string {
 	if t.IsZero() {
 		return ""

@@ -8,16 +8,16 @@ import (
 	"golang.org/x/term"
 )
 
-// A style is how a stream may be written to: with colours and redrawing on a
+// A style is how to write to a stream: with colours and redrawing on a
 // terminal, plainly elsewhere.
 type style struct {
 	terminal bool
 	colours  bool
-	// width and height are 0 when not known.
+	// width and height are 0 if not known.
 	width, height int
 }
 
-// styleOf looks at a stream. NO_COLOR and TERM=dumb are honoured.
+// styleOf inspects a stream. It honours NO_COLOR and TERM=dumb.
 func styleOf(w io.Writer) style {
 	f, ok := w.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) || os.Getenv("TERM") == "dumb" {

@@ -18,7 +18,7 @@ func (a *app) usageCommand() *cobra.Command {
 	}, func(ctx context.Context, c *client, _ []string) error { return c.usage(ctx) })
 }
 
-// usageJSON is what GET /v1/usage answers; nil is without limit.
+// usageJSON is the answer of GET /v1/usage; nil means no limit.
 type usageJSON struct {
 	Plan      string `json:"plan"`
 	Month     string `json:"month"`
@@ -52,8 +52,8 @@ func orUnlimited(n *int64) string {
 	return strconv.FormatInt(*n, 10)
 }
 
-// dollars writes millionths of a dollar, with no more digits than there are,
-// and cents at least.
+// dollars formats millionths of a dollar with no more digits than needed, but
+// at least cents.
 func dollars(micros int64) string {
 	text := fmt.Sprintf("$%d.%06d", micros/1_000_000, micros%1_000_000)
 	for strings.HasSuffix(text, "0") && len(text)-strings.Index(text, ".") > len(".00") {

@@ -32,17 +32,17 @@ func (a *app) verifyCommand() *cobra.Command {
 	return c
 }
 
-// A verification is what verify was asked.
+// A verification holds the arguments of verify.
 type verification struct {
 	signature    string
 	anyAge, json bool
 }
 
-// A verdict is what verify says.
+// A verdict is the result of verify.
 type verdict struct {
 	Valid  bool   `json:"valid"`
 	Reason string `json:"reason,omitempty"`
-	// Hint is the likely slip, empty when there is none to be seen.
+	// Hint is the likely mistake, or "" if there is no sign of one.
 	Hint  string          `json:"hint,omitempty"`
 	Event pingr.EventType `json:"event,omitempty"`
 	ID    string          `json:"id,omitempty"`
@@ -98,10 +98,10 @@ func judge(body []byte, v verification, secret string) verdict {
 	return verdict{Valid: true, Event: event.Type, ID: event.ID}
 }
 
-// unquoted is s without quotes of any kind around it.
+// unquoted returns s without quotes of any kind around it.
 func unquoted(s string) string { return strings.Trim(strings.TrimSpace(s), "\"'`“”‘’") }
 
-// hint looks for the slips that are made most.
+// hint looks for the most common mistakes.
 func hint(body []byte, signature, secret string) string {
 	fits := func(body []byte, signature, secret string) bool {
 		return pingr.Sign(body, secret) == signature

@@ -10,8 +10,8 @@ import (
 	"github.com/heypingr/pingr"
 )
 
-// license is what whoever passes the program on has to know; light_test.go
-// holds which packages link libsignal.
+// license is what people who pass the program on have to know. light_test.go
+// lists which packages link libsignal.
 const license = "Pingr's source is under the MIT License. This program links go.mau.fi/libsignal, " +
 	"so it may only be distributed under the terms of the GNU GPL, version 3."
 
@@ -43,7 +43,7 @@ func (a *app) versionCommand() *cobra.Command {
 	return c
 }
 
-// revision is the commit that the program was built from, where the build
+// revision returns the commit from which the program was built, if the build
 // knows it.
 func revision() string {
 	info, ok := debug.ReadBuildInfo()

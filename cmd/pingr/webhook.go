@@ -23,8 +23,8 @@ func (a *app) webhookCommand() *cobra.Command {
 	return group("webhook", "Show and set the webhook endpoint of a server's account", "  pingr webhook show", show, set)
 }
 
-// webhook prints the endpoint, changed or not. The secret is whole for a login
-// only, and then shown only as JSON, to programs.
+// webhook prints the endpoint, changed or not. Only a login gets the whole
+// secret, and it is shown only as JSON, to programs.
 func (c *client) webhook(ctx context.Context, method string, body any) error {
 	var got item[struct {
 		URL    *string  `json:"url"`
