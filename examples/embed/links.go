@@ -13,11 +13,11 @@ import (
 	"time"
 )
 
-// linkLife is how long a link is good for.
+// linkLife is how long a link is valid.
 const linkLife = 5 * time.Minute
 
-// links are the login links that are out. A program of more than one process
-// keeps them in its database. Safe for concurrent use.
+// links holds the login links that are valid. A program of more than one
+// process keeps them in its database. It is safe for concurrent use.
 type links struct {
 	origin string
 	now    func() time.Time
@@ -35,7 +35,7 @@ func newLinks(origin string, now func() time.Time) *links {
 	return &links{origin: origin, now: now, out: map[string]link{}}
 }
 
-// New makes a link that signs in the browser that opens it, once.
+// New returns a link that signs in the browser that opens it, once.
 func (l *links) New(phone string) string {
 	token := rand.Text() // 128 bits and more
 	l.mu.Lock()
@@ -49,7 +49,7 @@ func (l *links) New(phone string) string {
 	return l.origin + "/in/" + token
 }
 
-// find returns whose link it is, and uses it up if told to.
+// find returns the owner of a link, and uses the link up if use is set.
 func (l *links) find(token string, use bool) (phone string, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -63,8 +63,8 @@ func (l *links) find(token string, use bool) (phone string, ok bool) {
 	return k.phone, true
 }
 
-// ServeHTTP shows at GET whom a link signs in, and signs in at POST: programs
-// that preview links use nothing up.
+// ServeHTTP shows on GET whom a link signs in, and signs in on POST, so that
+// programs that preview links do not use them up.
 func (l *links) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
@@ -75,7 +75,7 @@ func (l *links) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusGone)
 		fmt.Fprint(w, "<p>This link is used or too old.</p>")
 	case r.Method == http.MethodPost:
-		// Here a real program begins its session: a cookie, HttpOnly and Secure.
+		// A real program begins its session here: a cookie, HttpOnly and Secure.
 		fmt.Fprintf(w, "<p>Signed in as +%s.</p>", html.EscapeString(phone))
 	default:
 		fmt.Fprintf(w, "<form method=post><p>Sign in as +%s?</p><button>Yes</button></form>", html.EscapeString(phone))

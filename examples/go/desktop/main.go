@@ -1,5 +1,5 @@
-// Command desktop logs a browser in by a phone beside it: the page shows a code
-// as QR, the phone sends it and is answered by six digits, which are typed on
+// Command desktop logs a browser in with a phone beside it. The page shows a
+// code as QR, the phone sends it and gets six digits, which the person types on
 // the page.
 package main
 
@@ -58,8 +58,8 @@ func (f flow) qr(w http.ResponseWriter, r *http.Request) error {
 
 const maxTries = 3
 
-// digits logs the waiting browser in: what only the phone was told was typed in
-// it. For some seconds the same browser may type them again.
+// digits logs the waiting browser in, after what only the phone received was
+// typed in it. For some seconds the same browser may type the digits again.
 func (f flow) digits(w http.ResponseWriter, r *http.Request) error {
 	var typed struct{ Digits string }
 	_ = json.NewDecoder(r.Body).Decode(&typed) // then they are wrong
@@ -129,7 +129,8 @@ func over(w http.ResponseWriter, status login.Status) error {
 	return login.WriteJSON(w, http.StatusGone, map[string]any{"status": status})
 }
 
-// answer tells the phone that sent a code the digits, and what they are for.
+// answer sends the digits to the phone that sent a code, and says what they are
+// for.
 func (f flow) answer(ctx context.Context, m login.Message) (string, error) {
 	if m.No {
 		return f.refuse(ctx, m)
@@ -160,9 +161,10 @@ func (f flow) answer(ctx context.Context, m login.Message) (string, error) {
 	return f.ask(ctx, m)
 }
 
-// ask makes the digits. That the phone is asked about this code, that the code
-// says so, and that the one before is void, so that NO has one meaning, is one
-// step: two codes sent at once would both stay open, and NO would end one.
+// ask makes the digits. One step marks the phone as asked about this code,
+// marks the code as asked, and voids the earlier code, so that NO has one
+// meaning. Otherwise two codes sent at once would both stay open, and NO would
+// end only one.
 func (f flow) ask(ctx context.Context, m login.Message) (string, error) {
 	n, err := rand.Int(rand.Reader, big.NewInt(1_000_000))
 	if err != nil {
@@ -175,7 +177,7 @@ func (f flow) ask(ctx context.Context, m login.Message) (string, error) {
 			return "", err
 		}
 		if code.Status != login.Waiting {
-			return f.answer(ctx, m) // meanwhile it was ended, or sent by another phone
+			return f.answer(ctx, m) // it was ended in the meantime, or sent by another phone
 		}
 		code.Status, code.Phone, code.Event, code.Digits = login.Asked, m.Phone, m.Event, digits
 		code.Reply = fmt.Sprintf("Log in to %s on %s? Then type these digits on that page:\n%s\n"+
@@ -196,7 +198,7 @@ func (f flow) ask(ctx context.Context, m login.Message) (string, error) {
 	}
 }
 
-// refuse ends what the phone is asked about.
+// refuse ends the code that the phone is asked about.
 func (f flow) refuse(ctx context.Context, m login.Message) (string, error) {
 	for {
 		code, changes, err := f.endAsked(ctx, m.Phone, "", login.Refused)
@@ -213,8 +215,8 @@ func (f flow) refuse(ctx context.Context, m login.Message) (string, error) {
 	}
 }
 
-// endAsked is the code that a phone is asked about, and the changes after which
-// it has ended, if it could, and the phone is asked about next, or about none.
+// endAsked returns the code that a phone is asked about, and the changes that
+// end it, if possible, and point the phone to the next code, or to none.
 func (f flow) endAsked(ctx context.Context, phone, next string, with login.Status) (login.Code, []login.Change, error) {
 	asks := "login:asks:" + phone
 	name, _, err := f.State.Get(ctx, asks)

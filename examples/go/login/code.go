@@ -11,28 +11,28 @@ import (
 	"github.com/heypingr/pingr"
 )
 
-// A Status is how far a code is.
+// A Status is how far a code has got.
 type Status string
 
 // The statuses of a code. Waiting, Sent and Asked are pending ones.
 const (
 	// None is no status: there is no such code.
 	None Status = ""
-	// Waiting codes were sent by nobody yet.
+	// Waiting codes have not been sent yet.
 	Waiting Status = "waiting"
-	// Sent codes are answered by a link that is not used (preentry).
+	// Sent codes were answered with a link that has not been used (preentry).
 	Sent Status = "sent"
-	// Asked codes are answered by digits that are not typed (desktop).
+	// Asked codes were answered with digits that have not been typed (desktop).
 	Asked Status = "asked"
 	// Done codes logged somebody in.
 	Done Status = "done"
 	// Void codes log nobody in.
 	Void Status = "void"
-	// Refused codes were answered by NO.
+	// Refused codes were answered with NO.
 	Refused Status = "refused"
 )
 
-// Pending is whether something may still come of a code.
+// Pending reports whether a code may still lead to a login.
 func (s Status) Pending() bool { return s == Waiting || s == Sent || s == Asked }
 
 // A Code is what a browser shows and a phone sends.
@@ -42,10 +42,10 @@ type Code struct {
 	Phone string `json:"phone"`
 	// Device is the browser that asks, in words.
 	Device string `json:"device"`
-	// Digits are to be typed on the page, and Tries were (desktop).
+	// Digits are to be typed on the page. Tries counts the tries (desktop).
 	Digits string `json:"digits"`
 	Tries  int    `json:"tries"`
-	// Event is the event that was answered by Reply.
+	// Event is the event that Reply answered.
 	Event string `json:"event"`
 	Reply string `json:"reply"`
 	// Link is the token of the link in Reply (preentry).
@@ -57,15 +57,16 @@ type Code struct {
 }
 
 const (
-	// maxStarts is how many codes an address gets in a minute.
+	// maxStarts is how many codes an address may get in a minute.
 	maxStarts = 120
-	// maxWrong wrong codes are a phone's last for some time.
+	// maxWrong is how many wrong codes a phone may send before it is blocked for
+	// some time.
 	maxWrong = 5
 )
 
-// Start gives a browser a code to show, and a cookie to poll with: who knows
-// the code or the phone still cannot. It answers the request itself when it
-// refuses.
+// Start gives a browser a code to show, and a cookie to poll with. Knowing the
+// code or the phone is not enough to poll. If Start refuses, it answers the
+// request itself.
 func (s *Site) Start(w http.ResponseWriter, r *http.Request, c Code) error {
 	ctx := r.Context()
 	address, _, err := net.SplitHostPort(r.RemoteAddr)
@@ -125,7 +126,8 @@ func (s *Site) endPoll(r *http.Request, with Status) (ended bool, err error) {
 	return s.End(r.Context(), code, with)
 }
 
-// PollCode is the code that a browser polls for, by its cookie and nothing else.
+// PollCode returns the code that a browser polls for, by its cookie and nothing
+// else.
 func (s *Site) PollCode(r *http.Request) (code string, ok bool, err error) {
 	token := s.cookie(r, pollCookie)
 	if token == "" {
@@ -134,7 +136,7 @@ func (s *Site) PollCode(r *http.Request) (code string, ok bool, err error) {
 	return s.State.Get(r.Context(), "login:poll:"+token)
 }
 
-// Code looks a code up. Its Status is None when there is none.
+// Code returns a code. Its Status is None if there is no such code.
 func (s *Site) Code(ctx context.Context, code string) (c Code, value string, err error) {
 	value, ok, err := s.State.Get(ctx, "login:code:"+code)
 	if err != nil || !ok {
@@ -143,8 +145,9 @@ func (s *Site) Code(ctx context.Context, code string) (c Code, value string, err
 	return c, value, json.Unmarshal([]byte(value), &c)
 }
 
-// Change changes a code in one atomic step. change is called again when somebody
-// else was faster, and refuses by false; then the code is returned as it stands.
+// Change changes a code in one atomic step. It calls change again if another
+// change came first. If change returns false, Change returns the code as it
+// stands.
 func (s *Site) Change(ctx context.Context, code string, change func(*Code) bool) (_ Code, changed bool, err error) {
 	for {
 		was, old, err := s.Code(ctx, code)
@@ -166,8 +169,8 @@ func (s *Site) Change(ctx context.Context, code string, change func(*Code) bool)
 	}
 }
 
-// ChangeCode is the Change of a code whose value is old, for steps that change
-// more than the code.
+// ChangeCode returns the Change of a code whose value is old, for steps that
+// change more than the code.
 func ChangeCode(code, old string, c Code) (Change, error) {
 	value, err := json.Marshal(c)
 	return Change{Key: "login:code:" + code, Old: old, New: string(value)}, err
@@ -186,8 +189,8 @@ func (s *Site) End(ctx context.Context, code string, with Status) (ended bool, e
 	return ended, err
 }
 
-// Unanswered notes on a waiting code, for the page that waits, why the phone that
-// sent it is not answered: its chat stays silent.
+// Unanswered records on a waiting code why the phone that sent it gets no
+// answer, for the page that waits: the chat stays silent.
 func (s *Site) Unanswered(ctx context.Context, m Message) error {
 	_, _, err := s.Change(ctx, m.Code, func(c *Code) bool {
 		c.Reason, c.Until = m.Reason, time.Now().Add(time.Duration(m.RetryAfter)*time.Second).UnixMilli()
@@ -196,7 +199,7 @@ func (s *Site) Unanswered(ctx context.Context, m Message) error {
 	return err
 }
 
-// Blocked is whether a phone sent too many wrong codes.
+// Blocked reports whether a phone has sent too many wrong codes.
 func (s *Site) Blocked(ctx context.Context, phone string) (bool, error) {
 	value, ok, err := s.State.Get(ctx, "login:wrong:"+phone)
 	if err != nil || !ok {
@@ -217,7 +220,7 @@ func (s *Site) NotValid() string {
 	return "That code is not valid. Get a new one on the login page: " + s.Origin + "/"
 }
 
-// Where answers who sent no code.
+// Where answers a message without a code.
 func (s *Site) Where() string {
 	return "To log in to " + s.Name + ", get a code here: " + s.Origin + "/"
 }

@@ -2,9 +2,8 @@ package login
 
 import "strings"
 
-// Device says in words which browser asks, by its User-Agent, such as "Firefox
-// on Linux", so that the person with the phone can tell whether it is theirs.
-// It is never the header itself, in which a stranger could write to that person.
+// Device describes a browser by its User-Agent, such as "Firefox on Linux", so
+// that the person with the phone can tell whether it is theirs.
 func Device(agent string) string {
 	first := func(marks ...string) string {
 		for _, mark := range marks {

@@ -9,12 +9,11 @@ import (
 // A link is what a token in an address stands for.
 type link struct {
 	Phone string `json:"phone"`
-	// Code is the pending code that it answers; empty in mobile-first.
+	// Code is the pending code that the link answers. It is empty in mobile-first.
 	Code string `json:"code"`
 }
 
 // NewLink makes a link that logs phone in, once, in whichever browser opens it.
-// With a code it works only while that code is sent.
 func (s *Site) NewLink(ctx context.Context, phone, code string) (token string, err error) {
 	value, err := json.Marshal(link{phone, code})
 	if err != nil {
@@ -24,7 +23,7 @@ func (s *Site) NewLink(ctx context.Context, phone, code string) (token string, e
 	return token, s.State.Set(ctx, "login:link:"+token, string(value), s.LinkLife)
 }
 
-// LinkText is a link with the words around it.
+// LinkText returns the message with a link.
 func (s *Site) LinkText(token string) string {
 	return "Log in to " + s.Name + ":\n" + s.Origin + "/in/" + token +
 		"\nGood once. Did you not ask for it? Then ignore it, and pass it on to nobody."
@@ -36,10 +35,10 @@ func (s *Site) HandleLinks() {
 	s.Handle("POST /in/{token}", s.useLink)
 }
 
-// showLink says whom a link logs in, and changes nothing: robots that preview
+// showLink shows whom a link logs in, and changes nothing: robots that preview
 // links open them too, and somebody else's link must not log a browser in
-// unasked. The browser that used it some seconds ago is shown the same: its
-// answer may have been lost.
+// unasked. The browser that used the link some seconds ago sees the same page,
+// because its answer may have been lost.
 func (s *Site) showLink(w http.ResponseWriter, r *http.Request) error {
 	step := linkStep(r)
 	phone, _, ok, err := s.readLink(r)
@@ -67,7 +66,7 @@ func (s *Site) useLink(w http.ResponseWriter, r *http.Request) error {
 		if err == nil && ok {
 			ok, err = s.Begin(w, r, phone, step, changes...)
 			if err == nil && !ok {
-				continue // somebody else was faster
+				continue // another request was faster
 			}
 		} else if err == nil {
 			ok, err = s.Repeat(w, r, step)
@@ -83,8 +82,8 @@ func (s *Site) useLink(w http.ResponseWriter, r *http.Request) error {
 	}
 }
 
-// readLink is whom a link logs in, and the changes that use it up; ok is false
-// for one that is over.
+// readLink returns whom a link logs in, and the changes that use it up. ok is
+// false if the link is over.
 func (s *Site) readLink(r *http.Request) (phone string, changes []Change, ok bool, err error) {
 	key := "login:link:" + r.PathValue("token")
 	value, ok, err := s.State.Get(r.Context(), key)

@@ -13,27 +13,27 @@ import (
 	"time"
 )
 
-// Options are those of every example (examples/README.md, Options).
+// Options are the options of every example (examples/README.md, Options).
 type Options struct {
-	// Secret is the webhook's.
+	// Secret is the webhook's secret.
 	Secret string
-	// Listen is HOST:PORT; port 0 is any free one.
+	// Listen is HOST:PORT. Port 0 is any free port.
 	Listen string
-	// Origin is scheme, host and port by which browsers know the site.
+	// Origin is the scheme, host and port at which browsers reach the site.
 	Origin string
 	// Number is the linked number, digits only.
 	Number string
-	// Name is the site's.
+	// Name is the site's name.
 	Name string
-	// Redis is a URL; empty keeps everything in memory.
+	// Redis is a URL. If empty, everything is kept in memory.
 	Redis string
 	// CodeLife, LinkLife and BlockLife are how long a code, a link and the
 	// wrong codes of a phone are remembered.
 	CodeLife, LinkLife, BlockLife time.Duration
 }
 
-// ParseOptions reads the command line and PINGR_WEBHOOK_SECRET. What is wrong
-// with them is written to talk.
+// ParseOptions reads the command line and PINGR_WEBHOOK_SECRET. It writes what
+// is wrong with them to talk.
 func ParseOptions(args []string, getenv func(string) string, talk io.Writer) (Options, error) {
 	var o Options
 	var code, link, block int

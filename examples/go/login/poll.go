@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// HandlePoll adds the path that a waiting page asks.
+// HandlePoll adds the path that a waiting page polls.
 func (s *Site) HandlePoll() { s.Handle("GET /poll", s.poll) }
 
-// poll says how far the code of this browser is, why a message was not answered,
-// and never whose browser or phone was faster.
+// poll reports how far this browser's code has got and why a message was not
+// answered, and never whose browser or phone was faster.
 func (s *Site) poll(w http.ResponseWriter, r *http.Request) error {
 	var c Code
 	var reason string
@@ -42,7 +42,8 @@ func (s *Site) poll(w http.ResponseWriter, r *http.Request) error {
 	return WriteJSON(w, http.StatusOK, told)
 }
 
-// silence is why the chat may show no answer to the code; empty when it should.
+// silence returns why the chat may show no answer to the code, or "" if it
+// should show one.
 func (s *Site) silence(ctx context.Context, c Code) (reason string, err error) {
 	if c.Status == Waiting {
 		return c.Reason, nil

@@ -11,11 +11,12 @@ import (
 // repeatLife is how long a browser may repeat the step that logged it in.
 const repeatLife = 30 * time.Second
 
-// opened is in place of a session while a step is open to a browser.
+// opened stands for a session while a step is open to a browser.
 const opened = "opened"
 
-// mark gives a browser a new nonce for a step: who presses first with it may press
-// again, and nobody else. Only a nonce that is given so counts.
+// mark gives a browser a new nonce for a step. The browser that presses first
+// with it may press again, and no other. Only a nonce that was given this way
+// counts.
 func (s *Site) mark(ctx context.Context, w http.ResponseWriter, step string, life time.Duration) error {
 	nonce := newToken()
 	s.setCookie(w, onceCookie, nonce, life)
@@ -26,9 +27,9 @@ func (s *Site) mark(ctx context.Context, w http.ResponseWriter, step string, lif
 func DigitsStep(code string) string { return "digits " + code }
 
 // Begin logs a browser in if changes, which use the step up, can be made, and
-// reports whether it did: all of it is one atomic step. It is always by a new
-// token, so that one that somebody else put into the browser is worth nothing,
-// and without the session that the browser had.
+// reports whether it did. All of this is one atomic step. The session always
+// has a new token, so that a token that somebody else put into the browser is
+// worthless, and the session that the browser had ends.
 func (s *Site) Begin(w http.ResponseWriter, r *http.Request, phone, step string, changes ...Change) (bool, error) {
 	token := newToken()
 	changes = append(changes, Change{Key: "login:session:" + token, New: phone, Life: sessionLife})
@@ -48,9 +49,9 @@ func (s *Site) Begin(w http.ResponseWriter, r *http.Request, phone, step string,
 	return true, nil
 }
 
-// Repeat gives the browser that did a step some seconds ago the same answer, the
-// same session: the first may have been lost on the way. It reports whether it
-// did.
+// Repeat gives the browser that did a step some seconds ago the same answer
+// with the same session, because the first answer may have been lost on the
+// way. It reports whether it did.
 func (s *Site) Repeat(w http.ResponseWriter, r *http.Request, step string) (bool, error) {
 	token, _, ok, err := s.begun(r, step)
 	if err != nil || !ok {
@@ -60,8 +61,8 @@ func (s *Site) Repeat(w http.ResponseWriter, r *http.Request, step string) (bool
 	return true, nil
 }
 
-// begun is the session that this browser began by a step some seconds ago, and
-// whose it is; ok is false when there is none, or it was ended meanwhile.
+// begun returns the session that this browser began with a step some seconds
+// ago, and its owner. ok is false if there is none, or it has ended since.
 func (s *Site) begun(r *http.Request, step string) (token, phone string, ok bool, err error) {
 	token, ok, err = s.State.Get(r.Context(), repeatKey(s.cookie(r, onceCookie), step))
 	if err != nil || !ok || token == opened {
@@ -71,7 +72,8 @@ func (s *Site) begun(r *http.Request, step string) (token, phone string, ok bool
 	return token, phone, ok, err
 }
 
-// repeatKey is by what a browser with that nonce repeats a step.
+// repeatKey returns the key under which a browser with that nonce repeats a
+// step.
 func repeatKey(nonce, step string) string {
 	return fmt.Sprintf("login:repeat:%x", sha256.Sum256([]byte(nonce+" "+step)))
 }

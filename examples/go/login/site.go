@@ -17,7 +17,7 @@ import (
 const (
 	pollCookie    = "pingr_poll"
 	sessionCookie = "pingr_session"
-	// onceCookie is of the browser that opened a step and may repeat it.
+	// onceCookie belongs to the browser that opened a step and may repeat it.
 	onceCookie  = "pingr_once"
 	sessionLife = 24 * time.Hour
 	// maxWebhook is more than an event takes: 65536 characters, of up to 12 bytes
@@ -36,7 +36,7 @@ var words = template.Must(template.ParseFS(shared, "*.html"))
 type Site struct {
 	Options
 	State State
-	// Log is told what went wrong; never a phone, text, code or secret.
+	// Log receives what went wrong, and never a phone, text, code or secret.
 	Log func(error)
 
 	mux    *http.ServeMux
@@ -88,7 +88,7 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mux.ServeHTTP(w, r)
 }
 
-// ours is whether a POST comes from our own pages: no other page may log a
+// ours reports whether a POST comes from our own pages. No other page may log a
 // browser in or out.
 func (s *Site) ours(r *http.Request) bool {
 	if origin := r.Header.Values("Origin"); len(origin) > 0 {
@@ -97,7 +97,7 @@ func (s *Site) ours(r *http.Request) bool {
 	return r.Header.Get("Sec-Fetch-Site") == "same-origin"
 }
 
-// page is the first page.
+// page serves the first page.
 func (s *Site) page(pages fs.FS) http.Handler {
 	page := template.Must(template.ParseFS(pages, "page.html"))
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -127,7 +127,7 @@ func WriteJSON(w http.ResponseWriter, status int, v any) error {
 	return nil
 }
 
-// newToken is 128 random bits and more.
+// newToken returns a token of at least 128 random bits.
 func newToken() string { return rand.Text() }
 
 func (s *Site) https() bool { return strings.HasPrefix(s.Origin, "https:") }
@@ -142,14 +142,14 @@ func (s *Site) cookieName(name string) string {
 }
 
 func (s *Site) setCookie(w http.ResponseWriter, name, value string, life time.Duration) {
-	http.SetCookie(w, &http.Cookie{ //nolint:gosec // Secure where the site is https; somebody trying it out has no certificate
+	http.SetCookie(w, &http.Cookie{ //nolint:gosec // Secure on https; trying it out needs no certificate
 		Name: s.cookieName(name), Value: value, Path: "/", MaxAge: int(life / time.Second),
 		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: s.https(),
 	})
 }
 
-// cookie is a cookie's value. One that comes twice is none: somebody put one
-// there, and nobody knows which.
+// cookie returns a cookie's value. A cookie that comes twice is ignored:
+// somebody put one of them there, and nobody knows which.
 func (s *Site) cookie(r *http.Request, name string) string {
 	found := r.CookiesNamed(s.cookieName(name))
 	if len(found) != 1 {

@@ -7,21 +7,21 @@ import (
 	"time"
 )
 
-// State is what a flow must not forget: strings by key, each with a life after
+// State is what a flow must remember: strings by key, each with a life after
 // which it is gone. Every operation is atomic, also between processes, and safe
-// for concurrent use. Keys and values are listed in examples/README.md.
+// for concurrent use. examples/README.md lists keys and values.
 type State interface {
 	// Get returns the value of a key; ok is false if there is none.
 	Get(ctx context.Context, key string) (value string, ok bool, err error)
 	// Set writes a value, whatever was there.
 	Set(ctx context.Context, key, value string, life time.Duration) error
-	// Add writes a value if there is none, and says whether it did.
+	// Add writes a value if there is none, and reports whether it did.
 	Add(ctx context.Context, key, value string, life time.Duration) (bool, error)
-	// Swap replaces a value that is still old, and says whether it was. Its
-	// life goes on.
+	// Swap replaces a value that is still old, and reports whether it did. The
+	// value's life goes on.
 	Swap(ctx context.Context, key, old, value string) (bool, error)
-	// Commit makes all changes if every value is still the old one, and reports
-	// whether it did: all of them, or none.
+	// Commit makes all changes if every value is still the old one, and otherwise
+	// none. It reports whether it did.
 	Commit(ctx context.Context, changes ...Change) (bool, error)
 	// Take returns a value and deletes it.
 	Take(ctx context.Context, key string) (value string, ok bool, err error)
@@ -32,15 +32,17 @@ type State interface {
 // A Change is what Commit does to one value.
 type Change struct {
 	Key string
-	// Old is what must be there and New what then is; empty is nothing.
+	// Old is the value that must be there, and New the value that replaces it.
+	// Empty means no value.
 	Old, New string
-	// Life begins now; 0 leaves it as it is, where a value was.
+	// Life begins now. 0 leaves it as it is if there was a value.
 	Life time.Duration
 }
 
-// Memory is the State of a program of one process. The zero value works.
+// Memory is the State of a program of one process. The zero value is ready to
+// use.
 type Memory struct {
-	// Now is the clock; nil is time.Now.
+	// Now returns the current time. Defaults to time.Now.
 	Now func() time.Time
 
 	mu    sync.Mutex
@@ -136,14 +138,14 @@ func (m *Memory) now() time.Time {
 	return m.Now()
 }
 
-// find returns what is held by key and not over. The caller holds mu.
+// find returns what key holds, unless it is over. The caller holds mu.
 func (m *Memory) find(key string) (h held, ok bool) {
 	h, ok = m.held[key]
 	return h, ok && m.now().Before(h.until)
 }
 
-// lock locks, forgets once a second what is over, so that what strangers cause
-// does not pile up, and returns what unlocks.
+// lock locks and returns what unlocks. Once a second it deletes what is over,
+// so that what strangers cause does not pile up.
 func (m *Memory) lock() (unlock func()) {
 	m.mu.Lock()
 	now := m.now()

@@ -13,31 +13,33 @@ import (
 // eventLife is longer than Pingr repeats an event.
 const eventLife = 48 * time.Hour
 
-// A Message is what somebody wrote, as a flow needs it.
+// A Message is a person's message in the form that a flow needs.
 type Message struct {
-	// Event is the event's id, the same if it comes again.
+	// Event is the event's id, which is the same if the event comes again.
 	Event string
-	// Phone wrote it, digits only.
+	// Phone is the sender's number, digits only.
 	Phone string
-	// Code follows the word login, in capitals; empty when nothing does.
+	// Code follows the word login, in capitals. It is empty if nothing follows.
 	Code string
-	// No is whether it says NO.
+	// No reports whether the message says NO.
 	No bool
-	// Forwarded is whether it was forwarded from another chat.
+	// Forwarded reports whether it was forwarded from another chat.
 	Forwarded bool
-	// Suppressed is whether nobody will see the answer, Reason why (cooldown,
-	// quota or answered) and RetryAfter in how many seconds a cooldown ends.
+	// Suppressed reports whether nobody will see the answer. Reason is why
+	// (cooldown, quota or answered), and RetryAfter is in how many seconds a
+	// cooldown ends.
 	Suppressed bool
 	Reason     string
 	RetryAfter int
 }
 
-// OnMessage sets what answers messages. An empty answer is none.
+// OnMessage sets the function that answers messages. It returns "" for no
+// answer.
 func (s *Site) OnMessage(answer func(ctx context.Context, m Message) (string, error)) {
 	s.answer = answer
 }
 
-// dispatch answers a verified event, the same one always alike.
+// dispatch answers a verified event, and the same event always alike.
 func (s *Site) dispatch(ctx context.Context, e pingr.Event) (pingr.Reply, error) {
 	if e.Type != pingr.EventMessageReceived || e.From == nil || e.Message == nil {
 		return pingr.Reply{}, nil
@@ -72,7 +74,8 @@ func (s *Site) dispatch(ctx context.Context, e pingr.Event) (pingr.Reply, error)
 	return readAnswer(first), err
 }
 
-// lostKey is where the State keeps why the answer to an event is not used.
+// lostKey returns the key under which the State keeps why the answer to an
+// event is not used.
 func lostKey(event string) string { return "login:lost:" + event }
 
 // answered is the body that answered an event.
@@ -86,7 +89,7 @@ func readAnswer(body string) pingr.Reply {
 	return pingr.Reply{Text: a.Reply}
 }
 
-// decide refuses what no flow takes.
+// decide refuses what no flow accepts.
 func (s *Site) decide(ctx context.Context, e pingr.Event) (string, error) {
 	switch {
 	case e.Simulated:
@@ -103,8 +106,8 @@ func (s *Site) decide(ctx context.Context, e pingr.Event) (string, error) {
 	return s.answer(ctx, m)
 }
 
-// saysNo reports whether the word no is what a text begins with, or what follows
-// login: NO, "No!", *no*, "no, that was not me"; but not "nova".
+// saysNo reports whether a text begins with the word no, or has it after login:
+// NO, "No!", *no*, "no, that was not me"; but not "nova".
 func saysNo(text string) bool {
 	words := strings.FieldsFunc(pingr.Normalize(text), func(r rune) bool {
 		return !unicode.In(r, unicode.Letter, unicode.Mark, unicode.Number)
@@ -115,7 +118,8 @@ func saysNo(text string) bool {
 	return len(words) > 0 && words[0] == "no"
 }
 
-// seen keeps in the State which deliveries came: each is taken once.
+// seen stores in the State which deliveries came, so that each is accepted
+// once.
 type seen struct{ State }
 
 // Add implements [pingr.Seen].

@@ -1,5 +1,5 @@
-// Command mobile logs people in who are on their phone: "login" to the linked
-// number is answered by a link that logs in the browser that opens it.
+// Command mobile logs in people who are on their phone. It answers "login" to
+// the linked number with a link that logs in the browser that opens it.
 package main
 
 import (
@@ -21,7 +21,8 @@ func main() {
 
 type flow struct{ *login.Site }
 
-// answer sends a link to the phone that wrote: only who holds it can read that.
+// answer sends a link to the phone that wrote. Only the holder of the phone can
+// read it.
 func (f flow) answer(ctx context.Context, m login.Message) (string, error) {
 	if m.Suppressed {
 		return "", nil

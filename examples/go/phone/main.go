@@ -37,11 +37,11 @@ func main() {
 	}
 }
 
-// failed is what the triggers answer when the webhook does not.
+// failed is the triggers' reply for when the webhook fails.
 const failed = "(The example gives no answer. Does it listen there, with the same secret?)"
 
-// run sends each line that it reads and writes what is answered, until the lines
-// or ctx end.
+// run sends each line that it reads and writes the answer, until the lines or
+// ctx end.
 func run(ctx context.Context, number string, backend pingr.Dispatcher, in io.Reader, out io.Writer) error {
 	store, session := memory.New(), sim.New(sim.Config{})
 	for _, phrase := range []string{"login", "no"} {
