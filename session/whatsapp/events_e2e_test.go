@@ -3,13 +3,11 @@
 package whatsapp
 
 import (
-	"context"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/store/sqlstore"
 	"go.mau.fi/whatsmeow/types"
@@ -246,31 +244,4 @@ func TestSenderIsKnownByBothNames(t *testing.T) {
 		assert.Equal(t, c.sender.ToNonAD().String(), m.Sender)
 		assert.Equal(t, m.Sender, m.Chat)
 	}
-}
-
-// A message that cannot be read is asked for from our own phone too, whose answer
-// counts: its sender may be off, or gone.
-func TestUnreadableMessageIsAskedForOfOurPhone(t *testing.T) {
-	before := whatsmeow.RequestFromPhoneDelay
-	whatsmeow.RequestFromPhoneDelay = 0
-	defer func() { whatsmeow.RequestFromPhoneDelay = before }()
-	w := newWorld(t)
-	s, _ := w.link("sess_garbled")
-	in := w.listen(s)
-	alice := w.server.NewPhone(whatsapptest.PhoneConfig{})
-	asked := func(l *whatsapptest.Ledger) (n int) {
-		for _, stanza := range l.Stanzas() {
-			if stanza.Peer {
-				n++
-			}
-		}
-		return n
-	}
-	earlier := asked(w.server.Ledger())
-	_, err := alice.SendMessage(t.Context(), whatsapptest.Outgoing{To: w.shop.Number(), Text: "login", Garbled: true})
-	require.NoError(t, err)
-	assert.Equal(t, "login", receive(t, in).Text)
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	require.NoError(t, w.server.Ledger().WaitUntil(ctx, func(l *whatsapptest.Ledger) bool { return asked(l) > earlier }))
 }
