@@ -296,7 +296,7 @@ func TestSlowEndpointHoldsNobodyUp(t *testing.T) {
 }
 
 func TestSecretsOfOtherForms(t *testing.T) {
-	for secret, want := range map[string][2]bool{testSecret: {true, true}, "plain": {true, false}, "whsec_***": {true, false}, "": {false, false}} {
+	for secret, want := range map[string][2]bool{testSecret: {true, true}, "plain": {true, false}, "whsec_***": {true, false}, "whsec_": {true, false}, "": {false, false}} {
 		r, err := (&HTTPDispatcher{URL: "https://example.com", Secret: secret}).request(t.Context(), sample, time.Now())
 		require.NoError(t, err)
 		assert.Equal(t, want, [2]bool{r.Header.Get("X-Pingr-Signature") != "", r.Header.Get("Webhook-Signature") != ""}, secret)

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -12,6 +13,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/iotest"
 	"testing/synctest"
 	"time"
 
@@ -152,6 +154,29 @@ func TestAnswerLostWithItsConnectionIsGivenAgain(t *testing.T) {
 		assert.Equal(t, "answer to "+id, reply.Text)
 	}
 	assert.EqualValues(t, 3, requests.Load())
+}
+
+// What is remembered for 15 minutes must not be let in by its age later.
+func TestWebhookHandlerThatRemembersLetsInNothingOld(t *testing.T) {
+	for name, at := range map[string]time.Time{"old": time.Now().Add(-6 * time.Minute), "ahead": time.Now().Add(6 * time.Minute)} {
+		body := `{"event":"session.connected","timestamp":` + strconv.FormatInt(at.UnixMilli(), 10) + `}`
+		h := &pingr.WebhookHandler{Secret: "whsec_x", Seen: &pingr.SeenInMemory{}}
+		r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body))
+		r.Header.Set("X-Pingr-Signature", pingr.Sign([]byte(body), "whsec_x"))
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		assert.Equal(t, http.StatusUnauthorized, w.Code, name)
+	}
+}
+
+// A body that broke off was not received: Pingr must not take it for delivered.
+func TestWebhookHandlerWhoseBodyBreaksOff(t *testing.T) {
+	var failed error
+	h := &pingr.WebhookHandler{Secret: "whsec_x", Failed: func(_ *http.Request, err error) { failed = err }}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/", iotest.ErrReader(io.ErrUnexpectedEOF)))
+	assert.Equal(t, http.StatusBadRequest, w.Code)
+	assert.ErrorIs(t, failed, io.ErrUnexpectedEOF)
 }
 
 // When the store fails, nobody is answered, and Pingr tries again.

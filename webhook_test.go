@@ -175,3 +175,24 @@ func TestVerifyAllocatesNothingOfItsOwn(t *testing.T) {
 	assert.Equal(t, decoding, allocations(func() { _, _ = VerifyWebhook(body, signature, "new", o) }), "while the secret is rotated")
 	assert.Equal(t, 1, allocations(func() { _, _ = VerifyWebhook(body, signature, "another") }), "a stranger's")
 }
+
+func TestSecretIsAllRandom(t *testing.T) {
+	key := func() []byte {
+		key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(NewSecret(), "whsec_"))
+		require.NoError(t, err)
+		require.Len(t, key, 32)
+		return key
+	}
+	a, b := key(), key()
+	for i := 0; i < len(a); i += 8 {
+		assert.NotEqual(t, a[i:i+8], b[i:i+8])
+	}
+}
+
+func TestOfSeveralOptionsTheLastCounts(t *testing.T) {
+	body := []byte(`{"event":"message.received","timestamp":1}`)
+	_, err := VerifyWebhook(body, Sign(body, testSecret), testSecret, VerifyOptions{}, VerifyOptions{SkipTimestamp: true})
+	require.NoError(t, err)
+	_, err = VerifyWebhook(body, Sign(body, testSecret), testSecret, VerifyOptions{SkipTimestamp: true}, VerifyOptions{})
+	require.ErrorContains(t, err, "5 minutes old")
+}

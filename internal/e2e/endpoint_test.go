@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync/atomic"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/heypingr/pingr"
 	"github.com/heypingr/pingr/session/sim"
+	"github.com/heypingr/pingr/store/memory"
 )
 
 // gather lets n people write at once.
@@ -308,6 +310,42 @@ func TestAnEventThatWasNotAskedAboutIsToldByTheSchedule(t *testing.T) {
 		}
 		assert.Equal(t, 20-8, late)
 	})
+}
+
+// A store that failed to bring them forward is asked again by the next event that is
+// taken.
+func TestEventsAreBroughtForwardAfterTheStoreFailed(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.store = &failsToHasten{Store: w.memory}
+		w.backend = func(ctx context.Context, e pingr.Event) (pingr.Reply, error) {
+			if e.Attempt == 1 && e.From.Phone == asha {
+				return refuses(ctx, e)
+			}
+			return pingr.Reply{}, nil
+		}
+		w.config.RetrySchedule = []time.Duration{time.Hour}
+		w.start()
+		w.person(asha).Send("login")
+		pass(time.Minute)
+		for i := range 2 {
+			w.gather(fmt.Sprint("49", i), 1)
+			pass(5 * time.Second)
+		}
+		assert.Len(t, w.heard(), 4)
+	})
+}
+
+type failsToHasten struct {
+	*memory.Store
+	failed bool
+}
+
+func (s *failsToHasten) MakeAllDue(ctx context.Context, account string, now time.Time, limit int) (int, error) {
+	if !s.failed {
+		s.failed = true
+		return 0, errors.New("disk full")
+	}
+	return s.Store.MakeAllDue(ctx, account, now, limit)
 }
 
 // Events that failed together are not told again together.

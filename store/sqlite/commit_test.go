@@ -95,6 +95,37 @@ func TestWhoeverGivesUpWaitingHasChangedNothing(t *testing.T) {
 	assert.Zero(t, n)
 }
 
+// Whoever gives up when it is being done already hears how it ended: what is told as
+// not done would be done twice.
+func TestWhoeverGivesUpTooLateHearsTheEnd(t *testing.T) {
+	s := open(t, t.TempDir())
+	ctx, cancel := context.WithCancel(t.Context())
+	begun, free, ended := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	go func() {
+		ended <- s.Write(ctx, func(tx sqlstore.Tx) error {
+			close(begun)
+			<-free
+			_, err := tx.Exec(`INSERT INTO limits (key, taken, until) VALUES ($1, 1, 1)`, []byte("k"))
+			return err
+		})
+	}()
+	<-begun
+	cancel()
+	var err error
+	select {
+	case err = <-ended:
+		assert.Fail(t, "told before it ended")
+		close(free)
+	case <-time.After(tick):
+		close(free)
+		err = <-ended
+	}
+	require.NoError(t, err)
+	n, err := s.Rows(t.Context(), "limits")
+	require.NoError(t, err)
+	assert.EqualValues(t, 1, n)
+}
+
 func rowsAfterReopen(t *testing.T, closed *sqlite.Store) int64 {
 	t.Helper()
 	s := open(t, closed.Dir())

@@ -303,6 +303,18 @@ var purgeTests = []test{
 		require.Error(t, err, "old and done")
 		assert.Equal(t, pingr.StateDone, stands(t, s, fmt.Sprint(n/2+1)).State, "young and done")
 	}},
+	{"old ones behind many that stay", func(t *testing.T, s Store) {
+		const many = 1100 // more than two chunks of any store
+		for i := range many {
+			accept(t, s, firing(fmt.Sprint(i)), mine)
+		}
+		accept(t, s, firing("old"), mine)
+		finish(t, s, pingr.Outcome{Firing: "old", At: after(1), Kind: pingr.Replied})
+		purge(t, s, t0, after(1), t0)
+		_, _, err := s.Decide(t.Context(), decision("old"))
+		require.Error(t, err)
+		assert.Equal(t, pingr.StateAccepted, stands(t, s, "0").State)
+	}},
 	{"limits go when they have ended", func(t *testing.T, s Store) {
 		for i := range 1500 {
 			l := cooldown(after(i))
