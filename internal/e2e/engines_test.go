@@ -376,7 +376,9 @@ func TestDeliveryThatIsCutOffByTheStop(t *testing.T) {
 		w.start()
 		w.person(asha).Send("login")
 		pass(500 * time.Millisecond)
+		w.mu.Lock()
 		w.backend = hangs
+		w.mu.Unlock()
 		pass(2 * time.Second)
 		require.Len(t, w.heard(), 2)
 		w.halt()

@@ -207,8 +207,8 @@ func TestReplyThatWasRefusedAndMayHaveBeenSeen(t *testing.T) {
 // 15. The clock jumps, for the bubble's own would tick each second of it.
 func TestWhatIsOldIsForgotten(t *testing.T) {
 	inWorld(t, func(w *world) {
-		var off time.Duration
-		w.config.Now = func() time.Time { return time.Now().Add(off) }
+		var off atomic.Int64
+		w.config.Now = func() time.Time { return time.Now().Add(time.Duration(off.Load())) }
 		w.start()
 		p := w.person(asha)
 		p.SendMessage(sim.Message{ID: "3EB0AA", Text: "login"})
@@ -222,7 +222,7 @@ func TestWhatIsOldIsForgotten(t *testing.T) {
 			day           int
 			known, logged bool
 		}{{14, true, true}, {16, false, true}, {89, false, true}, {91, false, false}} {
-			off = time.Duration(step.day) * 24 * time.Hour
+			off.Store(int64(time.Duration(step.day) * 24 * time.Hour))
 			pass(time.Hour)
 			assert.Equal(t, step.known, known(), "the firing on day %d", step.day)
 			assert.Equal(t, step.logged, len(attempts(w)) == 1, "the delivery on day %d", step.day)

@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,14 +18,15 @@ import (
 // that it returns.
 func (w *world) unreadable() (readable func()) {
 	was := w.config.Accounts
-	broken := true
+	var broken atomic.Bool
+	broken.Store(true)
 	w.config.Accounts = func(ctx context.Context, account string) (pingr.Settings, error) {
-		if broken {
+		if broken.Load() {
 			return pingr.Settings{}, errors.New("no settings")
 		}
 		return was(ctx, account)
 	}
-	return func() { broken = false }
+	return func() { broken.Store(false) }
 }
 
 // Whether a group is answered is not known while the settings cannot be read: its
