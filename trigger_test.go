@@ -22,6 +22,7 @@ func TestMatch(t *testing.T) {
 		{"a longer word is another word", "loginx", []string{"login"}, ""},
 		{"the phrase must come first", "please login", []string{"login"}, ""},
 		{"the longest wins", "login now X4K9MQ", []string{"login", "login now", "log"}, "login now"},
+		{"the longest wins, whichever comes first", "login now X4K9MQ", []string{"login now", "login"}, "login now"},
 		{"a prefix of another phrase", "log in", []string{"log", "log in"}, "log in"},
 		{"a phrase of two words needs both", "hey", []string{"hey login"}, ""},
 		{"capitals", "LOGIN", []string{"login"}, "login"},
