@@ -4,8 +4,10 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -136,6 +138,42 @@ func TestEveryRouteAsksWho(t *testing.T) {
 		got := w.call("nobody", r.method, strings.ReplaceAll(r.path, "{id}", "x"), "{}")
 		assert.Equal(t, invalidKey, codeOf(t, got), r.method+" "+r.path)
 	}
+}
+
+// Who may call what is decided here; a route that is not named takes keys and
+// logins.
+func TestWhoMayCallWhat(t *testing.T) {
+	special := map[string]auth{
+		"POST /v1/send": byKey,
+
+		"GET /v1/keys": byJWT, "POST /v1/keys": byJWT, "DELETE /v1/keys/{id}": byJWT,
+		"POST /v1/webhooks/rotate-secret": byJWT, "POST /v1/webhooks/simulate": byJWT,
+		"POST /v1/auth/logout": byJWT, "POST /v1/auth/password": byJWT, "GET /v1/auth/me": byJWT,
+
+		"POST /v1/auth/login": public, "POST /v1/auth/setup": public, "POST /v1/auth/signup": public,
+	}
+	found := 0
+	for _, r := range table() {
+		want, known := special[r.name()]
+		if !known {
+			want = byBoth
+		} else {
+			found++
+		}
+		assert.Equal(t, want, r.auth, r.name())
+	}
+	assert.Len(t, special, found)
+}
+
+// A form of the dashboard is as bounded as a body of the API.
+func TestAFormIsBounded(t *testing.T) {
+	w := newWorld(t)
+	enter := func(pad int) int {
+		form := url.Values{"pad": {strings.Repeat("x", pad)}, "email": {"anna@example.com"}, "password": {password}}
+		return w.call("nobody", "POST", "/login", form.Encode(), "Content-Type", "application/x-www-form-urlencoded").Code
+	}
+	assert.Equal(t, http.StatusSeeOther, enter(1000))
+	assert.Equal(t, http.StatusUnprocessableEntity, enter(maxBody))
 }
 
 // Every route that takes an id, with an id of Anna's, as Ben: not found, and
@@ -385,14 +423,18 @@ func TestEveryAnswersHeaders(t *testing.T) {
 }
 
 func TestAPanicIsAnswered(t *testing.T) {
-	w := newWorld(t)
+	said := &logs{}
+	w := newWorld(t, func(c *Config) { c.Log = slog.New(slog.NewJSONHandler(said, nil)) })
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /boom", func(http.ResponseWriter, *http.Request) { panic("a secret") })
 	got := httptest.NewRecorder()
 	w.server.around(mux).ServeHTTP(got, httptest.NewRequestWithContext(t.Context(), "GET", "/boom", nil))
 	assert.Equal(t, internal, codeOf(t, got))
-	assert.Contains(t, got.Body.String(), got.Header().Get("X-Request-Id"))
+	id := got.Header().Get("X-Request-Id")
+	assert.Contains(t, got.Body.String(), id)
 	assert.NotContains(t, got.Body.String(), "secret")
+	assert.Contains(t, said.String(), id)
+	assert.NotContains(t, said.String(), "secret")
 }
 
 func TestPasswords(t *testing.T) {

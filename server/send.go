@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"time"
-	"unicode/utf8"
 
 	"github.com/heypingr/pingr"
 	"github.com/heypingr/pingr/account"
@@ -43,9 +42,6 @@ func (s *Server) send(c caller, in *sendInput) (*sendOutput, error) {
 	}
 	if err := checkText("message", in.Body.Message, pingr.MaxReply); err != nil {
 		return nil, err
-	}
-	if !utf8.ValidString(in.Body.Message) {
-		return nil, badParam("message", "must be UTF-8")
 	}
 	in.Body.To = phone
 	if in.IdempotencyKey != "" {
