@@ -27,12 +27,12 @@ import (
 	"github.com/heypingr/pingr"
 )
 
-// bare is an echo bot as one writes it on an afternoon: it answers in a
-// goroutine, forgets what a crash interrupts, and posts each message to hook
-// first if there is one.
+// bare is an echo bot as written in an afternoon: it answers in a goroutine,
+// forgets what a crash interrupts, and first posts each message to hook if
+// there is one.
 func bare(ctx context.Context, dir string, sessions int, hook string, say func(line)) error {
-	// whatsmeow's own choice of durability, the fastest that survives the end
-	// of the process.
+	// This is whatsmeow's own choice of durability, the fastest that survives the
+	// end of the process.
 	container, err := sqlstore.New(ctx, "sqlite", "file:"+dir+"/bot.db?_pragma=foreign_keys(1)&_pragma=busy_timeout(10000)"+
 		"&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)", waLog.Noop)
 	if err != nil {
@@ -127,7 +127,7 @@ func ask(ctx context.Context, client *http.Client, hook string, m *events.Messag
 	return reply.Reply, nil
 }
 
-// loopback is a client whose every connection ends at the stage's server.
+// loopback returns a client whose every connection ends at the stage's server.
 func loopback() (*http.Client, error) {
 	key, err := hex.DecodeString(os.Getenv("PINGR_WHATSAPP_CERT_KEY"))
 	if err != nil || len(key) != 32 {

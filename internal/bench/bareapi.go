@@ -11,8 +11,8 @@ import (
 	"github.com/heypingr/pingr/store/sqlite"
 )
 
-// A bareAPI answers two routes as simply as they can be answered: it makes the
-// calls of the store that the server makes, and checks nothing.
+// A bareAPI answers two routes as simply as possible: it makes the server's
+// calls of the store, and checks nothing.
 type bareAPI struct{ store *sqlite.Store }
 
 // ServeHTTP implements http.Handler.

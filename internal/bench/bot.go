@@ -11,7 +11,7 @@ import (
 	"sync"
 )
 
-// runBot is a contestant: it links its sessions, printing their QR texts, says
+// runBot is a contestant. It links its sessions, prints their QR texts, reports
 // that it is ready, and works until its standard input ends.
 func runBot(args []string) error {
 	flags := flag.NewFlagSet("bot", flag.ExitOnError)

@@ -10,8 +10,8 @@ import (
 	"github.com/heypingr/pingr/store/sqlite"
 )
 
-// full is pingr as `pingr serve` runs it: SQLite with synchronous=FULL, the
-// webhook over HTTP; only the cooldown is off, or nobody could write twice.
+// full is pingr as `pingr serve` runs it: SQLite with synchronous=FULL, and the
+// webhook over HTTP. Only the cooldown is off, or nobody could write twice.
 func full(ctx context.Context, dir string, sessions int, hook string, say func(line)) error {
 	store, err := sqlite.Open(ctx, sqlite.Config{Dir: dir})
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/heypingr/pingr/whatsapptest"
 )
 
-// A turn is what one bot did while it was its turn.
+// A turn is what one bot did during its turn.
 type turn struct {
 	rate     float64 // messages answered a second
 	p50, p99 time.Duration
@@ -126,7 +126,7 @@ func (b *bot) turn(ctx context.Context, people []*whatsapptest.Phone, length tim
 	}, nil
 }
 
-// idle weighs sessions that do nothing.
+// idle measures the memory of sessions that do nothing.
 func (s *stage) idle(ctx context.Context, many int) error {
 	out := tabwriter.NewWriter(os.Stdout, 0, 8, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(out, "\nidle sessions\tbare RSS MiB\tpingr RSS MiB\tratio\t")

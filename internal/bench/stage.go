@@ -150,7 +150,7 @@ func (b *bot) stop() {
 	_ = b.cmd.Wait()
 }
 
-// cpu is the processor time that the bot has used.
+// cpu returns the processor time that the bot has used.
 func (b *bot) cpu() time.Duration {
 	fields := b.proc("stat")
 	if len(fields) < 15 {
@@ -162,7 +162,7 @@ func (b *bot) cpu() time.Duration {
 	return time.Duration(user+system) * tick
 }
 
-// rss is the bot's resident memory in MiB.
+// rss returns the bot's resident memory in MiB.
 func (b *bot) rss() float64 {
 	fields := b.proc("statm")
 	if len(fields) < 2 {

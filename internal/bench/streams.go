@@ -22,7 +22,7 @@ const (
 	streamsEach = 20
 )
 
-// apiServer is the server alone, in a process that can be weighed.
+// apiServer is the server alone, in a process whose memory can be measured.
 func apiServer(ctx context.Context, dir string, accounts int, say func(line)) (err error) {
 	store, err := sqlite.Open(ctx, sqlite.Config{Dir: dir})
 	if err != nil {
@@ -59,7 +59,7 @@ func apiServer(ctx context.Context, dir string, accounts int, say func(line)) (e
 	return s.Run(ctx)
 }
 
-// streams weighs subscribers of the event stream.
+// streams measures subscribers of the event stream.
 func (s *stage) streams(ctx context.Context) error {
 	b, err := s.start(ctx, "server", subscribers/streamsEach, "")
 	if err != nil {

@@ -118,7 +118,7 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// part is a percentile.
+// part returns a percentile.
 func part(all []time.Duration, percent int) time.Duration {
 	all = slices.Clone(all)
 	slices.Sort(all)
@@ -187,7 +187,7 @@ func (s *simNumbers) Add(context.Context, pingr.SessionRecord) (server.Number, e
 }
 func (s *simNumbers) Remove(context.Context, string) error { return account.ErrNotFound }
 
-// A simNumber is connected for ever.
+// A simNumber is always connected.
 type simNumber struct {
 	session *sim.Session
 	record  pingr.SessionRecord

@@ -22,7 +22,7 @@ const (
 	waitingCookie = "corner_waiting"
 	sessionCookie = "corner_session"
 	maxBody       = 64 << 10
-	// seenLife is longer than a signature holds.
+	// seenLife is longer than a signature is valid.
 	seenLife = 15 * time.Minute
 )
 
@@ -32,11 +32,11 @@ type backend struct {
 	secret string
 	origin string // http://127.0.0.1:8090
 	logins *logins
-	// seen are the webhooks that came: whoever reads one sends it again in vain.
+	// seen are the webhooks that came, so that a repeated one is refused.
 	seen pingr.SeenInMemory
-	// saw is told of the steps that only the site sees.
+	// saw is called for the steps that only the site sees.
 	saw func(message string, step Step)
-	// wire is told of each webhook as it came and was answered.
+	// wire is called with each webhook and its answer.
 	wire func(exchange)
 }
 
@@ -58,7 +58,7 @@ func (b *backend) routes(mux *http.ServeMux) {
 	mux.HandleFunc("POST /shop/logout", b.logout)
 }
 
-// webhook is the endpoint that Pingr tells.
+// webhook is the endpoint that Pingr calls.
 func (b *backend) webhook(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
@@ -85,7 +85,7 @@ func (b *backend) webhook(w http.ResponseWriter, r *http.Request) {
 	text := encode(answer)
 	b.wire(exchange{signature, body, http.StatusOK, string(text)})
 	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(text) // the asker may be gone
+	_, _ = w.Write(text) // the client may be gone
 }
 
 // encode writes JSON as people read it: without \u003c for <.
@@ -108,7 +108,7 @@ func (b *backend) begin(w http.ResponseWriter, r *http.Request) {
 	b.writeStatus(w, b.logins.status(waiting, cookie(r, sessionCookie)))
 }
 
-// poll tells the browser where its login stands, by cookie alone.
+// poll reports the state of the browser's login, by cookie alone.
 func (b *backend) poll(w http.ResponseWriter, r *http.Request) {
 	b.writeStatus(w, b.logins.status(cookie(r, waitingCookie), cookie(r, sessionCookie)))
 }
@@ -147,7 +147,7 @@ func (b *backend) qr(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(code.PNG()) // the reader may be gone
 }
 
-// open shows whom the link signs in, and leaves it unused: WhatsApp and mail
+// open shows whom the link signs in, and does not use it up: WhatsApp and mail
 // scanners open links too.
 func (b *backend) open(w http.ResponseWriter, r *http.Request) {
 	k, ok := b.logins.look(r.PathValue("token"))
@@ -177,7 +177,7 @@ func (b *backend) logout(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// writePage fills a page of two holes. html/template would cost the program
+// writePage fills a page with two holes. html/template would cost the program
 // megabytes.
 func (b *backend) writePage(w http.ResponseWriter, status int, name, phone string) {
 	text, err := static.ReadFile("static/" + name)
@@ -205,7 +205,7 @@ func cookie(r *http.Request, name string) string {
 	return c.Value
 }
 
-// spaced is a number as people read it. It knows the two of the demo.
+// spaced formats a number as people read it. It knows the two of the demo.
 func spaced(phone string) string {
 	switch {
 	case len(phone) == 12 && strings.HasPrefix(phone, "91"):
@@ -216,8 +216,8 @@ func spaced(phone string) string {
 	return "+" + phone
 }
 
-// deviceName says in words which browser asks, so that the person on the phone
-// can tell whether it is his.
+// deviceName describes the browser that asks, so that the person on the phone
+// can tell whether it is theirs.
 func deviceName(agent string) string {
 	pick := func(names ...string) string {
 		for _, name := range names {

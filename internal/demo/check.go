@@ -132,11 +132,11 @@ type watcher struct {
 // stepTime is how long a step may take.
 const stepTime = 10 * time.Second
 
-// until waits for a step. It fails at once when the message gets no reply.
+// until waits for a step. It fails at once if the message gets no reply.
 func (w *watcher) until(ctx context.Context, step Step) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, stepTime, fmt.Errorf("did not happen within %s", stepTime))
 	defer cancel()
-	// A reply is shown by two events, the step and the text.
+	// Two events show a reply, the step and the text.
 	for !w.seen[step] || step == StepShown && w.reply == "" {
 		more, err := w.feed.after(ctx, w.at)
 		if err != nil {

@@ -21,20 +21,20 @@ import (
 	"github.com/heypingr/pingr/whatsapptest"
 )
 
-// Config describes a Demo. The zero value works.
+// Config configures a Demo. The zero value is ready to use.
 type Config struct {
-	// Dir keeps the numbers linked and the chat from run to run. Empty: a
-	// temporary directory, gone at the end.
+	// Dir keeps the linked numbers and the chat from run to run. Defaults to a
+	// temporary directory that is removed at the end.
 	Dir string
-	// Listen is a loopback address. Empty: 127.0.0.1:8090, or any free port
-	// when that one is taken.
+	// Listen is a loopback address. Defaults to 127.0.0.1:8090, or any free port
+	// if that one is taken.
 	Listen string
-	// Cooldown is the least time between two replies. Zero: 5 s, shorter than the
-	// engine's minute, so that one can try twice.
+	// Cooldown is the least time between two replies. Defaults to 5 s, shorter
+	// than the engine's minute, so that a person can try twice.
 	Cooldown time.Duration
-	// Log hears of failures. Nil discards.
+	// Log receives failures. If nil, they are discarded.
 	Log *slog.Logger
-	// Progress is told of each part that came up. Nil: nobody is.
+	// Progress, if not nil, is called for each part that has started.
 	Progress func(Part)
 }
 
@@ -45,8 +45,8 @@ type Part struct {
 	Took time.Duration
 }
 
-// A Demo is everything, running. Start makes one. Its methods are safe for
-// concurrent use.
+// A Demo is everything, running. Create one with Start. Its methods are safe
+// for concurrent use.
 type Demo struct {
 	config Config
 	dir    string
@@ -71,7 +71,7 @@ type Demo struct {
 }
 
 // Start starts everything and returns when the number is linked and the page
-// can be opened. Nothing is left when it fails.
+// can be opened. If it fails, nothing is left.
 func Start(ctx context.Context, c Config) (*Demo, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -134,8 +134,8 @@ func (d *Demo) listen(ctx context.Context) (string, error) {
 	return d.URL(), nil
 }
 
-// ErrNotLoopback: the address to listen on can be reached from elsewhere, and
-// there is no authentication here.
+// ErrNotLoopback means that the address to listen on can be reached from
+// elsewhere. The demo has no authentication.
 var ErrNotLoopback = errors.New("the demo only listens on loopback, such as 127.0.0.1:8090")
 
 func requireLoopback(address string) error {
@@ -217,14 +217,14 @@ func (d *Demo) openSession(ctx context.Context, secret string) (string, error) {
 	return how, nil
 }
 
-// transport is the webhook's; its idle connections end with the demo.
+// transport carries the webhooks. Its idle connections end with the demo.
 func (d *Demo) transport() *http.Transport {
 	t := pingr.NewTransport(nil)
 	context.AfterFunc(d.ctx, t.CloseIdleConnections)
 	return t
 }
 
-// URL is the address of the page, without a slash at the end.
+// URL returns the address of the page, without a trailing slash.
 func (d *Demo) URL() string { return "http://" + d.listener.Addr().String() }
 
 // Send sends a text from the person's phone to the shop, and returns the
@@ -232,7 +232,7 @@ func (d *Demo) URL() string { return "http://" + d.listener.Addr().String() }
 func (d *Demo) Send(ctx context.Context, text string) (string, error) {
 	var b [10]byte
 	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
-	// Chosen here, so that the clock runs before the message does.
+	// The id is chosen here, so that the clock starts before the message.
 	id := "3A" + strings.ToUpper(hex.EncodeToString(b[:]))
 	d.feed.publish("message", bubble{ID: id, Mine: true, Text: text, At: time.Now()})
 	d.trace.begin(id, "")

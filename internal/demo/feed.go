@@ -6,10 +6,10 @@ import (
 	"sync"
 )
 
-// keep is how many events a page that comes late is shown.
+// keep is how many earlier events a page that comes late gets.
 const keep = 400
 
-// An event is one thing that the page shows: a message on the phone, a step of
+// An event is something that the page shows: a message on the phone, a step of
 // a login, a webhook as it went over the wire, a state of the session.
 type event struct {
 	ID   int
@@ -17,8 +17,8 @@ type event struct {
 	Data json.RawMessage
 }
 
-// A feed hands every event to every reader, also to those that come late. It
-// is safe for concurrent use.
+// A feed passes every event to every reader, including late ones. It is safe
+// for concurrent use.
 type feed struct {
 	mu      sync.Mutex
 	last    int
@@ -31,7 +31,7 @@ func newFeed() *feed { return &feed{changed: make(chan struct{})} }
 func (f *feed) publish(kind string, data any) {
 	text, err := json.Marshal(data)
 	if err != nil {
-		return // cannot be: all data are plain structs
+		return // impossible: all data are plain structs
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -44,7 +44,7 @@ func (f *feed) publish(kind string, data any) {
 	f.changed = make(chan struct{})
 }
 
-// after waits until there are events behind the id, and returns them.
+// after waits until there are events after the id, and returns them.
 func (f *feed) after(ctx context.Context, id int) ([]event, error) {
 	for {
 		f.mu.Lock()

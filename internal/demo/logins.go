@@ -13,17 +13,18 @@ import (
 const (
 	// phrase is the trigger.
 	phrase = "login"
-	// codeLife is how long a code, and how long a link, is good for.
+	// codeLife is how long a code, and how long a link, is valid.
 	codeLife = 5 * time.Minute
-	// maxWrong wrong codes from a phone within wrongLife are its last.
+	// maxWrong is how many wrong codes a phone may send within wrongLife.
 	maxWrong  = 5
 	wrongLife = time.Hour
 	// maxPending bounds what strangers can make us remember.
 	maxPending = 1000
 )
 
-// logins is the backend's state: who waits, which links are out, who is signed
-// in. A real site keeps this in its database. It is safe for concurrent use.
+// logins is the backend's state: the waiting browsers, the valid links, the
+// sessions. A real site keeps this in its database. It is safe for concurrent
+// use.
 type logins struct {
 	now func() time.Time
 
@@ -38,9 +39,9 @@ type logins struct {
 // An attempt is a browser that waits with a code.
 type attempt struct {
 	code   string
-	device string // the browser, in words
+	device string // describes the browser
 	until  time.Time
-	phone  string // that sent the code, empty before
+	phone  string // the phone that sent the code; empty before
 	void   bool   // two phones sent it
 	done   bool   // its link was used
 }
@@ -48,7 +49,7 @@ type attempt struct {
 // A link signs in the browser that opens it, once.
 type link struct {
 	phone   string
-	message string // the id of the WhatsApp message it answers
+	message string // the id of the WhatsApp message that it answers
 	attempt *attempt
 	until   time.Time
 }
@@ -65,15 +66,15 @@ func newLogins(now func() time.Time) *logins {
 	}
 }
 
-// token is 128 bits that nobody guesses.
+// token returns 128 random bits.
 func token() string {
 	var b [16]byte
 	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
 	return hex.EncodeToString(b[:])
 }
 
-// begin gives a browser a code to show and a token to wait with. ok is false
-// when too many wait.
+// begin gives a browser a code to show and a token to wait with. ok is false if
+// too many wait.
 func (l *logins) begin(device string) (waiting string, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -90,7 +91,7 @@ func (l *logins) begin(device string) (waiting string, ok bool) {
 	return waiting, true
 }
 
-// sweep forgets what is over. The caller holds l.mu.
+// sweep deletes what is over. The caller holds l.mu.
 func (l *logins) sweep() {
 	now := l.now()
 	for code, a := range l.codes {
@@ -115,8 +116,8 @@ func (l *logins) sweep() {
 	}
 }
 
-// answer makes the reply to a message: a link where there is a reason for one.
-// address makes a link of its token. An empty reply leaves it to the trigger's
+// answer returns the reply to a message, with a link if there is a reason for
+// one. address makes a link from its token. An empty reply leaves the trigger's
 // static one.
 func (l *logins) answer(e pingr.Event, address func(token string) string) string {
 	if e.Simulated || e.From == nil || e.Message == nil {
@@ -158,7 +159,7 @@ func (l *logins) answer(e pingr.Event, address func(token string) string) string
 	return l.linkTo(phone, e.Message.ID, a, address)
 }
 
-// linkTo makes a link and the text around it. The caller holds l.mu.
+// linkTo returns a link and the text around it. The caller holds l.mu.
 func (l *logins) linkTo(phone, message string, a *attempt, address func(string) string) string {
 	t := token()
 	l.links[t] = &link{phone: phone, message: message, attempt: a, until: l.now().Add(codeLife)}
@@ -178,7 +179,7 @@ func (l *logins) dropLinks(a *attempt) {
 	}
 }
 
-// look returns whom a link would sign in, and uses nothing up: programs that
+// look returns whom a link would sign in, and does not use it up: programs that
 // preview links open them too.
 func (l *logins) look(t string) (k link, ok bool) {
 	l.mu.Lock()
@@ -191,7 +192,7 @@ func (l *logins) look(t string) (k link, ok bool) {
 	return *found, true
 }
 
-// redeem uses a link up, and returns the token of the session that it began.
+// redeem uses a link up, and returns the token of the new session.
 func (l *logins) redeem(t string) (session string, k link, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -217,20 +218,20 @@ func (l *logins) signOut(session string) {
 	delete(l.sessions, session)
 }
 
-// A status is what a login page is told. It never says to a browser that waits
-// who answered.
+// A status is what a login page is shown. It never tells a waiting browser who
+// answered.
 type status struct {
 	// State is "none", "waiting", "sent", "used", "void", "expired" or
 	// "signed_in".
 	State string `json:"state"`
 	Code  string `json:"code,omitempty"`
-	// Left is the seconds that the code is still good for.
+	// Left is how many seconds the code is still valid.
 	Left int `json:"left,omitempty"`
 	// Phone is set when this browser is signed in.
 	Phone string `json:"phone,omitempty"`
 }
 
-// status looks at both cookies of a browser: the session's wins.
+// status checks both cookies of a browser. The session's wins.
 func (l *logins) status(waiting, session string) status {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -41,8 +41,8 @@ func (d *Demo) phone(number, name string) (*whatsapptest.Phone, error) {
 	return p, nil
 }
 
-// link brings the session to connected: the shop's phone scans its QR code, if
-// it has not in an earlier run.
+// link connects the session: the shop's phone scans its QR code, unless it did
+// so in an earlier run.
 func (d *Demo) link(ctx context.Context) (how string, err error) {
 	s, known := d.pool.Get(sessionID)
 	if !known {

@@ -52,8 +52,8 @@ func page(name string) http.HandlerFunc {
 	}
 }
 
-// guard refuses names other than this machine's own, by which a strange page
-// could reach us (DNS rebinding), and says what a page may load.
+// guard refuses host names other than this machine's own, by which a strange
+// page could reach us (DNS rebinding), and restricts what a page may load.
 func guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host, _, err := net.SplitHostPort(r.Host)
@@ -72,8 +72,8 @@ func guard(next http.Handler) http.Handler {
 	})
 }
 
-// serveEvents is the feed as server-sent events. A browser that comes back
-// goes on where it was.
+// serveEvents serves the feed as server-sent events. A browser that comes back
+// continues where it was.
 func (d *Demo) serveEvents(w http.ResponseWriter, r *http.Request) {
 	at, _ := strconv.Atoi(r.Header.Get("Last-Event-ID")) // without one, from the beginning
 	w.Header().Set("Content-Type", "text/event-stream")

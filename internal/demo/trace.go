@@ -23,7 +23,7 @@ const (
 	StepShown    Step = "shown"     // the phone shows it
 	StepOpened   Step = "opened"    // somebody opened the link
 	StepSignedIn Step = "signed_in" // and signed in
-	// StepNoReply ends a message that gets none; the note says why.
+	// StepNoReply ends a message without a reply; the note says why.
 	StepNoReply Step = "no_reply"
 )
 
@@ -40,7 +40,7 @@ type Entry struct {
 // traced bounds how many logins are remembered.
 const traced = 200
 
-// A tracer times logins by looking on at the engine's three doors. It is safe
+// A tracer times logins by observing the engine's three interfaces. It is safe
 // for concurrent use.
 type tracer struct {
 	emit func(Entry)
@@ -108,7 +108,7 @@ func (t *tracer) find(m map[string]string, key string) string {
 	return m[key]
 }
 
-// accepted says whether the store took the message.
+// accepted reports whether the store took the message.
 func (t *tracer) accepted(trace string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -120,7 +120,7 @@ func (t *tracer) accepted(trace string) bool {
 	return false
 }
 
-// tracedSession notes what arrives and what goes out.
+// tracedSession records what arrives and what goes out.
 type tracedSession struct {
 	pingr.Session
 	*tracer
