@@ -65,7 +65,7 @@ func (e *Engine) logged(ctx context.Context, d *Delivery) {
 	var panicked error // a panic must not keep the reply from being sent
 	defer e.survive(&panicked)
 	if err := e.cfg.Store.LogDelivery(context.WithoutCancel(ctx), *d); err != nil {
-		e.cfg.Log.Warn("delivery not logged", "event_id", d.EventID, "error", err)
+		e.cfg.Log.Warn("could not log a delivery", "event_id", d.EventID, "error", err)
 	}
 }
 
@@ -119,7 +119,7 @@ func (e *Engine) deliverEvent(ctx context.Context, p PendingEvent) {
 	}
 	left, failed := e.attempted(context.WithoutCancel(ctx), p, a.err)
 	if failed != nil {
-		e.cfg.Log.Error("event attempt not recorded", "event_id", p.Event.ID, "error", failed)
+		e.cfg.Log.Error("could not record an event's attempt", "event_id", p.Event.ID, "error", failed)
 	}
 	if left {
 		e.endpoints.behind(p.Account)

@@ -39,7 +39,7 @@ func NewChallengeCode(opts ...ChallengeOptions) string {
 	}
 	charset := []rune(o.Charset)
 	if len(charset) > 256 {
-		panic("pingr.NewChallengeCode: the charset holds more than 256 characters")
+		panic("pingr.NewChallengeCode: the charset has more than 256 characters")
 	}
 	code := make([]rune, min(max(o.Length, 4), 12))
 	for i := range code {

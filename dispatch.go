@@ -108,7 +108,7 @@ func (d *HTTPDispatcher) Dispatch(ctx context.Context, e Event) (Reply, error) {
 	// read, and the connection is not reused.
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	if err != nil {
-		return reply, fmt.Errorf("answer not read: %w", plainly(err, timeout))
+		return reply, fmt.Errorf("could not read the response: %w", plainly(err, timeout))
 	}
 	if e.Type == EventMessageReceived {
 		reply.Text, reply.NoReply = answer{resp.Header, body}.reply()
@@ -206,7 +206,7 @@ func (d *HTTPDispatcher) request(ctx context.Context, e Event, now time.Time) (*
 	e.Timestamp = now.UnixMilli()
 	body, err := json.Marshal(e)
 	if err != nil {
-		return nil, fmt.Errorf("write event: %w", err)
+		return nil, fmt.Errorf("encode event: %w", err)
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, d.URL, bytes.NewReader(body)) //nolint:gosec // Guard checks the address
 	if err != nil {
@@ -244,7 +244,7 @@ func (d *HTTPDispatcher) signaturesStandard(id string, now time.Time, body []byt
 // and the URL, whose query may be secret.
 func plainly(err error, timeout time.Duration) error {
 	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("no whole answer within %s: %w", timeout, context.DeadlineExceeded)
+		return fmt.Errorf("no complete response within %s: %w", timeout, context.DeadlineExceeded)
 	}
 	var lookup *net.DNSError
 	if errors.As(err, &lookup) {

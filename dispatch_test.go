@@ -67,7 +67,7 @@ func TestEndpoints(t *testing.T) {
 		elsewhere.Close()
 		assert.False(t, redirected.Load())
 	})
-	const late = "no whole answer within"
+	const late = "no complete response within"
 	tests := []struct {
 		name   string
 		handle http.HandlerFunc

@@ -131,7 +131,7 @@ func TestAttemptTakes8SecondsAtMost(t *testing.T) {
 			}
 			began := time.Now()
 			_, err := (&HTTPDispatcher{URL: "https://shop.example/hook", Transport: transport, Timeout: timeout}).Dispatch(t.Context(), sample)
-			assert.EqualError(t, err, "no whole answer within "+want.String()+": context deadline exceeded")
+			assert.EqualError(t, err, "no complete response within "+want.String()+": context deadline exceeded")
 			assert.Equal(t, want, time.Since(began))
 			time.Sleep(time.Minute)
 		})

@@ -107,7 +107,7 @@ func (e *Engine) tried(ctx context.Context, account string, cause error) {
 	defer e.survive(&panicked)
 	n, err := e.cfg.Store.MakeAllDue(context.WithoutCancel(ctx), account, e.cfg.Now(), catchUpMax)
 	if err != nil {
-		e.cfg.Log.Warn("waiting events not brought forward", "account", account, "error", err)
+		e.cfg.Log.Warn("could not bring waiting events forward", "account", account, "error", err)
 	}
 	if err != nil || n > 0 {
 		e.endpoints.behind(account)

@@ -113,7 +113,7 @@ func ExamplePhrases() {
 
 func ExampleCheckPhrase() {
 	fmt.Println(pingr.CheckPhrase("hey login"), pingr.CheckPhrase("\u200b"))
-	// Output: <nil> phrase must be 1 to 200 characters and hold more than spaces
+	// Output: <nil> phrase must be 1 to 200 characters and contain more than spaces
 }
 
 func ExampleCut() {

@@ -40,7 +40,7 @@ func (g *Guard) CheckURL(raw string) error {
 		return errors.New("the endpoint must be an https URL")
 	}
 	if u.User != nil {
-		return errors.New("the endpoint's URL must not hold a user name or password")
+		return errors.New("the endpoint's URL must not contain a user name or password")
 	}
 	if g == nil {
 		return nil
@@ -58,7 +58,7 @@ func (g *Guard) CheckURL(raw string) error {
 }
 
 func (g *Guard) errPlain() error {
-	return fmt.Errorf("the endpoint must be https; http is for networks that %s allows", g.setting())
+	return fmt.Errorf("the endpoint must use https; http is only for networks that %s allows", g.setting())
 }
 
 func (g *Guard) setting() string {

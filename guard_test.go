@@ -68,7 +68,7 @@ func TestGuardURL(t *testing.T) {
 		fault string
 	}{
 		{"https", &Guard{}, "https://example.com/hook", ""},
-		{"http", &Guard{}, "http://example.com/hook", "must be https"},
+		{"http", &Guard{}, "http://example.com/hook", "must use https"},
 		{"another scheme", &Guard{}, "ftp://example.com", "https URL"},
 		{"no URL", &Guard{}, "://", "https URL"},
 		{"no host", &Guard{}, "https:///x", "https URL"},
@@ -104,7 +104,7 @@ func TestGuardChecksAfterDNS(t *testing.T) {
 	elsewhere := &Guard{Allow: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}
 	for _, scheme := range []string{"http", "HTTP"} {
 		_, err = (&HTTPDispatcher{URL: scheme + "://localhost:" + port, Guard: elsewhere}).Dispatch(t.Context(), sample)
-		require.ErrorContains(t, err, "must be https")
+		require.ErrorContains(t, err, "must use https")
 	}
 	assert.False(t, reached.Load())
 	allowed := &Guard{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}}

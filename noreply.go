@@ -52,20 +52,20 @@ var noReplies = []struct {
 	words  string
 }{
 	{NoReplyContentType, "its Content-Type is not application/json"},
-	{NoReplyContentEncoding, "its body is compressed, which no request asks for"},
+	{NoReplyContentEncoding, "its body is compressed, but no request asks for that"},
 	{NoReplyTooLong, "its body is over 64 KiB"},
 	{NoReplyNotUTF8, "its body is not UTF-8"},
 	{NoReplyNotJSON, "its body is not JSON"},
 	{NoReplyNotObject, "its body is JSON, but not an object"},
-	{NoReplyNoField, `it has no field "reply", spelled exactly so`},
+	{NoReplyNoField, `it has no field named exactly "reply"`},
 	{NoReplyTwoFields, `it has more than one field "reply"`},
 	{NoReplyNotText, "its reply is not a string"},
 	{NoReplyEmpty, "its reply is empty"},
-	{NoReplyNUL, "its reply holds a NUL character"},
+	{NoReplyNUL, "its reply contains a NUL character"},
 	{NoReplyAnswered, "the reply was decided before this attempt"},
 	{NoReplyCooldown, "the number was in cooldown"},
 	{NoReplyQuota, "the month's messages are used up"},
-	{NoReplyAskedAgain, "it could not be recorded, and the endpoint is asked again"},
+	{NoReplyAskedAgain, "it could not be recorded; the endpoint is asked again"},
 }
 
 // NoReplies returns all reasons.

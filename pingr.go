@@ -148,7 +148,7 @@ type Engine struct {
 func New(c Config) (*Engine, error) {
 	var problems []error
 	if c.Store == nil {
-		problems = append(problems, errors.New("no Config.Store: use store/sqlite, or store/memory to try it"))
+		problems = append(problems, errors.New("Config.Store is missing: use store/sqlite, or store/memory to try Pingr"))
 	}
 	for name, n := range map[string]int{"InFlight": c.InFlight, "MaxInFlight": c.MaxInFlight} {
 		if n < 0 {
@@ -214,7 +214,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	if !e.begin(work) {
-		return errors.New("engine is running already")
+		return errors.New("engine is already running")
 	}
 
 	listening, stop := context.WithCancelCause(ctx)

@@ -11,7 +11,7 @@ import (
 func TestNewReportsEveryProblemAtOnce(t *testing.T) {
 	_, err := New(Config{InFlight: -1, MaxInFlight: -2, Settings: Settings{GroupReply: "everywhere"}})
 	require.Error(t, err)
-	for _, part := range []string{"no Config.Store", "InFlight is -1", "MaxInFlight is -2", `"everywhere"`} {
+	for _, part := range []string{"Config.Store is missing", "InFlight is -1", "MaxInFlight is -2", `"everywhere"`} {
 		assert.ErrorContains(t, err, part)
 	}
 }

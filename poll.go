@@ -87,7 +87,7 @@ func (e *Engine) purge(ctx context.Context) {
 	defer tick.Stop()
 	for {
 		if err := e.purgeOnce(ctx, e.cfg.Now()); err != nil && ctx.Err() == nil {
-			e.cfg.Log.Warn("old rows not purged", "error", err)
+			e.cfg.Log.Warn("could not purge old rows", "error", err)
 		}
 		select {
 		case <-ctx.Done():

@@ -15,7 +15,7 @@ var ErrText = errors.New("message must be 1 to 4096 characters")
 
 // ErrUnknown means that a send ended without an answer: the message may or may
 // not have gone out.
-var ErrUnknown = errors.New("not known whether it was sent")
+var ErrUnknown = errors.New("unknown whether it was sent")
 
 // maxSendWait is the longest pause before a refused message is sent again while
 // the caller of Send waits.
@@ -104,7 +104,7 @@ func (e *Engine) sendOwn(ctx context.Context, r SendRequest, phone string) error
 		return fmt.Errorf("%w: %w", ErrUnknown, err) // of an Again: the earlier one may have gone out
 	}
 	if giveBack := e.cfg.Store.Release(context.WithoutCancel(ctx), limits...); giveBack != nil {
-		e.cfg.Log.Error("limits not given back", "message_id", r.ID, "error", giveBack)
+		e.cfg.Log.Error("could not give back limits", "message_id", r.ID, "error", giveBack)
 	}
 	return err
 }

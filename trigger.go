@@ -35,7 +35,7 @@ type Trigger struct {
 
 // ErrPhrase means that a trigger phrase is empty, longer than [MaxPhrase], or
 // holds nothing that a person can type.
-var ErrPhrase = errors.New("phrase must be 1 to 200 characters and hold more than spaces")
+var ErrPhrase = errors.New("phrase must be 1 to 200 characters and contain more than spaces")
 
 // CheckPhrase returns [ErrPhrase] if phrase cannot be a trigger's phrase.
 func CheckPhrase(phrase string) error {

@@ -22,23 +22,23 @@ func ReadPlans(r io.Reader) ([]Plan, error) {
 		return nil, fmt.Errorf("not a JSON list of plans: %w", err)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("there is more behind the list")
+		return nil, errors.New("there is more after the list")
 	}
 	if len(plans) == 0 {
-		return nil, errors.New("the list is empty: without a plan nobody can have an account")
+		return nil, errors.New("the list is empty: every account needs a plan")
 	}
 	for i, p := range plans {
 		switch {
 		case !planName.MatchString(p.Name):
-			return nil, fmt.Errorf("plan %d: name %q is not 1 to 40 of a-z, 0-9, _ and -", i+1, p.Name)
+			return nil, fmt.Errorf("plan %d: name %q must be 1 to 40 characters: a-z, 0-9, _ and -", i+1, p.Name)
 		case slices.ContainsFunc(plans[:i], func(q Plan) bool { return q.Name == p.Name }):
-			return nil, fmt.Errorf("plan %q is there twice", p.Name)
+			return nil, fmt.Errorf("plan %q is listed twice", p.Name)
 		}
 		for field, n := range map[string]int64{
 			"triggers": int64(p.Triggers), "sessions": int64(p.Sessions), "messages": p.Messages, "overage_micros": p.OverageMicros,
 		} {
 			if n < 0 {
-				return nil, fmt.Errorf("plan %q: %s is negative; 0 is without limit", p.Name, field)
+				return nil, fmt.Errorf("plan %q: %s is negative; 0 means unlimited", p.Name, field)
 			}
 		}
 	}

@@ -26,7 +26,7 @@ func TestPlansThatAreNone(t *testing.T) {
 		{"not JSON", `plans: []`, "not a JSON list"},
 		{"not a list", `{"name":"pro"}`, "not a JSON list"},
 		{"empty", `[]`, "empty"},
-		{"two lists", `[{"name":"pro"}] []`, "more behind"},
+		{"two lists", `[{"name":"pro"}] []`, "more after"},
 		{"a slip in a field", `[{"name":"pro","mesages":1}]`, `"mesages"`},
 		{"a fraction", `[{"name":"pro","messages":1.5}]`, "messages"},
 		{"a price as a text", `[{"name":"pro","overage_micros":"0.002"}]`, "overage_micros"},

@@ -116,7 +116,7 @@ func (p *Phone) Scan(ctx context.Context, qr string) (*Device, error) {
 		return nil, fmt.Errorf("read QR text: %w", err)
 	}
 	if !bytes.Equal(noise, r.dev.noiseKey[:]) || !bytes.Equal(identity, r.dev.identity[:]) {
-		return nil, errors.New("QR text holds other keys than the client that shows it")
+		return nil, errors.New("QR text contains different keys than the client that shows it")
 	}
 	return p.link(ctx, r, secret)
 }

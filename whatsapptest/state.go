@@ -243,7 +243,7 @@ func (s *Server) load(path string) error {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	if state.Version != stateVersion {
-		return fmt.Errorf("%s is of version %d, not %d; remove it to start anew", path, state.Version, stateVersion)
+		return fmt.Errorf("%s has version %d, not %d; remove it to start over", path, state.Version, stateVersion)
 	}
 	s.aliases.Store(state.Aliases)
 	for _, saved := range state.Phones {

@@ -295,7 +295,7 @@ func check(m pingr.Outgoing) error {
 	case n == 0:
 		return fmt.Errorf("%w: no text", pingr.ErrNotSent)
 	case n > MaxText:
-		return fmt.Errorf("%w: text has %d characters, at most %d fit", pingr.ErrNotSent, n, MaxText)
+		return fmt.Errorf("%w: text has %d characters; at most %d are allowed", pingr.ErrNotSent, n, MaxText)
 	}
 	user, server, ok := strings.Cut(m.To, "@")
 	if !ok || user == "" || strings.ContainsAny(user, ":.") {

@@ -73,7 +73,7 @@ func (s *Session) dial(attempt int) {
 	s.expectLogin(l)
 	s.mu.Unlock()
 	if err := l.dial(); err != nil {
-		s.lost(l, attempt, dialCode(err), "WhatsApp could not be reached. It is tried again.")
+		s.lost(l, attempt, dialCode(err), "WhatsApp could not be reached. Pingr keeps trying.")
 	}
 }
 
@@ -83,7 +83,7 @@ func (s *Session) expectLogin(l *line) {
 	attempt := s.attempt
 	stop(s.redial)
 	s.redial = time.AfterFunc(s.pool.timing.login, func() {
-		s.lost(l, attempt, 0, "WhatsApp did not answer the login. It is tried again.")
+		s.lost(l, attempt, 0, "WhatsApp did not answer the login. Pingr keeps trying.")
 	})
 }
 
@@ -114,7 +114,7 @@ func (s *Session) verify(l *line) {
 	attempt := s.attempt
 	s.mu.Unlock()
 	if !l.ping(s.pool.timing.ping) {
-		s.lost(l, attempt, 0, "WhatsApp did not answer. The connection is being made again.")
+		s.lost(l, attempt, 0, "WhatsApp did not answer. Pingr is reconnecting.")
 		return
 	}
 	s.mu.Lock()
@@ -142,7 +142,7 @@ func (s *Session) checkHealth() {
 	}
 	s.pool.run(func() {
 		if !l.ping(s.pool.timing.ping) {
-			s.lost(l, attempt, 0, "WhatsApp went silent. The connection is being made again.")
+			s.lost(l, attempt, 0, "WhatsApp went silent. Pingr is reconnecting.")
 		}
 	})
 }
@@ -156,8 +156,8 @@ func (s *Session) databaseFailed(err error) {
 	if l == nil || l.broken.Swap(true) {
 		return
 	}
-	s.pool.log.Error("keys cannot be written; the session is stopped until they can", "session", s.id, "error", err)
-	s.applyLocked(input{kind: inputLost, detail: "The data directory cannot be written. Free space or repair it; the session comes back by itself."})
+	s.pool.log.Error("keys cannot be written; the session is stopped until they can be", "session", s.id, "error", err)
+	s.applyLocked(input{kind: inputLost, detail: "The data directory cannot be written. Free space or repair it. The session then recovers by itself."})
 }
 
 // checkDatabase resumes a stopped session once writing works.

@@ -72,7 +72,7 @@ func openDatabase(ctx context.Context, dir string) (*database, error) {
 
 func (d *database) prepare(ctx context.Context) error {
 	if err := d.keys.Upgrade(ctx); err != nil {
-		return fmt.Errorf("make tables: %w", err)
+		return fmt.Errorf("create tables: %w", err)
 	}
 	_, err := d.sql.ExecContext(ctx, `
 		CREATE TABLE IF NOT EXISTS pingr_timer (
@@ -85,10 +85,10 @@ func (d *database) prepare(ctx context.Context) error {
 		) WITHOUT ROWID;
 		CREATE TABLE IF NOT EXISTS pingr_probe (id INTEGER PRIMARY KEY, at INTEGER NOT NULL);`)
 	if err != nil {
-		return fmt.Errorf("make tables: %w", err)
+		return fmt.Errorf("create tables: %w", err)
 	}
 	if err := d.addTold(ctx); err != nil {
-		return fmt.Errorf("make tables: %w", err)
+		return fmt.Errorf("create tables: %w", err)
 	}
 	// Without this, the first send to somebody with several devices names the
 	// wrong device (whatsmeow store/sqlstore/lidmap.go).
@@ -150,11 +150,11 @@ func readDevice(ctx context.Context, from *sqlstore.Container, jid types.JID) (d
 	case device == nil:
 		return nil, nil
 	case device.ID == nil || *device.ID != jid:
-		return nil, errors.New("the row of the device holds another device")
+		return nil, errors.New("the row of the device is another device's")
 	case len(device.Account.AccountSignature) != 64 || len(device.Account.AccountSignatureKey) != 32 || len(device.Account.DeviceSignature) != 64:
-		return nil, errors.New("the row of the device holds no account signature")
+		return nil, errors.New("the row of the device has no account signature")
 	case !signs(device.IdentityKey, device.SignedPreKey):
-		return nil, errors.New("the identity key and the signed key of the device do not belong together")
+		return nil, errors.New("the identity key and the signed key of the device do not match")
 	}
 	return device, nil
 }
@@ -176,7 +176,7 @@ func unnamed(err error) error {
 	case errors.Is(err, sqlstore.ErrInvalidLength):
 		return sqlstore.ErrInvalidLength
 	}
-	return errors.New("a value is of no use")
+	return errors.New("a value is malformed")
 }
 
 // isDamage reports whether an error of reading keys is due to the keys

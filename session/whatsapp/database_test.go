@@ -67,7 +67,7 @@ func TestIsDamage(t *testing.T) {
 		err  error
 		want bool
 	}{
-		{"a value that is no key", errors.New("the row of the device holds no account signature"), true},
+		{"a value that is no key", errors.New("the row of the device has no account signature"), true},
 		{"a key of another length", fmt.Errorf("scan: %w", sqlstore.ErrInvalidLength), true},
 		{"damaged pages", fails(overwrite(4096)), true},
 		{"no database at all", fails(overwrite(0)), true},
@@ -134,7 +134,7 @@ func TestCheckKeys(t *testing.T) {
 	require.NoError(t, err)
 	broken, err = CheckKeys(t.Context(), dir, records)
 	require.NoError(t, err)
-	require.ErrorContains(t, broken["shop"], "do not belong together")
+	require.ErrorContains(t, broken["shop"], "do not match")
 	require.NotContains(t, broken, "new")
 }
 

@@ -59,7 +59,7 @@ func (d *device) GetOutgoingEvent(ctx context.Context, chat, alt types.JID, id t
 	}
 	format, plaintext, err := d.AllSessionSpecificStores.GetOutgoingEvent(ctx, chat, alt, id)
 	if err != nil {
-		return "", nil, fmt.Errorf("message %s is not kept any more: %w", id, err)
+		return "", nil, fmt.Errorf("message %s is no longer kept: %w", id, err)
 	}
 	return format, plaintext, nil
 }

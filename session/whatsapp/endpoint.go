@@ -55,13 +55,13 @@ func (e Endpoint) check() (*target, error) {
 		return nil, fmt.Errorf("the scheme of the WhatsApp URL must be ws or wss, not %s", u.Scheme)
 	}
 	if ip, err := netip.ParseAddr(u.Hostname()); u.Hostname() != "localhost" && (err != nil || !ip.IsLoopback()) {
-		return nil, fmt.Errorf("the WhatsApp URL names %s: only a loopback address may take WhatsApp's place", u.Hostname())
+		return nil, fmt.Errorf("the WhatsApp URL names %s: only a loopback address may replace WhatsApp", u.Hostname())
 	}
 	t := &target{url: u, tls: &tls.Config{MinVersion: tls.VersionTLS12}}
 	if len(e.CA) != 0 {
 		t.tls.RootCAs = x509.NewCertPool()
 		if !t.tls.RootCAs.AppendCertsFromPEM(e.CA) {
-			return nil, errors.New("the WhatsApp CA holds no certificate in PEM")
+			return nil, errors.New("the WhatsApp CA contains no PEM certificate")
 		}
 	}
 	root, err := hex.DecodeString(e.CertKey)
@@ -88,7 +88,7 @@ func (t *target) claimTrust() (release func(), err error) {
 	trust.Lock()
 	defer trust.Unlock()
 	if trust.pools > 0 && trust.root != t.root {
-		return nil, errors.New("another pool of this process uses another WhatsApp: there can be one at a time")
+		return nil, errors.New("another pool of this process uses a different WhatsApp: there can be only one at a time")
 	}
 	if trust.pools == 0 {
 		trust.root = t.root
@@ -182,7 +182,7 @@ type redirect struct {
 
 func (r redirect) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.URL.Hostname() != whatsAppHost {
-		return nil, fmt.Errorf("%s is out of reach: WhatsApp is a loopback one", req.URL.Hostname())
+		return nil, fmt.Errorf("%s cannot be reached: WhatsApp is a loopback server", req.URL.Hostname())
 	}
 	req = req.Clone(req.Context())
 	req.URL.Scheme = map[string]string{"ws": "http", "wss": "https"}[r.to.Scheme]

@@ -71,10 +71,10 @@ func (l *line) onLinkEvent(evt any) {
 	case *events.QRScannedWithoutMultidevice:
 		s.apply(input{kind: inputStep, detail: "The phone's WhatsApp is too old to link devices. Update it, then scan again."})
 	case *events.PairPasskeyRequest, *events.PairPasskeyConfirmation, *events.PairPasskeyError:
-		s.linkOver(l, "WhatsApp asks for the account's passkey, which only its own apps can give. "+
+		s.linkOver(l, "WhatsApp asks for the account's passkey, which only WhatsApp's own apps have. "+
 			"Turn the passkey off on the phone (Settings, Account, Passkeys), or link with a pairing code, then try again.")
 	case *events.PairError:
-		s.linkOver(l, "The phone scanned the code, but linking failed. Ask for a new QR code.")
+		s.linkOver(l, "The phone scanned the code, but linking failed. Request a new QR code.")
 	case *events.PairSuccess:
 		s.paired(l, true)
 	case *events.ManualLoginReconnect:
@@ -113,7 +113,7 @@ func (l *line) onConnectionEvent(evt any) {
 			s.lost(l, 0, 0, "")
 		}
 	case *events.ConnectFailure:
-		s.lost(l, 0, int(e.Reason), "WhatsApp refused the connection ("+strconv.Itoa(int(e.Reason))+"). It is tried again.")
+		s.lost(l, 0, int(e.Reason), "WhatsApp refused the connection ("+strconv.Itoa(int(e.Reason))+"). Pingr keeps trying.")
 	case *events.LoggedOut:
 		code := int(e.Reason)
 		if _, known := ends[code]; !known {
@@ -126,7 +126,7 @@ func (l *line) onConnectionEvent(evt any) {
 		s.banEnds = time.Time{}
 		if e.Expire > 0 {
 			s.banEnds = s.pool.now().Add(e.Expire)
-			detail = "WhatsApp banned the number until " + s.banEnds.UTC().Format("2006-01-02 15:04 UTC") + ". Reconnect then, and send less to people who did not write first."
+			detail = "WhatsApp banned the number until " + s.banEnds.UTC().Format("2006-01-02 15:04 UTC") + ". Reconnect then, and send fewer messages to people who did not text first."
 		}
 		s.mu.Unlock()
 		s.ended(l, codeTempBan, detail)

@@ -81,7 +81,7 @@ func TestLinkingThatDoesNotWork(t *testing.T) {
 		do     func(t *testing.T, w *world, code string)
 		detail string
 	}{
-		{"WhatsApp closes the connection", func(_ *testing.T, w *world, _ string) { w.server.EndPairing() }, "could not be reached while linking"},
+		{"WhatsApp closes the connection", func(_ *testing.T, w *world, _ string) { w.server.EndPairing() }, "could not be reached during linking"},
 		{"linking fails", func(_ *testing.T, w *world, _ string) {
 			s, _ := w.pool.Get("sess_no")
 			s.line.onEvent(&events.PairError{})

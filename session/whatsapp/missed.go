@@ -24,7 +24,7 @@ const keepMissed = 15 * 24 * time.Hour
 func (s *Session) missed(ctx context.Context, info types.MessageInfo) {
 	for _, sender := range s.senderNames(ctx, info.MessageSource) {
 		if err := s.pool.database.putMissed(ctx, s.id, sender, info.ID, s.pool.now()); err != nil {
-			s.pool.log.Warn("a message that could not be read was not noted; only its sender can send it again", "session", s.id)
+			s.pool.log.Warn("could not note a message that did not decrypt; only its sender can send it again", "session", s.id)
 		}
 	}
 }

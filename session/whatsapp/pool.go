@@ -25,9 +25,9 @@ var (
 	// ErrNoSession means that there is no session with that id.
 	ErrNoSession = errors.New("no such session")
 	// ErrExists means that the session id is taken.
-	ErrExists = errors.New("session exists")
+	ErrExists = errors.New("session already exists")
 	// ErrLinked means that the session is already linked.
-	ErrLinked = errors.New("session is linked already")
+	ErrLinked = errors.New("session is already linked")
 	// ErrNotLinked means that the session must be linked first.
 	ErrNotLinked = errors.New("session is not linked")
 	// ErrClosed means that the pool was closed or the session removed.
@@ -63,7 +63,7 @@ type Pool struct {
 // [pingr.ReasonKeysDamaged].
 func Open(ctx context.Context, c Config) (*Pool, error) {
 	if c.Dir == "" {
-		return nil, errors.New("open sessions: no directory is given")
+		return nil, errors.New("open sessions: no directory given")
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -97,7 +97,7 @@ func Open(ctx context.Context, c Config) (*Pool, error) {
 		sessions: make(map[string]*Session),
 	}
 	if database.namesUnread != nil {
-		p.log.Error("the names of people cannot all be read; whatsapp.db may be damaged (pingr doctor)", "error", unnamed(database.namesUnread))
+		p.log.Error("some names of people cannot be read; whatsapp.db may be damaged (pingr doctor)", "error", unnamed(database.namesUnread))
 	}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	if err := p.restore(ctx); err != nil {
@@ -160,7 +160,7 @@ var validID = regexp.MustCompile(`^[a-z0-9_-]{3,64}(:[a-z0-9_-]{1,64})?$`)
 // [ErrExists] if the id is taken.
 func (p *Pool) Add(ctx context.Context, record pingr.SessionRecord) (*Session, error) {
 	if !validID.MatchString(record.ID) {
-		return nil, fmt.Errorf("add session: id %q is not 3 to 64 of a-z, 0-9, _ and -, and perhaps a colon and a scope of 1 to 64 more", record.ID)
+		return nil, fmt.Errorf("add session: id %q must be 3 to 64 characters of a-z, 0-9, _ and -, optionally followed by a colon and a scope of 1 to 64 more", record.ID)
 	}
 	record.State, record.Reason, record.Detail = pingr.SessionPairing, 0, ""
 	record.Device, record.Phone, record.Reported = "", "", false
@@ -222,7 +222,7 @@ func (p *Pool) Remove(ctx context.Context, id string) error {
 		return fmt.Errorf("remove session: %w", ErrNoSession)
 	}
 	if err := s.unlink(ctx); err != nil {
-		p.log.Warn("session could not be unlinked at WhatsApp; it is forgotten here", "session", id)
+		p.log.Warn("session could not be unlinked at WhatsApp; it is deleted here", "session", id)
 	}
 	p.mu.Lock()
 	delete(p.sessions, id)

@@ -57,7 +57,7 @@ func (s *Session) receive(l *line, e *events.Message) bool {
 	case err != nil:
 		return s.notTaken(err)
 	case !believed:
-		s.pool.log.Warn("a message that nobody had missed was handed over; it is dropped", "session", s.id)
+		s.pool.log.Warn("dropped a message that was sent again without being missed", "session", s.id)
 		return true
 	}
 	text, ok := personText(e)
@@ -82,7 +82,7 @@ func (s *Session) receive(l *line, e *events.Message) bool {
 // notTaken schedules asking for a message again, and leaves it unacknowledged.
 func (s *Session) notTaken(err error) bool {
 	if !errors.Is(err, errNobodyListens) {
-		s.pool.log.Warn("message was not taken; it is asked for again", "session", s.id)
+		s.pool.log.Warn("message was not accepted; it is requested again", "session", s.id)
 	}
 	s.refused()
 	return false

@@ -99,7 +99,7 @@ func recipient(m pingr.Outgoing) (types.JID, error) {
 	case n == 0:
 		return types.JID{}, fmt.Errorf("%w: no text", pingr.ErrNotSent)
 	case n > MaxText:
-		return types.JID{}, fmt.Errorf("%w: text has %d characters, at most %d fit", pingr.ErrNotSent, n, MaxText)
+		return types.JID{}, fmt.Errorf("%w: text has %d characters; at most %d are allowed", pingr.ErrNotSent, n, MaxText)
 	}
 	user, _, isJID := strings.Cut(m.To, "@")
 	to, err := types.ParseJID(m.To)

@@ -77,7 +77,7 @@ func newSession(ctx context.Context, p *Pool, record pingr.SessionRecord) (*Sess
 	}
 	var err error
 	if s.timers, err = p.database.timers(ctx, s.id); err != nil {
-		p.log.Error("the disappearing timers of a session cannot be read; its chats tell them anew", "session", s.id, "error", err)
+		p.log.Error("the disappearing timers of a session cannot be read; its chats tell them again", "session", s.id, "error", err)
 	}
 	if err := s.loadKeys(ctx); err != nil {
 		if !isDamage(err) {
@@ -131,7 +131,7 @@ func (s *Session) start() {
 		s.record.State = pingr.SessionConnecting
 		s.applyLocked(input{kind: inputEnded, code: codeDamaged})
 	case s.record.State == pingr.SessionPairing:
-		s.applyLocked(input{kind: inputLinkOver, detail: "Pingr was restarted while linking. Ask for a new QR code."})
+		s.applyLocked(input{kind: inputLinkOver, detail: "Pingr was restarted during linking. Request a new QR code."})
 	case s.record.Device != "":
 		// The record outlived its keys.
 		s.record.State = pingr.SessionConnecting

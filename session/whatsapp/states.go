@@ -59,11 +59,11 @@ var ends = map[int]struct {
 	detail   string
 }{
 	codeLoggedOut: {pingr.SessionLoggedOut, true, "The phone unlinked this device. Link it again."},
-	codeTempBan:   {pingr.SessionRestricted, false, "WhatsApp banned the number for a time. Wait until it is over, then reconnect."},
+	codeTempBan:   {pingr.SessionRestricted, false, "WhatsApp banned the number temporarily. Wait until the ban ends, then reconnect."},
 	codeLocked:    {pingr.SessionRestricted, true, "WhatsApp locked the account. Open WhatsApp on the phone, do what it asks, then link again."},
-	codeOutdated:  {pingr.SessionDisconnected, false, "WhatsApp refuses this version of Pingr. Update it, then reconnect."},
+	codeOutdated:  {pingr.SessionDisconnected, false, "WhatsApp refuses this version of Pingr. Update Pingr, then reconnect."},
 	codeBanned:    {pingr.SessionRestricted, true, "WhatsApp banned the number. Ask for a review in WhatsApp on the phone, or link another number."},
-	codeDamaged:   {pingr.SessionLoggedOut, false, "The keys of this number (in whatsapp.db) are damaged, so that it cannot connect. Link it again."},
+	codeDamaged:   {pingr.SessionLoggedOut, false, "The keys of this number (in whatsapp.db) are damaged, so it cannot connect. Link it again."},
 	codeReplaced:  {pingr.SessionDisconnected, false, "Another program connected with this session's keys. Stop it, then reconnect."},
 }
 
@@ -127,7 +127,7 @@ func (s status) next(in input) (_ status, _ outcome, ok bool) {
 		if !linking {
 			return s, outcome{}, false
 		}
-		return linkExpired(words(in, "Nobody scanned the QR code in time. Ask for a new one.")), outcome{hangUp: true}, true
+		return linkExpired(words(in, "Nobody scanned the QR code in time. Request a new one.")), outcome{hangUp: true}, true
 
 	case inputPaired:
 		if !linking {
@@ -150,12 +150,12 @@ func (s status) next(in input) (_ status, _ outcome, ok bool) {
 	case inputLost:
 		if linking {
 			// in.detail is not used, because it says that the link is tried again.
-			return linkExpired("WhatsApp could not be reached while linking. Ask for a new QR code."), outcome{hangUp: true}, true
+			return linkExpired("WhatsApp could not be reached during linking. Request a new QR code."), outcome{hangUp: true}, true
 		}
 		if s.terminal() {
 			return s, outcome{}, false
 		}
-		return status{pingr.SessionDisconnected, in.code, words(in, "The connection to WhatsApp was lost. It is being brought back.")},
+		return status{pingr.SessionDisconnected, in.code, words(in, "The connection to WhatsApp was lost. Pingr is reconnecting.")},
 			outcome{report: reportSoon, retry: true, hangUp: true}, true
 
 	case inputEnded:

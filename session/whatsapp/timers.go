@@ -66,7 +66,7 @@ func (s *Session) noteTimer(ctx context.Context, chat types.JID, heard chatTimer
 	}
 	if err := s.pool.database.setTimer(ctx, s.id, names, heard); err != nil {
 		// The timer is in memory, and the chat's next message brings it again.
-		s.pool.log.Warn("a disappearing timer was not stored", "session", s.id, "error", err)
+		s.pool.log.Warn("could not store a disappearing timer", "session", s.id, "error", err)
 	}
 }
 

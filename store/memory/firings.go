@@ -33,7 +33,7 @@ func (s *Store) Accept(ctx context.Context, f pingr.Firing, l pingr.Lease) (bool
 		}
 	}
 	if _, taken := s.firings[f.ID]; first && taken {
-		return false, fmt.Errorf("firing %s is in the store already", f.ID)
+		return false, fmt.Errorf("firing %s is already in the store", f.ID)
 	}
 	for _, key := range f.Message.Keys() {
 		s.keys[messageKey{f.Session, key}] = row

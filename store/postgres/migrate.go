@@ -32,7 +32,7 @@ func migrate(ctx context.Context, db *sql.DB) (err error) {
 	}
 	defer guard.Close()
 	if _, err := guard.ExecContext(ctx, `SELECT pg_advisory_lock($1)`, int64(startLock)); err != nil {
-		return fmt.Errorf("wait for others that start: %w", err)
+		return fmt.Errorf("wait for other processes that start: %w", err)
 	}
 	defer func() {
 		_, unlockErr := guard.ExecContext(context.WithoutCancel(ctx), `SELECT pg_advisory_unlock($1)`, int64(startLock))
@@ -57,14 +57,14 @@ func up(ctx context.Context, db *sql.DB) error {
 	current, target, err := p.GetVersions(ctx)
 	switch {
 	case err != nil:
-		return fmt.Errorf("look at tables: %w", err)
+		return fmt.Errorf("check tables: %w", err)
 	case current > target:
-		return fmt.Errorf("the tables are of version %d, this program knows %d: use the newer pingr", current, target)
+		return fmt.Errorf("the tables have version %d, but this program only knows %d: use the newer pingr", current, target)
 	case current == target:
 		return nil
 	}
 	if _, err := p.Up(ctx); err != nil {
-		return fmt.Errorf("make tables: %w", err)
+		return fmt.Errorf("create tables: %w", err)
 	}
 	return nil
 }

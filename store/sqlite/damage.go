@@ -49,11 +49,11 @@ func (e *DamageError) Unwrap() error { return e.Err }
 func (e *DamageError) Advice() string {
 	switch e.File {
 	case mainFile:
-		return "stop Pingr, save what can be read with pingr repair, and look at the disk"
+		return "stop Pingr, run pingr repair to save what can be read, and check the disk"
 	case logFile:
-		return "it is set aside, and begun afresh, when Pingr starts; look at the disk"
+		return "Pingr sets it aside at the next start and begins a new one; check the disk"
 	}
-	return "look at the disk"
+	return "check the disk"
 }
 
 // isDamage reports whether SQLite found the file itself to be wrong.

@@ -409,7 +409,7 @@ func TestRepairWhereNothingCanBeRead(t *testing.T) {
 	file := filepath.Join(dir, "pingr.db")
 	require.NoError(t, os.WriteFile(file, []byte(strings.Repeat("not a database ", 1000)), 0o600))
 	_, err := sqlite.Repair(t.Context(), dir)
-	require.ErrorContains(t, err, "put a backup back")
+	require.ErrorContains(t, err, "restore a backup")
 	files, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	for _, f := range files {

@@ -94,8 +94,8 @@ func (f *deliveryFile) rename(cause error) error {
 	if err != nil {
 		return fmt.Errorf("set %s aside: %w", logFile, err)
 	}
-	f.log.Error("delivery log is damaged: it is set aside and begun afresh", "file", logFile, "now", filepath.Base(aside),
-		"error", cause, "do", "look at the disk; delete the old one when nobody needs it")
+	f.log.Error("delivery log is damaged; it is set aside and a new one is started", "file", logFile, "now", filepath.Base(aside),
+		"error", cause, "do", "check the disk; delete the old file when nobody needs it")
 	return nil
 }
 
@@ -171,8 +171,8 @@ func (f *deliveryFile) replaced(ctx context.Context, cause error) bool {
 	_ = f.db.close() // it is damaged
 	f.db, f.err = nil, damaged(logFile, cause)
 	if err := f.rename(cause); err != nil {
-		f.log.Error("delivery log is damaged, and stays so", "file", logFile, "error", errors.Join(cause, err),
-			"do", "stop Pingr, move the file away, and look at the disk")
+		f.log.Error("delivery log is damaged and could not be set aside", "file", logFile, "error", errors.Join(cause, err),
+			"do", "stop Pingr, move the file away, and check the disk")
 	}
 	if err := f.open(context.WithoutCancel(ctx), nil); err != nil {
 		f.err = err

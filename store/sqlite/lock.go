@@ -37,7 +37,7 @@ type lock struct{ file *os.File }
 // uses it.
 func LockDir(dir string) (unlock func(), err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("make data directory: %w", err)
+		return nil, fmt.Errorf("create data directory: %w", err)
 	}
 	l, err := tryLock(filepath.Join(dir, "lock"))
 	if err != nil {

@@ -52,14 +52,14 @@ func migrate(ctx context.Context, file, from string, locked error) error {
 	case err != nil:
 		return err
 	case current > target:
-		return fmt.Errorf("its tables are of version %d, this program knows %d: %w", current, target, errNewer)
+		return fmt.Errorf("its tables have version %d, but this program only knows %d: %w", current, target, errNewer)
 	case current == target:
 		return nil
 	case locked != nil:
-		return fmt.Errorf("its tables must be brought up to date first, by restarting the pingr that uses them: %w", locked)
+		return fmt.Errorf("its tables must be upgraded first: restart the pingr that uses them: %w", locked)
 	}
 	if _, err := p.Up(ctx); err != nil {
-		return errors.Join(errors.New("make tables"), err)
+		return errors.Join(errors.New("create tables"), err)
 	}
 	return nil
 }

@@ -57,7 +57,7 @@ func Repair(ctx context.Context, dir string) (Repaired, error) {
 	return r, nil
 }
 
-var errNothing = errors.New("nothing can be read: put a backup back")
+var errNothing = errors.New("nothing can be read: restore a backup")
 
 func repair(ctx context.Context, dir string) (r Repaired, err error) {
 	file := filepath.Join(dir, mainFile)
@@ -98,7 +98,7 @@ func repair(ctx context.Context, dir string) (r Repaired, err error) {
 		return r, err
 	}
 	if err := os.Rename(fresh, file); err != nil {
-		return r, fmt.Errorf("the damaged file is %s, what was saved is %s: %w", r.Aside, fresh, err)
+		return r, fmt.Errorf("the damaged file is %s, the saved rows are in %s: %w", r.Aside, fresh, err)
 	}
 	return r, syncDir(dir)
 }
@@ -289,7 +289,7 @@ func tablesOf(c *conn) ([]string, error) {
 func (s Salvaged) String() string {
 	text := fmt.Sprintf("%s: %d rows saved", s.Table, s.Rows)
 	if s.Unreadable > 0 {
-		text += fmt.Sprintf(", %d could not be understood", s.Unreadable)
+		text += fmt.Sprintf(", %d could not be decoded", s.Unreadable)
 	}
 	if s.Incomplete {
 		text += ", others could not be read"

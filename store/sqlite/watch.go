@@ -89,7 +89,7 @@ func (w *watch) pass(ctx context.Context) {
 	case err == nil || errors.As(err, &damage):
 		w.found(damage)
 	default:
-		w.log.Warn("database not checked", "file", mainFile, "error", err)
+		w.log.Warn("could not check the database", "file", mainFile, "error", err)
 	}
 	w.deliveries.check(ctx)
 }
@@ -102,7 +102,7 @@ func (w *watch) found(damage *DamageError) {
 	w.damage = damage
 	switch {
 	case damage == nil && before != nil:
-		w.log.Warn("database is whole after all", "file", before.File)
+		w.log.Warn("database is not damaged after all", "file", before.File)
 	case damage != nil && (before == nil || !slices.Equal(before.Found, damage.Found)):
 		w.log.Error("database is damaged", "file", damage.File, "found", damage.Found, "error", damage.Err, "do", damage.Advice())
 	}
@@ -128,7 +128,7 @@ func (w *watch) err(ctx context.Context) error {
 	select {
 	case <-w.first:
 	case <-ctx.Done():
-		return fmt.Errorf("%s is still being read through for the first time: %w", mainFile, ctx.Err())
+		return fmt.Errorf("%s is still being read for the first time: %w", mainFile, ctx.Err())
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -20,7 +20,7 @@ export interface ChallengeOptions {
  */
 export function createChallengeCode(opts: ChallengeOptions = {}): string {
   const charset = [...(opts.charset || CHALLENGE_CHARSET)];
-  if (charset.length > 256) throw new RangeError('the charset holds more than 256 characters');
+  if (charset.length > 256) throw new RangeError('the charset has more than 256 characters');
   const length = Math.min(Math.max(Math.trunc(opts.length ?? 6) || 0, 4), 12);
   return Array.from({ length }, () => charset[randomInt(charset.length)]).join('');
 }

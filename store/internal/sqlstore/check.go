@@ -51,7 +51,7 @@ func liveAndVanish(tx Tx, name string, now time.Time) error {
 		return err
 	}
 	if !first || !decided || f.State != pingr.StateDecided || !ended {
-		return errors.New("a message that nobody wrote was not stored as it should be")
+		return errors.New("the probe message was not stored correctly")
 	}
 	if err := forgetKeys(tx, keys); err != nil {
 		return err
@@ -60,7 +60,7 @@ func liveAndVanish(tx Tx, name string, now time.Time) error {
 		`DELETE FROM events WHERE id = $1`, `DELETE FROM firings WHERE id = $1`, `DELETE FROM counts WHERE account = $1`,
 	} {
 		if n, err := tx.Exec(row, name); err != nil || n != 1 {
-			return errors.Join(err, errors.New("what was stored was not found again"))
+			return errors.Join(err, errors.New("the stored probe message was not found"))
 		}
 	}
 	return nil

@@ -22,7 +22,7 @@ func (s *Store) Accept(ctx context.Context, f pingr.Firing, l pingr.Lease) (bool
 		return err
 	})
 	if err == nil && taken {
-		err = fmt.Errorf("firing %s is in the store already", f.ID)
+		err = fmt.Errorf("firing %s is already in the store", f.ID)
 	}
 	return first && err == nil, err
 }

@@ -46,12 +46,12 @@ def create_challenge_code(*, length: int = 6, charset: str = CHALLENGE_CHARSET) 
         charset: the characters to draw from, at most 256; an empty one selects the default.
 
     Raises:
-        ValueError: the charset holds more than 256 characters.
+        ValueError: the charset has more than 256 characters.
 
     """
     charset = charset or CHALLENGE_CHARSET
     if len(charset) > _MAX_CHARSET:
-        raise ValueError("the charset holds more than 256 characters")
+        raise ValueError("the charset has more than 256 characters")
     return "".join(secrets.choice(charset) for _ in range(max(4, min(length, 12))))
 
 
