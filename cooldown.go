@@ -36,7 +36,7 @@ func (e *Engine) lookAhead(ctx context.Context, f Firing, s Settings) (refused *
 		until := now.Add(e.cfg.DispatchTimeout + holdTime)
 		switch free, err := e.cfg.Store.Hold(ctx, l.Key, f.ID, now, until); {
 		case err != nil: // the decision still lets only one of two through
-			e.cfg.Log.Warn("nobody is held while the webhook is asked", "event_id", f.ID, "error", err)
+			e.cfg.Log.Warn("could not hold the cooldown while the webhook is asked", "event_id", f.ID, "error", err)
 		case !free:
 			drop()
 			return &LimitError{Kind: Cooldown, Until: l.Until}, func() {}
@@ -58,6 +58,6 @@ func (e *Engine) drop(ctx context.Context, key, firing string) {
 	var panicked error
 	defer e.survive(&panicked)
 	if err := e.cfg.Store.Drop(context.WithoutCancel(ctx), key, firing); err != nil {
-		e.cfg.Log.Warn("somebody is held for some seconds more", "event_id", firing, "error", err)
+		e.cfg.Log.Warn("could not release a held cooldown; it ends by itself within seconds", "event_id", firing, "error", err)
 	}
 }

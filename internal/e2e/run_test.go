@@ -288,7 +288,7 @@ func TestLogHoldsNothingOfAPerson(t *testing.T) {
 		p.Send("login hush")
 		pass(time.Minute)
 		w.halt()
-		for _, part := range []string{"msg=firing", `msg="firing not finished"`, `msg="old rows not purged"`, "msg=send", "msg=event", "msg=panic", "outcome=replied", "outcome=failed"} {
+		for _, part := range []string{"msg=firing", `msg="firing not finished"`, `msg="could not purge old rows"`, "msg=send", "msg=event", "msg=panic", "outcome=replied", "outcome=failed"} {
 			assert.Contains(t, said.String(), part)
 		}
 		for _, secret := range []string{asha, asha[2:], "98765-43210", "hush", "static for"} {
