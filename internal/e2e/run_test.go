@@ -65,7 +65,7 @@ func TestWithoutABackend(t *testing.T) {
 		n, err := w.memory.Undelivered(w.Context())
 		require.NoError(t, err)
 		assert.Zero(t, n, "nobody is told")
-		require.ErrorContains(t, engine.Run(ctx), "running already")
+		require.ErrorContains(t, engine.Run(ctx), "already running")
 		cancel()
 		all.Wait()
 	})
