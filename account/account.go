@@ -168,7 +168,7 @@ func DefaultPlans() []Plan {
 }
 
 // ErrEmail means that a string is not an e-mail address.
-var ErrEmail = errors.New("e-mail must be an address such as anna@example.com")
+var ErrEmail = errors.New("email must be an address such as anna@example.com")
 
 // New returns a new account with default settings and a webhook secret.
 func New(email, passwordHash, plan string, now time.Time) (Account, error) {

@@ -24,7 +24,7 @@ type Numbers interface {
 // Errors of a [Number].
 var (
 	// ErrLinked means that the session is linked already.
-	ErrLinked = errors.New("session is linked already")
+	ErrLinked = errors.New("session is already linked")
 	// ErrNotLinked means that the session must be linked first.
 	ErrNotLinked = errors.New("session is not linked")
 )

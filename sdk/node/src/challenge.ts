@@ -16,7 +16,7 @@ export interface ChallengeOptions {
  * Returns a random code for a login page to show, drawn uniformly from a
  * cryptographic source.
  *
- * @throws {RangeError} if the charset holds more than 256 characters
+ * @throws {RangeError} if the charset has more than 256 characters
  */
 export function createChallengeCode(opts: ChallengeOptions = {}): string {
   const charset = [...(opts.charset || CHALLENGE_CHARSET)];
