@@ -223,7 +223,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	listener.Go(func() { e.purge(listening) })
 	if e.cfg.Session != nil {
 		listener.Go(func() {
-			if err := e.Serve(listening, "", e.cfg.SessionID, e.cfg.Session); err != nil {
+			if err := e.listen(listening, "", e.cfg.SessionID, e.cfg.Session); err != nil {
 				stop(err)
 			}
 		})
@@ -246,6 +246,9 @@ func (e *Engine) begin(work context.Context) bool {
 		return false
 	}
 	e.work = work
+	if e.cfg.Session != nil {
+		e.sessions[e.cfg.SessionID] = newServed("", e.cfg.Session) // before anybody learns that Send works
+	}
 	select {
 	case <-e.begun: // by an earlier Run
 	default:

@@ -32,16 +32,25 @@ type served struct {
 	turns   chan struct{} // holds one token for each send in progress
 }
 
+func newServed(account string, s Session) *served {
+	return &served{
+		account: account, session: s, backlog: rate.NewLimiter(backlogRate, 1), turns: make(chan struct{}, sendsAtOnce),
+	}
+}
+
 // Serve answers the messages of a session of an account until ctx ends or the
 // session can never receive again. It returns nil in the first case, and the
 // reason in the second. Messages that arrive while Run is not running are kept
 // for it. Calling Serve again with the same id replaces the session.
 func (e *Engine) Serve(ctx context.Context, account, id string, s Session) error {
 	e.mu.Lock()
-	e.sessions[id] = &served{
-		account: account, session: s, backlog: rate.NewLimiter(backlogRate, 1), turns: make(chan struct{}, sendsAtOnce),
-	}
+	e.sessions[id] = newServed(account, s)
 	e.mu.Unlock()
+	return e.listen(ctx, account, id, s)
+}
+
+// listen receives what the session gets, until ctx ends.
+func (e *Engine) listen(ctx context.Context, account, id string, s Session) error {
 	err := s.Listen(ctx, func(ctx context.Context, m Message) error {
 		return e.receive(ctx, account, id, m)
 	})

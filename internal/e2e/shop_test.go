@@ -24,6 +24,12 @@ import (
 	"github.com/heypingr/pingr/whatsapptest"
 )
 
+const (
+	account = "acc"
+	session = "main"
+	asha    = "919876543210"
+)
+
 // secret signs the webhooks of these tests.
 const secret = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 

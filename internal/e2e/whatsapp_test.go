@@ -203,10 +203,11 @@ func TestBurstOfOnePerson(t *testing.T) {
 func TestHostileTexts(t *testing.T) {
 	s := open(t, pingr.Settings{Cooldown: -1})
 	p := s.whatsapp.NewPhone(whatsapptest.PhoneConfig{Number: asha})
+	const family = "\U0001F468\u200D\U0001F469\u200D\U0001F467" // one character to a reader
 	texts := map[string]bool{
 		"": false, "   ": false, "loginx": false, strings.Repeat("a", 64<<10): false,
 		"login " + strings.Repeat("\u200b", 64<<10): true, "ｌｏｇｉｎ fullwidth": true, "LOGİN": true,
-		"\u202elogin\u202c": true, "login \x00": true, "login " + strings.Repeat(family(1), 5000): true,
+		"\u202elogin\u202c": true, "login \x00": true, "login " + strings.Repeat(family, 5000): true,
 	}
 	want := 0
 	for text, fires := range texts {
