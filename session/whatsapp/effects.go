@@ -81,11 +81,19 @@ func (s *Session) perform(e effect) error {
 	if s.removed {
 		return nil
 	}
-	if err := s.pool.registry.SaveSession(ctx, *e.record); err != nil {
+	// A record that was queued before a phone linked the session must not take
+	// the device away that onPair has saved since.
+	record := *e.record
+	if record.Device == "" {
+		s.mu.Lock()
+		record.Device, record.Phone = s.record.Device, s.record.Phone
+		s.mu.Unlock()
+	}
+	if err := s.pool.registry.SaveSession(ctx, record); err != nil {
 		return err
 	}
 	if s.pool.config.OnChange != nil {
-		s.pool.config.OnChange(*e.record)
+		s.pool.config.OnChange(record)
 	}
 	return nil
 }

@@ -171,6 +171,11 @@ func (s *Session) endRound() {
 // that belong to nobody. Returning false refuses the link.
 func (l *line) onPair(jid types.JID, _, _ string) bool {
 	s := l.session
+	s.saving.Lock()
+	defer s.saving.Unlock()
+	if s.removed {
+		return false
+	}
 	s.mu.Lock()
 	if s.line != l || s.record.State != pingr.SessionPairing {
 		s.mu.Unlock()

@@ -249,8 +249,11 @@ func TestLinkThatBreaksOffHalfway(t *testing.T) {
 	require.NoError(t, err)
 	w.until(s, func(now Snapshot) bool { return now.QR.Code != "" })
 	l, jid := s.line, types.NewADJID("15550100001", 0, 9)
+	before := s.Record()
 	require.True(t, l.onPair(jid, "", ""))
 	assert.Equal(t, jid.String(), w.saved("sess_half").Device, "known before the keys are saved, or they would be nobody's")
+	require.NoError(t, s.perform(effect{record: &before}))
+	assert.Equal(t, jid.String(), w.saved("sess_half").Device, "also after a save that was queued before the link")
 	keys := l.client.Store
 	keys.ID, keys.Account = &jid, signedAccount()
 	require.NoError(t, keys.Save(t.Context()))
