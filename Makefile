@@ -71,12 +71,12 @@ lint: tools locked ## format, generated code, golangci-lint (with go vet), a tid
 	  if [ -n "$$unformatted" ]; then echo "not formatted (run make fmt):"; echo "$$unformatted"; exit 1; fi
 	@sum() { git ls-files -co --exclude-standard '*_templ.go' | xargs cat | sha256sum; }; \
 	  before=$$(sum); go generate ./...; \
-	  [ "$$before" = "$$(sum)" ] || { echo "generated code was stale; it is written anew"; exit 1; }
+	  [ "$$before" = "$$(sum)" ] || { echo "generated code was stale; it has been rewritten"; exit 1; }
 	$(GOLANGCI_LINT) run
 	go mod tidy -diff
 
 .PHONY: generate
-generate: ## write the generated code anew: pages from their templates
+generate: ## write the generated code again: pages from their templates
 	go generate ./...
 
 .PHONY: fmt

@@ -28,7 +28,7 @@ const hi = `{"reply":"hi"}`
 const zipped = "\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff\xabV*J-\xc8\xa9T\xb2R\xca\xc8T\xaa\x05\x00\xd6\xf3\x0f\xfd\x0e\x00\x00\x00"
 
 // answerCases are the mistakes that frameworks, proxies and people make, and
-// what is none.
+// what is no mistake.
 var answerCases = []answerCase{
 	{name: "as documented", body: hi, want: "hi"},
 	{name: "201 with other fields", status: 201, body: `{"a":[1],"reply":"hi","b":null}`, want: "hi"},

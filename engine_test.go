@@ -327,7 +327,7 @@ func TestEventsAreRetried(t *testing.T) {
 			assert.InDelta(t, wait, heard[i+1].at.Sub(heard[i].at), float64(wait/10+2*time.Second), "wait before attempt %d", i+2)
 			assert.Equal(t, i+2, heard[i+1].Attempt)
 			assert.Equal(t, heard[0].ID, heard[i+1].ID)
-			assert.Equal(t, heard[i+1].at.UnixMilli(), heard[i+1].Timestamp, "stamped anew")
+			assert.Equal(t, heard[i+1].at.UnixMilli(), heard[i+1].Timestamp, "stamped again")
 			assert.Equal(t, heard[0].Message, heard[i+1].Message)
 		}
 		require.NoError(t, hasten(t, w, heard[0].ID))

@@ -118,10 +118,10 @@ func ExampleCheckPhrase() {
 
 func ExampleCut() {
 	fmt.Println(pingr.Cut("flags 🇩🇪🇮🇳", 8))
-	fmt.Println(pingr.Cut("flags 🇩🇪🇮🇳", 9), "(half a flag is none)")
+	fmt.Println(pingr.Cut("flags 🇩🇪🇮🇳", 9), "(no half flags)")
 	// Output:
 	// flags 🇩🇪
-	// flags 🇩🇪 (half a flag is none)
+	// flags 🇩🇪 (no half flags)
 }
 
 func ExampleStaticReply() {

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var update = flag.Bool("update", false, "write the answers of testdata/*.http anew")
+var update = flag.Bool("update", false, "rewrite the answers of testdata/*.http")
 
 // Each file of testdata/*.http is a conversation in a world of its own:
 //

@@ -100,7 +100,7 @@ func newWorld(t *testing.T, change ...func(*Config)) *world {
 	return w
 }
 
-// logIn logs somebody in, anew after twelve hours.
+// logIn logs somebody in, and again after twelve hours.
 func (w *world) logIn(name string) (token string) {
 	w.Helper()
 	a, err := w.store.Account(w.Context(), "acc_"+name)

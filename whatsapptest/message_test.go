@@ -320,9 +320,9 @@ func TestOneMessageDeliveredAgain(t *testing.T) {
 		how    whatsapptest.Resending
 		events int
 	}{
-		"same ciphertext: whatsmeow drops it":      {whatsapptest.SameCiphertext, 1},
-		"encrypted anew: whatsmeow shows it again": {whatsapptest.Anew, 2},
-		"sender flipped: whatsmeow shows it again": {whatsapptest.Flipped, 2},
+		"same ciphertext: whatsmeow drops it":       {whatsapptest.SameCiphertext, 1},
+		"encrypted again: whatsmeow shows it twice": {whatsapptest.Anew, 2},
+		"sender flipped: whatsmeow shows it again":  {whatsapptest.Flipped, 2},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

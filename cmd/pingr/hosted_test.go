@@ -84,7 +84,7 @@ func (h *hosted) start(t *testing.T, key string) {
 	h.service = &service{T: t, key: key, url: strings.TrimSpace(strings.TrimPrefix(line, "listening on "))}
 }
 
-// restart ends serving and begins anew on the same data.
+// restart ends serving and starts again on the same data.
 func (h *hosted) restart() {
 	h.Helper()
 	h.halt()

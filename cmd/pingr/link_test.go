@@ -151,7 +151,7 @@ func TestLinkByQR(t *testing.T) {
 		assert.Equal(t, "shop connected +"+shopNumber+"\n", r.out)
 		assert.Contains(t, r.err, "already linked")
 	})
-	t.Run("anew, when the phone has unlinked it", func(t *testing.T) {
+	t.Run("again, when the phone has unlinked it", func(t *testing.T) {
 		device.Remove()
 		r := p.start(t, "--session", "shop")
 		gone := r.until(t, func(l linkLine) bool { return l.State == pingr.SessionLoggedOut })

@@ -125,8 +125,8 @@ func TestCalledWrongly(t *testing.T) {
 		{"verify without a signature", []string{"verify"}, []string{"PINGR_WEBHOOK_SECRET=whsec_x"}, "--signature"},
 		{"verify without a secret", []string{"verify", "--signature", "sha256=00"}, nil, "PINGR_WEBHOOK_SECRET"},
 		{"the secret as a flag", []string{"verify", "--secret", "whsec_x"}, nil, "unknown flag"},
-		{"a log level that is none", []string{"version", "--log", "loud"}, nil, "log level"},
-		{"a log level that is none, from the environment", []string{"version"}, []string{"PINGR_LOG=loud"}, "log level"},
+		{"an unknown log level", []string{"version", "--log", "loud"}, nil, "log level"},
+		{"an unknown log level, from the environment", []string{"version"}, []string{"PINGR_LOG=loud"}, "log level"},
 		{"a configuration file that is not there", []string{"version", "--config", "nowhere.env"}, nil, "nowhere.env"},
 		{"a CA that is not there", []string{"link"}, []string{"PINGR_WHATSAPP_URL=wss://127.0.0.1:1/", "PINGR_WHATSAPP_CA=nowhere.pem"}, "PINGR_WHATSAPP_CA"},
 	}

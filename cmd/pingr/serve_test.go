@@ -64,7 +64,7 @@ func (s *service) waitFor(pattern string) (part string) {
 	return part
 }
 
-// again serves anew with the key of before.
+// again serves once more with the same key.
 func (p *place) again(s *service) *service {
 	s.Helper()
 	next := p.serve(s.T)
@@ -110,7 +110,7 @@ func (s *service) call(method, path, body string, header ...string) (int, map[st
 	s.Helper()
 	status, text := s.raw(method, path, body, header...)
 	answer := map[string]any{}
-	_ = json.Unmarshal([]byte(text), &answer) // the image is none
+	_ = json.Unmarshal([]byte(text), &answer) // the image is no JSON
 	return status, answer
 }
 

@@ -97,7 +97,7 @@ func TestFeed(t *testing.T) {
 	assert.Len(t, events, 2)
 	events, err = f.after(t.Context(), 99999)
 	require.NoError(t, err)
-	assert.Len(t, events, keep, "a reader from before a restart begins anew")
+	assert.Len(t, events, keep, "a reader from before a restart starts over")
 
 	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 	defer cancel()

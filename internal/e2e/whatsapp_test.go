@@ -146,7 +146,7 @@ func TestOfflineQueue(t *testing.T) {
 func TestMessageThatComesTwice(t *testing.T) {
 	for name, how := range map[string]whatsapptest.Resending{
 		"the same ciphertext":                         whatsapptest.SameCiphertext,
-		"the same id, encrypted anew":                 whatsapptest.Anew,
+		"the same id, encrypted again":                whatsapptest.Anew,
 		"the same id, its sender named the other way": whatsapptest.Flipped,
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -58,12 +58,12 @@ func (p page) field(name string) string {
 	return text
 }
 
-// framable is whether another site may show the page inside its own.
+// framable reports whether another site may show the page inside its own.
 func (p page) framable() bool {
 	return !strings.Contains(p.header.Get("Content-Security-Policy"), "frame-ancestors 'none'") && !strings.EqualFold(p.header.Get("X-Frame-Options"), "DENY")
 }
 
-// leaks is whether the page's address goes to other sites.
+// leaks reports whether the page's address goes to other sites.
 func (p page) leaks() bool {
 	switch p.header.Get("Referrer-Policy") {
 	case "same-origin", "no-referrer":

@@ -13,7 +13,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// An attack that fails on a site without any defence is none.
+// An attack must succeed on a site without any defence.
 func TestEveryAttackBreaksAWeakSite(t *testing.T) {
 	for _, flow := range flows {
 		for _, s := range of(flow) {

@@ -56,7 +56,7 @@ type lab struct {
 type result struct {
 	program  program
 	scenario scenario
-	finding  string // empty is none
+	finding  string // empty if there is none
 }
 
 // attack plays everything, writes a table a flow, and counts the findings.
@@ -192,7 +192,7 @@ func (l lab) start(ctx context.Context, p program, options []string) (at site, s
 	return at, stop, err
 }
 
-// withoutSecret says whether a program starts that cannot know who signs.
+// withoutSecret reports whether a program starts that cannot know who signs.
 func withoutSecret(ctx context.Context, p program) (finding string, err error) {
 	c, origin, err := run(ctx, []string{"PINGR_WEBHOOK_SECRET="}, "listening on ", append(slices.Clone(p.command), "--listen", "127.0.0.1:0")...)
 	if err == nil {

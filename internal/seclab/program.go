@@ -50,7 +50,7 @@ func findPrograms(ctx context.Context, root, scratch, language string) ([]progra
 		case "python":
 			p.command = []string{filepath.Join(root, "sdk", "python", ".venv", "bin", "python"), filepath.Join(root, "examples", "python", flow+".py")}
 		default:
-			return nil, fmt.Errorf("language %q is none of go, node, python", language)
+			return nil, fmt.Errorf("language %q is not go, node or python", language)
 		}
 		for _, needed := range p.command {
 			if _, err := exec.LookPath(needed); err == nil {

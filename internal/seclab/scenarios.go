@@ -22,7 +22,7 @@ type scenario struct {
 	options []string
 	// alone wants a program that nobody else uses.
 	alone bool
-	// inAfter is whether the victim's own login must have succeeded all the same.
+	// inAfter reports whether the victim's own login must still succeed.
 	inAfter bool
 	// contract scenarios are no attacks either; see there.
 	contract bool
@@ -37,7 +37,7 @@ type scenario struct {
 	play func(*scene) (finding string)
 }
 
-// attack is whether the scenario is one that must not succeed.
+// attack reports whether the scenario must not succeed.
 func (s scenario) attack() bool { return !s.control && !s.contract && !s.succeeds }
 
 // of returns the scenarios of a flow.

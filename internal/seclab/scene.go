@@ -291,7 +291,7 @@ type key string
 
 var keys = regexp.MustCompile(`(?m)^(https?://\S+/in/\S+|\d{6})$`)
 
-// keyOf finds the key in an answer; empty is none.
+// keyOf finds the key in an answer, or returns an empty string.
 func keyOf(reply string) key { return key(keys.FindString(reply)) }
 
 func (k key) link() bool { return len(k) > 6 }

@@ -12,7 +12,7 @@ import (
 
 // extractCases: phrase and text are compared as they are when a trigger fires
 // ([pingr.Normalize]), so what fires and goes on gives a code. An empty
-// code in the table is none.
+// code in the table means that there is no code.
 func extractCases() []extractCase {
 	tests := []struct{ name, text, trigger, code string }{
 		{"as documented", "login X4K9MQ", "login", "X4K9MQ"},

@@ -75,7 +75,7 @@ func linkBody(v *visit, s session, code qrCode) templ.Component {
 	})
 }
 
-// linkState is how far it is; events and the code's end fetch it anew.
+// linkState shows how far linking is. Events, and the end of a code, fetch it again.
 func linkState(v *visit, s session, code qrCode) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

@@ -71,7 +71,7 @@ func TestWhatCountsAsUndecryptable(t *testing.T) {
 	}
 }
 
-// The pauses before a refused message begin anew once all that waited was taken,
+// The pauses before a refused message start over once all that waited was taken,
 // not while one is still refused.
 func TestPausesBeginAnewWhenAllIsTaken(t *testing.T) {
 	w := newCalmWorld(t)

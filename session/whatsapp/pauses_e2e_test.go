@@ -24,7 +24,7 @@ func dialling(t *testing.T, s *Session, n int64) time.Duration {
 }
 
 // While WhatsApp turns everybody away the pauses between two dials grow; they
-// begin anew once it lets us in.
+// start over once it lets us in.
 func TestPausesBetweenDialsGrow(t *testing.T) {
 	w := newWorld(t)
 	require.NoError(t, w.pool.Close())
@@ -46,7 +46,7 @@ func TestPausesBetweenDialsGrow(t *testing.T) {
 	fresh := s.pause(0)
 	s.mu.Unlock()
 	assert.Greater(t, grown, 500*time.Millisecond)
-	assert.Less(t, fresh, 10*time.Millisecond, "it begins anew")
+	assert.Less(t, fresh, 10*time.Millisecond, "it starts over")
 }
 
 // A login that WhatsApp refuses is not repeated at once, as one is that failed on

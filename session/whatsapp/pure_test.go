@@ -38,7 +38,7 @@ func TestEndpoint(t *testing.T) {
 		{"no URL", Endpoint{URL: "://", CertKey: key}, "not a URL"},
 		{"no key", Endpoint{URL: "wss://127.0.0.1/"}, "64 hex digits"},
 		{"a short key", Endpoint{URL: "wss://127.0.0.1/", CertKey: "ab"}, "64 hex digits"},
-		{"a CA that is none", Endpoint{URL: "wss://127.0.0.1/", CertKey: key, CA: []byte("x")}, "no PEM certificate"},
+		{"an invalid CA", Endpoint{URL: "wss://127.0.0.1/", CertKey: key, CA: []byte("x")}, "no PEM certificate"},
 		{"a key without a URL", Endpoint{CertKey: key}, "without a WhatsApp URL"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -19,7 +19,7 @@ func TestResentMessageIsRecognised(t *testing.T) {
 		name string
 		how  whatsapptest.Resending
 	}{
-		{"encrypted anew", whatsapptest.Anew},
+		{"encrypted again", whatsapptest.Anew},
 		{"named by LID instead of number", whatsapptest.Flipped},
 	} {
 		t.Run(c.name, func(t *testing.T) {

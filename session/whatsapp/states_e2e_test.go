@@ -67,7 +67,7 @@ func TestEndsThatNeedAPerson(t *testing.T) {
 
 			if !c.keys {
 				require.ErrorIs(t, s.Reconnect(), ErrNotLinked)
-				// Linked anew it is the same session.
+				// Linked again, it is the same session.
 				require.NoError(t, s.Link())
 				w.scan(s)
 			} else {
@@ -224,7 +224,7 @@ func TestGraceIsTheAccounts(t *testing.T) {
 		assert.Equal(t, "acc", receive(t, asked))
 		w.untilState(s, pingr.SessionConnected)
 		assert.Empty(t, w.events.events)
-		assert.Empty(t, asked, "the tries that fail do not begin it anew")
+		assert.Empty(t, asked, "the tries that fail do not start it over")
 	})
 }
 

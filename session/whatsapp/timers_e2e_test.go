@@ -158,7 +158,7 @@ func TestTimerOfAGroup(t *testing.T) {
 	say(whatsapptest.Disappearing("hi", day))
 	m := receive(t, in)
 	assert.Equal(t, day, timerOf(t, s, group, alice), "learnt from a text")
-	assert.Zero(t, timerOf(t, s, m.Sender, alice), "in private there is none")
+	assert.Zero(t, timerOf(t, s, m.Sender, alice), "the private chat has none")
 	say(setsTimer(week))
 	assert.Equal(t, week, timerOf(t, s, group, alice), "set without a text")
 

@@ -268,7 +268,7 @@ func TestErrorsTellNoPassword(t *testing.T) {
 	const password = "hunter2secret"
 	for name, url := range map[string]string{
 		"nobody listens":       "postgres://pingr:" + password + "@127.0.0.1:1/pingr",
-		"a port that is none":  "postgres://pingr:" + password + "@127.0.0.1:port/pingr",
+		"an invalid port":      "postgres://pingr:" + password + "@127.0.0.1:port/pingr",
 		"a bad escape":         "postgres://pingr:" + password + "%zz@127.0.0.1/pingr",
 		"keywords, unfinished": "host=127.0.0.1 password='" + password,
 		"an unknown sslmode":   "postgres://pingr:" + password + "@127.0.0.1/pingr?sslmode=" + password,

@@ -33,7 +33,7 @@ var replayTests = []test{
 			assert.True(t, first, name)
 		}
 	}},
-	{"forgotten, it begins anew", func(t *testing.T, s Store) {
+	{"forgotten, it begins again", func(t *testing.T, s Store) {
 		begin(t, s, replay("k", "body", t0))
 		require.NoError(t, s.EndReplay(t.Context(), account.Replay{Scope: "acc", Key: "k"}))
 		_, first := begin(t, s, replay("k", "body", t0))
@@ -76,7 +76,7 @@ var replayTests = []test{
 		assert.True(t, first)
 		r.At = after(180)
 		got, _ := begin(t, s, r)
-		assert.Equal(t, "second", string(got.Body), "forgotten, it settles anew")
+		assert.Equal(t, "second", string(got.Body), "forgotten, it settles again")
 	}},
 	{"after a day it is forgotten", func(t *testing.T, s Store) {
 		r := replay("k", "body", t0)

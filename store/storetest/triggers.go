@@ -226,7 +226,7 @@ func save(t *testing.T, s Store, tr pingr.Trigger) {
 	require.NoError(t, s.SaveTrigger(t.Context(), tr))
 }
 
-// finds asserts which trigger a text fires; an empty name is none.
+// finds asserts which trigger a text fires; an empty name means no trigger.
 func finds(t *testing.T, s Store, text, want string) {
 	t.Helper()
 	got, ok, err := s.FindTrigger(t.Context(), session, pingr.Phrases(text))

@@ -32,7 +32,7 @@ func TestOptions(t *testing.T) {
 		{"an origin without a scheme", "--origin shop.example", "whsec_x", "--origin"},
 		{"no port", "--listen localhost", "whsec_x", "--listen"},
 		{"no life", "--code-ttl 0", "whsec_x", "1 second"},
-		{"an option that is none", "--colour red", "whsec_x", "colour"},
+		{"an unknown option", "--colour red", "whsec_x", "colour"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var talk bytes.Buffer

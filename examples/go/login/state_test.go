@@ -171,7 +171,7 @@ func conform(t *testing.T, s State) {
 			}
 			n, err := s.Count(ctx, key("g"), life)
 			require.NoError(t, err)
-			assert.Equal(t, 1, n, "it counts anew")
+			assert.Equal(t, 1, n, "it counts from zero")
 			is(t, key("i"), "2") // whose life began again
 			return
 		}

@@ -100,7 +100,7 @@ func chat(ctx context.Context, phone *sim.Phone, in io.Reader, out io.Writer) {
 	}
 }
 
-// fires is whether a line begins with a trigger's phrase.
+// fires reports whether a line begins with a trigger's phrase.
 func fires(line string) bool {
 	word, _, _ := strings.Cut(pingr.Normalize(line), " ")
 	return word == "login" || word == "no"

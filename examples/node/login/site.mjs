@@ -49,7 +49,7 @@ function fail(error) {
 export class Site {
   /** Paths by method, such as `GET /poll`. A handler gets the request, its body and the response. */
   routes = new Map();
-  /** Answers a message; an empty answer is none. */
+  /** Answers a message; an empty answer means no reply. */
   onMessage = async () => '';
 
   static async make(options, state, flow) {
@@ -147,7 +147,7 @@ export class Site {
     res.appendHeader('set-cookie', `${this.#cookieName(name)}=${value}; Path=/; Max-Age=${Math.floor(life / 1000)}; HttpOnly; SameSite=Lax${secure}`);
   }
 
-  /** A cookie's value. One that comes twice is none: somebody put one there, and nobody knows which. */
+  /** A cookie's value. One that comes twice counts as missing: somebody put one there, and nobody knows which. */
   cookie(req, name) {
     const found = [];
     for (const pair of (req.headers.cookie ?? '').split(';')) {

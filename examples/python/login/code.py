@@ -118,7 +118,7 @@ class Codes:
         return (Code(**json.loads(value)), value) if value else (Code(), "")
 
     def change(self, word: str, change: Callable[[Code], bool]) -> tuple[Code, bool]:
-        """Change a code in one atomic step, and say whether it was.
+        """Change a code in one atomic step, and report whether it was.
 
         ``change`` is called again when somebody else was faster, and refuses by False; then the code is returned as it
         stands.
@@ -152,7 +152,7 @@ class Codes:
         self.change(word, noted)
 
     def blocked(self, phone: str) -> bool:
-        """Say whether a phone sent too many wrong codes."""
+        """Report whether a phone sent too many wrong codes."""
         return int(self._state.get("login:wrong:" + phone) or 0) >= MAX_WRONG
 
     def wrong(self, message: Message) -> str:

@@ -182,7 +182,7 @@ class Site:
     def cookie(self, name: str) -> str:
         """Return a cookie's value.
 
-        One that comes twice is none, "": somebody put one there, and nobody knows which.
+        One that comes twice counts as missing, "": somebody put one there, and nobody knows which.
         """
         found = request.cookies.getlist(self._cookie_name(name))
         return found[0] if len(found) == 1 else ""

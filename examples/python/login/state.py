@@ -31,13 +31,13 @@ class State(Protocol):
         """Write a value, whatever was there."""
 
     def add(self, key: str, value: str, life: float) -> bool:
-        """Write a value if there is none, and say whether it did."""
+        """Write a value if there is none, and report whether it did."""
 
     def swap(self, key: str, old: str, new: str) -> bool:
-        """Replace a value that is still old, and say whether it was. Its life goes on."""
+        """Replace a value that is still old, and report whether it was. Its life goes on."""
 
     def commit(self, *changes: Change) -> bool:
-        """Make all changes if every value is still the old one, or none, and say whether they were made."""
+        """Make all changes if every value is still the old one, or none, and report whether they were made."""
 
     def take(self, key: str) -> str | None:
         """Return a value and delete it."""
@@ -68,7 +68,7 @@ class Memory:
             self._held[key] = value, self._now() + life
 
     def add(self, key: str, value: str, life: float) -> bool:
-        """Write a value if there is none, and say whether it did."""
+        """Write a value if there is none, and report whether it did."""
         with self._lock:
             self._sweep()
             if self._find(key) is not None:
@@ -77,7 +77,7 @@ class Memory:
             return True
 
     def swap(self, key: str, old: str, new: str) -> bool:
-        """Replace a value that is still old, and say whether it was. Its life goes on."""
+        """Replace a value that is still old, and report whether it was. Its life goes on."""
         with self._lock:
             if self._find(key) != old:
                 return False
@@ -85,7 +85,7 @@ class Memory:
             return True
 
     def commit(self, *changes: Change) -> bool:
-        """Make all changes if every value is still the old one, or none, and say whether they were made."""
+        """Make all changes if every value is still the old one, or none, and report whether they were made."""
         with self._lock:
             self._sweep()
             if any((self._find(change.key) or "") != change.old for change in changes):
@@ -174,15 +174,15 @@ class Redis:
         self._client.set(key, value, px=int(life * 1000))
 
     def add(self, key: str, value: str, life: float) -> bool:
-        """Write a value if there is none, and say whether it did."""
+        """Write a value if there is none, and report whether it did."""
         return bool(self._client.set(key, value, px=int(life * 1000), nx=True))
 
     def swap(self, key: str, old: str, new: str) -> bool:
-        """Replace a value that is still old, and say whether it was. Its life goes on."""
+        """Replace a value that is still old, and report whether it was. Its life goes on."""
         return bool(self._swap(keys=[key], args=[old, new]))
 
     def commit(self, *changes: Change) -> bool:
-        """Make all changes if every value is still the old one, or none, and say whether they were made."""
+        """Make all changes if every value is still the old one, or none, and report whether they were made."""
         given = [value for c in changes for value in (c.old, c.new, str(int(c.life * 1000)))]
         return bool(self._commit(keys=[c.key for c in changes], args=given))
 

@@ -214,7 +214,7 @@ test('the REST API of the real server', async (t) => {
     compileAgainst(document);
   });
 
-  await t.test('a key that is none', async () => {
+  await t.test('an invalid key', async () => {
     await assert.rejects(new Pingr(nobody, { baseUrl: world.baseUrl }).usage.get(), { name: 'PingrAuthError', code: 'auth_error', status: 401 });
   });
 });

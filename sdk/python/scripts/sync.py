@@ -1,4 +1,4 @@
-"""Make the client that waits of the one for asyncio: ``python scripts/sync.py`` writes src/pingr/_sync anew."""
+"""Make the client that waits of the one for asyncio: ``python scripts/sync.py`` writes src/pingr/_sync again."""
 
 from __future__ import annotations
 

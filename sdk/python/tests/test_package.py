@@ -59,7 +59,7 @@ def test_the_client_that_waits_is_made_of_the_one_for_asyncio() -> None:
 
     for name in ("client.py", "resources.py"):
         made = (PACKAGE / "_sync" / name).read_text(encoding="utf-8")
-        assert made == sync(name), "python scripts/sync.py writes it anew"
+        assert made == sync(name), "python scripts/sync.py writes it again"
 
 
 def test_wheel_and_sdist_build_and_install_into_an_empty_environment(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ const live = {
       });
     }
   },
-  // However many events come, what is fetched anew because of them is at most
+  // However many events come, what is fetched again because of them is at most
   // every five seconds; dashboards that hear the same do not ask at once.
   told: {},
   soon(name) {
@@ -123,7 +123,7 @@ function tellZones(list) {
 }
 
 // What opened a dialog gets the focus back, also when a second dialog took the
-// first one's place, or when what opened it was made anew meanwhile.
+// first one's place, or when what opened it was replaced meanwhile.
 let opener = null;
 function giveBack() {
   if (document.activeElement !== document.body) return;

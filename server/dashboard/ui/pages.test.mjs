@@ -28,7 +28,7 @@ async function check(name) {
     for (const colorScheme of ["light", "dark"]) {
       await resize(width);
       await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-      await page.waitForTimeout(250); // charts are drawn anew some time after a resize
+      await page.waitForTimeout(250); // charts are redrawn some time after a resize
       await page.evaluate(axe);
       const { violations } = await page.evaluate(() => window.axe.run({ runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }));
       for (const v of violations) found.push(`${name} at ${width}, ${colorScheme}: ${v.help} (${v.nodes.map((n) => n.target.join(" ")).join(", ")})`);

@@ -133,7 +133,7 @@ class Simulation(TypedDict):
 class Delivery(TypedDict):
     """One attempt to post an event to the endpoint.
 
-    ``dynamic_reply`` is whether the answer's reply was used; ``no_reply_reason`` is why a taken answer gave none.
+    ``dynamic_reply`` tells whether the answer's reply was used; ``no_reply_reason`` is why a taken answer gave none.
     ``attempt`` 0: no attempt was made, because the endpoint lets most requests hang. The event is delivered later.
     """
 
