@@ -83,7 +83,7 @@ func TestTheLogOfAnEndpointThatHangs(t *testing.T) {
 		assert.Equal(t, "failed", row.Status)
 		assert.Equal(t, hook.URL, row.URL)
 		assert.Equal(t, 1, row.Attempt)
-		assert.Contains(t, *row.Error, "answer within")
+		assert.Contains(t, *row.Error, "no complete response within")
 		assert.True(t, row.Redeliverable)
 	}
 

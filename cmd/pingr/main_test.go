@@ -118,7 +118,7 @@ func TestCalledWrongly(t *testing.T) {
 		{"a missing argument", []string{"backup"}, nil, "Usage: pingr backup FILE"},
 		{"an address without a port", []string{"serve", "--listen", "localhost"}, nil, `"localhost" must be HOST:PORT`},
 		{"a demo's address without a port", []string{"demo", "--check", "--listen", "localhost"}, nil, `"localhost" must be HOST:PORT`},
-		{"the demo for strangers", []string{"demo", "--check", "--listen", "0.0.0.0:0"}, nil, "loopback only"},
+		{"the demo for strangers", []string{"demo", "--check", "--listen", "0.0.0.0:0"}, nil, "only listens on loopback"},
 		{"JSON without --check", []string{"demo", "--json"}, nil, "--check"},
 		{"a session id with capitals", []string{"link", "--session", "Shop!"}, nil, "a-z"},
 		{"not a phone", []string{"link", "--phone", "0123"}, nil, "country code"},
