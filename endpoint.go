@@ -103,9 +103,7 @@ func (e *Engine) tried(ctx context.Context, account string, cause error) {
 	if !e.endpoints.tried(account, cause) {
 		return
 	}
-	var panicked error // a panic must not keep the reply from being sent
-	defer e.survive(&panicked)
-	n, err := e.cfg.Store.MakeAllDue(context.WithoutCancel(ctx), account, e.cfg.Now(), catchUpMax)
+	n, err := e.catchUp(context.WithoutCancel(ctx), account)
 	if err != nil {
 		e.cfg.Log.Warn("could not bring waiting events forward", "account", account, "error", err)
 	}
@@ -113,4 +111,11 @@ func (e *Engine) tried(ctx context.Context, account string, cause error) {
 		e.endpoints.behind(account)
 		e.poke()
 	}
+}
+
+// catchUp makes the account's waiting events due. A panic must not keep the reply
+// from being sent.
+func (e *Engine) catchUp(ctx context.Context, account string) (n int, err error) {
+	defer e.survive(&err)
+	return e.cfg.Store.MakeAllDue(ctx, account, e.cfg.Now(), catchUpMax)
 }

@@ -411,3 +411,35 @@ func TestOnlyTheSameAccountIsToldAtOnce(t *testing.T) {
 		assert.Len(t, w.heard(), before+1)
 	})
 }
+
+// panicsToCatchUp is a store that cannot bring events forward.
+type panicsToCatchUp struct{ *memory.Store }
+
+func (panicsToCatchUp) MakeAllDue(context.Context, string, time.Time, int) (int, error) {
+	panic("a broken store")
+}
+
+// Whatever becomes of the events that wait, the person gets the answer.
+func TestAReplyDoesNotNeedTheEventsThatWait(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.store = panicsToCatchUp{w.memory}
+		w.backend = says("link")
+		w.start()
+		p := w.person(asha)
+		p.Send("login")
+		pass(time.Second)
+		assert.Equal(t, []string{"link"}, texts(p))
+	})
+}
+
+// A static reply is cut to what WhatsApp takes, as a dynamic one is.
+func TestALongStaticReplyIsCut(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.trigger("long", strings.Repeat("a", pingr.MaxReply+1))
+		w.start()
+		p := w.person(asha)
+		p.Send("long")
+		pass(time.Second)
+		assert.Equal(t, []string{strings.Repeat("a", pingr.MaxReply)}, texts(p))
+	})
+}
