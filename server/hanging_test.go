@@ -117,7 +117,7 @@ func TestTheLogOfAnEndpointThatHangs(t *testing.T) {
 		}
 		return found
 	}
-	require.Eventually(t, func() bool { return delivered() != nil }, 5*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return delivered() != nil }, 30*time.Second, 10*time.Millisecond)
 	assert.Equal(t, 1, delivered().Attempt, "the first that was made")
 	assert.Equal(t, pingr.NoReplyAnswered, *delivered().NoReply)
 	assert.Len(t, notAsked[0].Received(), 1)
