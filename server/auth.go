@@ -76,7 +76,7 @@ func (c caller) own() account.TestMode { return c.account.Of(c.mode()) }
 // ModeParam lets dashboard logins see test mode. It is exported, like all
 // embedded inputs, because huma skips others.
 type ModeParam struct {
-	Mode string `query:"mode" enum:"live,test" doc:"For dashboard logins: what to act on. Keys act on their own mode."`
+	Mode string `query:"mode" enum:"live,test"`
 }
 
 type callerKey struct{}

@@ -79,7 +79,7 @@ func deliveryOf(d pingr.Delivery, logged time.Time) deliveryJSON {
 type deliveriesInput struct {
 	ModeParam
 	Limit     int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
-	Before    string `query:"before" maxLength:"40" doc:"next_cursor of the page before, or any time (RFC 3339)."`
+	Before    string `query:"before" maxLength:"40"`
 	EventType string `query:"event_type" enum:"webhook.delivered,webhook.failed,webhook.simulated"`
 }
 
@@ -87,7 +87,7 @@ type deliveriesOutput struct {
 	Body struct {
 		Deliveries []deliveryJSON `json:"deliveries" nullable:"false"`
 		Count      int            `json:"count"`
-		NextCursor *string        `json:"next_cursor" doc:"before of the next page; null when this is the last."`
+		NextCursor *string        `json:"next_cursor"`
 	}
 }
 

@@ -12,7 +12,7 @@ type passwordInput struct {
 	Origin
 	Body struct {
 		Current string `json:"current_password" minLength:"1" maxLength:"800"`
-		New     string `json:"new_password" maxLength:"800" doc:"8 to 200 characters."`
+		New     string `json:"new_password" maxLength:"800"`
 	}
 }
 

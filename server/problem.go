@@ -58,10 +58,10 @@ type problem struct {
 }
 
 type problemDetail struct {
-	Error   code   `json:"error" enum:"invalid_key,missing_param,quota_exceeded,rate_limit,forbidden,plan_limit,not_found,method_not_allowed,conflict,session_unavailable,payload_too_large,unsupported_media_type,internal" doc:"One of a closed set, for programs."`
-	Message string `json:"message" doc:"For people; it may change."`
+	Error   code   `json:"error" enum:"invalid_key,missing_param,quota_exceeded,rate_limit,forbidden,plan_limit,not_found,method_not_allowed,conflict,session_unavailable,payload_too_large,unsupported_media_type,internal"`
+	Message string `json:"message"`
 	// RetryAfter is in whole seconds, at least 1, and only on 429.
-	RetryAfter int `json:"retry_after,omitempty" doc:"Seconds to wait, with status 429."`
+	RetryAfter int `json:"retry_after,omitempty"`
 }
 
 func fail(c code, format string, args ...any) *problem {

@@ -13,14 +13,14 @@ import (
 )
 
 type sendInput struct {
-	IdempotencyKey string `header:"Idempotency-Key" maxLength:"255" doc:"The same key within 24 hours is answered as the first time, and sends nothing more."`
+	IdempotencyKey string `header:"Idempotency-Key" maxLength:"255"`
 	Body           sendBody
 }
 
 type sendBody struct {
-	To      string `json:"to" maxLength:"64" doc:"Phone with country code."`
-	Message string `json:"message" doc:"1 to 4096 characters."`
-	Session string `json:"session_id,omitempty" maxLength:"64" doc:"Default: any connected session."`
+	To      string `json:"to" maxLength:"64"`
+	Message string `json:"message"`
+	Session string `json:"session_id,omitempty" maxLength:"64"`
 }
 
 type sendOutput struct{ Body sentJSON }

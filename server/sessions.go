@@ -135,7 +135,7 @@ func (s *Server) showSession(c caller, in *SessionInput) (*sessionOutput, error)
 type addSessionInput struct {
 	ModeParam
 	Body struct {
-		ID   string `json:"id,omitempty" maxLength:"64" doc:"3 to 64 of a-z, 0-9, _ and -. Default: made."`
+		ID   string `json:"id,omitempty" maxLength:"64"`
 		Name string `json:"name" minLength:"1" maxLength:"100"`
 	}
 }
@@ -239,7 +239,7 @@ func (s *Server) removeSession(c caller, in *SessionInput) (*struct{}, error) {
 
 type qrInput struct {
 	SessionInput
-	Accept string `header:"Accept" doc:"application/json gives the code's text; default image/png."`
+	Accept string `header:"Accept"`
 }
 
 type qrOutput struct {

@@ -94,12 +94,12 @@ func setIf[T any](field, value *T) {
 type usageOutput struct {
 	Body struct {
 		Plan              string `json:"plan"`
-		Month             string `json:"month" doc:"Calendar month in UTC, such as 2026-11."`
+		Month             string `json:"month"`
 		Used              int64  `json:"used"`
-		Included          *int64 `json:"included" doc:"null: without limit."`
-		Remaining         *int64 `json:"remaining" doc:"null: without limit."`
+		Included          *int64 `json:"included"`
+		Remaining         *int64 `json:"remaining"`
 		OverageMessages   int64  `json:"overage_messages"`
-		OverageCostMicros int64  `json:"overage_cost_micros" doc:"Millionths of a dollar."`
+		OverageCostMicros int64  `json:"overage_cost_micros"`
 	}
 }
 

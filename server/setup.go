@@ -49,9 +49,9 @@ func (s *Server) SetupToken(ctx context.Context) (string, error) {
 type setUpInput struct {
 	Origin
 	Body struct {
-		Token    string `json:"token" maxLength:"100" doc:"Of the link that was printed at the first start."`
+		Token    string `json:"token" maxLength:"100"`
 		Email    string `json:"email" minLength:"3" maxLength:"254"`
-		Password string `json:"password" maxLength:"800" doc:"8 to 200 characters."`
+		Password string `json:"password" maxLength:"800"`
 	}
 }
 

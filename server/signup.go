@@ -17,7 +17,7 @@ type signUpInput struct {
 	Origin
 	Body struct {
 		Email    string `json:"email" minLength:"3" maxLength:"254"`
-		Password string `json:"password" maxLength:"800" doc:"8 to 200 characters."`
+		Password string `json:"password" maxLength:"800"`
 	}
 }
 

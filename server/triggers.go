@@ -76,9 +76,9 @@ type addTriggerInput struct {
 	ModeParam
 	Body struct {
 		Session string `json:"session_id" minLength:"1" maxLength:"64"`
-		Phrase  string `json:"trigger_phrase" doc:"1 to 200 characters; stored in lower case."`
-		Reply   string `json:"reply_message" doc:"1 to 1000 characters; {{phone}} stands for the sender's number."`
-		Active  *bool  `json:"is_active,omitempty" doc:"Default true."`
+		Phrase  string `json:"trigger_phrase"`
+		Reply   string `json:"reply_message"`
+		Active  *bool  `json:"is_active,omitempty"`
 	}
 }
 
@@ -118,8 +118,8 @@ func (s *Server) showTrigger(c caller, in *TriggerInput) (*triggerOutput, error)
 // may send the whole trigger back, so unknown fields are ignored.
 type triggerChange struct {
 	_      struct{} `additionalProperties:"true"`
-	Phrase *string  `json:"trigger_phrase,omitempty" doc:"1 to 200 characters; stored in lower case."`
-	Reply  *string  `json:"reply_message,omitempty" doc:"1 to 1000 characters."`
+	Phrase *string  `json:"trigger_phrase,omitempty"`
+	Reply  *string  `json:"reply_message,omitempty"`
 	Active *bool    `json:"is_active,omitempty"`
 }
 

@@ -13,12 +13,12 @@ const maxSimulated = 20 // a minute
 type webhookOutput struct {
 	Body struct {
 		URL    *string           `json:"url"`
-		Events []pingr.EventType `json:"events" nullable:"false" doc:"Those that are told."`
+		Events []pingr.EventType `json:"events" nullable:"false"`
 		// Secret is whole for dashboard logins, and cut for keys.
 		Secret string `json:"secret"`
 		// OldSecret signs until then, after a rotation with overlap.
-		OldSecret    string  `json:"old_secret,omitempty" doc:"After a rotation, for logins: what signs x-pingr-signature until old_secret_expires_at; then secret signs."`
-		OldExpiresAt *string `json:"old_secret_expires_at,omitempty" format:"date-time" doc:"When secret begins to sign x-pingr-signature in place of old_secret."`
+		OldSecret    string  `json:"old_secret,omitempty"`
+		OldExpiresAt *string `json:"old_secret_expires_at,omitempty" format:"date-time"`
 	}
 }
 
@@ -57,8 +57,8 @@ func (s *Server) showWebhook(c caller, _ *settingsInput) (*webhookOutput, error)
 type setWebhookInput struct {
 	ModeParam
 	Body struct {
-		URL    string             `json:"url" maxLength:"2048" doc:"https; empty removes the endpoint."`
-		Events *[]pingr.EventType `json:"events,omitempty" minItems:"1" maxItems:"3" uniqueItems:"true" enum:"message.received,session.disconnected,session.connected" doc:"Default: all."`
+		URL    string             `json:"url" maxLength:"2048"`
+		Events *[]pingr.EventType `json:"events,omitempty" minItems:"1" maxItems:"3" uniqueItems:"true" enum:"message.received,session.disconnected,session.connected"`
 	}
 }
 
@@ -87,7 +87,7 @@ func (s *Server) setWebhook(c caller, in *setWebhookInput) (*webhookOutput, erro
 type rotateInput struct {
 	ModeParam
 	Body *struct {
-		Overlap *whole `json:"overlap_seconds,omitempty" minimum:"0" maximum:"604800" default:"86400" doc:"How long the old secret goes on signing x-pingr-signature, in seconds. 0 is for a secret that has leaked: the new one signs at once." example:"86400"`
+		Overlap *whole `json:"overlap_seconds,omitempty" minimum:"0" maximum:"604800" default:"86400" example:"86400"`
 	}
 }
 
