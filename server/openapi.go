@@ -10,34 +10,10 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// alsoStatus holds the refusals of single routes, in addition to those that
-// follow from a route's kind; see statusesOf.
-var alsoStatus = map[string][]int{
-	"POST /v1/send":                               {404, 409, 429},
-	"POST /v1/sessions":                           {409, 429},
-	"DELETE /v1/sessions/{id}":                    {409},
-	"GET /v1/sessions/{id}/qr":                    {409, 429},
-	"POST /v1/sessions/{id}/pair-code":            {409, 429},
-	"POST /v1/sessions/{id}/reconnect":            {409, 429},
-	"GET /v1/triggers":                            {404},
-	"POST /v1/triggers":                           {404, 409},
-	"POST /v1/match":                              {404},
-	"PATCH /v1/triggers/{id}":                     {409},
-	"PUT /v1/triggers/{id}":                       {409},
-	"POST /v1/webhooks/rotate-secret":             {409},
-	"POST /v1/webhooks/simulate":                  {404, 409, 429},
-	"POST /v1/webhooks/deliveries/{id}/redeliver": {409},
-	"POST /v1/auth/login":                         {401, 403, 429},
-	"POST /v1/auth/setup":                         {401, 403},
-	"POST /v1/auth/signup":                        {403, 409, 429},
-	"POST /v1/auth/password":                      {409, 429},
-	"GET /v1/events":                              {429},
-}
-
 // statusesOf returns the refusals that can happen on a route: all, and no
 // others.
 func statusesOf(r route, op *huma.Operation) []int {
-	out := append([]int{http.StatusInternalServerError}, alsoStatus[r.name()]...)
+	out := append([]int{http.StatusInternalServerError}, r.refuses...)
 	if r.auth != public {
 		out = append(out, http.StatusUnauthorized)
 	}
@@ -96,9 +72,7 @@ func (s *Server) describe(doc *huma.OpenAPI) {
 	}
 	for _, r := range table() {
 		op := operationOf(doc, r)
-		if text := routeWords[r.name()]; text != "" {
-			op.Description = text
-		}
+		op.Description = r.says
 		for _, p := range op.Parameters {
 			describeParam(r, p)
 		}

@@ -26,7 +26,7 @@ func TestReference(t *testing.T) {
 		require.True(t, ok, "%s is not shown", r.name())
 		article, _, _ = strings.Cut(article, "</article>")
 		assert.Contains(t, article, r.summary)
-		assert.Contains(t, article, routeWords[r.name()])
+		assert.Contains(t, article, r.says)
 		path := regexp.QuoteMeta(`"$PINGR_URL` + r.path)
 		path = strings.ReplaceAll(path, `\{id\}`, `[A-Za-z0-9_-]+`)
 		assert.Regexp(t, `curl[^"]*`+path+`"`, article, r.name())

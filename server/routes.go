@@ -21,8 +21,10 @@ const maxBody = 64 << 10
 type route struct {
 	method, path string
 	auth         auth
-	status       int // of success
+	status       int   // of success
+	refuses      []int // in addition to what statusesOf derives
 	summary      string
+	says         string // what it does beyond its summary
 	register     func(*Server, huma.Operation)
 }
 
@@ -39,56 +41,6 @@ func to[I, O any](handle func(*Server, caller, *I) (*O, error)) func(*Server, hu
 			}
 			return out, nil
 		})
-	}
-}
-
-// table is every route of the API.
-func table() []route {
-	const ok, created, none = http.StatusOK, http.StatusCreated, http.StatusNoContent
-	return []route{
-		{"POST", "/v1/send", byKey, ok, "Send a message", to((*Server).send)},
-
-		{"GET", "/v1/sessions", byBoth, ok, "List sessions", to((*Server).listSessions)},
-		{"POST", "/v1/sessions", byBoth, created, "Add a session and start linking it", to((*Server).addSession)},
-		{"GET", "/v1/sessions/{id}", byBoth, ok, "Show a session", to((*Server).showSession)},
-		{"PATCH", "/v1/sessions/{id}", byBoth, ok, "Rename a session", to((*Server).renameSession)},
-		{"DELETE", "/v1/sessions/{id}", byBoth, none, "Unlink and delete a session", to((*Server).removeSession)},
-		{"GET", "/v1/sessions/{id}/qr", byBoth, ok, "Show the QR code to scan, as an image or as JSON", to((*Server).qr)},
-		{"POST", "/v1/sessions/{id}/pair-code", byBoth, ok, "Request a code to type on the phone instead", to((*Server).pairCode)},
-		{"POST", "/v1/sessions/{id}/reconnect", byBoth, ok, "Reconnect a session", to((*Server).reconnect)},
-
-		{"GET", "/v1/triggers", byBoth, ok, "List triggers", to((*Server).listTriggers)},
-		{"POST", "/v1/triggers", byBoth, created, "Add a trigger", to((*Server).addTrigger)},
-		{"POST", "/v1/match", byBoth, ok, "Show which trigger a text would fire, and why", to((*Server).match)},
-		{"GET", "/v1/triggers/{id}", byBoth, ok, "Show a trigger", to((*Server).showTrigger)},
-		{"PATCH", "/v1/triggers/{id}", byBoth, ok, "Change fields of a trigger", to((*Server).changeTrigger)},
-		{"PUT", "/v1/triggers/{id}", byBoth, ok, "Change fields of a trigger, as PATCH does", to((*Server).changeTrigger)},
-		{"DELETE", "/v1/triggers/{id}", byBoth, none, "Delete a trigger", to((*Server).removeTrigger)},
-
-		{"GET", "/v1/webhooks", byBoth, ok, "Show the webhook endpoint", to((*Server).showWebhook)},
-		{"PUT", "/v1/webhooks", byBoth, ok, "Set the webhook endpoint", to((*Server).setWebhook)},
-		{"POST", "/v1/webhooks/rotate-secret", byJWT, ok, "Create a new webhook secret", to((*Server).rotateSecret)},
-		{"POST", "/v1/webhooks/simulate", byJWT, ok, "Send a simulated event to the endpoint", to((*Server).simulate)},
-		{"GET", "/v1/webhooks/deliveries", byBoth, ok, "List delivery attempts, newest first", to((*Server).listDeliveries)},
-		{"POST", "/v1/webhooks/deliveries/{id}/redeliver", byBoth, http.StatusAccepted, "Send an undelivered event again now", to((*Server).redeliver)},
-
-		{"GET", "/v1/settings", byBoth, ok, "Show the settings", to((*Server).showSettings)},
-		{"PATCH", "/v1/settings", byBoth, ok, "Change settings", to((*Server).changeSettings)},
-		{"GET", "/v1/usage", byBoth, ok, "Show this month's messages", to((*Server).usage)},
-		{"GET", "/v1/stats", byBoth, ok, "Show firings and webhook times, for charts", to((*Server).stats)},
-
-		{"GET", "/v1/keys", byJWT, ok, "List API keys", to((*Server).listKeys)},
-		{"POST", "/v1/keys", byJWT, created, "Create an API key, shown only once", to((*Server).addKey)},
-		{"DELETE", "/v1/keys/{id}", byJWT, none, "Revoke an API key", to((*Server).revokeKey)},
-
-		{"POST", "/v1/auth/login", public, ok, "Log in to the dashboard", to((*Server).logIn)},
-		{"POST", "/v1/auth/setup", public, created, "Create the first account, with the link from the first start", to((*Server).setUp)},
-		{"POST", "/v1/auth/signup", public, created, "Sign up, if the deployment allows it", to((*Server).signUp)},
-		{"POST", "/v1/auth/logout", byJWT, none, "Log out", to((*Server).logOut)},
-		{"POST", "/v1/auth/password", byJWT, ok, "Change the password and end all other logins", to((*Server).changePassword)},
-		{"GET", "/v1/auth/me", byJWT, ok, "Show the account that is logged in", to((*Server).me)},
-
-		{"GET", "/v1/events", byBoth, ok, "Stream server-sent events: sessions, firings, deliveries", to((*Server).events)},
 	}
 }
 

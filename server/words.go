@@ -21,46 +21,6 @@ var tags = [][2]string{
 	{"auth", "Logging in to the dashboard."},
 }
 
-// routeWords describe what a route does beyond its summary, by operation.
-var routeWords = map[string]string{ //nolint:gosec // words about secrets, but no secrets
-	"POST /v1/send":                               "Sends a text from one of the account's sessions. Responds when WhatsApp has accepted it. The message counts toward the recipient's cooldown and the plan's messages, like a reply. With a test key, nothing is sent: the response is what live mode would return, whichever of the account's sessions is named. If WhatsApp says that nobody has the number, the response is 422 and no limit is used. If it is not known whether a message arrived (409), repeat the request with the same Idempotency-Key: the person sees the message once.",
-	"GET /v1/sessions":                            "Returns all sessions of the account.",
-	"POST /v1/sessions":                           "Adds a session, within the plan's limit, and starts linking it. Next, show its QR code, or request a code to type. At most 60 an hour.",
-	"GET /v1/sessions/{id}":                       "Returns one session.",
-	"PATCH /v1/sessions/{id}":                     "Changes the name that the dashboard shows.",
-	"DELETE /v1/sessions/{id}":                    "Unlinks the number at WhatsApp and deletes the session with its triggers.",
-	"GET /v1/sessions/{id}/qr":                    "Returns the current code, which changes about every 20 seconds. If nobody scanned the last round of codes, this request starts a new round and returns 409 until its first code is ready.",
-	"POST /v1/sessions/{id}/pair-code":            "Asks WhatsApp for a code to type on the phone, under Linked devices, Link with phone number. WhatsApp notifies that phone, so at most 5 codes an hour are allowed for a number, and 20 for an account.",
-	"POST /v1/sessions/{id}/reconnect":            "Disconnects and connects again. This includes a session that waits for a person, such as one that another client replaced. At most 10 a minute.",
-	"GET /v1/triggers":                            "Returns all triggers, or those of one session.",
-	"POST /v1/triggers":                           "Adds a trigger to a session, within the plan's limit. It fires when a message is the phrase, or starts with the phrase and a space. Case does not matter. *Bold*, quotes, a colon, full stops and emoji around the phrase are ignored.",
-	"POST /v1/match":                              "Returns the trigger of a session that a text would fire now, decided as the engine does it. A text fires the active trigger with the longest phrase that the text is, or starts with before a space. This request fires nothing.",
-	"GET /v1/triggers/{id}":                       "Returns one trigger.",
-	"PATCH /v1/triggers/{id}":                     "Changes the given fields and leaves the others.",
-	"PUT /v1/triggers/{id}":                       "Does the same as PATCH: changes the given fields and leaves the others.",
-	"DELETE /v1/triggers/{id}":                    "Deletes a trigger. Messages that have already fired it are still answered.",
-	"GET /v1/webhooks":                            "Returns the endpoint. Dashboard logins get the whole secret, API keys a masked one.",
-	"PUT /v1/webhooks":                            "Sets the endpoint and the events that it receives. It must be reachable by https at a public address, unless the deployment allows others.",
-	"POST /v1/webhooks/rotate-secret":             "Creates a new secret. The old secret keeps signing x-pingr-signature during the overlap, so an endpoint that does not know the new one yet still verifies. Give the endpoint both within that time. The Standard Webhooks header carries the signatures of both. With an overlap of 0, the new secret signs at once.",
-	"POST /v1/webhooks/simulate":                  "Sends the endpoint a signed message.received event, as if somebody had texted, and returns the endpoint's response. The event is marked _simulated. No message is sent.",
-	"GET /v1/webhooks/deliveries":                 "Returns the log of delivery attempts, which is kept for 90 days. A row with attempt 0 is of an event that the endpoint was not sent yet, because it lets most requests hang. Paging by next_cursor neither skips nor repeats rows, even while new ones arrive.",
-	"POST /v1/webhooks/deliveries/{id}/redeliver": "Sends the event of that row again now, even if it was given up within the last 7 days. Returns 409 if the event was delivered, or given up before that: its texts are erased.",
-	"GET /v1/settings":                            "Returns the account's settings, or those of its test mode.",
-	"PATCH /v1/settings":                          "Changes the given fields and leaves the others. Test mode has the settings of live mode until it changes its own.",
-	"GET /v1/usage":                               "Returns the messages of this calendar month (UTC). Replies and sends are counted together.",
-	"GET /v1/stats":                               "Returns firings by outcome, and how long the webhook took: by the hour (24h) or by the day. The last hour or day is not over. Counts are kept for 90 days.",
-	"GET /v1/keys":                                "Returns all valid keys, and the last 100 that were revoked. The keys themselves are not stored and cannot be shown.",
-	"POST /v1/keys":                               "Creates a key. Only this response shows it.",
-	"DELETE /v1/keys/{id}":                        "Revokes a key at once. Event streams that it opened end.",
-	"POST /v1/auth/login":                         "Returns a token for the Authorization header, valid for 12 hours, and also sets it as a cookie. After ten failed logins for an email address or from an IP address within 15 minutes, logins are refused.",
-	"POST /v1/auth/setup":                         "Creates the first account and logs it in. The token comes from the link that the server printed at its first start. It works once.",
-	"POST /v1/auth/signup":                        "Creates an account on the deployment's plan for new accounts and logs it in. Sign-up is off by default (403). At most five tries an hour from an IP address.",
-	"POST /v1/auth/logout":                        "Invalidates the token, wherever it is stored.",
-	"POST /v1/auth/password":                      "Changes the password. All logins of the account end, and so do their event streams. The response is a new login. API keys stay valid. A wrong current password is a 403 and counts as a failed login.",
-	"GET /v1/auth/me":                             "Returns the account that is logged in.",
-	"GET /v1/events":                              "Opens a stream (text/event-stream) of events named session, firing and delivery. The data of each is a JSON object. None contains a phone number or a text. A comment line every 15 seconds shows that the stream is alive. A deleted session is reported as logged_out. The stream ends when the key or login that opened it does. At most 20 streams an account.",
-}
-
 // fieldWords describe fields and parameters, by schema and name, or by name alone
 // if the name means the same everywhere.
 var fieldWords = map[string]word{
