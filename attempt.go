@@ -35,7 +35,8 @@ func (e *Engine) dispatch(ctx context.Context, p PendingEvent) attempt {
 		e.tried(ctx, p.Account, err)
 	}
 	d := p.row(began)
-	d.Attempt, d.URL, d.HTTPStatus, d.NoReply, d.Duration = p.Attempt, reply.URL, reply.Status, reply.NoReply, e.cfg.Now().Sub(began)
+	d.Attempt, d.Duration = p.Attempt, e.cfg.Now().Sub(began)
+	d.URL, d.HTTPStatus, d.NoReply = reply.URL, reply.Status, reply.NoReply
 	if err != nil {
 		d.Status, d.Error, d.NoReply = "failed", err.Error(), ""
 	}
@@ -105,7 +106,8 @@ func (e *Engine) callDispatcher(ctx context.Context, event Event) (Reply, error)
 	}
 }
 
-// deliverEvent makes an attempt of a queued event, the first or a later one, then requeues it, gives it up or deletes it.
+// deliverEvent makes an attempt of a queued event, the first or a later one. Then
+// it requeues the event, gives it up or deletes it.
 func (e *Engine) deliverEvent(ctx context.Context, p PendingEvent) {
 	defer e.leave(e.retries, p.Account)
 	p.Event = p.Event.later(e.cfg.Now())

@@ -58,6 +58,7 @@ func (e *Engine) drop(ctx context.Context, key, firing string) {
 	var panicked error
 	defer e.survive(&panicked)
 	if err := e.cfg.Store.Drop(context.WithoutCancel(ctx), key, firing); err != nil {
-		e.cfg.Log.Warn("could not release a held cooldown; it ends by itself within seconds", "event_id", firing, "error", err)
+		e.cfg.Log.Warn("could not release a held cooldown; it ends by itself within seconds",
+			"event_id", firing, "error", err)
 	}
 }

@@ -124,7 +124,8 @@ const maxPlace = 300
 func refusal(resp *http.Response) string {
 	said := fmt.Sprintf("status %d", resp.StatusCode)
 	switch resp.StatusCode {
-	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther,
+		http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
 	default:
 		return said
 	}
@@ -208,7 +209,8 @@ func (d *HTTPDispatcher) request(ctx context.Context, e Event, now time.Time) (*
 	if err != nil {
 		return nil, fmt.Errorf("encode event: %w", err)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, d.URL, bytes.NewReader(body)) //nolint:gosec // Guard checks the address
+	//nolint:gosec // Guard checks the address
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, d.URL, bytes.NewReader(body))
 	if err != nil {
 		return nil, errors.New("the endpoint is not a URL")
 	}
@@ -272,5 +274,8 @@ func plainLookup(err *net.DNSError) error {
 	case err.IsTimeout:
 		why = "the resolver did not answer in time"
 	}
-	return &net.DNSError{Err: why, Name: err.Name, IsTimeout: err.IsTimeout, IsTemporary: err.IsTemporary, IsNotFound: err.IsNotFound}
+	return &net.DNSError{
+		Err: why, Name: err.Name,
+		IsTimeout: err.IsTimeout, IsTemporary: err.IsTemporary, IsNotFound: err.IsNotFound,
+	}
 }

@@ -44,5 +44,6 @@ func (e *LimitError) RetryAfter(now time.Time) int {
 // calendar month (UTC). A limit of 0 counts without refusing.
 func QuotaLimit(account string, limit int64, at time.Time) Limit {
 	year, month, _ := at.UTC().Date()
-	return Limit{Kind: Quota, Key: "quota/" + account, Max: limit, Until: time.Date(year, month+1, 1, 0, 0, 0, 0, time.UTC)}
+	end := time.Date(year, month+1, 1, 0, 0, 0, 0, time.UTC)
+	return Limit{Kind: Quota, Key: "quota/" + account, Max: limit, Until: end}
 }

@@ -158,7 +158,8 @@ func New(c Config) (*Engine, error) {
 	switch c.Settings.GroupReply {
 	case "", GroupPrivate, GroupPublic, GroupOff:
 	default:
-		problems = append(problems, fmt.Errorf("Config.Settings.GroupReply is %q; it must be private, group or off", c.Settings.GroupReply))
+		err := fmt.Errorf("Config.Settings.GroupReply is %q; it must be private, group or off", c.Settings.GroupReply)
+		problems = append(problems, err)
 	}
 	if len(problems) > 0 {
 		return nil, fmt.Errorf("pingr.New: %w", errors.Join(problems...))

@@ -94,7 +94,9 @@ func (e *Engine) answer(ctx context.Context, f *Firing, line *wideLine) (err err
 // askAndDecide asks the backend and decides on its answer. Meanwhile it holds
 // the person's cooldown, so that no two simultaneous messages are both told
 // that a reply follows.
-func (e *Engine) askAndDecide(ctx context.Context, f *Firing, settings Settings, line *wideLine) (decided bool, err error) {
+func (e *Engine) askAndDecide(
+	ctx context.Context, f *Firing, settings Settings, line *wideLine,
+) (decided bool, err error) {
 	if e.cfg.Dispatcher == nil {
 		text, source := f.replyText(Reply{})
 		return e.decide(ctx, f, settings, Decision{Text: text, Source: source})
@@ -199,7 +201,8 @@ func (e *Engine) deliver(ctx context.Context, f *Firing, settings Settings, line
 // good. The limits are given back only if certainly nobody saw the reply, from
 // this try or an earlier one.
 func refused(f Firing, cause error) Outcome {
-	o := Outcome{Kind: Failed, Reason: "whatsapp refused the message", Release: !errors.Is(cause, ErrUnknown) && f.State == StateDecided}
+	unseen := !errors.Is(cause, ErrUnknown) && f.State == StateDecided
+	o := Outcome{Kind: Failed, Reason: "whatsapp refused the message", Release: unseen}
 	if errors.Is(cause, ErrNotOnWhatsApp) {
 		o.Reason = "not on whatsapp"
 	}
@@ -272,8 +275,9 @@ func (e *Engine) process(ctx context.Context, f Firing) {
 	attrs := []any{
 		"event_id", f.ID, "account", f.Account, "session", f.Session, "trigger", f.Trigger.ID,
 		"state", f.State, "outcome", f.Outcome, "reason", f.Reason, "source", f.Source,
-		"asked", line.asked, "webhook_status", line.status, "no_reply", line.noReply, "webhook_ms", line.webhook.Milliseconds(),
-		"send_ms", line.send.Milliseconds(), "total_ms", e.cfg.Now().Sub(began).Milliseconds(),
+		"asked", line.asked, "webhook_status", line.status, "no_reply", line.noReply,
+		"webhook_ms", line.webhook.Milliseconds(), "send_ms", line.send.Milliseconds(),
+		"total_ms", e.cfg.Now().Sub(began).Milliseconds(),
 	}
 	if err != nil {
 		// The row stays as it is, to be taken up after a while.

@@ -61,7 +61,8 @@ func (e *Engine) Send(ctx context.Context, r SendRequest) (id string, err error)
 	if err != nil {
 		return "", err
 	}
-	if n := utf8.RuneCountInString(r.Text); n == 0 || n > MaxReply || !utf8.ValidString(r.Text) || strings.ContainsRune(r.Text, 0) {
+	n := utf8.RuneCountInString(r.Text)
+	if n == 0 || n > MaxReply || !utf8.ValidString(r.Text) || strings.ContainsRune(r.Text, 0) {
 		return "", ErrText
 	}
 	setDefault(&r.ID, NewID("msg_"))
