@@ -98,7 +98,7 @@ func (d *database) prepare(ctx context.Context) error {
 	return nil
 }
 
-// addTold adds to a table of version 0.3 when each timer was told.
+// addTold adds the column told to the table of an earlier version.
 func (d *database) addTold(ctx context.Context) error {
 	var there bool
 	const column = `SELECT EXISTS (SELECT 1 FROM pragma_table_info('pingr_timer') WHERE name = 'told')`

@@ -247,7 +247,7 @@ func TestFileOfKeys(t *testing.T) {
 	}
 }
 
-// A file of version 0.3, which did not know when a timer was told, is read.
+// A file of an earlier version, which did not know when a timer was told, is read.
 func TestTimersOfAnOlderVersion(t *testing.T) {
 	dir := t.TempDir()
 	db, err := openDatabase(t.Context(), dir)
