@@ -38,7 +38,7 @@ func TestForbiddenDependencies(t *testing.T) {
 		{"./session/sim", "database/sql", "nor a database", false},
 		{"./session/whatsapp", module + "/store/", "sessions know no store of ours", false},
 		{"./session/whatsapp", module + "/whatsapptest", "the loopback server is for tests and the demo", false},
-		{"./account", "database/sql", "accounts are types; stores keep them", false},
+		{"./hosted", "database/sql", "accounts are types; stores keep them", false},
 		{"./server", module + "/store/", "the server says at its own door what store it needs", false},
 		{"./server", module + "/session/", "and what sessions", false},
 		{"./server", "go.mau.fi/", "whoever embeds the API chooses how numbers are linked", false},

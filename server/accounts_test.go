@@ -13,20 +13,20 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/heypingr/pingr"
-	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/hosted"
 	"github.com/heypingr/pingr/store/memory"
 )
 
 // onPlan puts Anna on a plan.
 func (w *world) onPlan(name string) {
 	w.Helper()
-	_, err := w.store.UpdateAccount(w.Context(), "acc_anna", func(a *account.Account) error { a.Plan = name; return nil })
+	_, err := w.store.UpdateAccount(w.Context(), "acc_anna", func(a *hosted.Account) error { a.Plan = name; return nil })
 	require.NoError(w, err)
 }
 
 func TestUsageWithoutLimit(t *testing.T) {
 	w := newWorld(t)
-	w.onPlan(account.Unlimited)
+	w.onPlan(hosted.Unlimited)
 	got := w.call("anna's live key", "POST", "/v1/send", `{"to":"919876543210","message":"x"}`)
 	assert.Contains(t, got.Body.String(), `"rate_limit_remaining":null`)
 	got = w.call("anna", "GET", "/v1/usage", "")

@@ -16,7 +16,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/heypingr/pingr"
-	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/hosted"
 )
 
 // auth is who may call a route.
@@ -44,7 +44,7 @@ const (
 // A caller is whoever made a request.
 type caller struct {
 	ctx     context.Context
-	account account.Account
+	account hosted.Account
 	// test reports whether it acts on test mode.
 	test bool
 	// login is set for dashboard logins and nil for keys.
@@ -63,15 +63,15 @@ func (c caller) scope() string {
 }
 
 // mode returns the mode that the caller acts on.
-func (c caller) mode() account.Mode {
+func (c caller) mode() hosted.Mode {
 	if c.test {
-		return account.Test
+		return hosted.Test
 	}
-	return account.Live
+	return hosted.Live
 }
 
 // own returns what applies in the caller's mode.
-func (c caller) own() account.TestMode { return c.account.Of(c.mode()) }
+func (c caller) own() hosted.TestMode { return c.account.Of(c.mode()) }
 
 // ModeParam lets dashboard logins see test mode. It is exported, like all
 // embedded inputs, because huma skips others.
@@ -168,9 +168,9 @@ func (s *Server) cookieName(tls bool) string {
 var errKey = fail(invalidKey, "The API key is invalid.")
 
 func (s *Server) keyCaller(ctx context.Context, secret string) (caller, error) {
-	hash := account.HashKey(secret)
+	hash := hosted.HashKey(secret)
 	k, err := s.store.KeyByHash(ctx, hash)
-	if errors.Is(err, account.ErrNotFound) {
+	if errors.Is(err, hosted.ErrNotFound) {
 		return caller{}, errKey
 	}
 	if err != nil {
@@ -180,7 +180,7 @@ func (s *Server) keyCaller(ctx context.Context, secret string) (caller, error) {
 		return caller{}, errKey
 	}
 	a, err := s.store.Account(ctx, k.Account)
-	if errors.Is(err, account.ErrNotFound) {
+	if errors.Is(err, hosted.ErrNotFound) {
 		return caller{}, errKey
 	}
 	if err != nil {
@@ -191,7 +191,7 @@ func (s *Server) keyCaller(ctx context.Context, secret string) (caller, error) {
 			s.log.Warn("could not record the use of a key", "key", k.ID, "error", err)
 		}
 	}
-	return caller{ctx: ctx, account: a, test: k.Mode == account.Test, credential: k.ID}, nil
+	return caller{ctx: ctx, account: a, test: k.Mode == hosted.Test, credential: k.ID}, nil
 }
 
 // loginClaims are the claims of a login's token.
@@ -201,7 +201,7 @@ type loginClaims struct {
 	Password string `json:"pwd"`
 }
 
-func passwordMark(a account.Account) string {
+func passwordMark(a hosted.Account) string {
 	sum := sha256.Sum256([]byte("login\x00" + a.PasswordHash))
 	return hex.EncodeToString(sum[:8])
 }
@@ -217,7 +217,7 @@ func (s *Server) loginCaller(ctx context.Context, token string) (caller, error) 
 		return caller{}, errLogin
 	}
 	a, err := s.store.Account(ctx, claims.Subject)
-	if errors.Is(err, account.ErrNotFound) || err == nil && claims.Password != passwordMark(a) {
+	if errors.Is(err, hosted.ErrNotFound) || err == nil && claims.Password != passwordMark(a) {
 		return caller{}, errLogin
 	}
 	if err != nil {
@@ -238,7 +238,7 @@ func endedLogin(c loginClaims) pingr.Limit {
 	return pingr.Limit{Kind: pingr.Cooldown, Key: "ended login/" + c.ID, Max: 1, Until: c.ExpiresAt.Time}
 }
 
-func (s *Server) newLogin(a account.Account) (token string, ends time.Time, err error) {
+func (s *Server) newLogin(a hosted.Account) (token string, ends time.Time, err error) {
 	now := s.now()
 	ends = now.Add(loginTime).Truncate(time.Second)
 	token, err = jwt.NewWithClaims(jwt.SigningMethodHS256, loginClaims{

@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/hosted"
 	"github.com/heypingr/pingr/store/sqlite"
 )
 
@@ -35,9 +35,9 @@ func TestNothingThatStrangersChoosePilesUp(t *testing.T) {
 	defer store.Close()
 	s, err := New(t.Context(), Config{Store: store})
 	require.NoError(t, err)
-	a := account.Account{ID: "acc_anna", Email: "anna@example.com", Plan: account.Unlimited, Settings: account.DefaultSettings(), CreatedAt: time.Now()}
+	a := hosted.Account{ID: "acc_anna", Email: "anna@example.com", Plan: hosted.Unlimited, Settings: hosted.DefaultSettings(), CreatedAt: time.Now()}
 	require.NoError(t, store.CreateAccount(t.Context(), a))
-	secret, k := account.NewKey(a.ID, "", account.Test, time.Now())
+	secret, k := hosted.NewKey(a.ID, "", hosted.Test, time.Now())
 	require.NoError(t, store.CreateKey(t.Context(), k))
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)

@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/heypingr/pingr"
-	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/hosted"
 	"github.com/heypingr/pingr/session/sim"
 	"github.com/heypingr/pingr/store/sqlite"
 )
@@ -158,15 +158,15 @@ func fullDatabase(t *testing.T) []byte {
 	ok := func(err error) { t.Helper(); require.NoError(t, err) }
 	for i := range 40 {
 		id := fmt.Sprintf("acc_%02d", i)
-		ok(s.CreateAccount(ctx, account.Account{
-			ID: id, Email: id + "@example.com", PasswordHash: strings.Repeat("h", 100), Plan: account.Unlimited,
-			Settings: account.DefaultSettings(), CreatedAt: now,
+		ok(s.CreateAccount(ctx, hosted.Account{
+			ID: id, Email: id + "@example.com", PasswordHash: strings.Repeat("h", 100), Plan: hosted.Unlimited,
+			Settings: hosted.DefaultSettings(), CreatedAt: now,
 		}))
-		_, k := account.NewKey(id, "backend", account.Live, now)
+		_, k := hosted.NewKey(id, "backend", hosted.Live, now)
 		ok(s.CreateKey(ctx, k))
 		_, err := s.LoadOrStoreValue(ctx, id, randomKey)
 		ok(err)
-		_, _, err = s.BeginReplay(ctx, account.Replay{Scope: id, Key: "k", At: now, Body: make([]byte, 200)})
+		_, _, err = s.BeginReplay(ctx, hosted.Replay{Scope: id, Key: "k", At: now, Body: make([]byte, 200)})
 		ok(err)
 	}
 	for i := range shops {

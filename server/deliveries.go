@@ -10,7 +10,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/heypingr/pingr"
-	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/hosted"
 )
 
 type deliveryJSON struct {
@@ -93,7 +93,7 @@ type deliveriesOutput struct {
 
 // listDeliveries is GET /v1/webhooks/deliveries.
 func (s *Server) listDeliveries(c caller, in *deliveriesInput) (*deliveriesOutput, error) {
-	q := account.DeliveryQuery{Account: c.scope(), Status: strings.TrimPrefix(in.EventType, "webhook."), Limit: in.Limit}
+	q := hosted.DeliveryQuery{Account: c.scope(), Status: strings.TrimPrefix(in.EventType, "webhook."), Limit: in.Limit}
 	if in.Before != "" {
 		var err error
 		if q.Before, q.Ordinal, err = readCursor(in.Before); err != nil {
@@ -187,7 +187,7 @@ func (s *Server) redeliver(c caller, in *deliveryInput) (*redeliverOutput, error
 		return nil, err
 	}
 	err = s.store.MakeDue(c.ctx, d.Account, d.EventID, s.now())
-	if errors.Is(err, account.ErrNotFound) {
+	if errors.Is(err, hosted.ErrNotFound) {
 		return nil, fail(conflict, "The event was delivered, or given up more than a week ago. Its text is erased.")
 	}
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/heypingr/pingr"
-	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/hosted"
 )
 
 // testScope ends the engine's name of an account's test mode, whose rows are
@@ -23,9 +23,9 @@ func (s *Server) settingsOf(ctx context.Context, scope string) (pingr.Settings, 
 		s.trouble.hear("reading an account's settings", err)
 		return pingr.Settings{}, err
 	}
-	mode := account.Live
+	mode := hosted.Live
 	if test {
-		mode = account.Test
+		mode = hosted.Test
 	}
 	return a.Of(mode).Settings.Engine(s.plan(a)), nil
 }
@@ -33,7 +33,7 @@ func (s *Server) settingsOf(ctx context.Context, scope string) (pingr.Settings, 
 // disconnectGrace is an account's setting.
 func (s *Server) disconnectGrace(ctx context.Context, id string) (time.Duration, error) {
 	a, err := s.store.Account(ctx, id)
-	if errors.Is(err, account.ErrNotFound) {
+	if errors.Is(err, hosted.ErrNotFound) {
 		return 0, nil // nobody is told
 	}
 	return time.Duration(a.Settings.DisconnectGraceSeconds) * time.Second, err
@@ -50,7 +50,7 @@ func (d dispatcher) Dispatch(ctx context.Context, e pingr.Event) (pingr.Reply, e
 		return pingr.Reply{}, nil
 	}
 	a, err := d.store.Account(ctx, e.Account)
-	if errors.Is(err, account.ErrNotFound) {
+	if errors.Is(err, hosted.ErrNotFound) {
 		return pingr.Reply{}, nil // of a session without an account
 	}
 	if err != nil || !a.Webhook.Wants(e.Type) {
@@ -63,7 +63,7 @@ func (d dispatcher) Dispatch(ctx context.Context, e pingr.Event) (pingr.Reply, e
 	return reply, err
 }
 
-func (s *Server) endpoint(w account.Webhook) *pingr.HTTPDispatcher {
+func (s *Server) endpoint(w hosted.Webhook) *pingr.HTTPDispatcher {
 	secret, others := w.Signing(s.now())
 	return &pingr.HTTPDispatcher{URL: w.URL, Secret: secret, OtherSecrets: others, Guard: s.config.Guard, Transport: s.transport, Now: s.now}
 }

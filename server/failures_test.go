@@ -20,7 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/heypingr/pingr"
-	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/hosted"
 )
 
 // A brokenStore fails one of the calls that the API makes, by its name, and notes
@@ -82,32 +82,32 @@ var brokenCalls = []string{
 	"CreateTrigger", "UpdateTrigger", "DeleteTrigger", "FindTrigger", "LimitTaken", "Stats", "Reserve", "Release", "Peek",
 }
 
-func (b *brokenStore) CreateAccount(ctx context.Context, a account.Account) error {
+func (b *brokenStore) CreateAccount(ctx context.Context, a hosted.Account) error {
 	return done(b, "CreateAccount", func() error { return b.Store.CreateAccount(ctx, a) })
 }
 
-func (b *brokenStore) Account(ctx context.Context, id string) (account.Account, error) {
-	return asked(b, "Account", func() (account.Account, error) { return b.Store.Account(ctx, id) })
+func (b *brokenStore) Account(ctx context.Context, id string) (hosted.Account, error) {
+	return asked(b, "Account", func() (hosted.Account, error) { return b.Store.Account(ctx, id) })
 }
 
-func (b *brokenStore) AccountByEmail(ctx context.Context, email string) (account.Account, error) {
-	return asked(b, "AccountByEmail", func() (account.Account, error) { return b.Store.AccountByEmail(ctx, email) })
+func (b *brokenStore) AccountByEmail(ctx context.Context, email string) (hosted.Account, error) {
+	return asked(b, "AccountByEmail", func() (hosted.Account, error) { return b.Store.AccountByEmail(ctx, email) })
 }
 
-func (b *brokenStore) UpdateAccount(ctx context.Context, id string, change func(*account.Account) error) (account.Account, error) {
-	return asked(b, "UpdateAccount", func() (account.Account, error) { return b.Store.UpdateAccount(ctx, id, change) })
+func (b *brokenStore) UpdateAccount(ctx context.Context, id string, change func(*hosted.Account) error) (hosted.Account, error) {
+	return asked(b, "UpdateAccount", func() (hosted.Account, error) { return b.Store.UpdateAccount(ctx, id, change) })
 }
 
-func (b *brokenStore) CreateKey(ctx context.Context, k account.Key) error {
+func (b *brokenStore) CreateKey(ctx context.Context, k hosted.Key) error {
 	return done(b, "CreateKey", func() error { return b.Store.CreateKey(ctx, k) })
 }
 
-func (b *brokenStore) KeyByHash(ctx context.Context, hash [32]byte) (account.Key, error) {
-	return asked(b, "KeyByHash", func() (account.Key, error) { return b.Store.KeyByHash(ctx, hash) })
+func (b *brokenStore) KeyByHash(ctx context.Context, hash [32]byte) (hosted.Key, error) {
+	return asked(b, "KeyByHash", func() (hosted.Key, error) { return b.Store.KeyByHash(ctx, hash) })
 }
 
-func (b *brokenStore) Keys(ctx context.Context, owner string) ([]account.Key, error) {
-	return asked(b, "Keys", func() ([]account.Key, error) { return b.Store.Keys(ctx, owner) })
+func (b *brokenStore) Keys(ctx context.Context, owner string) ([]hosted.Key, error) {
+	return asked(b, "Keys", func() ([]hosted.Key, error) { return b.Store.Keys(ctx, owner) })
 }
 
 func (b *brokenStore) RevokeKey(ctx context.Context, owner, id string, at time.Time) error {
@@ -118,19 +118,19 @@ func (b *brokenStore) UseKey(ctx context.Context, id string, at time.Time) error
 	return done(b, "UseKey", func() error { return b.Store.UseKey(ctx, id, at) })
 }
 
-func (b *brokenStore) BeginReplay(ctx context.Context, r account.Replay) (account.Replay, bool, error) {
+func (b *brokenStore) BeginReplay(ctx context.Context, r hosted.Replay) (hosted.Replay, bool, error) {
 	if err := b.fails("BeginReplay"); err != nil {
-		return account.Replay{}, false, err
+		return hosted.Replay{}, false, err
 	}
 	return b.Store.BeginReplay(ctx, r)
 }
 
-func (b *brokenStore) EndReplay(ctx context.Context, r account.Replay) error {
+func (b *brokenStore) EndReplay(ctx context.Context, r hosted.Replay) error {
 	return done(b, "EndReplay", func() error { return b.Store.EndReplay(ctx, r) })
 }
 
-func (b *brokenStore) DeliveryPage(ctx context.Context, q account.DeliveryQuery) (account.DeliveryPage, error) {
-	return asked(b, "DeliveryPage", func() (account.DeliveryPage, error) { return b.Store.DeliveryPage(ctx, q) })
+func (b *brokenStore) DeliveryPage(ctx context.Context, q hosted.DeliveryQuery) (hosted.DeliveryPage, error) {
+	return asked(b, "DeliveryPage", func() (hosted.DeliveryPage, error) { return b.Store.DeliveryPage(ctx, q) })
 }
 
 func (b *brokenStore) Delivery(ctx context.Context, owner, id string) (pingr.Delivery, error) {
@@ -180,8 +180,8 @@ func (b *brokenStore) LimitTaken(ctx context.Context, at time.Time, key string) 
 	return asked(b, "LimitTaken", func() (int64, error) { return b.Store.LimitTaken(ctx, at, key) })
 }
 
-func (b *brokenStore) Stats(ctx context.Context, owner string, borders []time.Time) (account.Stats, error) {
-	return asked(b, "Stats", func() (account.Stats, error) { return b.Store.Stats(ctx, owner, borders) })
+func (b *brokenStore) Stats(ctx context.Context, owner string, borders []time.Time) (hosted.Stats, error) {
+	return asked(b, "Stats", func() (hosted.Stats, error) { return b.Store.Stats(ctx, owner, borders) })
 }
 
 func (b *brokenStore) Reserve(ctx context.Context, at time.Time, limits ...pingr.Limit) error {
@@ -258,10 +258,10 @@ func newBrokenWorld(t *testing.T) *brokenWorld {
 	store := &brokenStore{}
 	w := newWorld(t, func(c *Config) {
 		store.Store, c.Store = c.Store, store
-		c.Plans, c.SignUpPlan = []account.Plan{{Name: "growth"}}, "growth" // without limits
+		c.Plans, c.SignUpPlan = []hosted.Plan{{Name: "growth"}}, "growth" // without limits
 	})
 	anna := w.furnish("anna")
-	_, k := account.NewKey("acc_anna", "", account.Live, w.clock())
+	_, k := hosted.NewKey("acc_anna", "", hosted.Live, w.clock())
 	require.NoError(t, w.store.CreateKey(t.Context(), k))
 	return &brokenWorld{w, store, map[string]string{"sessions": "anna-bot", "triggers": anna.trigger, "webhooks": anna.delivery, "keys": k.ID}}
 }

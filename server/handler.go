@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/heypingr/pingr"
-	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/hosted"
 	"github.com/heypingr/pingr/server/dashboard"
 	"github.com/heypingr/pingr/server/reference"
 )
@@ -193,7 +193,7 @@ func (s *Server) dashboard(mux *http.ServeMux) {
 		},
 		TwoLogins: func(r *http.Request) bool { return len(r.CookiesNamed(s.cookieName(r.TLS != nil))) > 1 },
 		Limits: func(plan string) (sessions, triggers int) {
-			p := s.plan(account.Account{Plan: plan})
+			p := s.plan(hosted.Account{Plan: plan})
 			return p.Sessions, p.Triggers
 		},
 	})

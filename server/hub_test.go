@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/hosted"
 	"github.com/heypingr/pingr/session/sim"
 	"github.com/heypingr/pingr/store/memory"
 )
@@ -54,10 +54,10 @@ func TestAStreamEndsWithItsKeyOrLogin(t *testing.T) {
 	w := newWorld(t)
 	web := httptest.NewServer(w.server)
 	t.Cleanup(web.Close)
-	secret, k := account.NewKey("acc_anna", "", account.Test, w.clock())
+	secret, k := hosted.NewKey("acc_anna", "", hosted.Test, w.clock())
 	require.NoError(t, w.store.CreateKey(t.Context(), k))
 	w.who["the key"] = http.Header{"X-Api-Key": {secret}}
-	liveSecret, live := account.NewKey("acc_anna", "", account.Live, w.clock())
+	liveSecret, live := hosted.NewKey("acc_anna", "", hosted.Live, w.clock())
 	require.NoError(t, w.store.CreateKey(t.Context(), live))
 	w.who["the live key"] = http.Header{"X-Api-Key": {liveSecret}}
 	byKey, byLive, byLogin, other := w.stream(web, "the key"), w.stream(web, "the live key"), w.stream(web, "anna"), w.stream(web, "anna's live key")
@@ -79,9 +79,9 @@ func TestAStreamEndsWithItsKeyOrLogin(t *testing.T) {
 func TestAStreamEndsWhenAnotherProcessRevokesItsKey(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := memory.New()
-		a := account.Account{ID: "acc_anna", Email: "anna@example.com", Plan: account.Unlimited, Settings: account.DefaultSettings()}
+		a := hosted.Account{ID: "acc_anna", Email: "anna@example.com", Plan: hosted.Unlimited, Settings: hosted.DefaultSettings()}
 		require.NoError(t, store.CreateAccount(t.Context(), a))
-		secret, k := account.NewKey(a.ID, "", account.Live, time.Now())
+		secret, k := hosted.NewKey(a.ID, "", hosted.Live, time.Now())
 		require.NoError(t, store.CreateKey(t.Context(), k))
 		s, err := New(t.Context(), Config{Store: store})
 		require.NoError(t, err)
@@ -116,8 +116,8 @@ func TestAStreamEndsWhenAnotherProcessRevokesItsKey(t *testing.T) {
 func TestAStreamOutlivesTheStoresTrouble(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := memory.New()
-		require.NoError(t, store.CreateAccount(t.Context(), account.Account{ID: "acc_anna", Plan: account.Unlimited}))
-		secret, k := account.NewKey("acc_anna", "", account.Live, time.Now())
+		require.NoError(t, store.CreateAccount(t.Context(), hosted.Account{ID: "acc_anna", Plan: hosted.Unlimited}))
+		secret, k := hosted.NewKey("acc_anna", "", hosted.Live, time.Now())
 		require.NoError(t, store.CreateKey(t.Context(), k))
 		broken := &brokenStore{Store: store}
 		s, err := New(t.Context(), Config{Store: broken})

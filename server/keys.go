@@ -4,16 +4,16 @@ import (
 	"strings"
 	"time"
 
-	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/hosted"
 )
 
 // maxKeys is how many unrevoked keys an account may have.
 const maxKeys = 100
 
 type keyJSON struct {
-	ID   string       `json:"id"`
-	Name string       `json:"name"`
-	Mode account.Mode `json:"mode" enum:"live,test"`
+	ID   string      `json:"id"`
+	Name string      `json:"name"`
+	Mode hosted.Mode `json:"mode" enum:"live,test"`
 	// Key is the display form. The whole key is returned once, when it is created.
 	Key       string  `json:"key"`
 	CreatedAt string  `json:"created_at" format:"date-time"`
@@ -21,7 +21,7 @@ type keyJSON struct {
 	RevokedAt *string `json:"revoked_at" format:"date-time"`
 }
 
-func keyOf(k account.Key) keyJSON {
+func keyOf(k hosted.Key) keyJSON {
 	return keyJSON{
 		ID: k.ID, Name: k.Name, Mode: k.Mode, Key: k.Display(),
 		CreatedAt: stamp(k.CreatedAt), LastUsed: maybeStamp(k.LastUsed), RevokedAt: maybeStamp(k.RevokedAt),
@@ -59,8 +59,8 @@ func (s *Server) listKeys(c caller, _ *struct{}) (*keysOutput, error) {
 
 type addKeyInput struct {
 	Body struct {
-		Mode account.Mode `json:"mode" enum:"live,test"`
-		Name string       `json:"name,omitempty" maxLength:"100"`
+		Mode hosted.Mode `json:"mode" enum:"live,test"`
+		Name string      `json:"name,omitempty" maxLength:"100"`
 	}
 }
 
@@ -84,7 +84,7 @@ func (s *Server) addKey(c caller, in *addKeyInput) (*keyOutput, error) {
 	if valid >= maxKeys {
 		return nil, fail(planLimit, "There are already %d keys. Revoke some first.", maxKeys)
 	}
-	secret, k := account.NewKey(c.account.ID, in.Body.Name, in.Body.Mode, s.now())
+	secret, k := hosted.NewKey(c.account.ID, in.Body.Name, in.Body.Mode, s.now())
 	if err := s.store.CreateKey(c.ctx, k); err != nil {
 		return nil, err
 	}

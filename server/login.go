@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/heypingr/pingr"
-	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/hosted"
 )
 
 type loginInput struct {
@@ -33,7 +33,7 @@ type accountJSON struct {
 	CreatedAt string `json:"created_at" format:"date-time"`
 }
 
-func accountOf(a account.Account) accountJSON {
+func accountOf(a hosted.Account) accountJSON {
 	return accountJSON{ID: a.ID, Email: a.Email, Plan: a.Plan, CreatedAt: stamp(a.CreatedAt)}
 }
 
@@ -42,7 +42,7 @@ func (s *Server) logIn(c caller, in *loginInput) (*loginOutput, error) {
 	if in.foreign {
 		return nil, fail(forbidden, "The request comes from another site.")
 	}
-	email, from, now := account.CleanEmail(in.Body.Email), s.client(in.request), s.now()
+	email, from, now := hosted.CleanEmail(in.Body.Email), s.client(in.request), s.now()
 	giveBack, err := s.takeLogin(c.ctx, email, from, now)
 	var limit *pingr.LimitError
 	if errors.As(err, &limit) {
@@ -51,7 +51,7 @@ func (s *Server) logIn(c caller, in *loginInput) (*loginOutput, error) {
 		return nil, err
 	}
 	a, err := s.store.AccountByEmail(c.ctx, email)
-	if err != nil && !errors.Is(err, account.ErrNotFound) {
+	if err != nil && !errors.Is(err, hosted.ErrNotFound) {
 		return nil, err
 	}
 	holds, err := s.passwordHolds(c.ctx, a.PasswordHash, in.Body.Password)
@@ -67,7 +67,7 @@ func (s *Server) logIn(c caller, in *loginInput) (*loginOutput, error) {
 	return s.loggedIn(a, in.tls)
 }
 
-func (s *Server) loggedIn(a account.Account, tls bool) (*loginOutput, error) {
+func (s *Server) loggedIn(a hosted.Account, tls bool) (*loginOutput, error) {
 	token, ends, err := s.newLogin(a)
 	if err != nil {
 		return nil, err

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/hosted"
 	"github.com/heypingr/pingr/store/memory"
 )
 
@@ -69,9 +69,9 @@ func TestPasswordsWaitForTheirTurn(t *testing.T) {
 // A changingStore changes the password just before somebody else does.
 type changingStore struct{ Store }
 
-func (c changingStore) UpdateAccount(ctx context.Context, id string, change func(*account.Account) error) (account.Account, error) {
-	if _, err := c.Store.UpdateAccount(ctx, id, func(a *account.Account) error { a.PasswordHash = "another"; return nil }); err != nil {
-		return account.Account{}, err
+func (c changingStore) UpdateAccount(ctx context.Context, id string, change func(*hosted.Account) error) (hosted.Account, error) {
+	if _, err := c.Store.UpdateAccount(ctx, id, func(a *hosted.Account) error { a.PasswordHash = "another"; return nil }); err != nil {
+		return hosted.Account{}, err
 	}
 	return c.Store.UpdateAccount(ctx, id, change)
 }
@@ -119,5 +119,5 @@ func TestManyComeByTheSetUpLink(t *testing.T) {
 	}
 	all.Wait()
 	require.Len(t, made, 1)
-	assert.Contains(t, made[0], `"plan":"`+account.Unlimited+`"`)
+	assert.Contains(t, made[0], `"plan":"`+hosted.Unlimited+`"`)
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/heypingr/pingr"
-	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/hosted"
 )
 
 // metrics are what Prometheus collects. No label is an account, a number or
@@ -86,7 +86,7 @@ func (m *metrics) ended(kind pingr.OutcomeKind, source pingr.Source, took time.D
 }
 
 // sent counts the result of POST /v1/send.
-func (m *metrics) sent(mode account.Mode, err error) {
+func (m *metrics) sent(mode hosted.Mode, err error) {
 	result, limit := "sent", (*pingr.LimitError)(nil)
 	switch {
 	case errors.As(err, &limit):

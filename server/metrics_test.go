@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/heypingr/pingr"
-	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/hosted"
 	"github.com/heypingr/pingr/session/sim"
 	"github.com/heypingr/pingr/store/memory"
 )
@@ -119,7 +119,7 @@ func TestWhatMetricsCallIt(t *testing.T) {
 		{"failed", pingr.ErrNotSent},
 	} {
 		for range i + 1 {
-			w.server.metrics.sent(account.Live, tt.err)
+			w.server.metrics.sent(hosted.Live, tt.err)
 		}
 		want = append(want, fmt.Sprintf(`pingr_sends_total{mode="live",result=%q} %d`, tt.result, i+1))
 	}

@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"github.com/heypingr/pingr"
-	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/hosted"
 )
 
 type passwordInput struct {
@@ -44,7 +44,7 @@ func (s *Server) changePassword(c caller, in *passwordInput) (*loginOutput, erro
 	if err != nil {
 		return nil, err
 	}
-	changed, err := s.store.UpdateAccount(c.ctx, c.account.ID, func(a *account.Account) error {
+	changed, err := s.store.UpdateAccount(c.ctx, c.account.ID, func(a *hosted.Account) error {
 		if a.PasswordHash != c.account.PasswordHash {
 			return fail(conflict, "The password was changed in the meantime. Log in with the new one.")
 		}

@@ -13,7 +13,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/heypingr/pingr"
-	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/hosted"
 )
 
 // A code is an error code of the API, from a closed set.
@@ -116,9 +116,9 @@ func problemOf(err error, now time.Time) (p *problem, unexpected bool) {
 		return tooMany(quotaExceeded, limit.RetryAfter(now), "The monthly message quota is used up. Upgrade the plan, or allow overage in the settings."), false
 	case errors.As(err, &limit):
 		return tooMany(rateLimit, limit.RetryAfter(now), "Too many requests. Try again in %ds.", limit.RetryAfter(now)), false
-	case errors.Is(err, account.ErrNotFound):
+	case errors.Is(err, hosted.ErrNotFound):
 		return fail(notFound, "Not found."), false
-	case errors.Is(err, account.ErrLimit):
+	case errors.Is(err, hosted.ErrLimit):
 		return fail(planLimit, "The plan allows no more of these."), false
 	case errors.Is(err, pingr.ErrPhone):
 		return badParam("to", pingr.ErrPhone.Error()), false

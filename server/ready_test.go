@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/heypingr/pingr"
-	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/hosted"
 	"github.com/heypingr/pingr/session/sim"
 	"github.com/heypingr/pingr/store/memory"
 )
@@ -94,7 +94,7 @@ func TestReady(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			store := memory.New()
-			require.NoError(t, store.CreateAccount(t.Context(), account.Account{ID: "acc_anna", CreatedAt: tt.seen}))
+			require.NoError(t, store.CreateAccount(t.Context(), hosted.Account{ID: "acc_anna", CreatedAt: tt.seen}))
 			s, err := New(t.Context(), Config{
 				Store: &fullStore{store, tt.full, tt.blind},
 				Numbers: func(Notify) (Numbers, error) {
@@ -196,9 +196,9 @@ func (f *failingStore) FindTrigger(ctx context.Context, session string, phrases 
 	return f.Store.FindTrigger(ctx, session, phrases)
 }
 
-func (f *failingStore) Account(ctx context.Context, id string) (account.Account, error) {
+func (f *failingStore) Account(ctx context.Context, id string) (hosted.Account, error) {
 	if err := f.fails("Account"); err != nil {
-		return account.Account{}, err
+		return hosted.Account{}, err
 	}
 	return f.Store.Account(ctx, id)
 }
@@ -245,7 +245,7 @@ func TestReadyBelievesThePipeline(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				store := memory.New()
-				require.NoError(t, store.CreateAccount(t.Context(), account.Account{ID: "acc_anna", Settings: account.DefaultSettings()}))
+				require.NoError(t, store.CreateAccount(t.Context(), hosted.Account{ID: "acc_anna", Settings: hosted.DefaultSettings()}))
 				require.NoError(t, store.SaveTrigger(t.Context(), pingr.Trigger{ID: "trg_1", Session: "bot", Phrase: "login", Reply: "Hello.", Active: true}))
 				var said bytes.Buffer
 				failing := &failingStore{Store: store, call: name}

@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/hosted"
 	"github.com/heypingr/pingr/session/sim"
 )
 
@@ -124,7 +124,7 @@ func TestForgedLogins(t *testing.T) {
 		assert.Equal(t, http.StatusUnauthorized, me(token), name)
 	}
 
-	_, err = w.store.UpdateAccount(t.Context(), a.ID, func(a *account.Account) error { a.PasswordHash = "another"; return nil })
+	_, err = w.store.UpdateAccount(t.Context(), a.ID, func(a *hosted.Account) error { a.PasswordHash = "another"; return nil })
 	require.NoError(t, err)
 	assert.Equal(t, http.StatusUnauthorized, me(good), "another password ends all logins")
 }

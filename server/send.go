@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/heypingr/pingr"
-	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/hosted"
 )
 
 type sendInput struct {
@@ -76,7 +76,7 @@ func (s *Server) sendIdempotent(c caller, in *sendInput) ([]byte, error) {
 		return nil, err
 	}
 	session, refused := s.sendingSession(c, in.Body.Session)
-	r := account.Replay{
+	r := hosted.Replay{
 		Scope: c.scope(), Key: in.IdempotencyKey, Request: sha256.Sum256(asked), At: s.now(),
 		Body: []byte(session),
 	}
@@ -86,7 +86,7 @@ func (s *Server) sendIdempotent(c caller, in *sendInput) ([]byte, error) {
 		return nil, err
 	case !first && found.Request != r.Request:
 		return nil, badParam("Idempotency-Key", "was already used for another request")
-	case !first && found.State == account.ReplayDone:
+	case !first && found.State == hosted.ReplayDone:
 		return found.Body, nil
 	case !first:
 		return nil, fail(conflict, "A request with this Idempotency-Key is still in progress.")
@@ -102,9 +102,9 @@ func (s *Server) sendIdempotent(c caller, in *sendInput) ([]byte, error) {
 	}
 	switch {
 	case failed == nil:
-		r.State, r.Status, r.Body = account.ReplayDone, 200, body
+		r.State, r.Status, r.Body = hosted.ReplayDone, 200, body
 	case unknown:
-		r.State, r.Body = account.ReplayUnknown, []byte(session)
+		r.State, r.Body = hosted.ReplayUnknown, []byte(session)
 	}
 	if err := s.store.EndReplay(c.ctx, r); err != nil {
 		s.log.Error("could not store the response for its idempotency key", "error", err)

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/hosted"
 	"github.com/heypingr/pingr/session/sim"
 	"github.com/heypingr/pingr/store/memory"
 
@@ -32,8 +32,8 @@ func (l lateLines) List() []Number {
 // Whoever asks while the server starts is not told that nothing is connected.
 func TestServeAnswersWhenTheEngineCanSend(t *testing.T) {
 	store := memory.New()
-	require.NoError(t, store.CreateAccount(t.Context(), account.Account{ID: "acc_anna", Email: "anna@example.com", Plan: "growth", Settings: account.DefaultSettings()}))
-	key, hashed := account.NewKey("acc_anna", "", account.Live, time.Now())
+	require.NoError(t, store.CreateAccount(t.Context(), hosted.Account{ID: "acc_anna", Email: "anna@example.com", Plan: "growth", Settings: hosted.DefaultSettings()}))
+	key, hashed := hosted.NewKey("acc_anna", "", hosted.Live, time.Now())
 	require.NoError(t, store.CreateKey(t.Context(), hashed))
 	numbers := lateLines{&lines{}, make(chan struct{})}
 	asha := numbers.add(pingr.SessionRecord{ID: "bot", Account: "acc_anna", Phone: "15550100", State: pingr.SessionConnected}).

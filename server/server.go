@@ -19,7 +19,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/heypingr/pingr"
-	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/hosted"
 	"github.com/heypingr/pingr/server/dashboard"
 )
 
@@ -31,8 +31,8 @@ type Config struct {
 	// Numbers returns the sessions. If nil, there are none and none can be added.
 	Numbers func(notify Notify) (Numbers, error)
 	// Plans are the plans that accounts may have. Defaults to
-	// account.DefaultPlans. The first account gets the last plan.
-	Plans []account.Plan
+	// hosted.DefaultPlans. The first account gets the last plan.
+	Plans []hosted.Plan
 	// SignUpPlan is the plan of accounts that sign up by themselves. If empty,
 	// nobody can sign up.
 	SignUpPlan string
@@ -116,9 +116,9 @@ func New(ctx context.Context, c Config) (*Server, error) {
 		return nil, errors.New("server.New: Config.Store is missing")
 	}
 	if c.Plans == nil {
-		c.Plans = account.DefaultPlans()
+		c.Plans = hosted.DefaultPlans()
 	}
-	if c.SignUpPlan != "" && !slices.ContainsFunc(c.Plans, func(p account.Plan) bool { return p.Name == c.SignUpPlan }) {
+	if c.SignUpPlan != "" && !slices.ContainsFunc(c.Plans, func(p hosted.Plan) bool { return p.Name == c.SignUpPlan }) {
 		return nil, fmt.Errorf("server.New: Config.SignUpPlan %q is not one of the plans", c.SignUpPlan)
 	}
 	if c.Guard == nil {
@@ -232,7 +232,7 @@ func (s *Server) sweep(ctx context.Context) {
 	tick := time.NewTicker(time.Hour)
 	defer tick.Stop()
 	for {
-		if _, err := s.store.PurgeReplays(ctx, s.now().Add(-account.ReplayTime)); err != nil && ctx.Err() == nil {
+		if _, err := s.store.PurgeReplays(ctx, s.now().Add(-hosted.ReplayTime)); err != nil && ctx.Err() == nil {
 			s.log.Warn("could not purge idempotency keys", "error", err)
 		}
 		select {
@@ -245,10 +245,10 @@ func (s *Server) sweep(ctx context.Context) {
 
 // plan returns an account's plan. A plan that the deployment does not know
 // allows nothing to be added.
-func (s *Server) plan(a account.Account) account.Plan {
-	i := slices.IndexFunc(s.config.Plans, func(p account.Plan) bool { return p.Name == a.Plan })
+func (s *Server) plan(a hosted.Account) hosted.Plan {
+	i := slices.IndexFunc(s.config.Plans, func(p hosted.Plan) bool { return p.Name == a.Plan })
 	if i < 0 {
-		return account.Plan{Name: a.Plan, Triggers: 1, Sessions: 1, Messages: 1}
+		return hosted.Plan{Name: a.Plan, Triggers: 1, Sessions: 1, Messages: 1}
 	}
 	return s.config.Plans[i]
 }
@@ -261,4 +261,4 @@ func (noNumbers) Add(context.Context, pingr.SessionRecord) (Number, error) {
 }
 func (noNumbers) Get(string) (Number, bool)            { return nil, false }
 func (noNumbers) List() []Number                       { return nil }
-func (noNumbers) Remove(context.Context, string) error { return account.ErrNotFound }
+func (noNumbers) Remove(context.Context, string) error { return hosted.ErrNotFound }

@@ -19,7 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/heypingr/pingr"
-	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/hosted"
 	"github.com/heypingr/pingr/session/sim"
 	"github.com/heypingr/pingr/store/memory"
 )
@@ -118,8 +118,8 @@ func TestProblems(t *testing.T) {
 		{"a used up quota", limit(pingr.Quota, time.Hour), quotaExceeded, 3600},
 		{"a cooldown", limit(pingr.Cooldown, 47*time.Second), rateLimit, 47},
 		{"one that is just over", limit(pingr.Cooldown, 0), rateLimit, 1},
-		{"nothing there", account.ErrNotFound, notFound, 0},
-		{"a plan's limit", account.ErrLimit, planLimit, 0},
+		{"nothing there", hosted.ErrNotFound, notFound, 0},
+		{"a plan's limit", hosted.ErrLimit, planLimit, 0},
 		{"no phone", pingr.ErrPhone, missingParam, 0},
 		{"no text", pingr.ErrText, missingParam, 0},
 		{"no phrase", pingr.ErrPhrase, missingParam, 0},
@@ -284,7 +284,7 @@ func TestIdempotentSends(t *testing.T) {
 		dies.dead.Store(false)
 		first.setState(pingr.SessionConnected)
 		require.Equal(t, conflict, codeOf(t, send(w, "k")), "it may still be at work")
-		w.wait(account.ReplayLease)
+		w.wait(hosted.ReplayLease)
 		got := send(w, "k")
 		require.Equal(t, 200, got.Code, got.Body.String())
 		assert.Contains(t, got.Body.String(), `"session_id":"anna-bot","rate_limit_remaining":69999`)
@@ -342,7 +342,7 @@ type dyingStore struct {
 	dead atomic.Bool
 }
 
-func (d *dyingStore) EndReplay(ctx context.Context, r account.Replay) error {
+func (d *dyingStore) EndReplay(ctx context.Context, r hosted.Replay) error {
 	if d.dead.Load() {
 		return errors.New("killed")
 	}

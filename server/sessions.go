@@ -11,7 +11,7 @@ import (
 	"rsc.io/qr"
 
 	"github.com/heypingr/pingr"
-	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/hosted"
 )
 
 type sessionJSON struct {
@@ -40,7 +40,7 @@ func (s *Server) sessionOf(c caller, r pingr.SessionRecord) (sessionJSON, error)
 }
 
 // testRecord is the session of the account's test mode.
-func testRecord(a account.Account) pingr.SessionRecord {
+func testRecord(a hosted.Account) pingr.SessionRecord {
 	return pingr.SessionRecord{
 		ID: storedID(testSession, a.ID), Account: a.ID, Name: "Test session", Phone: "15550100000",
 		State: pingr.SessionConnected, ConnectedAt: a.CreatedAt, CreatedAt: a.CreatedAt,

@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/heypingr/pingr"
-	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/hosted"
 )
 
 // What is deleted neither receives nor sends any more, also when the client does
@@ -70,7 +70,7 @@ func TestManySessionsAtOnce(t *testing.T) {
 
 // Sessions may come and go at the same time (what they share is locked).
 func TestSessionsComeAndGoAtOnce(t *testing.T) {
-	w := newWorld(t, func(c *Config) { c.Plans = []account.Plan{{Name: "growth"}} })
+	w := newWorld(t, func(c *Config) { c.Plans = []hosted.Plan{{Name: "growth"}} })
 	var all sync.WaitGroup
 	for i := range 12 {
 		all.Go(func() {

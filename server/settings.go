@@ -8,10 +8,10 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/heypingr/pingr"
-	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/hosted"
 )
 
-type settingsOutput struct{ Body account.Settings }
+type settingsOutput struct{ Body hosted.Settings }
 
 type settingsInput struct{ ModeParam }
 
@@ -65,8 +65,8 @@ func (s *Server) changeSettings(c caller, in *changeSettingsInput) (*settingsOut
 			return nil, err
 		}
 	}
-	a, err := s.store.UpdateAccount(c.ctx, c.account.ID, func(a *account.Account) error {
-		a.Change(c.mode(), func(own *account.TestMode) {
+	a, err := s.store.UpdateAccount(c.ctx, c.account.ID, func(a *hosted.Account) error {
+		a.Change(c.mode(), func(own *hosted.TestMode) {
 			setIf(&own.Settings.CooldownSeconds, (*int)(b.CooldownSeconds))
 			setIf(&own.Settings.GroupReply, b.GroupReply)
 			setIf(&own.Settings.MaxMessageAgeSeconds, (*int)(b.MaxMessageAgeSeconds))

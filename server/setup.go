@@ -7,7 +7,7 @@ import (
 	"errors"
 
 	"github.com/heypingr/pingr"
-	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/hosted"
 )
 
 // setupToken is the name of the value that allows making the first account.
@@ -63,7 +63,7 @@ func (s *Server) setUp(c caller, in *setUpInput) (*loginOutput, error) {
 	if !passwordFits(in.Body.Password) {
 		return nil, badParam("password", ErrPassword.Error())
 	}
-	a, err := account.New(in.Body.Email, "", s.config.Plans[len(s.config.Plans)-1].Name, s.now())
+	a, err := hosted.New(in.Body.Email, "", s.config.Plans[len(s.config.Plans)-1].Name, s.now())
 	if err != nil {
 		return nil, badParam("email", err.Error())
 	}

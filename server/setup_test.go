@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/hosted"
 	"github.com/heypingr/pingr/store/memory"
 )
 
@@ -75,12 +75,12 @@ func (s *accountReads) AnyAccount(ctx context.Context) (bool, error) {
 	return s.Store.AnyAccount(ctx)
 }
 
-func (s *accountReads) Account(ctx context.Context, id string) (account.Account, error) {
+func (s *accountReads) Account(ctx context.Context, id string) (hosted.Account, error) {
 	s.n.Add(1)
 	return s.Store.Account(ctx, id)
 }
 
-func (s *accountReads) AccountByEmail(ctx context.Context, email string) (account.Account, error) {
+func (s *accountReads) AccountByEmail(ctx context.Context, email string) (hosted.Account, error) {
 	s.n.Add(1)
 	return s.Store.AccountByEmail(ctx, email)
 }
@@ -119,7 +119,7 @@ func TestStrangersReadNoAccounts(t *testing.T) {
 	empty.settingUp.Unlock()
 
 	for i := range 2000 {
-		a, err := account.New(fmt.Sprintf("user%d@example.com", i), "x", "growth", time.Now())
+		a, err := hosted.New(fmt.Sprintf("user%d@example.com", i), "x", "growth", time.Now())
 		require.NoError(t, err)
 		require.NoError(t, store.CreateAccount(t.Context(), a))
 	}

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/heypingr/pingr"
-	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/hosted"
 )
 
 const (
@@ -29,7 +29,7 @@ func (s *Server) signUp(c caller, in *signUpInput) (*loginOutput, error) {
 		return nil, fail(forbidden, "The request comes from another site.")
 	}
 	now := s.now()
-	a, err := account.New(in.Body.Email, "", s.config.SignUpPlan, now)
+	a, err := hosted.New(in.Body.Email, "", s.config.SignUpPlan, now)
 	if err != nil {
 		return nil, badParam("email", err.Error())
 	}

@@ -3,7 +3,7 @@ package server
 import (
 	"time"
 
-	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/hosted"
 )
 
 type statsInput struct {
@@ -21,17 +21,17 @@ type statsOutput struct {
 	}
 }
 
-// statsJSON is an account.StatsStep as the API shows it.
+// statsJSON is an hosted.StatsStep as the API shows it.
 type statsJSON struct {
-	From     string         `json:"from" format:"date-time"`
-	Until    string         `json:"until" format:"date-time"`
-	Firings  account.Counts `json:"firings"`
-	Webhooks int64          `json:"webhooks"`
-	P50MS    *int64         `json:"p50_ms"`
-	P95MS    *int64         `json:"p95_ms"`
+	From     string        `json:"from" format:"date-time"`
+	Until    string        `json:"until" format:"date-time"`
+	Firings  hosted.Counts `json:"firings"`
+	Webhooks int64         `json:"webhooks"`
+	P50MS    *int64        `json:"p50_ms"`
+	P95MS    *int64        `json:"p95_ms"`
 }
 
-func statsOf(s account.StatsStep) statsJSON {
+func statsOf(s hosted.StatsStep) statsJSON {
 	return statsJSON{stamp(s.From), stamp(s.Until), s.Counts, s.Webhooks, s.P50MS, s.P95MS}
 }
 
@@ -46,9 +46,9 @@ func (s *Server) stats(c caller, in *statsInput) (*statsOutput, error) {
 	if err != nil || name == "Local" {
 		return nil, badParam("time_zone", "must be a name from the IANA time zone database")
 	}
-	borders := account.StatsHours(s.now(), 24, zone)
+	borders := hosted.StatsHours(s.now(), 24, zone)
 	if days := map[string]int{"7d": 7, "30d": 30, "90d": 90}[in.Range]; days > 0 {
-		borders = account.StatsDays(s.now(), days, zone)
+		borders = hosted.StatsDays(s.now(), days, zone)
 	}
 	stats, err := s.store.Stats(c.ctx, c.scope(), borders)
 	if err != nil {

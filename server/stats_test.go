@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/hosted"
 	"github.com/heypingr/pingr/session/sim"
 )
 
@@ -46,8 +46,8 @@ func TestStats(t *testing.T) {
 	counted(3)
 	day := stats("anna's live key", "?range=24h")
 	require.Len(t, day.Steps, 24)
-	assert.Equal(t, account.Counts{Dynamic: 1, Cooldown: 1}, day.Steps[22].Firings)
-	assert.Equal(t, account.Counts{Static: 1}, day.Steps[23].Firings)
+	assert.Equal(t, hosted.Counts{Dynamic: 1, Cooldown: 1}, day.Steps[22].Firings)
+	assert.Equal(t, hosted.Counts{Static: 1}, day.Steps[23].Firings)
 	assert.EqualValues(t, 3, day.Total.Webhooks)
 	assert.NotNil(t, day.Total.P95MS)
 	assert.Nil(t, day.Steps[0].P50MS)

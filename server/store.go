@@ -2,12 +2,12 @@ package server
 
 import (
 	"github.com/heypingr/pingr"
-	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/hosted"
 )
 
 // A Store is the engine's store and what the API keeps beside it. store/sqlite,
 // store/postgres and store/memory implement it.
 type Store interface {
 	pingr.Store
-	account.Store
+	hosted.Store
 }

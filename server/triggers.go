@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/heypingr/pingr"
-	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/hosted"
 )
 
 const maxStaticReply = 1000
@@ -196,7 +196,7 @@ func (s *Server) ownTrigger(c caller, id string) (pingr.Trigger, error) {
 		return t, err
 	}
 	if !s.owns(c, t.Session) {
-		return pingr.Trigger{}, account.ErrNotFound
+		return pingr.Trigger{}, hosted.ErrNotFound
 	}
 	return t, nil
 }
@@ -205,7 +205,7 @@ func (s *Server) ownTrigger(c caller, id string) (pingr.Trigger, error) {
 func triggerProblem(err error) error {
 	return words(err, map[error]*problem{
 		pingr.ErrConflict: fail(conflict, "The session already has a trigger with this phrase."),
-		account.ErrLimit:  fail(planLimit, "The plan allows no more triggers."),
+		hosted.ErrLimit:   fail(planLimit, "The plan allows no more triggers."),
 	})
 }
 

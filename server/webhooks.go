@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/heypingr/pingr"
-	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/hosted"
 )
 
 const maxSimulated = 20 // a minute
@@ -22,7 +22,7 @@ type webhookOutput struct {
 	}
 }
 
-func (s *Server) webhookOf(c caller, w account.Webhook) *webhookOutput {
+func (s *Server) webhookOf(c caller, w hosted.Webhook) *webhookOutput {
 	out := &webhookOutput{}
 	if w.URL != "" {
 		out.Body.URL = &w.URL
@@ -69,8 +69,8 @@ func (s *Server) setWebhook(c caller, in *setWebhookInput) (*webhookOutput, erro
 			return nil, badParam("url", err.Error())
 		}
 	}
-	a, err := s.store.UpdateAccount(c.ctx, c.account.ID, func(a *account.Account) error {
-		a.Change(c.mode(), func(own *account.TestMode) {
+	a, err := s.store.UpdateAccount(c.ctx, c.account.ID, func(a *hosted.Account) error {
+		a.Change(c.mode(), func(own *hosted.TestMode) {
 			own.Webhook.URL, own.Webhook.Events = in.Body.URL, nil
 			if in.Body.Events != nil {
 				own.Webhook.Events = *in.Body.Events
@@ -107,15 +107,15 @@ func (s *Server) rotateSecret(c caller, in *rotateInput) (*secretOutput, error) 
 	if in.Body != nil && in.Body.Overlap != nil {
 		overlap = time.Duration(*in.Body.Overlap) * time.Second
 	}
-	_, err := s.store.UpdateAccount(c.ctx, c.account.ID, func(a *account.Account) (err error) {
-		a.Change(c.mode(), func(own *account.TestMode) {
+	_, err := s.store.UpdateAccount(c.ctx, c.account.ID, func(a *hosted.Account) (err error) {
+		a.Change(c.mode(), func(own *hosted.TestMode) {
 			signsFrom, err = own.Webhook.Rotate(secret, overlap, s.now())
 		})
 		return err
 	})
 	if err != nil {
 		return nil, words(err, map[error]*problem{
-			account.ErrRotations: fail(conflict, "The secret was rotated too often while an older one still signs. Wait for old_secret_expires_at, or rotate with overlap_seconds 0."),
+			hosted.ErrRotations: fail(conflict, "The secret was rotated too often while an older one still signs. Wait for old_secret_expires_at, or rotate with overlap_seconds 0."),
 		})
 	}
 	out := &secretOutput{}

@@ -19,7 +19,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/heypingr/pingr"
-	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/hosted"
 	"github.com/heypingr/pingr/session/sim"
 	"github.com/heypingr/pingr/store/memory"
 )
@@ -58,13 +58,13 @@ func newWorld(t *testing.T, change ...func(*Config)) *world {
 	hash, err := HashPassword(password)
 	require.NoError(t, err)
 	for _, name := range []string{"anna", "ben"} {
-		a := account.Account{
-			ID: "acc_" + name, Email: name + "@example.com", PasswordHash: hash, Plan: "growth", Settings: account.DefaultSettings(),
-			Webhook: account.Webhook{Secret: "whsec_" + name + "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}, CreatedAt: w.now,
+		a := hosted.Account{
+			ID: "acc_" + name, Email: name + "@example.com", PasswordHash: hash, Plan: "growth", Settings: hosted.DefaultSettings(),
+			Webhook: hosted.Webhook{Secret: "whsec_" + name + "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}, CreatedAt: w.now,
 		}
 		require.NoError(t, w.store.CreateAccount(t.Context(), a))
-		for _, mode := range []account.Mode{account.Live, account.Test} {
-			secret, k := account.NewKey(a.ID, "", mode, w.now)
+		for _, mode := range []hosted.Mode{hosted.Live, hosted.Test} {
+			secret, k := hosted.NewKey(a.ID, "", mode, w.now)
 			require.NoError(t, w.store.CreateKey(t.Context(), k))
 			w.who[name+"'s "+string(mode)+" key"] = http.Header{"X-Api-Key": {secret}}
 		}

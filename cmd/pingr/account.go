@@ -15,7 +15,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/heypingr/pingr"
-	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/hosted"
 	"github.com/heypingr/pingr/server"
 )
 
@@ -43,7 +43,7 @@ func (a *app) accountCommand() *cobra.Command {
 		Example: "  pingr account create --email anna@example.com\n  pingr account create --email anna@example.com --plan growth < password.txt",
 	}, func(cmd *cobra.Command, _ []string) error { return a.createAccount(cmd.Context(), email, plan) })
 	create.Flags().StringVar(&email, "email", "", "email address to log in with (required)")
-	create.Flags().StringVar(&plan, "plan", "", "plan: "+strings.Join(planNames(account.DefaultPlans()), ", ")+" or one of PINGR_PLANS (default: the last one)")
+	create.Flags().StringVar(&plan, "plan", "", "plan: "+strings.Join(planNames(hosted.DefaultPlans()), ", ")+" or one of PINGR_PLANS (default: the last one)")
 	create.Flags().StringVar(&a.flags.plans, "plans", "", plansUsage)
 	var owner string
 	password := a.command(cobra.Command{
@@ -59,7 +59,7 @@ func (a *app) accountCommand() *cobra.Command {
 }
 
 func (a *app) setPassword(ctx context.Context, email string) error {
-	return a.withAccount(ctx, email, func(store database, owner account.Account) error {
+	return a.withAccount(ctx, email, func(store database, owner hosted.Account) error {
 		password, err := a.readPassword()
 		if err != nil {
 			return fmt.Errorf("read password: %w", err)
@@ -68,7 +68,7 @@ func (a *app) setPassword(ctx context.Context, email string) error {
 		if err != nil {
 			return err
 		}
-		if _, err := store.UpdateAccount(ctx, owner.ID, func(a *account.Account) error { a.PasswordHash = hash; return nil }); err != nil {
+		if _, err := store.UpdateAccount(ctx, owner.ID, func(a *hosted.Account) error { a.PasswordHash = hash; return nil }); err != nil {
 			return err
 		}
 		fmt.Fprintln(a.err, "The password of "+plain(owner.Email)+" is set. All its logins have ended.")
@@ -87,7 +87,7 @@ func (a *app) createAccount(ctx context.Context, email, plan string) error {
 	if names := planNames(plans); !slices.Contains(names, plan) {
 		return usagef("--plan %q is not one of %s", plan, strings.Join(names, ", "))
 	}
-	made, err := account.New(email, "", plan, time.Now())
+	made, err := hosted.New(email, "", plan, time.Now())
 	if err != nil {
 		return usageError{"--email: " + err.Error()}
 	}
@@ -132,11 +132,11 @@ func (a *app) keyCommand() *cobra.Command {
 		Use: "create --account EMAIL --mode live|test", Short: "Create an API key and print it, this once",
 		Example: "  pingr key create --account anna@example.com --mode live",
 	}, func(cmd *cobra.Command, _ []string) error {
-		return a.withAccount(cmd.Context(), email, func(store database, owner account.Account) error {
-			if mode != string(account.Live) && mode != string(account.Test) {
+		return a.withAccount(cmd.Context(), email, func(store database, owner hosted.Account) error {
+			if mode != string(hosted.Live) && mode != string(hosted.Test) {
 				return usagef("--mode %q must be live or test", mode)
 			}
-			secret, k := account.NewKey(owner.ID, name, account.Mode(mode), time.Now())
+			secret, k := hosted.NewKey(owner.ID, name, hosted.Mode(mode), time.Now())
 			if err := store.CreateKey(cmd.Context(), k); err != nil {
 				return fmt.Errorf("create key: %w", err)
 			}
@@ -150,7 +150,7 @@ func (a *app) keyCommand() *cobra.Command {
 		Use: "list --account EMAIL", Short: "List an account's API keys",
 		Example: "  pingr key list --account anna@example.com",
 	}, func(cmd *cobra.Command, _ []string) error {
-		return a.withAccount(cmd.Context(), email, func(store database, owner account.Account) error {
+		return a.withAccount(cmd.Context(), email, func(store database, owner hosted.Account) error {
 			return a.listKeys(cmd.Context(), store, owner, asJSON)
 		})
 	})
@@ -160,9 +160,9 @@ func (a *app) keyCommand() *cobra.Command {
 		Example: "  pingr key revoke --account anna@example.com key_0199c0de",
 		Args:    cobra.ExactArgs(1),
 	}, func(cmd *cobra.Command, args []string) error {
-		return a.withAccount(cmd.Context(), email, func(store database, owner account.Account) error {
+		return a.withAccount(cmd.Context(), email, func(store database, owner hosted.Account) error {
 			err := store.RevokeKey(cmd.Context(), owner.ID, args[0], time.Now())
-			if errors.Is(err, account.ErrNotFound) {
+			if errors.Is(err, hosted.ErrNotFound) {
 				return errors.New("the account has no such key; pingr key list shows the ids")
 			}
 			return err
@@ -175,7 +175,7 @@ func (a *app) keyCommand() *cobra.Command {
 }
 
 // withAccount finds the account with an e-mail address or an id.
-func (a *app) withAccount(ctx context.Context, email string, use func(database, account.Account) error) error {
+func (a *app) withAccount(ctx context.Context, email string, use func(database, hosted.Account) error) error {
 	if email == "" {
 		return usageError{"--account is missing: give the account's email address"}
 	}
@@ -183,11 +183,11 @@ func (a *app) withAccount(ctx context.Context, email string, use func(database, 
 		return err
 	}
 	return a.withStore(ctx, func(store database) error {
-		owner, err := store.AccountByEmail(ctx, account.CleanEmail(email))
-		if errors.Is(err, account.ErrNotFound) {
+		owner, err := store.AccountByEmail(ctx, hosted.CleanEmail(email))
+		if errors.Is(err, hosted.ErrNotFound) {
 			owner, err = store.Account(ctx, email)
 		}
-		if errors.Is(err, account.ErrNotFound) {
+		if errors.Is(err, hosted.ErrNotFound) {
 			return errors.New("there is no such account; create it with pingr account create")
 		}
 		if err != nil {
@@ -199,15 +199,15 @@ func (a *app) withAccount(ctx context.Context, email string, use func(database, 
 
 // A keyLine is what key list prints of a key.
 type keyLine struct {
-	ID      string       `json:"id"`
-	Key     string       `json:"key"`
-	Mode    account.Mode `json:"mode"`
-	Name    string       `json:"name"`
-	Created time.Time    `json:"created_at"`
-	Revoked bool         `json:"revoked"`
+	ID      string      `json:"id"`
+	Key     string      `json:"key"`
+	Mode    hosted.Mode `json:"mode"`
+	Name    string      `json:"name"`
+	Created time.Time   `json:"created_at"`
+	Revoked bool        `json:"revoked"`
 }
 
-func (a *app) listKeys(ctx context.Context, store database, owner account.Account, asJSON bool) error {
+func (a *app) listKeys(ctx context.Context, store database, owner hosted.Account, asJSON bool) error {
 	keys, err := store.Keys(ctx, owner.ID)
 	if err != nil {
 		return err

@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/heypingr/pingr"
-	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/hosted"
 	"github.com/heypingr/pingr/server"
 	"github.com/heypingr/pingr/session/whatsapp"
 	"github.com/heypingr/pingr/store/postgres"
@@ -20,7 +20,7 @@ import (
 type database interface {
 	server.Store
 	whatsapp.Registry
-	Accounts(ctx context.Context) ([]account.Account, error)
+	Accounts(ctx context.Context) ([]hosted.Account, error)
 	Close() error
 }
 

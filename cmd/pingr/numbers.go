@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/heypingr/pingr"
-	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/hosted"
 	"github.com/heypingr/pingr/server"
 	"github.com/heypingr/pingr/session/whatsapp"
 )
@@ -60,7 +60,7 @@ func (n number) PairCode(ctx context.Context, phone string) (string, error) {
 func forServer(err error) error {
 	switch {
 	case errors.Is(err, whatsapp.ErrNoSession):
-		return account.ErrNotFound
+		return hosted.ErrNotFound
 	case errors.Is(err, whatsapp.ErrExists):
 		return errors.Join(pingr.ErrConflict, err)
 	case errors.Is(err, whatsapp.ErrLinked):

@@ -6,21 +6,21 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/hosted"
 )
 
 const plansUsage = "JSON file with plans (PINGR_PLANS; default: the documented plans)"
 
 // plans returns the deployment's plans.
-func (c config) plans() ([]account.Plan, error) {
+func (c config) plans() ([]hosted.Plan, error) {
 	if c.Plans == "" {
-		return account.DefaultPlans(), nil
+		return hosted.DefaultPlans(), nil
 	}
 	text, err := os.ReadFile(c.Plans)
 	if err != nil {
 		return nil, usagef("plans: %v", err)
 	}
-	plans, err := account.ReadPlans(bytes.NewReader(text))
+	plans, err := hosted.ReadPlans(bytes.NewReader(text))
 	if err != nil {
 		return nil, usagef("plans %s: %v", c.Plans, err)
 	}
@@ -28,7 +28,7 @@ func (c config) plans() ([]account.Plan, error) {
 }
 
 // signUpPlan returns the plan of accounts that sign up, or "" if nobody can.
-func (c config) signUpPlan(plans []account.Plan) (string, error) {
+func (c config) signUpPlan(plans []hosted.Plan) (string, error) {
 	switch c.SignUp {
 	case "", "off":
 		return "", nil
@@ -46,7 +46,7 @@ func (c config) signUpPlan(plans []account.Plan) (string, error) {
 	return c.SignUpPlan, nil
 }
 
-func planNames(plans []account.Plan) []string {
+func planNames(plans []hosted.Plan) []string {
 	var names []string
 	for _, p := range plans {
 		names = append(names, p.Name)

@@ -33,7 +33,7 @@ func TestPublishedClients(t *testing.T) {
 	dir := clients(t)
 	for _, version := range []string{"0.1.1", "0.2.0"} {
 		t.Run(version, func(t *testing.T) {
-			h := newHosted(t, "growth", time.Now().Add(-12*time.Hour)) // now: the clients know no other clock
+			h := newInProcess(t, "growth", time.Now().Add(-12*time.Hour)) // now: the clients know no other clock
 			h.must(200, "PATCH", "/v1/settings", `{"cooldown_seconds":0}`)
 			h.texts("login X4K9MQ")
 			event := h.backend.last(t, 1)
@@ -82,7 +82,7 @@ type publishedSaid struct {
 	Hooks                                             []map[string]any
 }
 
-func published(t *testing.T, h *hosted, path string, hooks ...hook) (said publishedSaid) {
+func published(t *testing.T, h *inProcess, path string, hooks ...hook) (said publishedSaid) {
 	t.Helper()
 	var stdin, stderr bytes.Buffer
 	for _, hook := range hooks {

@@ -21,7 +21,7 @@ type shell struct {
 	env []string
 }
 
-func (h *hosted) shell() *shell {
+func (h *inProcess) shell() *shell {
 	return &shell{h.T, []string{"PINGR_SERVER=" + h.url, "PINGR_API_KEY=" + h.key}}
 }
 
@@ -53,7 +53,7 @@ var officePhone = whatsapptest.PhoneConfig{Number: "15550100002", Name: "Office"
 
 // All that a shop does at the API, from a shell.
 func TestShell(t *testing.T) {
-	h := newHosted(t, "growth", time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC))
+	h := newInProcess(t, "growth", time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC))
 	s := h.shell()
 
 	t.Run("sessions", func(t *testing.T) {
@@ -138,7 +138,7 @@ func TestShell(t *testing.T) {
 // A number is linked over the API by scanning what the terminal shows, or by
 // typing what it says.
 func TestShellLinks(t *testing.T) {
-	h := newHosted(t, "growth", time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC))
+	h := newInProcess(t, "growth", time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC))
 	s := h.shell()
 	office, err := h.place.server.AddPhone(officePhone)
 	require.NoError(t, err)

@@ -24,7 +24,7 @@ import (
 // One reply to a number in a cooldown, replies and sends together, also across
 // a restart; the next when it has ended, and not before.
 func TestCooldown(t *testing.T) {
-	h := newHosted(t, "growth", time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC))
+	h := newInProcess(t, "growth", time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC))
 
 	h.texts("login X4K9MQ")
 	assert.Equal(t, "https://shop.example/login/"+h.backend.last(t, 1).ID, next(t, h.asha))
@@ -59,7 +59,7 @@ func TestCooldown(t *testing.T) {
 // A month's messages run out, are told, cost money where that is allowed, and
 // come back at the first of the month in UTC.
 func TestQuotaAndMonth(t *testing.T) {
-	h := newHosted(t, "starter", time.Date(2026, 11, 30, 0, 0, 0, 0, time.UTC))
+	h := newInProcess(t, "starter", time.Date(2026, 11, 30, 0, 0, 0, 0, time.UTC))
 	h.must(http.StatusOK, "PATCH", "/v1/settings", `{"cooldown_seconds":0}`)
 	h.use(9_999)
 
@@ -99,7 +99,7 @@ func TestQuotaAndMonth(t *testing.T) {
 }
 
 // use takes so many messages of the month, as if they had been sent.
-func (h *hosted) use(messages int) {
+func (h *inProcess) use(messages int) {
 	h.Helper()
 	store, err := sqlite.Open(h.Context(), sqlite.Config{Dir: h.place.data, Admin: true})
 	require.NoError(h, err)
@@ -126,7 +126,7 @@ func (h *hosted) use(messages int) {
 // People log in all the time while the secret is rotated: the endpoint knows the
 // old one, then both, then the new one alone, and refuses nothing.
 func TestRotation(t *testing.T) {
-	h := newHosted(t, "growth", time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC))
+	h := newInProcess(t, "growth", time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC))
 	h.must(http.StatusOK, "PATCH", "/v1/settings", `{"cooldown_seconds":0}`)
 	logins := 0
 	login := func() {
@@ -159,7 +159,7 @@ func TestRotation(t *testing.T) {
 
 // A test key is answered as a live one, and WhatsApp hears nothing of it.
 func TestTestKeysSendNothing(t *testing.T) {
-	h := newHosted(t, "growth", time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC))
+	h := newInProcess(t, "growth", time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC))
 	live := h.key
 	made := call{args: []string{"key", "create", "--account", "anna@example.com", "--mode", "test", "--data", h.place.data}}.run(t)
 	h.key = strings.TrimSpace(made.out)
@@ -260,7 +260,7 @@ func TestQuickStart(t *testing.T) {
 
 // A lost connection is told when it is not back within the account's grace.
 func TestLostConnection(t *testing.T) {
-	h := newHosted(t, "growth", time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC))
+	h := newInProcess(t, "growth", time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC))
 	device := h.place.shop.Devices()[0]
 	lose := func(logins int) {
 		device.FailLogins(whatsapptest.LoginFailure{Reason: 503, Times: logins})
@@ -290,7 +290,7 @@ func TestLostConnection(t *testing.T) {
 // Damaged keys of one number keep nothing else from running; doctor names them,
 // the API says what to do, and linking again mends it.
 func TestDamagedKeys(t *testing.T) {
-	h := newHosted(t, "growth", time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC))
+	h := newInProcess(t, "growth", time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC))
 	h.halt()
 	db, err := sql.Open("sqlite", filepath.Join(h.place.data, "whatsapp.db"))
 	require.NoError(t, err)

@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/heypingr/pingr"
-	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/hosted"
 	"github.com/heypingr/pingr/server"
 	"github.com/heypingr/pingr/store/sqlite"
 )
@@ -100,11 +100,11 @@ func api(ctx context.Context, o options) (err error) {
 type shop struct{ key string }
 
 func newShop(ctx context.Context, store *sqlite.Store) (shop, error) {
-	a, err := account.New("shop@example.com", "", account.Unlimited, time.Now())
+	a, err := hosted.New("shop@example.com", "", hosted.Unlimited, time.Now())
 	if err != nil {
 		return shop{}, err
 	}
-	secret, key := account.NewKey(a.ID, "", account.Test, time.Now())
+	secret, key := hosted.NewKey(a.ID, "", hosted.Test, time.Now())
 	if err := errors.Join(store.CreateAccount(ctx, a), store.CreateKey(ctx, key)); err != nil {
 		return shop{}, err
 	}

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/heypingr/pingr"
-	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/hosted"
 	"github.com/heypingr/pingr/store/sqlite"
 )
 
@@ -18,7 +18,7 @@ type bareAPI struct{ store *sqlite.Store }
 // ServeHTTP implements http.Handler.
 func (b *bareAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var body any
-	k, err := b.store.KeyByHash(r.Context(), account.HashKey(r.Header.Get("X-API-Key")))
+	k, err := b.store.KeyByHash(r.Context(), hosted.HashKey(r.Header.Get("X-API-Key")))
 	if err == nil {
 		_, err = b.store.Account(r.Context(), k.Account)
 	}

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/heypingr/pingr"
-	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/hosted"
 	"github.com/heypingr/pingr/store/sqlite"
 )
 
@@ -36,14 +36,14 @@ func pages(ctx context.Context) error {
 	fmt.Fprintln(out, "\n50 deliveries\tof 1,000 µs\tof 1,000,000 µs\tratio\t")
 	for _, page := range []struct {
 		name  string
-		query func(owner string) account.DeliveryQuery
+		query func(owner string) hosted.DeliveryQuery
 	}{
-		{"newest", func(owner string) account.DeliveryQuery { return account.DeliveryQuery{Account: owner, Limit: 50} }},
-		{"middle", func(owner string) account.DeliveryQuery {
-			return account.DeliveryQuery{Account: owner, Limit: 50, Before: middle[owner]}
+		{"newest", func(owner string) hosted.DeliveryQuery { return hosted.DeliveryQuery{Account: owner, Limit: 50} }},
+		{"middle", func(owner string) hosted.DeliveryQuery {
+			return hosted.DeliveryQuery{Account: owner, Limit: 50, Before: middle[owner]}
 		}},
-		{"failed", func(owner string) account.DeliveryQuery {
-			return account.DeliveryQuery{Account: owner, Limit: 50, Status: "failed"}
+		{"failed", func(owner string) hosted.DeliveryQuery {
+			return hosted.DeliveryQuery{Account: owner, Limit: 50, Status: "failed"}
 		}},
 	} {
 		const rounds, calls = 9, 100

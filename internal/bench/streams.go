@@ -11,7 +11,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/hosted"
 	"github.com/heypingr/pingr/server"
 	"github.com/heypingr/pingr/store/sqlite"
 )
@@ -31,11 +31,11 @@ func apiServer(ctx context.Context, dir string, accounts int, say func(line)) (e
 	defer store.Close()
 	var keys []string
 	for i := range accounts {
-		a, err := account.New(fmt.Sprintf("shop-%d@example.com", i), "", account.Unlimited, time.Now())
+		a, err := hosted.New(fmt.Sprintf("shop-%d@example.com", i), "", hosted.Unlimited, time.Now())
 		if err != nil {
 			return err
 		}
-		secret, key := account.NewKey(a.ID, "", account.Live, time.Now())
+		secret, key := hosted.NewKey(a.ID, "", hosted.Live, time.Now())
 		if err := errors.Join(store.CreateAccount(ctx, a), store.CreateKey(ctx, key)); err != nil {
 			return err
 		}

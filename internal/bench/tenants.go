@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/heypingr/pingr"
-	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/hosted"
 	"github.com/heypingr/pingr/server"
 	"github.com/heypingr/pingr/session/sim"
 	"github.com/heypingr/pingr/store/sqlite"
@@ -156,7 +156,7 @@ func replies(ctx context.Context, p *sim.Phone, length time.Duration) ([]time.Du
 type simNumbers struct{ all []*simNumber }
 
 func (s *simNumbers) open(ctx context.Context, store *sqlite.Store, name, hook string) error {
-	a, err := account.New(name+"@example.com", "", account.Unlimited, time.Now())
+	a, err := hosted.New(name+"@example.com", "", hosted.Unlimited, time.Now())
 	if err != nil {
 		return err
 	}
@@ -185,7 +185,7 @@ func (s *simNumbers) List() (all []server.Number) {
 func (s *simNumbers) Add(context.Context, pingr.SessionRecord) (server.Number, error) {
 	return nil, pingr.ErrConflict
 }
-func (s *simNumbers) Remove(context.Context, string) error { return account.ErrNotFound }
+func (s *simNumbers) Remove(context.Context, string) error { return hosted.ErrNotFound }
 
 // A simNumber is always connected.
 type simNumber struct {

@@ -8,11 +8,11 @@ import (
 	"time"
 
 	"github.com/heypingr/pingr"
-	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/hosted"
 )
 
-// CreateAccount implements [account.Accounts].
-func (s *Store) CreateAccount(ctx context.Context, a account.Account) error {
+// CreateAccount implements [hosted.Accounts].
+func (s *Store) CreateAccount(ctx context.Context, a hosted.Account) error {
 	if err := s.lock(ctx); err != nil {
 		return err
 	}
@@ -24,7 +24,7 @@ func (s *Store) CreateAccount(ctx context.Context, a account.Account) error {
 	return nil
 }
 
-func (s *Store) emailTaken(a account.Account) bool {
+func (s *Store) emailTaken(a hosted.Account) bool {
 	for _, other := range s.accounts {
 		if other.Email == a.Email && other.ID != a.ID {
 			return true
@@ -33,7 +33,7 @@ func (s *Store) emailTaken(a account.Account) bool {
 	return false
 }
 
-func copyAccount(a account.Account) account.Account {
+func copyAccount(a hosted.Account) hosted.Account {
 	a.Webhook.Events = slices.Clone(a.Webhook.Events)
 	if a.Test != nil {
 		test := *a.Test
@@ -43,23 +43,23 @@ func copyAccount(a account.Account) account.Account {
 	return a
 }
 
-// Account implements [account.Accounts].
-func (s *Store) Account(ctx context.Context, id string) (account.Account, error) {
+// Account implements [hosted.Accounts].
+func (s *Store) Account(ctx context.Context, id string) (hosted.Account, error) {
 	if err := s.lock(ctx); err != nil {
-		return account.Account{}, err
+		return hosted.Account{}, err
 	}
 	defer s.mu.Unlock()
 	a, ok := s.accounts[id]
 	if !ok {
-		return account.Account{}, account.ErrNotFound
+		return hosted.Account{}, hosted.ErrNotFound
 	}
 	return copyAccount(a), nil
 }
 
-// AccountByEmail implements [account.Accounts].
-func (s *Store) AccountByEmail(ctx context.Context, email string) (account.Account, error) {
+// AccountByEmail implements [hosted.Accounts].
+func (s *Store) AccountByEmail(ctx context.Context, email string) (hosted.Account, error) {
 	if err := s.lock(ctx); err != nil {
-		return account.Account{}, err
+		return hosted.Account{}, err
 	}
 	defer s.mu.Unlock()
 	for _, a := range s.accounts {
@@ -67,21 +67,21 @@ func (s *Store) AccountByEmail(ctx context.Context, email string) (account.Accou
 			return copyAccount(a), nil
 		}
 	}
-	return account.Account{}, account.ErrNotFound
+	return hosted.Account{}, hosted.ErrNotFound
 }
 
 // Accounts returns all accounts, oldest first.
-func (s *Store) Accounts(ctx context.Context) ([]account.Account, error) {
+func (s *Store) Accounts(ctx context.Context) ([]hosted.Account, error) {
 	if err := s.lock(ctx); err != nil {
 		return nil, err
 	}
 	defer s.mu.Unlock()
-	return slices.SortedFunc(maps.Values(s.accounts), func(a, b account.Account) int {
+	return slices.SortedFunc(maps.Values(s.accounts), func(a, b hosted.Account) int {
 		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
 	}), nil
 }
 
-// AnyAccount implements [account.Accounts].
+// AnyAccount implements [hosted.Accounts].
 func (s *Store) AnyAccount(ctx context.Context) (bool, error) {
 	if err := s.lock(ctx); err != nil {
 		return false, err
@@ -90,28 +90,28 @@ func (s *Store) AnyAccount(ctx context.Context) (bool, error) {
 	return len(s.accounts) > 0, nil
 }
 
-// UpdateAccount implements [account.Accounts].
-func (s *Store) UpdateAccount(ctx context.Context, id string, change func(*account.Account) error) (account.Account, error) {
+// UpdateAccount implements [hosted.Accounts].
+func (s *Store) UpdateAccount(ctx context.Context, id string, change func(*hosted.Account) error) (hosted.Account, error) {
 	if err := s.lock(ctx); err != nil {
-		return account.Account{}, err
+		return hosted.Account{}, err
 	}
 	defer s.mu.Unlock()
 	a, ok := s.accounts[id]
 	if !ok {
-		return account.Account{}, account.ErrNotFound
+		return hosted.Account{}, hosted.ErrNotFound
 	}
 	a = copyAccount(a)
 	if err := change(&a); err != nil {
-		return account.Account{}, err
+		return hosted.Account{}, err
 	}
 	if a.ID = id; s.emailTaken(a) {
-		return account.Account{}, pingr.ErrConflict
+		return hosted.Account{}, pingr.ErrConflict
 	}
 	s.accounts[id] = copyAccount(a)
 	return a, nil
 }
 
-// LoadOrStoreValue implements [account.Accounts].
+// LoadOrStoreValue implements [hosted.Accounts].
 func (s *Store) LoadOrStoreValue(ctx context.Context, name string, make func() []byte) ([]byte, error) {
 	if err := s.lock(ctx); err != nil {
 		return nil, err
@@ -123,7 +123,7 @@ func (s *Store) LoadOrStoreValue(ctx context.Context, name string, make func() [
 	return slices.Clone(s.values[name]), nil
 }
 
-// DeleteValue implements [account.Accounts].
+// DeleteValue implements [hosted.Accounts].
 func (s *Store) DeleteValue(ctx context.Context, name string) error {
 	if err := s.lock(ctx); err != nil {
 		return err
@@ -133,8 +133,8 @@ func (s *Store) DeleteValue(ctx context.Context, name string) error {
 	return nil
 }
 
-// CreateKey implements [account.Keys].
-func (s *Store) CreateKey(ctx context.Context, k account.Key) error {
+// CreateKey implements [hosted.Keys].
+func (s *Store) CreateKey(ctx context.Context, k hosted.Key) error {
 	if err := s.lock(ctx); err != nil {
 		return err
 	}
@@ -148,10 +148,10 @@ func (s *Store) CreateKey(ctx context.Context, k account.Key) error {
 	return nil
 }
 
-// KeyByHash implements [account.Keys].
-func (s *Store) KeyByHash(ctx context.Context, hash [32]byte) (account.Key, error) {
+// KeyByHash implements [hosted.Keys].
+func (s *Store) KeyByHash(ctx context.Context, hash [32]byte) (hosted.Key, error) {
 	if err := s.lock(ctx); err != nil {
-		return account.Key{}, err
+		return hosted.Key{}, err
 	}
 	defer s.mu.Unlock()
 	for _, k := range s.apiKeys {
@@ -159,28 +159,28 @@ func (s *Store) KeyByHash(ctx context.Context, hash [32]byte) (account.Key, erro
 			return k, nil
 		}
 	}
-	return account.Key{}, account.ErrNotFound
+	return hosted.Key{}, hosted.ErrNotFound
 }
 
-// Keys implements [account.Keys].
-func (s *Store) Keys(ctx context.Context, owner string) ([]account.Key, error) {
+// Keys implements [hosted.Keys].
+func (s *Store) Keys(ctx context.Context, owner string) ([]hosted.Key, error) {
 	if err := s.lock(ctx); err != nil {
 		return nil, err
 	}
 	defer s.mu.Unlock()
-	var keys []account.Key
+	var keys []hosted.Key
 	for _, k := range s.apiKeys {
 		if k.Account == owner {
 			keys = append(keys, k)
 		}
 	}
-	slices.SortFunc(keys, func(a, b account.Key) int {
+	slices.SortFunc(keys, func(a, b hosted.Key) int {
 		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
 	})
 	return keys, nil
 }
 
-// RevokeKey implements [account.Keys].
+// RevokeKey implements [hosted.Keys].
 func (s *Store) RevokeKey(ctx context.Context, owner, id string, at time.Time) error {
 	if err := s.lock(ctx); err != nil {
 		return err
@@ -188,7 +188,7 @@ func (s *Store) RevokeKey(ctx context.Context, owner, id string, at time.Time) e
 	defer s.mu.Unlock()
 	k, ok := s.apiKeys[id]
 	if !ok || k.Account != owner {
-		return account.ErrNotFound
+		return hosted.ErrNotFound
 	}
 	if k.RevokedAt.IsZero() {
 		k.RevokedAt = at
@@ -200,21 +200,21 @@ func (s *Store) RevokeKey(ctx context.Context, owner, id string, at time.Time) e
 
 // dropRevoked keeps the last of an account's revoked keys. The caller holds s.mu.
 func (s *Store) dropRevoked(owner string) {
-	var revoked []account.Key
+	var revoked []hosted.Key
 	for _, k := range s.apiKeys {
 		if k.Account == owner && !k.RevokedAt.IsZero() {
 			revoked = append(revoked, k)
 		}
 	}
-	slices.SortFunc(revoked, func(a, b account.Key) int {
+	slices.SortFunc(revoked, func(a, b hosted.Key) int {
 		return cmp.Or(b.RevokedAt.Compare(a.RevokedAt), cmp.Compare(b.ID, a.ID))
 	})
-	for _, k := range revoked[min(len(revoked), account.KeptRevoked):] {
+	for _, k := range revoked[min(len(revoked), hosted.KeptRevoked):] {
 		delete(s.apiKeys, k.ID)
 	}
 }
 
-// UseKey implements [account.Keys].
+// UseKey implements [hosted.Keys].
 func (s *Store) UseKey(ctx context.Context, id string, at time.Time) error {
 	if err := s.lock(ctx); err != nil {
 		return err
@@ -222,7 +222,7 @@ func (s *Store) UseKey(ctx context.Context, id string, at time.Time) error {
 	defer s.mu.Unlock()
 	k, ok := s.apiKeys[id]
 	if !ok {
-		return account.ErrNotFound
+		return hosted.ErrNotFound
 	}
 	k.LastUsed = at
 	s.apiKeys[id] = k

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Check implements [account.Store].
+// Check implements [hosted.Store].
 func (s *Store) Check(ctx context.Context, _ time.Time) error {
 	if err := s.lock(ctx); err != nil {
 		return err

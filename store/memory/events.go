@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/heypingr/pingr"
-	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/hosted"
 )
 
 // event is a row of the queue.
@@ -144,7 +144,7 @@ func (s *Store) LogDelivery(ctx context.Context, d pingr.Delivery) error {
 	if n := len(s.deliveries); n > 0 && s.deliveries[n-1].Logged.After(logged) {
 		logged = s.deliveries[n-1].Logged
 	}
-	s.deliveries = append(s.deliveries, account.DeliveryRow{Delivery: d, Logged: logged})
+	s.deliveries = append(s.deliveries, hosted.DeliveryRow{Delivery: d, Logged: logged})
 	s.countLatency(d)
 	return nil
 }
@@ -188,7 +188,7 @@ func (s *Store) Purge(ctx context.Context, now, keys, deliveries time.Time) (int
 			delete(s.limits, key)
 		}
 	}
-	s.deliveries = slices.DeleteFunc(s.deliveries, func(d account.DeliveryRow) bool { return d.At.Before(deliveries) })
+	s.deliveries = slices.DeleteFunc(s.deliveries, func(d hosted.DeliveryRow) bool { return d.At.Before(deliveries) })
 	for id, row := range s.events {
 		if !row.GivenUp.IsZero() && row.GivenUp.Before(now.Add(-pingr.KeepGivenUp)) {
 			delete(s.events, id)

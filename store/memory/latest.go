@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// LastActivity implements [account.Store].
+// LastActivity implements [hosted.Store].
 func (s *Store) LastActivity(ctx context.Context) (at time.Time, err error) {
 	if err := s.lock(ctx); err != nil {
 		return at, err

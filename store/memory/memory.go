@@ -10,7 +10,7 @@ import (
 	"sync"
 
 	"github.com/heypingr/pingr"
-	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/hosted"
 )
 
 // A Store is a [pingr.Store] made of maps under one mutex, with the management
@@ -27,15 +27,15 @@ type Store struct {
 	triggers   map[string]pingr.Trigger // by id
 	phrases    map[phraseKey]string     // the id of a session's trigger
 	events     map[string]*event        // by id
-	deliveries []account.DeliveryRow
+	deliveries []hosted.DeliveryRow
 	sessions   map[string]pingr.SessionRecord
 	sequence   int
-	accounts   map[string]account.Account // by id
-	apiKeys    map[string]account.Key     // by id
-	replays    map[replayName]account.Replay
+	accounts   map[string]hosted.Account // by id
+	apiKeys    map[string]hosted.Key     // by id
+	replays    map[replayName]hosted.Replay
 	values     map[string][]byte
-	counts     map[countKey]*account.Counts
-	latencies  map[countKey]account.Latencies
+	counts     map[countKey]*hosted.Counts
+	latencies  map[countKey]hosted.Latencies
 }
 
 var _ pingr.Store = (*Store)(nil)
@@ -53,13 +53,13 @@ func New() *Store {
 		phrases:  map[phraseKey]string{},
 		events:   map[string]*event{},
 		sessions: map[string]pingr.SessionRecord{},
-		accounts: map[string]account.Account{},
-		apiKeys:  map[string]account.Key{},
-		replays:  map[replayName]account.Replay{},
+		accounts: map[string]hosted.Account{},
+		apiKeys:  map[string]hosted.Key{},
+		replays:  map[replayName]hosted.Replay{},
 		values:   map[string][]byte{},
 
-		counts:    map[countKey]*account.Counts{},
-		latencies: map[countKey]account.Latencies{},
+		counts:    map[countKey]*hosted.Counts{},
+		latencies: map[countKey]hosted.Latencies{},
 	}
 }
 

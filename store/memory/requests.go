@@ -7,26 +7,26 @@ import (
 	"time"
 
 	"github.com/heypingr/pingr"
-	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/hosted"
 )
 
 type replayName struct{ scope, key string }
 
-// BeginReplay implements [account.Replays].
-func (s *Store) BeginReplay(ctx context.Context, r account.Replay) (found account.Replay, first bool, err error) {
+// BeginReplay implements [hosted.Replays].
+func (s *Store) BeginReplay(ctx context.Context, r hosted.Replay) (found hosted.Replay, first bool, err error) {
 	if err := s.lock(ctx); err != nil {
 		return found, false, err
 	}
 	defer s.mu.Unlock()
 	name := replayName{r.Scope, r.Key}
 	found, ok := s.replays[name]
-	if ok && !found.At.After(r.At.Add(-account.ReplayTime)) {
-		found, ok = account.Replay{}, false
+	if ok && !found.At.After(r.At.Add(-hosted.ReplayTime)) {
+		found, ok = hosted.Replay{}, false
 	}
-	if ok && !account.BeginAgain(found, r) {
+	if ok && !hosted.BeginAgain(found, r) {
 		return found, false, nil
 	}
-	r.State, r.Status, r.Body = account.ReplayPending, 0, slices.Clone(r.Body)
+	r.State, r.Status, r.Body = hosted.ReplayPending, 0, slices.Clone(r.Body)
 	if ok {
 		r.Body = found.Body
 	}
@@ -34,8 +34,8 @@ func (s *Store) BeginReplay(ctx context.Context, r account.Replay) (found accoun
 	return found, true, nil
 }
 
-// EndReplay implements [account.Replays].
-func (s *Store) EndReplay(ctx context.Context, r account.Replay) error {
+// EndReplay implements [hosted.Replays].
+func (s *Store) EndReplay(ctx context.Context, r hosted.Replay) error {
 	if err := s.lock(ctx); err != nil {
 		return err
 	}
@@ -52,18 +52,18 @@ func (s *Store) EndReplay(ctx context.Context, r account.Replay) error {
 	return nil
 }
 
-// PurgeReplays implements [account.Replays].
+// PurgeReplays implements [hosted.Replays].
 func (s *Store) PurgeReplays(ctx context.Context, before time.Time) (int, error) {
 	if err := s.lock(ctx); err != nil {
 		return 0, err
 	}
 	defer s.mu.Unlock()
 	n := len(s.replays)
-	maps.DeleteFunc(s.replays, func(_ replayName, r account.Replay) bool { return r.At.Before(before) })
+	maps.DeleteFunc(s.replays, func(_ replayName, r hosted.Replay) bool { return r.At.Before(before) })
 	return n - len(s.replays), nil
 }
 
-// LimitTaken implements [account.Store].
+// LimitTaken implements [hosted.Store].
 func (s *Store) LimitTaken(ctx context.Context, at time.Time, key string) (int64, error) {
 	if err := s.lock(ctx); err != nil {
 		return 0, err
@@ -75,14 +75,14 @@ func (s *Store) LimitTaken(ctx context.Context, at time.Time, key string) (int64
 	return 0, nil
 }
 
-// DeliveryPage implements [account.Deliveries].
-func (s *Store) DeliveryPage(ctx context.Context, q account.DeliveryQuery) (page account.DeliveryPage, err error) {
+// DeliveryPage implements [hosted.Deliveries].
+func (s *Store) DeliveryPage(ctx context.Context, q hosted.DeliveryQuery) (page hosted.DeliveryPage, err error) {
 	if err := s.lock(ctx); err != nil {
 		return page, err
 	}
 	defer s.mu.Unlock()
 	ordinals := map[int64]int{}
-	var rows []account.DeliveryRow
+	var rows []hosted.DeliveryRow
 	for _, d := range s.deliveries {
 		if d.Account != q.Account {
 			continue
@@ -95,7 +95,7 @@ func (s *Store) DeliveryPage(ctx context.Context, q account.DeliveryQuery) (page
 		}
 	}
 	slices.Reverse(rows)
-	page = account.CutPage(rows, q.Limit)
+	page = hosted.CutPage(rows, q.Limit)
 	for i := range page.Rows {
 		last := i == len(page.Rows)-1
 		if !last || !page.More || !rows[i+1].Logged.Equal(rows[i].Logged) {
@@ -105,7 +105,7 @@ func (s *Store) DeliveryPage(ctx context.Context, q account.DeliveryQuery) (page
 	return page, nil
 }
 
-// Delivery implements [account.Deliveries].
+// Delivery implements [hosted.Deliveries].
 func (s *Store) Delivery(ctx context.Context, owner, id string) (pingr.Delivery, error) {
 	if err := s.lock(ctx); err != nil {
 		return pingr.Delivery{}, err
@@ -116,10 +116,10 @@ func (s *Store) Delivery(ctx context.Context, owner, id string) (pingr.Delivery,
 			return d.Delivery, nil
 		}
 	}
-	return pingr.Delivery{}, account.ErrNotFound
+	return pingr.Delivery{}, hosted.ErrNotFound
 }
 
-// QueuedEvents implements [account.Deliveries].
+// QueuedEvents implements [hosted.Deliveries].
 func (s *Store) QueuedEvents(ctx context.Context, owner string, events []string) (map[string]bool, error) {
 	if err := s.lock(ctx); err != nil {
 		return nil, err
@@ -134,7 +134,7 @@ func (s *Store) QueuedEvents(ctx context.Context, owner string, events []string)
 	return queued, nil
 }
 
-// MakeDue implements [account.Deliveries].
+// MakeDue implements [hosted.Deliveries].
 func (s *Store) MakeDue(ctx context.Context, owner, event string, now time.Time) error {
 	if err := s.lock(ctx); err != nil {
 		return err
@@ -142,7 +142,7 @@ func (s *Store) MakeDue(ctx context.Context, owner, event string, now time.Time)
 	defer s.mu.Unlock()
 	row := s.events[event]
 	if row == nil || row.Account != owner {
-		return account.ErrNotFound
+		return hosted.ErrNotFound
 	}
 	if row.Next.After(now) || !row.GivenUp.IsZero() {
 		row.Next, row.GivenUp = now, time.Time{}

@@ -5,19 +5,19 @@ import (
 	"time"
 
 	"github.com/heypingr/pingr"
-	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/hosted"
 )
 
-// A countKey is an account and the start of an [account.StatsGrain].
+// A countKey is an account and the start of an [hosted.StatsGrain].
 type countKey struct {
 	account string
 	at      time.Time
 }
 
 func (s *Store) countFiring(owner string, at time.Time, o pingr.OutcomeKind, source pingr.Source) {
-	key := countKey{owner, at.UTC().Truncate(account.StatsGrain)}
+	key := countKey{owner, at.UTC().Truncate(hosted.StatsGrain)}
 	if s.counts[key] == nil {
-		s.counts[key] = &account.Counts{}
+		s.counts[key] = &hosted.Counts{}
 	}
 	if n := s.counts[key].Of(o, source); n != nil {
 		*n++
@@ -25,27 +25,27 @@ func (s *Store) countFiring(owner string, at time.Time, o pingr.OutcomeKind, sou
 }
 
 func (s *Store) countLatency(d pingr.Delivery) {
-	if !account.Timed(d) {
+	if !hosted.Timed(d) {
 		return
 	}
-	key := countKey{d.Account, d.At.UTC().Truncate(account.StatsGrain)}
+	key := countKey{d.Account, d.At.UTC().Truncate(hosted.StatsGrain)}
 	if s.latencies[key] == nil {
-		s.latencies[key] = account.Latencies{}
+		s.latencies[key] = hosted.Latencies{}
 	}
-	s.latencies[key][account.LatencyClass(d.Duration)]++
+	s.latencies[key][hosted.LatencyClass(d.Duration)]++
 }
 
-// Stats implements [account.Store].
-func (s *Store) Stats(ctx context.Context, owner string, borders []time.Time) (account.Stats, error) {
+// Stats implements [hosted.Store].
+func (s *Store) Stats(ctx context.Context, owner string, borders []time.Time) (hosted.Stats, error) {
 	if err := s.lock(ctx); err != nil {
-		return account.Stats{}, err
+		return hosted.Stats{}, err
 	}
 	defer s.mu.Unlock()
-	return account.SumStats(borders, func(i int) (account.Counts, account.Latencies, error) {
+	return hosted.SumStats(borders, func(i int) (hosted.Counts, hosted.Latencies, error) {
 		within := func(k countKey) bool {
 			return k.account == owner && !k.at.Before(borders[i]) && k.at.Before(borders[i+1])
 		}
-		counts, latencies := account.Counts{}, account.Latencies{}
+		counts, latencies := hosted.Counts{}, hosted.Latencies{}
 		for k, c := range s.counts {
 			if within(k) {
 				counts.Add(*c)
@@ -63,7 +63,7 @@ func (s *Store) Stats(ctx context.Context, owner string, borders []time.Time) (a
 }
 
 func (s *Store) purgeStats(before time.Time) {
-	before = before.UTC().Truncate(account.StatsGrain)
+	before = before.UTC().Truncate(hosted.StatsGrain)
 	for k := range s.counts {
 		if k.at.Before(before) {
 			delete(s.counts, k)

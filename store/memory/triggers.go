@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"github.com/heypingr/pingr"
-	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/hosted"
 )
 
 // phraseKey is a session and a normalized phrase.
@@ -47,7 +47,7 @@ func (s *Store) saveTrigger(t pingr.Trigger) error {
 	return nil
 }
 
-// Trigger implements [account.Triggers].
+// Trigger implements [hosted.Triggers].
 func (s *Store) Trigger(ctx context.Context, id string) (pingr.Trigger, error) {
 	if err := s.lock(ctx); err != nil {
 		return pingr.Trigger{}, err
@@ -55,12 +55,12 @@ func (s *Store) Trigger(ctx context.Context, id string) (pingr.Trigger, error) {
 	defer s.mu.Unlock()
 	t, ok := s.triggers[id]
 	if !ok {
-		return pingr.Trigger{}, account.ErrNotFound
+		return pingr.Trigger{}, hosted.ErrNotFound
 	}
 	return t, nil
 }
 
-// CreateTrigger implements [account.Triggers].
+// CreateTrigger implements [hosted.Triggers].
 func (s *Store) CreateTrigger(ctx context.Context, t pingr.Trigger, sessions []string, limit int) error {
 	if err := s.lock(ctx); err != nil {
 		return err
@@ -73,12 +73,12 @@ func (s *Store) CreateTrigger(ctx context.Context, t pingr.Trigger, sessions []s
 		}
 	}
 	if limit > 0 && n >= limit {
-		return account.ErrLimit
+		return hosted.ErrLimit
 	}
 	return s.saveTrigger(t)
 }
 
-// UpdateTrigger implements [account.Triggers].
+// UpdateTrigger implements [hosted.Triggers].
 func (s *Store) UpdateTrigger(ctx context.Context, id string, change func(*pingr.Trigger) error) (pingr.Trigger, error) {
 	if err := s.lock(ctx); err != nil {
 		return pingr.Trigger{}, err
@@ -86,7 +86,7 @@ func (s *Store) UpdateTrigger(ctx context.Context, id string, change func(*pingr
 	defer s.mu.Unlock()
 	t, ok := s.triggers[id]
 	if !ok {
-		return pingr.Trigger{}, account.ErrNotFound
+		return pingr.Trigger{}, hosted.ErrNotFound
 	}
 	if err := change(&t); err != nil {
 		return pingr.Trigger{}, err
@@ -98,7 +98,7 @@ func (s *Store) UpdateTrigger(ctx context.Context, id string, change func(*pingr
 	return t, nil
 }
 
-// DeleteTrigger implements [account.Triggers].
+// DeleteTrigger implements [hosted.Triggers].
 func (s *Store) DeleteTrigger(ctx context.Context, id string) error {
 	if err := s.lock(ctx); err != nil {
 		return err
@@ -109,7 +109,7 @@ func (s *Store) DeleteTrigger(ctx context.Context, id string) error {
 	return nil
 }
 
-// Triggers implements [account.Triggers].
+// Triggers implements [hosted.Triggers].
 func (s *Store) Triggers(ctx context.Context, session string) ([]pingr.Trigger, error) {
 	if err := s.lock(ctx); err != nil {
 		return nil, err

@@ -2,7 +2,7 @@ package memory
 
 import "context"
 
-// Undelivered implements [account.Deliveries].
+// Undelivered implements [hosted.Deliveries].
 func (s *Store) Undelivered(ctx context.Context) (int64, error) {
 	if err := s.lock(ctx); err != nil {
 		return 0, err

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/heypingr/pingr"
-	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/hosted"
 	"github.com/heypingr/pingr/internal/pgtest"
 	"github.com/heypingr/pingr/store/postgres"
 )
@@ -99,7 +99,7 @@ func TestReadThenWriteAcrossProcesses(t *testing.T) {
 	server := pgtest.New(t, fast...)
 	url := server.URL(t)
 	processes := []*postgres.Store{open(t, url), open(t, url)}
-	a, err := account.New("anna@example.com", "", account.Unlimited, now)
+	a, err := hosted.New("anna@example.com", "", hosted.Unlimited, now)
 	require.NoError(t, err)
 	require.NoError(t, processes[0].CreateAccount(t.Context(), a))
 	word := pingr.Trigger{ID: "trg_word", Session: "other", Phrase: "word", Active: true, CreatedAt: now, UpdatedAt: now}
@@ -109,9 +109,9 @@ func TestReadThenWriteAcrossProcesses(t *testing.T) {
 	for i := range 32 {
 		s := processes[i%2]
 		wg.Go(func() {
-			_, err := s.UpdateAccount(t.Context(), a.ID, func(a *account.Account) error { a.Settings.CooldownSeconds++; return nil })
+			_, err := s.UpdateAccount(t.Context(), a.ID, func(a *hosted.Account) error { a.Settings.CooldownSeconds++; return nil })
 			assert.NoError(t, err)
-			_, first, err := s.BeginReplay(t.Context(), account.Replay{Scope: a.ID, Key: "k", State: account.ReplayPending, At: now})
+			_, first, err := s.BeginReplay(t.Context(), hosted.Replay{Scope: a.ID, Key: "k", State: hosted.ReplayPending, At: now})
 			assert.NoError(t, err)
 			if first {
 				replays.Add(1)
@@ -120,7 +120,7 @@ func TestReadThenWriteAcrossProcesses(t *testing.T) {
 			assert.NoError(t, err)
 			trigger := pingr.Trigger{ID: fmt.Sprint("trg_", i), Session: "main", Phrase: fmt.Sprint("phrase ", i), Active: true, CreatedAt: now, UpdatedAt: now}
 			if err := s.CreateTrigger(t.Context(), trigger, []string{"main"}, 5); err != nil {
-				assert.ErrorIs(t, err, account.ErrLimit)
+				assert.ErrorIs(t, err, hosted.ErrLimit)
 				return
 			}
 			triggers.Add(1)

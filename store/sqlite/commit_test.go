@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/heypingr/pingr"
-	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/hosted"
 	"github.com/heypingr/pingr/store/internal/sqlstore"
 	"github.com/heypingr/pingr/store/sqlite"
 )
@@ -236,7 +236,7 @@ func TestDeliveriesAfterAClockThatWasAhead(t *testing.T) {
 	require.NoError(t, s.Close())
 	s = open(t, dir)
 	require.NoError(t, s.LogDelivery(t.Context(), benchDelivery(2)))
-	page, err := s.DeliveryPage(t.Context(), account.DeliveryQuery{Account: "acc_1", Limit: 10})
+	page, err := s.DeliveryPage(t.Context(), hosted.DeliveryQuery{Account: "acc_1", Limit: 10})
 	require.NoError(t, err)
 	require.Len(t, page.Rows, 2)
 	assert.Equal(t, []string{"dlv_2", "dlv_1"}, []string{page.Rows[0].ID, page.Rows[1].ID})

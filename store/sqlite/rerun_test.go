@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/heypingr/pingr"
-	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/hosted"
 	"github.com/heypingr/pingr/store/internal/sqlstore"
 	"github.com/heypingr/pingr/store/sqlite"
 )
@@ -27,12 +27,12 @@ func TestOperationsThatRunTwiceAnswerOnce(t *testing.T) {
 	event := pingr.PendingEvent{Event: pingr.Event{ID: "evt_1"}, Account: "acc_1", Next: now}
 	require.NoError(t, s.Enqueue(ctx, event))
 	name := sha256.Sum256([]byte("acc_1\x00k"))
-	anna, err := account.New("anna@example.com", "", account.Unlimited, now)
+	anna, err := hosted.New("anna@example.com", "", hosted.Unlimited, now)
 	require.NoError(t, err)
 	require.NoError(t, s.CreateAccount(ctx, anna))
 
 	limit := benchLimits("1")[0]
-	replay := account.Replay{Scope: "acc_1", Key: "k", State: account.ReplayPending, At: now}
+	replay := hosted.Replay{Scope: "acc_1", Key: "k", State: hosted.ReplayPending, At: now}
 	release := hold(t, s)
 	runs := 0
 	onlyOnce := queued(t, s, func() error {
@@ -77,11 +77,11 @@ func TestOperationsThatRunTwiceAnswerOnce(t *testing.T) {
 			return s.Finish(ctx, pingr.Outcome{Firing: benchFiring(1).ID, At: now, Kind: pingr.Replied})
 		}},
 		{"MakeDue", func() error {
-			assert.ErrorIs(t, s.MakeDue(ctx, "acc_1", "evt_2", now), account.ErrNotFound)
+			assert.ErrorIs(t, s.MakeDue(ctx, "acc_1", "evt_2", now), hosted.ErrNotFound)
 			return nil
 		}},
 		{"UpdateAccount", func() error {
-			a, err := s.UpdateAccount(ctx, anna.ID, func(a *account.Account) error { a.Settings.CooldownSeconds++; return nil })
+			a, err := s.UpdateAccount(ctx, anna.ID, func(a *hosted.Account) error { a.Settings.CooldownSeconds++; return nil })
 			assert.Equal(t, anna.Settings.CooldownSeconds+1, a.Settings.CooldownSeconds)
 			return err
 		}},

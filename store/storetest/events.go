@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/heypingr/pingr"
-	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/hosted"
 )
 
 var eventTests = []test{
@@ -152,7 +152,7 @@ var eventTests = []test{
 		assert.ElementsMatch(t, []pingr.PendingEvent{whole, refusedAtOnce}, due(t, s, me, after(6)))
 
 		assert.Equal(t, 1, purge(t, s, week.Add(time.Millisecond), t0, t0))
-		require.ErrorIs(t, s.MakeDue(t.Context(), owner, "forgotten", week), account.ErrNotFound)
+		require.ErrorIs(t, s.MakeDue(t.Context(), owner, "forgotten", week), hosted.ErrNotFound)
 	}},
 	{"what waits of an account is hastened together, soonest first", func(t *testing.T, s Store) {
 		add := func(id, account string, next int) {

@@ -8,53 +8,53 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/hosted"
 )
 
 var pageTests = []test{
 	{"none", func(t *testing.T, s Store) {
-		page, err := s.DeliveryPage(t.Context(), account.DeliveryQuery{Account: "acc", Limit: 50})
+		page, err := s.DeliveryPage(t.Context(), hosted.DeliveryQuery{Account: "acc", Limit: 50})
 		require.NoError(t, err)
 		assert.Empty(t, page.Rows)
 		assert.False(t, page.More)
 	}},
 	{"a row comes back whole, with the time it was logged", func(t *testing.T, s Store) {
 		deliver(t, s, delivery("a", t0))
-		page, err := s.DeliveryPage(t.Context(), account.DeliveryQuery{Account: "acc", Limit: 1})
+		page, err := s.DeliveryPage(t.Context(), hosted.DeliveryQuery{Account: "acc", Limit: 1})
 		require.NoError(t, err)
-		want := account.DeliveryRow{Delivery: delivery("a", t0), Logged: t0.Add(8123 * time.Millisecond)}
-		assert.Equal(t, []account.DeliveryRow{want}, page.Rows)
+		want := hosted.DeliveryRow{Delivery: delivery("a", t0), Logged: t0.Add(8123 * time.Millisecond)}
+		assert.Equal(t, []hosted.DeliveryRow{want}, page.Rows)
 		one, err := s.Delivery(t.Context(), "acc", "a")
 		require.NoError(t, err)
 		assert.Equal(t, want.Delivery, one)
 		_, err = s.Delivery(t.Context(), "acc_other", "a")
-		require.ErrorIs(t, err, account.ErrNotFound)
+		require.ErrorIs(t, err, hosted.ErrNotFound)
 	}},
 	{"a page ends with a millisecond", func(t *testing.T, s Store) {
 		for i, at := range []int{0, 1, 1, 1, 2, 2, 3} {
 			deliver(t, s, delivery(fmt.Sprint(i), after(at)))
 		}
-		assert.Equal(t, [][]string{{"6", "5", "4"}, {"3", "2", "1", "0"}}, pages(t, s, account.DeliveryQuery{Limit: 4}, nil))
-		assert.Equal(t, [][]string{{"6", "5", "4"}, {"3", "2", "1"}, {"0"}}, pages(t, s, account.DeliveryQuery{Limit: 3}, nil))
+		assert.Equal(t, [][]string{{"6", "5", "4"}, {"3", "2", "1", "0"}}, pages(t, s, hosted.DeliveryQuery{Limit: 4}, nil))
+		assert.Equal(t, [][]string{{"6", "5", "4"}, {"3", "2", "1"}, {"0"}}, pages(t, s, hosted.DeliveryQuery{Limit: 3}, nil))
 	}},
 	{"but for a millisecond that holds more than a page", func(t *testing.T, s Store) {
 		for i := range 10 {
 			deliver(t, s, delivery(fmt.Sprint(i), t0))
 		}
-		assert.Equal(t, [][]string{{"9", "8", "7", "6"}, {"5", "4", "3", "2"}, {"1", "0"}}, pages(t, s, account.DeliveryQuery{Limit: 4}, nil))
+		assert.Equal(t, [][]string{{"9", "8", "7", "6"}, {"5", "4", "3", "2"}, {"1", "0"}}, pages(t, s, hosted.DeliveryQuery{Limit: 4}, nil))
 	}},
 	{"rows that begin early and end late are not skipped", func(t *testing.T, s Store) {
 		for i := range 6 {
 			deliver(t, s, delivery(fmt.Sprint(i), after(i)))
 		}
 		slow := 0
-		got := pages(t, s, account.DeliveryQuery{Limit: 2}, func() {
+		got := pages(t, s, hosted.DeliveryQuery{Limit: 2}, func() {
 			d := delivery(fmt.Sprint("slow", slow), t0) // begun long ago
 			deliver(t, s, d)
 			slow++
 		})
 		assert.Equal(t, [][]string{{"5", "4"}, {"3", "2"}, {"1", "0"}}, got, "what came meanwhile is new")
-		got = pages(t, s, account.DeliveryQuery{Limit: 100}, nil)
+		got = pages(t, s, hosted.DeliveryQuery{Limit: 100}, nil)
 		require.Len(t, got, 1)
 		assert.Equal(t, []string{"slow1", "slow0", "5"}, got[0][:3])
 	}},
@@ -62,7 +62,7 @@ var pageTests = []test{
 		for i, at := range []int{10, 0, 5} {
 			deliver(t, s, delivery(fmt.Sprint(i), after(at)))
 		}
-		page, err := s.DeliveryPage(t.Context(), account.DeliveryQuery{Account: "acc", Limit: 10})
+		page, err := s.DeliveryPage(t.Context(), hosted.DeliveryQuery{Account: "acc", Limit: 10})
 		require.NoError(t, err)
 		require.Len(t, page.Rows, 3)
 		for i, d := range page.Rows {
@@ -76,7 +76,7 @@ var pageTests = []test{
 			d.Status = []string{"failed", "delivered", "simulated"}[i%3]
 			deliver(t, s, d)
 		}
-		assert.Equal(t, [][]string{{"6"}, {"3"}, {"0"}}, pages(t, s, account.DeliveryQuery{Limit: 1, Status: "failed"}, nil))
+		assert.Equal(t, [][]string{{"6"}, {"3"}, {"0"}}, pages(t, s, hosted.DeliveryQuery{Limit: 1, Status: "failed"}, nil))
 	}},
 	{"of one account", func(t *testing.T, s Store) {
 		for i := range 4 {
@@ -84,12 +84,12 @@ var pageTests = []test{
 			d.Account = []string{"acc", "acc_other"}[i%2]
 			deliver(t, s, d)
 		}
-		assert.Equal(t, [][]string{{"2"}, {"0"}}, pages(t, s, account.DeliveryQuery{Limit: 1}, nil))
+		assert.Equal(t, [][]string{{"2"}, {"0"}}, pages(t, s, hosted.DeliveryQuery{Limit: 1}, nil))
 	}},
 	{"a queued event is hastened, by its account", func(t *testing.T, s Store) {
 		enqueue(t, s, pending("evt_a"))
-		require.ErrorIs(t, s.MakeDue(t.Context(), "acc_other", "evt_a", t0), account.ErrNotFound)
-		require.ErrorIs(t, s.MakeDue(t.Context(), "acc", "evt_b", t0), account.ErrNotFound)
+		require.ErrorIs(t, s.MakeDue(t.Context(), "acc_other", "evt_a", t0), hosted.ErrNotFound)
+		require.ErrorIs(t, s.MakeDue(t.Context(), "acc", "evt_b", t0), hosted.ErrNotFound)
 		assert.Empty(t, due(t, s, me, t0))
 		require.NoError(t, s.MakeDue(t.Context(), "acc", "evt_a", t0))
 		assert.Len(t, due(t, s, me, t0), 1)
@@ -124,7 +124,7 @@ var pageTests = []test{
 }
 
 // pages reads the log of acc to its end, and calls between after each page.
-func pages(t *testing.T, s Store, q account.DeliveryQuery, between func()) (all [][]string) {
+func pages(t *testing.T, s Store, q hosted.DeliveryQuery, between func()) (all [][]string) {
 	t.Helper()
 	q.Account = "acc"
 	for range 20 {

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/hosted"
 )
 
 var replayTests = []test{
@@ -18,8 +18,8 @@ var replayTests = []test{
 		assert.True(t, first)
 		got, first := begin(t, s, r)
 		assert.False(t, first)
-		assert.Equal(t, account.ReplayPending, got.State)
-		r.State, r.Status, r.Body = account.ReplayDone, 200, []byte(`{"a":1}`)
+		assert.Equal(t, hosted.ReplayPending, got.State)
+		r.State, r.Status, r.Body = hosted.ReplayDone, 200, []byte(`{"a":1}`)
 		require.NoError(t, s.EndReplay(t.Context(), full(t, r)))
 		got, first = begin(t, s, replay("k", "another body", after(1)))
 		assert.False(t, first)
@@ -35,20 +35,20 @@ var replayTests = []test{
 	}},
 	{"forgotten, it begins again", func(t *testing.T, s Store) {
 		begin(t, s, replay("k", "body", t0))
-		require.NoError(t, s.EndReplay(t.Context(), account.Replay{Scope: "acc", Key: "k"}))
+		require.NoError(t, s.EndReplay(t.Context(), hosted.Replay{Scope: "acc", Key: "k"}))
 		_, first := begin(t, s, replay("k", "body", t0))
 		assert.True(t, first)
 	}},
 	{"unknown, it is begun again and says so", func(t *testing.T, s Store) {
 		r := replay("k", "body", t0)
 		begin(t, s, r)
-		r.State = account.ReplayUnknown
+		r.State = hosted.ReplayUnknown
 		require.NoError(t, s.EndReplay(t.Context(), r))
 		_, first := begin(t, s, replay("k", "another body", after(1)))
 		assert.False(t, first, "of another body")
 		got, first := begin(t, s, replay("k", "body", after(1)))
 		assert.True(t, first)
-		assert.Equal(t, account.ReplayUnknown, got.State)
+		assert.Equal(t, hosted.ReplayUnknown, got.State)
 		_, first = begin(t, s, replay("k", "body", after(1)))
 		assert.False(t, first, "one at a time")
 	}},
@@ -58,7 +58,7 @@ var replayTests = []test{
 		assert.False(t, first)
 		got, first := begin(t, s, replay("k", "body", after(60)))
 		assert.True(t, first)
-		assert.Equal(t, account.ReplayPending, got.State)
+		assert.Equal(t, hosted.ReplayPending, got.State)
 	}},
 	{"what it settled on is kept by whoever takes it over", func(t *testing.T, s Store) {
 		r := replay("k", "body", t0)
@@ -71,7 +71,7 @@ var replayTests = []test{
 			assert.True(t, first)
 			assert.Equal(t, "first", string(got.Body))
 		}
-		require.NoError(t, s.EndReplay(t.Context(), account.Replay{Scope: "acc", Key: "k"}))
+		require.NoError(t, s.EndReplay(t.Context(), hosted.Replay{Scope: "acc", Key: "k"}))
 		_, first := begin(t, s, r)
 		assert.True(t, first)
 		r.At = after(180)
@@ -81,16 +81,16 @@ var replayTests = []test{
 	{"after a day it is forgotten", func(t *testing.T, s Store) {
 		r := replay("k", "body", t0)
 		begin(t, s, r)
-		r.State = account.ReplayDone
+		r.State = hosted.ReplayDone
 		require.NoError(t, s.EndReplay(t.Context(), r))
 		n, err := s.PurgeReplays(t.Context(), t0)
 		require.NoError(t, err)
 		assert.Zero(t, n)
-		_, first := begin(t, s, replay("k", "body", t0.Add(account.ReplayTime-time.Millisecond)))
+		_, first := begin(t, s, replay("k", "body", t0.Add(hosted.ReplayTime-time.Millisecond)))
 		assert.False(t, first)
-		_, first = begin(t, s, replay("k", "body", t0.Add(account.ReplayTime)))
+		_, first = begin(t, s, replay("k", "body", t0.Add(hosted.ReplayTime)))
 		assert.True(t, first)
-		n, err = s.PurgeReplays(t.Context(), t0.Add(account.ReplayTime+time.Millisecond))
+		n, err = s.PurgeReplays(t.Context(), t0.Add(hosted.ReplayTime+time.Millisecond))
 		require.NoError(t, err)
 		assert.Equal(t, 1, n)
 	}},
@@ -112,11 +112,11 @@ var replayTests = []test{
 	}},
 }
 
-func replay(key, body string, at time.Time) account.Replay {
-	return account.Replay{Scope: "acc", Key: key, Request: account.HashKey(body), State: account.ReplayPending, At: at}
+func replay(key, body string, at time.Time) hosted.Replay {
+	return hosted.Replay{Scope: "acc", Key: key, Request: hosted.HashKey(body), State: hosted.ReplayPending, At: at}
 }
 
-func begin(t *testing.T, s Store, r account.Replay) (account.Replay, bool) {
+func begin(t *testing.T, s Store, r hosted.Replay) (hosted.Replay, bool) {
 	t.Helper()
 	found, first, err := s.BeginReplay(t.Context(), r)
 	require.NoError(t, err)

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/heypingr/pingr"
-	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/hosted"
 )
 
 var (
@@ -20,9 +20,9 @@ var (
 var statsTests = []test{
 	{"of nothing: every step, all zero", func(t *testing.T, s Store) {
 		got := stats(t, s, owner, hours)
-		want := account.Stats{
-			Steps: []account.StatsStep{{From: hours[0], Until: hours[1]}, {From: hours[1], Until: hours[2]}},
-			Total: account.StatsStep{From: hours[0], Until: hours[2]},
+		want := hosted.Stats{
+			Steps: []hosted.StatsStep{{From: hours[0], Until: hours[1]}, {From: hours[1], Until: hours[2]}},
+			Total: hosted.StatsStep{From: hours[0], Until: hours[2]},
 		}
 		assert.Equal(t, want, got)
 	}},
@@ -44,9 +44,9 @@ var statsTests = []test{
 		}
 		accept(t, s, firing("unfinished"), mine)
 		got := stats(t, s, owner, hours)
-		assert.Equal(t, account.Counts{Expired: 1, NoPhone: 1, Failed: 2}, got.Steps[0].Counts)
-		assert.Equal(t, account.Counts{Dynamic: 1, Static: 2}, got.Steps[1].Counts)
-		assert.Equal(t, account.Counts{Dynamic: 1, Static: 2, Expired: 1, NoPhone: 1, Failed: 2}, got.Total.Counts)
+		assert.Equal(t, hosted.Counts{Expired: 1, NoPhone: 1, Failed: 2}, got.Steps[0].Counts)
+		assert.Equal(t, hosted.Counts{Dynamic: 1, Static: 2}, got.Steps[1].Counts)
+		assert.Equal(t, hosted.Counts{Dynamic: 1, Static: 2, Expired: 1, NoPhone: 1, Failed: 2}, got.Total.Counts)
 		assert.Zero(t, stats(t, s, "another", hours).Total.Counts, "another account's are its own")
 	}},
 	{"a refused firing counts once, as its limit's kind", func(t *testing.T, s Store) {
@@ -60,7 +60,7 @@ var statsTests = []test{
 				decide(t, s, d)
 			}
 		}
-		assert.Equal(t, account.Counts{Cooldown: 1, Quota: 1}, stats(t, s, owner, hours).Total.Counts)
+		assert.Equal(t, hosted.Counts{Cooldown: 1, Quota: 1}, stats(t, s, owner, hours).Total.Counts)
 	}},
 	{"every kind is counted beside all others", func(t *testing.T, s Store) {
 		require.NoError(t, s.Reserve(t.Context(), t0, cooldown(t0), quota(1)))
@@ -85,7 +85,7 @@ var statsTests = []test{
 				}
 			}
 		}
-		want := account.Counts{Dynamic: 2, Static: 2, Cooldown: 2, Quota: 2, Expired: 2, NoPhone: 2, Failed: 2}
+		want := hosted.Counts{Dynamic: 2, Static: 2, Cooldown: 2, Quota: 2, Expired: 2, NoPhone: 2, Failed: 2}
 		assert.Equal(t, want, stats(t, s, owner, hours).Total.Counts)
 	}},
 	{"how long the webhook took, but for simulated ones and when it was not asked", func(t *testing.T, s Store) {
@@ -130,7 +130,7 @@ var statsTests = []test{
 	}},
 }
 
-func stats(t *testing.T, s Store, owner string, borders []time.Time) account.Stats {
+func stats(t *testing.T, s Store, owner string, borders []time.Time) hosted.Stats {
 	t.Helper()
 	got, err := s.Stats(t.Context(), owner, borders)
 	require.NoError(t, err)

@@ -8,14 +8,14 @@ import (
 	"time"
 
 	"github.com/heypingr/pingr"
-	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/hosted"
 )
 
 // A Store is what the suite tests: the store of the engine and that of the server,
 // and what a program that embeds them manages itself.
 type Store interface {
 	pingr.Store
-	account.Store
+	hosted.Store
 	// SaveTrigger stores a trigger, whether its ID is new or known. It returns
 	// pingr.ErrConflict if another trigger of the session, active or not, has a
 	// phrase that normalizes to the same text.
@@ -30,7 +30,7 @@ type Store interface {
 	// a time, newest first. A zero time starts at the newest.
 	Deliveries(ctx context.Context, account string, before time.Time, limit int) ([]pingr.Delivery, error)
 	// Accounts returns all accounts, oldest first.
-	Accounts(ctx context.Context) ([]account.Account, error)
+	Accounts(ctx context.Context) ([]hosted.Account, error)
 	// Close ends the store. Every later call fails.
 	Close() error
 }

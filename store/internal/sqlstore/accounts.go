@@ -6,12 +6,12 @@ import (
 	"fmt"
 
 	"github.com/heypingr/pingr"
-	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/hosted"
 )
 
 const accountColumns = `id, email, password_hash, plan, settings, webhook, created_at, test`
 
-func scanAccount(row Row) (a account.Account, err error) {
+func scanAccount(row Row) (a hosted.Account, err error) {
 	var settings, webhook, test string
 	var created int64
 	if err := row.Scan(&a.ID, &a.Email, &a.PasswordHash, &a.Plan, &settings, &webhook, &created, &test); err != nil {
@@ -33,7 +33,7 @@ func scanAccount(row Row) (a account.Account, err error) {
 	return a, nil
 }
 
-func accountArgs(a account.Account) ([]any, error) {
+func accountArgs(a hosted.Account) ([]any, error) {
 	settings, err := json.Marshal(a.Settings)
 	if err != nil {
 		return nil, err
@@ -51,8 +51,8 @@ func accountArgs(a account.Account) ([]any, error) {
 	return []any{a.ID, a.Email, a.PasswordHash, a.Plan, string(settings), string(webhook), a.CreatedAt.UnixMilli(), string(test)}, nil
 }
 
-// CreateAccount implements [account.Accounts].
-func (s *Store) CreateAccount(ctx context.Context, a account.Account) error {
+// CreateAccount implements [hosted.Accounts].
+func (s *Store) CreateAccount(ctx context.Context, a hosted.Account) error {
 	args, err := accountArgs(a)
 	if err != nil {
 		return err
@@ -71,17 +71,17 @@ func (s *Store) CreateAccount(ctx context.Context, a account.Account) error {
 	return err
 }
 
-// Account implements [account.Accounts].
-func (s *Store) Account(ctx context.Context, id string) (account.Account, error) {
+// Account implements [hosted.Accounts].
+func (s *Store) Account(ctx context.Context, id string) (hosted.Account, error) {
 	return s.oneAccount(ctx, `SELECT `+accountColumns+` FROM accounts WHERE id = $1`, id)
 }
 
-// AccountByEmail implements [account.Accounts].
-func (s *Store) AccountByEmail(ctx context.Context, email string) (account.Account, error) {
+// AccountByEmail implements [hosted.Accounts].
+func (s *Store) AccountByEmail(ctx context.Context, email string) (hosted.Account, error) {
 	return s.oneAccount(ctx, `SELECT `+accountColumns+` FROM accounts WHERE email = $1`, email)
 }
 
-func (s *Store) oneAccount(ctx context.Context, query, arg string) (a account.Account, err error) {
+func (s *Store) oneAccount(ctx context.Context, query, arg string) (a hosted.Account, err error) {
 	err = s.db.Read(ctx, func(tx Tx) (err error) {
 		a, err = findAccount(tx, query, arg)
 		return err
@@ -89,20 +89,20 @@ func (s *Store) oneAccount(ctx context.Context, query, arg string) (a account.Ac
 	return a, err
 }
 
-func findAccount(tx Tx, query, arg string) (a account.Account, err error) {
+func findAccount(tx Tx, query, arg string) (a hosted.Account, err error) {
 	err = tx.Query(query, func(row Row) (err error) {
 		a, err = scanAccount(row)
 		return err
 	}, arg)
 	if err == nil && a.ID == "" {
-		err = account.ErrNotFound
+		err = hosted.ErrNotFound
 	}
 	return a, err
 }
 
 // Accounts returns all accounts, oldest first.
-func (s *Store) Accounts(ctx context.Context) ([]account.Account, error) {
-	var all []account.Account
+func (s *Store) Accounts(ctx context.Context) ([]hosted.Account, error) {
+	var all []hosted.Account
 	err := s.db.Read(ctx, func(tx Tx) error {
 		return tx.Query(`SELECT `+accountColumns+` FROM accounts ORDER BY created_at, id`, func(row Row) error {
 			a, err := scanAccount(row)
@@ -113,7 +113,7 @@ func (s *Store) Accounts(ctx context.Context) ([]account.Account, error) {
 	return all, err
 }
 
-// AnyAccount implements [account.Accounts].
+// AnyAccount implements [hosted.Accounts].
 func (s *Store) AnyAccount(ctx context.Context) (bool, error) {
 	found := false
 	err := s.db.Read(ctx, func(tx Tx) error {
@@ -123,9 +123,9 @@ func (s *Store) AnyAccount(ctx context.Context) (bool, error) {
 	return found, err
 }
 
-// UpdateAccount implements [account.Accounts].
-func (s *Store) UpdateAccount(ctx context.Context, id string, change func(*account.Account) error) (account.Account, error) {
-	var a account.Account
+// UpdateAccount implements [hosted.Accounts].
+func (s *Store) UpdateAccount(ctx context.Context, id string, change func(*hosted.Account) error) (hosted.Account, error) {
+	var a hosted.Account
 	var answer error // the operation's own error, which must not end the transaction of others
 	err := s.db.Write(ctx, func(tx Tx) (err error) {
 		answer = nil
@@ -160,12 +160,12 @@ func (s *Store) UpdateAccount(ctx context.Context, id string, change func(*accou
 		err = answer
 	}
 	if err != nil {
-		return account.Account{}, err
+		return hosted.Account{}, err
 	}
 	return a, nil
 }
 
-// LoadOrStoreValue implements [account.Accounts].
+// LoadOrStoreValue implements [hosted.Accounts].
 func (s *Store) LoadOrStoreValue(ctx context.Context, name string, make func() []byte) ([]byte, error) {
 	var value []byte
 	err := s.db.Write(ctx, func(tx Tx) error {
@@ -178,7 +178,7 @@ func (s *Store) LoadOrStoreValue(ctx context.Context, name string, make func() [
 	return value, err
 }
 
-// DeleteValue implements [account.Accounts].
+// DeleteValue implements [hosted.Accounts].
 func (s *Store) DeleteValue(ctx context.Context, name string) error {
 	return s.db.Write(ctx, func(tx Tx) error {
 		_, err := tx.Exec(`DELETE FROM values_kept WHERE name = $1`, name)

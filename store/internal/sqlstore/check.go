@@ -9,7 +9,7 @@ import (
 	"github.com/heypingr/pingr"
 )
 
-// Check implements [account.Store].
+// Check implements [hosted.Store].
 func (s *Store) Check(ctx context.Context, now time.Time) error {
 	name := "ready_" + rand.Text() // another place in each index every time
 	if _, _, err := s.FindTrigger(ctx, name, []string{name}); err != nil {

@@ -5,17 +5,17 @@ import (
 	"time"
 
 	"github.com/heypingr/pingr"
-	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/hosted"
 )
 
 const keyColumns = `id, account, name, mode, hash, last, created_at, used_at, revoked_at`
 
-func scanKey(row Row) (k account.Key, err error) {
+func scanKey(row Row) (k hosted.Key, err error) {
 	var mode string
 	var hash []byte
 	var created, used, revoked int64
 	err = row.Scan(&k.ID, &k.Account, &k.Name, &mode, &hash, &k.Last, &created, &used, &revoked)
-	k.Mode, k.CreatedAt, k.LastUsed, k.RevokedAt = account.Mode(mode), toTime(created), maybeTime(used), maybeTime(revoked)
+	k.Mode, k.CreatedAt, k.LastUsed, k.RevokedAt = hosted.Mode(mode), toTime(created), maybeTime(used), maybeTime(revoked)
 	copy(k.Hash[:], hash)
 	return k, err
 }
@@ -35,8 +35,8 @@ func maybeInt(t time.Time) int64 {
 	return t.UnixMilli()
 }
 
-// CreateKey implements [account.Keys].
-func (s *Store) CreateKey(ctx context.Context, k account.Key) error {
+// CreateKey implements [hosted.Keys].
+func (s *Store) CreateKey(ctx context.Context, k hosted.Key) error {
 	var n int64
 	err := s.db.Write(ctx, func(tx Tx) (err error) {
 		n, err = tx.Exec(`INSERT INTO api_keys (`+keyColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING`,
@@ -49,8 +49,8 @@ func (s *Store) CreateKey(ctx context.Context, k account.Key) error {
 	return err
 }
 
-// KeyByHash implements [account.Keys].
-func (s *Store) KeyByHash(ctx context.Context, hash [32]byte) (k account.Key, err error) {
+// KeyByHash implements [hosted.Keys].
+func (s *Store) KeyByHash(ctx context.Context, hash [32]byte) (k hosted.Key, err error) {
 	err = s.db.Read(ctx, func(tx Tx) error {
 		return tx.Query(`SELECT `+keyColumns+` FROM api_keys WHERE hash = $1`, func(row Row) (err error) {
 			k, err = scanKey(row)
@@ -58,14 +58,14 @@ func (s *Store) KeyByHash(ctx context.Context, hash [32]byte) (k account.Key, er
 		}, hash[:])
 	})
 	if err == nil && k.ID == "" {
-		err = account.ErrNotFound
+		err = hosted.ErrNotFound
 	}
 	return k, err
 }
 
-// Keys implements [account.Keys].
-func (s *Store) Keys(ctx context.Context, owner string) ([]account.Key, error) {
-	var keys []account.Key
+// Keys implements [hosted.Keys].
+func (s *Store) Keys(ctx context.Context, owner string) ([]hosted.Key, error) {
+	var keys []hosted.Key
 	err := s.db.Read(ctx, func(tx Tx) error {
 		return tx.Query(`SELECT `+keyColumns+` FROM api_keys WHERE account = $1 ORDER BY created_at, id`, func(row Row) error {
 			k, err := scanKey(row)
@@ -76,7 +76,7 @@ func (s *Store) Keys(ctx context.Context, owner string) ([]account.Key, error) {
 	return keys, err
 }
 
-// RevokeKey implements [account.Keys].
+// RevokeKey implements [hosted.Keys].
 func (s *Store) RevokeKey(ctx context.Context, owner, id string, at time.Time) error {
 	var n int64
 	err := s.db.Write(ctx, func(tx Tx) (err error) {
@@ -87,16 +87,16 @@ func (s *Store) RevokeKey(ctx context.Context, owner, id string, at time.Time) e
 		}
 		_, err = tx.Exec(`DELETE FROM api_keys WHERE account = $1 AND revoked_at <> 0 AND id NOT IN (
 			SELECT id FROM api_keys WHERE account = $1 AND revoked_at <> 0 ORDER BY revoked_at DESC, id DESC LIMIT $2)`,
-			owner, int64(account.KeptRevoked))
+			owner, int64(hosted.KeptRevoked))
 		return err
 	})
 	if err == nil && n == 0 {
-		return account.ErrNotFound
+		return hosted.ErrNotFound
 	}
 	return err
 }
 
-// UseKey implements [account.Keys].
+// UseKey implements [hosted.Keys].
 func (s *Store) UseKey(ctx context.Context, id string, at time.Time) error {
 	return s.changeKey(ctx, `UPDATE api_keys SET used_at = $2 WHERE id = $1`, id, at.UnixMilli())
 }
@@ -108,7 +108,7 @@ func (s *Store) changeKey(ctx context.Context, query string, args ...any) error 
 		return err
 	})
 	if err == nil && n == 0 {
-		return account.ErrNotFound
+		return hosted.ErrNotFound
 	}
 	return err
 }

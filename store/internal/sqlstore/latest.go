@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// LastActivity implements [account.Store].
+// LastActivity implements [hosted.Store].
 func (s *Store) LastActivity(ctx context.Context) (at time.Time, err error) {
 	var ms int64
 	err = s.db.Read(ctx, func(tx Tx) error {

@@ -6,11 +6,11 @@ import (
 	"time"
 
 	"github.com/heypingr/pingr"
-	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/hosted"
 )
 
-// DeliveryPage implements [account.Deliveries].
-func (s *Store) DeliveryPage(ctx context.Context, q account.DeliveryQuery) (page account.DeliveryPage, err error) {
+// DeliveryPage implements [hosted.Deliveries].
+func (s *Store) DeliveryPage(ctx context.Context, q hosted.DeliveryQuery) (page hosted.DeliveryPage, err error) {
 	if err := ctx.Err(); err != nil {
 		return page, err
 	}
@@ -22,7 +22,7 @@ func (s *Store) DeliveryPage(ctx context.Context, q account.DeliveryQuery) (page
 		if err != nil {
 			return err
 		}
-		page = account.CutPage(rows, q.Limit)
+		page = hosted.CutPage(rows, q.Limit)
 		if last := len(page.Rows) - 1; page.More && page.Rows[last].Logged.Equal(rows[last+1].Logged) {
 			page.Rows[last].Ordinal, err = ordinal(tx, page.Rows[last])
 		}
@@ -32,7 +32,7 @@ func (s *Store) DeliveryPage(ctx context.Context, q account.DeliveryQuery) (page
 }
 
 // deliveriesBefore returns up to one row more than the page holds.
-func deliveriesBefore(tx Tx, q account.DeliveryQuery) (rows []account.DeliveryRow, err error) {
+func deliveriesBefore(tx Tx, q hosted.DeliveryQuery) (rows []hosted.DeliveryRow, err error) {
 	end, within := int64(math.MaxInt64), int64(0)
 	if !q.Before.IsZero() {
 		end = q.Before.UnixMilli()
@@ -54,14 +54,14 @@ func deliveriesBefore(tx Tx, q account.DeliveryQuery) (rows []account.DeliveryRo
 	err = tx.Query(query+` ORDER BY logged_at DESC, seq DESC LIMIT $4`, func(row Row) error {
 		var logged int64
 		d, err := scanDelivery(row, &logged)
-		rows = append(rows, account.DeliveryRow{Delivery: d, Logged: toTime(logged)})
+		rows = append(rows, hosted.DeliveryRow{Delivery: d, Logged: toTime(logged)})
 		return err
 	}, args...)
 	return rows, err
 }
 
 // ordinal counts the account's rows of the row's millisecond up to the row.
-func ordinal(tx Tx, d account.DeliveryRow) (int, error) {
+func ordinal(tx Tx, d hosted.DeliveryRow) (int, error) {
 	var n int64
 	err := tx.Query(`
 		SELECT count(*) FROM deliveries WHERE account = $1 AND logged_at = $2
@@ -70,7 +70,7 @@ func ordinal(tx Tx, d account.DeliveryRow) (int, error) {
 	return int(n), err
 }
 
-// Delivery implements [account.Deliveries].
+// Delivery implements [hosted.Deliveries].
 func (s *Store) Delivery(ctx context.Context, owner, id string) (d pingr.Delivery, err error) {
 	if err := s.log.flush(); err != nil {
 		return d, err
@@ -82,12 +82,12 @@ func (s *Store) Delivery(ctx context.Context, owner, id string) (d pingr.Deliver
 		}, owner, id)
 	})
 	if err == nil && d.ID == "" {
-		err = account.ErrNotFound
+		err = hosted.ErrNotFound
 	}
 	return d, err
 }
 
-// QueuedEvents implements [account.Deliveries].
+// QueuedEvents implements [hosted.Deliveries].
 func (s *Store) QueuedEvents(ctx context.Context, owner string, events []string) (map[string]bool, error) {
 	queued := make(map[string]bool, len(events))
 	if len(events) == 0 {
@@ -105,7 +105,7 @@ func (s *Store) QueuedEvents(ctx context.Context, owner string, events []string)
 	return queued, err
 }
 
-// MakeDue implements [account.Deliveries].
+// MakeDue implements [hosted.Deliveries].
 func (s *Store) MakeDue(ctx context.Context, owner, event string, now time.Time) error {
 	queued := false
 	err := s.db.Write(ctx, func(tx Tx) error {
@@ -118,7 +118,7 @@ func (s *Store) MakeDue(ctx context.Context, owner, event string, now time.Time)
 		return err
 	})
 	if err == nil && !queued {
-		return account.ErrNotFound
+		return hosted.ErrNotFound
 	}
 	return err
 }

@@ -5,7 +5,7 @@ import (
 	"crypto/sha256"
 	"time"
 
-	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/hosted"
 )
 
 // replayName hashes what clients chose, so that it is hidden and of one length.
@@ -14,11 +14,11 @@ func replayName(scope, key string) []byte {
 	return sum[:]
 }
 
-// BeginReplay implements [account.Replays].
-func (s *Store) BeginReplay(ctx context.Context, r account.Replay) (found account.Replay, first bool, err error) {
+// BeginReplay implements [hosted.Replays].
+func (s *Store) BeginReplay(ctx context.Context, r hosted.Replay) (found hosted.Replay, first bool, err error) {
 	name := replayName(r.Scope, r.Key)
 	err = s.db.Write(ctx, func(tx Tx) error {
-		found, first = account.Replay{}, true
+		found, first = hosted.Replay{}, true
 		if err := s.dialect.alone(tx, string(name)); err != nil {
 			return err
 		}
@@ -29,25 +29,25 @@ func (s *Store) BeginReplay(ctx context.Context, r account.Replay) (found accoun
 			var status, at int64
 			err := row.Scan(&request, &state, &status, &found.Body, &at)
 			found.Scope, found.Key, found.At = r.Scope, r.Key, toTime(at)
-			found.State, found.Status = account.ReplayState(state), int(status)
+			found.State, found.Status = hosted.ReplayState(state), int(status)
 			copy(found.Request[:], request)
-			first, body = account.BeginAgain(found, r), found.Body
+			first, body = hosted.BeginAgain(found, r), found.Body
 			return err
-		}, name, r.At.Add(-account.ReplayTime).UnixMilli())
+		}, name, r.At.Add(-hosted.ReplayTime).UnixMilli())
 		if err != nil || !first {
 			return err
 		}
 		_, err = tx.Exec(`
 			INSERT INTO replays (name, request, state, status, body, at) VALUES ($1, $2, $3, 0, $5, $4)
 			ON CONFLICT (name) DO UPDATE SET request = excluded.request, state = excluded.state, status = 0, body = excluded.body, at = excluded.at`,
-			name, r.Request[:], string(account.ReplayPending), r.At.UnixMilli(), body)
+			name, r.Request[:], string(hosted.ReplayPending), r.At.UnixMilli(), body)
 		return err
 	})
 	return found, first, err
 }
 
-// EndReplay implements [account.Replays].
-func (s *Store) EndReplay(ctx context.Context, r account.Replay) error {
+// EndReplay implements [hosted.Replays].
+func (s *Store) EndReplay(ctx context.Context, r hosted.Replay) error {
 	name := replayName(r.Scope, r.Key)
 	return s.db.Write(ctx, func(tx Tx) (err error) {
 		if r.State == "" {
@@ -60,13 +60,13 @@ func (s *Store) EndReplay(ctx context.Context, r account.Replay) error {
 	})
 }
 
-// PurgeReplays implements [account.Replays].
+// PurgeReplays implements [hosted.Replays].
 func (s *Store) PurgeReplays(ctx context.Context, before time.Time) (int, error) {
 	return purgeByKey(ctx, s.db, `SELECT name FROM (SELECT name FROM replays WHERE name > $1 ORDER BY name LIMIT $2) AS chunk ORDER BY name DESC LIMIT 1`,
 		`DELETE FROM replays WHERE name > $1 AND name <= $2 AND at < $3`, before)
 }
 
-// LimitTaken implements [account.Store].
+// LimitTaken implements [hosted.Store].
 func (s *Store) LimitTaken(ctx context.Context, at time.Time, key string) (n int64, err error) {
 	err = s.db.Read(ctx, func(tx Tx) error {
 		return tx.Query(`SELECT taken FROM limits WHERE key = $1 AND until > $2`, func(row Row) error { return row.Scan(&n) },

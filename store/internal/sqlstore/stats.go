@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/heypingr/pingr"
-	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/hosted"
 )
 
 // countColumns are the counters in a row of counts.
@@ -25,14 +25,14 @@ const countUp = `
 
 // grain returns the start of the count that a time belongs to.
 func grain(at time.Time) int64 {
-	const width = int64(account.StatsGrain / time.Millisecond)
+	const width = int64(hosted.StatsGrain / time.Millisecond)
 	ms := at.UnixMilli()
 	return ms - ((ms%width)+width)%width
 }
 
 // countFiring counts a firing that ended.
 func countFiring(tx Tx, owner string, at time.Time, o pingr.OutcomeKind, source pingr.Source) error {
-	var c account.Counts
+	var c hosted.Counts
 	n := c.Of(o, source)
 	if n == nil {
 		return nil
@@ -52,8 +52,8 @@ type latencyKey struct {
 func countLatencies(tx Tx, batch []loggedDelivery) error {
 	counts := map[latencyKey]int64{}
 	for _, d := range batch {
-		if account.Timed(d.Delivery) {
-			counts[latencyKey{d.Account, grain(d.At), account.LatencyClass(d.Duration)}]++
+		if hosted.Timed(d.Delivery) {
+			counts[latencyKey{d.Account, grain(d.At), hosted.LatencyClass(d.Duration)}]++
 		}
 	}
 	for _, k := range slices.SortedFunc(maps.Keys(counts), func(a, b latencyKey) int {
@@ -69,15 +69,15 @@ func countLatencies(tx Tx, batch []loggedDelivery) error {
 	return nil
 }
 
-// Stats implements [account.Store].
-func (s *Store) Stats(ctx context.Context, owner string, borders []time.Time) (stats account.Stats, err error) {
+// Stats implements [hosted.Store].
+func (s *Store) Stats(ctx context.Context, owner string, borders []time.Time) (stats hosted.Stats, err error) {
 	if err := ctx.Err(); err != nil {
 		return stats, err
 	}
 	if err := s.log.flush(); err != nil {
 		return stats, err
 	}
-	return account.SumStats(borders, func(i int) (c account.Counts, l account.Latencies, err error) {
+	return hosted.SumStats(borders, func(i int) (c hosted.Counts, l hosted.Latencies, err error) {
 		from, until := borders[i].UnixMilli(), borders[i+1].UnixMilli()
 		err = s.db.Read(ctx, func(tx Tx) error {
 			return tx.Query(`
@@ -91,7 +91,7 @@ func (s *Store) Stats(ctx context.Context, owner string, borders []time.Time) (s
 		if err != nil {
 			return c, nil, err
 		}
-		l = account.Latencies{}
+		l = hosted.Latencies{}
 		err = s.log.db.Read(ctx, func(tx Tx) error {
 			return tx.Query(`SELECT class, sum(n) FROM latencies WHERE account = $1 AND at >= $2 AND at < $3 GROUP BY class`,
 				func(row Row) error {

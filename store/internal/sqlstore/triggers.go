@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"github.com/heypingr/pingr"
-	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/hosted"
 )
 
 const triggerColumns = `id, session, phrase, reply, active, created_at, updated_at`
@@ -53,7 +53,7 @@ func (s *Store) FindTrigger(ctx context.Context, session string, phrases []strin
 	return t, true, nil
 }
 
-// Trigger implements [account.Triggers].
+// Trigger implements [hosted.Triggers].
 func (s *Store) Trigger(ctx context.Context, id string) (t pingr.Trigger, err error) {
 	err = s.db.Read(ctx, func(tx Tx) (err error) {
 		t, err = findTrigger(tx, id)
@@ -65,12 +65,12 @@ func (s *Store) Trigger(ctx context.Context, id string) (t pingr.Trigger, err er
 func findTrigger(tx Tx, id string) (t pingr.Trigger, err error) {
 	err = tx.Query(`SELECT `+triggerColumns+` FROM triggers WHERE id = $1`, func(row Row) error { return scanTrigger(row, &t) }, id)
 	if err == nil && t.ID == "" {
-		return pingr.Trigger{}, account.ErrNotFound
+		return pingr.Trigger{}, hosted.ErrNotFound
 	}
 	return t, err
 }
 
-// CreateTrigger implements [account.Triggers].
+// CreateTrigger implements [hosted.Triggers].
 func (s *Store) CreateTrigger(ctx context.Context, t pingr.Trigger, sessions []string, limit int) error {
 	var answer error
 	err := s.db.Write(ctx, func(tx Tx) (err error) {
@@ -90,7 +90,7 @@ func (s *Store) CreateTrigger(ctx context.Context, t pingr.Trigger, sessions []s
 			}
 		}
 		if answer = nil; limit > 0 && n >= int64(limit) {
-			answer = account.ErrLimit
+			answer = hosted.ErrLimit
 			return nil
 		}
 		answer, err = saveTrigger(tx, t)
@@ -102,7 +102,7 @@ func (s *Store) CreateTrigger(ctx context.Context, t pingr.Trigger, sessions []s
 	return err
 }
 
-// UpdateTrigger implements [account.Triggers].
+// UpdateTrigger implements [hosted.Triggers].
 func (s *Store) UpdateTrigger(ctx context.Context, id string, change func(*pingr.Trigger) error) (pingr.Trigger, error) {
 	var t pingr.Trigger
 	var answer error
@@ -169,7 +169,7 @@ func saveTrigger(tx Tx, t pingr.Trigger) (conflict, err error) {
 	return nil, err
 }
 
-// DeleteTrigger implements [account.Triggers].
+// DeleteTrigger implements [hosted.Triggers].
 func (s *Store) DeleteTrigger(ctx context.Context, id string) error {
 	return s.db.Write(ctx, func(tx Tx) error {
 		_, err := tx.Exec(`DELETE FROM triggers WHERE id = $1`, id)
@@ -177,7 +177,7 @@ func (s *Store) DeleteTrigger(ctx context.Context, id string) error {
 	})
 }
 
-// Triggers implements [account.Triggers].
+// Triggers implements [hosted.Triggers].
 func (s *Store) Triggers(ctx context.Context, session string) ([]pingr.Trigger, error) {
 	var triggers []pingr.Trigger
 	err := s.db.Read(ctx, func(tx Tx) error {

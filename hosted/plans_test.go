@@ -1,4 +1,4 @@
-package account_test
+package hosted_test
 
 import (
 	"encoding/json"
@@ -9,11 +9,11 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/hosted"
 )
 
 func ExampleReadPlans() {
-	plans, err := account.ReadPlans(strings.NewReader(`[
+	plans, err := hosted.ReadPlans(strings.NewReader(`[
 		{"name": "trial", "triggers": 1, "sessions": 1, "messages": 100},
 		{"name": "pro", "triggers": 5, "sessions": 2, "messages": 20000, "overage_micros": 1200}
 	]`))
@@ -36,16 +36,16 @@ func TestPlansThatAreNone(t *testing.T) {
 		{"negative", `[{"name":"pro","messages":-1}]`, `plan "pro": messages is negative`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := account.ReadPlans(strings.NewReader(tt.text))
+			_, err := hosted.ReadPlans(strings.NewReader(tt.text))
 			require.ErrorContains(t, err, tt.says)
 		})
 	}
 }
 
 func TestDefaultPlansAreData(t *testing.T) {
-	text, err := json.Marshal(account.DefaultPlans())
+	text, err := json.Marshal(hosted.DefaultPlans())
 	require.NoError(t, err)
-	plans, err := account.ReadPlans(strings.NewReader(string(text)))
+	plans, err := hosted.ReadPlans(strings.NewReader(string(text)))
 	require.NoError(t, err)
-	assert.Equal(t, account.DefaultPlans(), plans)
+	assert.Equal(t, hosted.DefaultPlans(), plans)
 }

@@ -1,8 +1,8 @@
-// Package account holds what a hosted Pingr knows about its customers in
+// Package hosted holds what a hosted Pingr knows about its customers in
 // addition to the engine's own rows: accounts, API keys, plans, and the answers
 // to repeated requests. It has types and pure functions, and the contract of
 // the [Store] that the server uses.
-package account
+package hosted
 
 import (
 	"encoding/json"

@@ -1,4 +1,4 @@
-package account_test
+package hosted_test
 
 import (
 	"encoding/json"
@@ -11,19 +11,19 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/heypingr/pingr"
-	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/hosted"
 )
 
 var now = time.Date(2026, 11, 23, 23, 30, 0, 0, time.UTC)
 
 func ExampleNewKey() {
-	secret, key := account.NewKey("acc_1", "CI", account.Test, time.Now())
-	fmt.Println(len(secret), key.Mode, key.Hash == account.HashKey(secret))
+	secret, key := hosted.NewKey("acc_1", "CI", hosted.Test, time.Now())
+	fmt.Println(len(secret), key.Mode, key.Hash == hosted.HashKey(secret))
 	// Output: 38 test true
 }
 
 func ExampleSettings_Midnight() {
-	s := account.DefaultSettings()
+	s := hosted.DefaultSettings()
 	fmt.Println(s.Midnight(now))
 	s.TimeZone = "Asia/Kolkata"
 	fmt.Println(s.Midnight(now).UTC())
@@ -33,14 +33,14 @@ func ExampleSettings_Midnight() {
 }
 
 func TestNew(t *testing.T) {
-	a, err := account.New(" Anna@Example.com", "hash", "growth", now)
+	a, err := hosted.New(" Anna@Example.com", "hash", "growth", now)
 	require.NoError(t, err)
 	assert.Equal(t, "anna@example.com", a.Email)
 	assert.Regexp(t, `^acc_[0-9a-f]{32}$`, a.ID)
 	assert.Regexp(t, `^whsec_`, a.Webhook.Secret)
 	for _, wrong := range []string{"", "anna", "anna@", "Anna <anna@example.com>", "a@b, c@d"} {
-		_, err := account.New(wrong, "", "", now)
-		require.ErrorIs(t, err, account.ErrEmail, wrong)
+		_, err := hosted.New(wrong, "", "", now)
+		require.ErrorIs(t, err, hosted.ErrEmail, wrong)
 	}
 }
 
@@ -49,7 +49,7 @@ func TestNewKey(t *testing.T) {
 	seen := map[string]bool{}
 	letters := map[rune]bool{}
 	for range 200 {
-		secret, k := account.NewKey("acc_1", "", account.Live, now)
+		secret, k := hosted.NewKey("acc_1", "", hosted.Live, now)
 		assert.Regexp(t, form, secret)
 		assert.False(t, seen[secret])
 		seen[secret] = true
@@ -62,11 +62,11 @@ func TestNewKey(t *testing.T) {
 }
 
 func TestSettingsForTheEngine(t *testing.T) {
-	plan := account.Plan{Messages: 7}
-	s := account.DefaultSettings()
+	plan := hosted.Plan{Messages: 7}
+	s := hosted.DefaultSettings()
 	assert.Equal(t, pingr.Settings{Cooldown: time.Minute, GroupReply: pingr.GroupPrivate, MaxMessageAge: 5 * time.Minute, MonthlyQuota: 7}, s.Engine(plan))
 	text := "number, please"
-	s.CooldownSeconds, s.Overage, s.NoPhoneReply = 0, account.OverageAllow, &text
+	s.CooldownSeconds, s.Overage, s.NoPhoneReply = 0, hosted.OverageAllow, &text
 	got := s.Engine(plan)
 	assert.Negative(t, got.Cooldown, "none, and not the engine's default")
 	assert.Zero(t, got.MonthlyQuota)
@@ -75,7 +75,7 @@ func TestSettingsForTheEngine(t *testing.T) {
 
 // Settings that were stored before there was a field have its default.
 func TestSettingsOfAnEarlierVersion(t *testing.T) {
-	var s account.Settings
+	var s hosted.Settings
 	require.NoError(t, json.Unmarshal([]byte(`{"cooldown_seconds":0,"group_reply":"private"}`), &s))
 	assert.Equal(t, 1, s.DisconnectGraceSeconds)
 	assert.Zero(t, s.CooldownSeconds)
@@ -84,7 +84,7 @@ func TestSettingsOfAnEarlierVersion(t *testing.T) {
 }
 
 func TestWebhookWants(t *testing.T) {
-	w := account.Webhook{}
+	w := hosted.Webhook{}
 	assert.False(t, w.Wants(pingr.EventMessageReceived), "there is none")
 	w.URL = "https://example.com"
 	assert.True(t, w.Wants(pingr.EventSessionConnected), "all, unless it says which")

@@ -1,4 +1,4 @@
-package account
+package hosted
 
 import (
 	"crypto/rand"

@@ -1,4 +1,4 @@
-package account_test
+package hosted_test
 
 import (
 	"testing"
@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/heypingr/pingr/account"
+	"github.com/heypingr/pingr/hosted"
 )
 
 func TestRotate(t *testing.T) {
@@ -35,7 +35,7 @@ func TestRotate(t *testing.T) {
 		{"a leaked one within an overlap", [][2]time.Duration{{0, day}, {time.Hour, 0}}, []signs{{time.Hour, "c", nil}, {day, "c", nil}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			w := account.Webhook{Secret: "a"}
+			w := hosted.Webhook{Secret: "a"}
 			for i, r := range tt.rotations {
 				from, err := w.Rotate(string(rune('b'+i)), r[1], now.Add(r[0]))
 				require.NoError(t, err)

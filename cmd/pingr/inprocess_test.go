@@ -24,9 +24,9 @@ import (
 // asha's number, the customer of these stories.
 const ashaNumber = "919876543210"
 
-// A hosted is pingr serve in this process, by a clock that the test moves, with
+// An inProcess is pingr serve in this process, by a clock that the test moves, with
 // a linked number, the trigger "login" and an endpoint.
-type hosted struct {
+type inProcess struct {
 	*service
 	place   *place
 	clock   *clock
@@ -36,12 +36,12 @@ type hosted struct {
 }
 
 // newHosted begins at noon of a day.
-func newHosted(t *testing.T, plan string, day time.Time) *hosted {
+func newInProcess(t *testing.T, plan string, day time.Time) *inProcess {
 	t.Helper()
 	p := newPlace(t)
 	asha, err := p.server.AddPhone(whatsapptest.PhoneConfig{Number: ashaNumber, Name: "Asha"})
 	require.NoError(t, err)
-	h := &hosted{place: p, clock: &clock{}, asha: asha}
+	h := &inProcess{place: p, clock: &clock{}, asha: asha}
 	h.clock.move(time.Until(day.Add(12 * time.Hour)))
 	h.backend = newShopBackend(t, h.clock.now)
 	require.Equal(t, exitDone, call{
@@ -58,7 +58,7 @@ func newHosted(t *testing.T, plan string, day time.Time) *hosted {
 }
 
 // start serves; halt ends it.
-func (h *hosted) start(t *testing.T, key string) {
+func (h *inProcess) start(t *testing.T, key string) {
 	t.Helper()
 	c := config{
 		Data: h.place.data, Log: "off",
@@ -85,7 +85,7 @@ func (h *hosted) start(t *testing.T, key string) {
 }
 
 // restart ends serving and starts again on the same data.
-func (h *hosted) restart() {
+func (h *inProcess) restart() {
 	h.Helper()
 	h.halt()
 	h.start(h.T, h.key)
@@ -101,14 +101,14 @@ func (s *service) must(status int, method, path, body string, header ...string) 
 }
 
 // login asks as the dashboard does.
-func (h *hosted) login(method, path, body string) map[string]any {
+func (h *inProcess) login(method, path, body string) map[string]any {
 	h.Helper()
 	in := h.must(http.StatusOK, "POST", "/v1/auth/login", `{"email":"anna@example.com","password":"correct horse"}`, "X-API-Key", "")
 	return h.must(http.StatusOK, method, path, body, "X-API-Key", "", "Authorization", "Bearer "+in["token"].(string))
 }
 
 // texts lets Asha write.
-func (h *hosted) texts(text string) {
+func (h *inProcess) texts(text string) {
 	h.Helper()
 	_, err := h.asha.Send(h.Context(), shopNumber, text)
 	require.NoError(h, err)
