@@ -43,7 +43,6 @@ const (
 
 // A caller is whoever made a request.
 type caller struct {
-	ctx     context.Context
 	account hosted.Account
 	// test reports whether it acts on test mode.
 	test bool
@@ -85,7 +84,7 @@ type callerKey struct{}
 func (s *Server) authenticate(ctx huma.Context, next func(huma.Context)) {
 	want, _ := ctx.Operation().Metadata["auth"].(auth)
 	r, w := humago.Unwrap(ctx)
-	c := caller{ctx: ctx.Context()}
+	var c caller
 	if want != public {
 		found, err := s.caller(r, want)
 		if err != nil {
@@ -191,7 +190,7 @@ func (s *Server) keyCaller(ctx context.Context, secret string) (caller, error) {
 			s.log.Warn("could not record the use of a key", "key", k.ID, "error", err)
 		}
 	}
-	return caller{ctx: ctx, account: a, test: k.Mode == hosted.Test, credential: k.ID}, nil
+	return caller{account: a, test: k.Mode == hosted.Test, credential: k.ID}, nil
 }
 
 // loginClaims are the claims of a login's token.
@@ -229,7 +228,7 @@ func (s *Server) loginCaller(ctx context.Context, token string) (caller, error) 
 	} else if err != nil {
 		return caller{}, err
 	}
-	return caller{ctx: ctx, account: a, login: &claims, credential: claims.ID}, nil
+	return caller{account: a, login: &claims, credential: claims.ID}, nil
 }
 
 // endedLogin is a limit of one, taken when its owner ends a login, until the

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -92,7 +93,7 @@ type deliveriesOutput struct {
 }
 
 // listDeliveries is GET /v1/webhooks/deliveries.
-func (s *Server) listDeliveries(c caller, in *deliveriesInput) (*deliveriesOutput, error) {
+func (s *Server) listDeliveries(ctx context.Context, c caller, in *deliveriesInput) (*deliveriesOutput, error) {
 	q := hosted.DeliveryQuery{Account: c.scope(), Status: strings.TrimPrefix(in.EventType, "webhook."), Limit: in.Limit}
 	if in.Before != "" {
 		var err error
@@ -100,7 +101,7 @@ func (s *Server) listDeliveries(c caller, in *deliveriesInput) (*deliveriesOutpu
 			return nil, badParam("before", "must be an RFC 3339 time")
 		}
 	}
-	page, err := s.store.DeliveryPage(c.ctx, q)
+	page, err := s.store.DeliveryPage(ctx, q)
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +111,7 @@ func (s *Server) listDeliveries(c caller, in *deliveriesInput) (*deliveriesOutpu
 			failed = append(failed, d.EventID)
 		}
 	}
-	queued, err := s.store.QueuedEvents(c.ctx, c.scope(), failed)
+	queued, err := s.store.QueuedEvents(ctx, c.scope(), failed)
 	if err != nil {
 		return nil, err
 	}
@@ -181,12 +182,12 @@ type redeliverOutput struct {
 // redeliver is POST /v1/webhooks/deliveries/{id}/redeliver. An event that was
 // taken, or given up [pingr.KeepGivenUp] ago, cannot be sent again, because its
 // texts are erased.
-func (s *Server) redeliver(c caller, in *deliveryInput) (*redeliverOutput, error) {
-	d, err := s.store.Delivery(c.ctx, c.scope(), in.ID)
+func (s *Server) redeliver(ctx context.Context, c caller, in *deliveryInput) (*redeliverOutput, error) {
+	d, err := s.store.Delivery(ctx, c.scope(), in.ID)
 	if err != nil {
 		return nil, err
 	}
-	err = s.store.MakeDue(c.ctx, d.Account, d.EventID, s.now())
+	err = s.store.MakeDue(ctx, d.Account, d.EventID, s.now())
 	if errors.Is(err, hosted.ErrNotFound) {
 		return nil, fail(conflict, "The event was delivered, or given up more than a week ago. Its text is erased.")
 	}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -146,7 +147,7 @@ type eventsInput struct{ ModeParam }
 
 // events is GET /v1/events. A stream ends with the key or login that opened it:
 // at once if this process ends it, otherwise by the next heartbeat.
-func (s *Server) events(c caller, _ *eventsInput) (*huma.StreamResponse, error) {
+func (s *Server) events(_ context.Context, c caller, _ *eventsInput) (*huma.StreamResponse, error) {
 	stream, ok := s.hub.open(c.scope(), c.credential)
 	if !ok {
 		return nil, tooMany(rateLimit, 5, "Too many event streams are open.")

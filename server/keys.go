@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"strings"
 	"time"
 
@@ -44,8 +45,8 @@ type keysOutput struct {
 }
 
 // listKeys is GET /v1/keys.
-func (s *Server) listKeys(c caller, _ *struct{}) (*keysOutput, error) {
-	keys, err := s.store.Keys(c.ctx, c.account.ID)
+func (s *Server) listKeys(ctx context.Context, c caller, _ *struct{}) (*keysOutput, error) {
+	keys, err := s.store.Keys(ctx, c.account.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -67,11 +68,11 @@ type addKeyInput struct {
 type keyOutput struct{ Body keyJSON }
 
 // addKey is POST /v1/keys.
-func (s *Server) addKey(c caller, in *addKeyInput) (*keyOutput, error) {
+func (s *Server) addKey(ctx context.Context, c caller, in *addKeyInput) (*keyOutput, error) {
 	if strings.ContainsRune(in.Body.Name, 0) {
 		return nil, badParam("name", "must not contain a NUL character")
 	}
-	keys, err := s.store.Keys(c.ctx, c.account.ID)
+	keys, err := s.store.Keys(ctx, c.account.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +86,7 @@ func (s *Server) addKey(c caller, in *addKeyInput) (*keyOutput, error) {
 		return nil, fail(planLimit, "There are already %d keys. Revoke some first.", maxKeys)
 	}
 	secret, k := hosted.NewKey(c.account.ID, in.Body.Name, in.Body.Mode, s.now())
-	if err := s.store.CreateKey(c.ctx, k); err != nil {
+	if err := s.store.CreateKey(ctx, k); err != nil {
 		return nil, err
 	}
 	out := &keyOutput{keyOf(k)}
@@ -98,8 +99,8 @@ type keyInput struct {
 }
 
 // revokeKey is DELETE /v1/keys/{id}.
-func (s *Server) revokeKey(c caller, in *keyInput) (*struct{}, error) {
-	if err := s.store.RevokeKey(c.ctx, c.account.ID, in.ID, s.now()); err != nil {
+func (s *Server) revokeKey(ctx context.Context, c caller, in *keyInput) (*struct{}, error) {
+	if err := s.store.RevokeKey(ctx, c.account.ID, in.ID, s.now()); err != nil {
 		return nil, err
 	}
 	s.hub.end(c.account.ID, in.ID)

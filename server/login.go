@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"time"
@@ -38,23 +39,23 @@ func accountOf(a hosted.Account) accountJSON {
 }
 
 // logIn is POST /v1/auth/login.
-func (s *Server) logIn(c caller, in *loginInput) (*loginOutput, error) {
+func (s *Server) logIn(ctx context.Context, _ caller, in *loginInput) (*loginOutput, error) {
 	if in.foreign {
 		return nil, fail(forbidden, "The request comes from another site.")
 	}
 	email, from, now := hosted.CleanEmail(in.Body.Email), s.client(in.request), s.now()
-	giveBack, err := s.takeLogin(c.ctx, email, from, now)
+	giveBack, err := s.takeLogin(ctx, email, from, now)
 	var limit *pingr.LimitError
 	if errors.As(err, &limit) {
 		return nil, tooMany(rateLimit, limit.RetryAfter(now), "Too many failed logins. Try again in %ds.", limit.RetryAfter(now))
 	} else if err != nil {
 		return nil, err
 	}
-	a, err := s.store.AccountByEmail(c.ctx, email)
+	a, err := s.store.AccountByEmail(ctx, email)
 	if err != nil && !errors.Is(err, hosted.ErrNotFound) {
 		return nil, err
 	}
-	holds, err := s.passwordHolds(c.ctx, a.PasswordHash, in.Body.Password)
+	holds, err := s.passwordHolds(ctx, a.PasswordHash, in.Body.Password)
 	if err != nil {
 		return nil, err
 	}
@@ -91,9 +92,9 @@ type logOutOutput struct {
 }
 
 // logOut is POST /v1/auth/logout. The token no longer works.
-func (s *Server) logOut(c caller, in *logOutInput) (*logOutOutput, error) {
+func (s *Server) logOut(ctx context.Context, c caller, in *logOutInput) (*logOutOutput, error) {
 	var ended *pingr.LimitError
-	if err := s.store.Reserve(c.ctx, s.now(), endedLogin(*c.login)); err != nil && !errors.As(err, &ended) {
+	if err := s.store.Reserve(ctx, s.now(), endedLogin(*c.login)); err != nil && !errors.As(err, &ended) {
 		return nil, err
 	}
 	s.hub.end(c.account.ID, c.credential)
@@ -105,6 +106,6 @@ func (s *Server) logOut(c caller, in *logOutInput) (*logOutOutput, error) {
 type meOutput struct{ Body accountJSON }
 
 // me is GET /v1/auth/me.
-func (s *Server) me(c caller, _ *struct{}) (*meOutput, error) {
+func (s *Server) me(_ context.Context, c caller, _ *struct{}) (*meOutput, error) {
 	return &meOutput{accountOf(c.account)}, nil
 }

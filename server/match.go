@@ -2,6 +2,7 @@ package server
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"reflect"
 	"slices"
@@ -48,12 +49,12 @@ type otherMatch struct {
 
 // match is POST /v1/match. It reports which trigger a text would fire, and why
 // others would not.
-func (s *Server) match(c caller, in *matchInput) (*matchOutput, error) {
+func (s *Server) match(ctx context.Context, c caller, in *matchInput) (*matchOutput, error) {
 	session, err := s.storedSession(c, in.Body.Session)
 	if err != nil {
 		return nil, err
 	}
-	triggers, err := s.store.Triggers(c.ctx, session)
+	triggers, err := s.store.Triggers(ctx, session)
 	if err != nil {
 		return nil, err
 	}

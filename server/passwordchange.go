@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"strings"
 
@@ -18,19 +19,19 @@ type passwordInput struct {
 
 // changePassword is POST /v1/auth/password. A login's token holds a mark of the
 // password, so every login ends with it. The caller gets a new login.
-func (s *Server) changePassword(c caller, in *passwordInput) (*loginOutput, error) {
+func (s *Server) changePassword(ctx context.Context, c caller, in *passwordInput) (*loginOutput, error) {
 	if !passwordFits(in.Body.New) {
 		return nil, badParam("new_password", strings.TrimPrefix(ErrPassword.Error(), "password "))
 	}
 	now := s.now()
-	giveBack, err := s.takeLogin(c.ctx, c.account.Email, s.client(in.request), now)
+	giveBack, err := s.takeLogin(ctx, c.account.Email, s.client(in.request), now)
 	var limit *pingr.LimitError
 	if errors.As(err, &limit) {
 		return nil, tooMany(rateLimit, limit.RetryAfter(now), "Too many wrong passwords. Try again in %ds.", limit.RetryAfter(now))
 	} else if err != nil {
 		return nil, err
 	}
-	holds, err := s.passwordHolds(c.ctx, c.account.PasswordHash, in.Body.Current)
+	holds, err := s.passwordHolds(ctx, c.account.PasswordHash, in.Body.Current)
 	if err != nil {
 		return nil, err
 	}
@@ -40,11 +41,11 @@ func (s *Server) changePassword(c caller, in *passwordInput) (*loginOutput, erro
 	if err := giveBack(); err != nil {
 		return nil, err
 	}
-	hash, err := s.hashPassword(c.ctx, in.Body.New)
+	hash, err := s.hashPassword(ctx, in.Body.New)
 	if err != nil {
 		return nil, err
 	}
-	changed, err := s.store.UpdateAccount(c.ctx, c.account.ID, func(a *hosted.Account) error {
+	changed, err := s.store.UpdateAccount(ctx, c.account.ID, func(a *hosted.Account) error {
 		if a.PasswordHash != c.account.PasswordHash {
 			return fail(conflict, "The password was changed in the meantime. Log in with the new one.")
 		}

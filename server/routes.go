@@ -28,14 +28,13 @@ type route struct {
 	register     func(*Server, huma.Operation)
 }
 
-// to makes a route from a handler, which takes a caller and the input and
-// returns the output.
-func to[I, O any](handle func(*Server, caller, *I) (*O, error)) func(*Server, huma.Operation) {
+// to makes a route from a handler, which takes the request's context, its caller
+// and the input and returns the output.
+func to[I, O any](handle func(*Server, context.Context, caller, *I) (*O, error)) func(*Server, huma.Operation) {
 	return func(s *Server, op huma.Operation) {
 		huma.Register(s.api, op, func(ctx context.Context, in *I) (*O, error) {
 			c, _ := ctx.Value(callerKey{}).(caller)
-			c.ctx = ctx
-			out, err := handle(s, c, in)
+			out, err := handle(s, ctx, c, in)
 			if err != nil {
 				return nil, s.problem(ctx, err)
 			}

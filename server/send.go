@@ -35,7 +35,7 @@ type sentJSON struct {
 }
 
 // send is POST /v1/send.
-func (s *Server) send(c caller, in *sendInput) (*sendOutput, error) {
+func (s *Server) send(ctx context.Context, c caller, in *sendInput) (*sendOutput, error) {
 	phone, err := pingr.ParsePhone(in.Body.To)
 	if err != nil {
 		return nil, err
@@ -46,14 +46,14 @@ func (s *Server) send(c caller, in *sendInput) (*sendOutput, error) {
 	in.Body.To = phone
 	if in.IdempotencyKey != "" {
 		// A client that hangs up must find the answer when it asks again.
-		c.ctx = context.WithoutCancel(c.ctx)
-		return asSent(s.sendIdempotent(c, in))
+		ctx = context.WithoutCancel(ctx)
+		return asSent(s.sendIdempotent(ctx, c, in))
 	}
 	session, err := s.sendingSession(c, in.Body.Session)
 	if err != nil {
 		return nil, err
 	}
-	body, _, err := s.sendOnce(c, in.Body, session, pingr.NewID("msg_"), false)
+	body, _, err := s.sendOnce(ctx, c, in.Body, session, pingr.NewID("msg_"), false)
 	return asSent(body, err)
 }
 
@@ -70,7 +70,7 @@ func asSent(body []byte, err error) (*sendOutput, error) {
 // try again. If the outcome is unknown, also because the process died, the same
 // message id is sent again by the same session. It shows once and takes no
 // limit twice.
-func (s *Server) sendIdempotent(c caller, in *sendInput) ([]byte, error) {
+func (s *Server) sendIdempotent(ctx context.Context, c caller, in *sendInput) ([]byte, error) {
 	asked, err := json.Marshal(in.Body)
 	if err != nil {
 		return nil, err
@@ -80,7 +80,7 @@ func (s *Server) sendIdempotent(c caller, in *sendInput) ([]byte, error) {
 		Scope: c.scope(), Key: in.IdempotencyKey, Request: sha256.Sum256(asked), At: s.now(),
 		Body: []byte(session),
 	}
-	found, first, err := s.store.BeginReplay(c.ctx, r)
+	found, first, err := s.store.BeginReplay(ctx, r)
 	switch {
 	case err != nil:
 		return nil, err
@@ -98,7 +98,7 @@ func (s *Server) sendIdempotent(c caller, in *sendInput) ([]byte, error) {
 	body, unknown, failed := []byte(nil), false, refused
 	if refused == nil {
 		sum := sha256.Sum256([]byte(r.Scope + "\x00" + r.Key))
-		body, unknown, failed = s.sendOnce(c, in.Body, session, "msg_"+hex.EncodeToString(sum[:16]), again)
+		body, unknown, failed = s.sendOnce(ctx, c, in.Body, session, "msg_"+hex.EncodeToString(sum[:16]), again)
 	}
 	switch {
 	case failed == nil:
@@ -106,7 +106,7 @@ func (s *Server) sendIdempotent(c caller, in *sendInput) ([]byte, error) {
 	case unknown:
 		r.State, r.Body = hosted.ReplayUnknown, []byte(session)
 	}
-	if err := s.store.EndReplay(c.ctx, r); err != nil {
+	if err := s.store.EndReplay(ctx, r); err != nil {
 		s.log.Error("could not store the response for its idempotency key", "error", err)
 	}
 	return body, failed
@@ -114,17 +114,19 @@ func (s *Server) sendIdempotent(c caller, in *sendInput) ([]byte, error) {
 
 // sendOnce sends through a session that sendingSession returned. unknown
 // reports that it is not known whether the message went out.
-func (s *Server) sendOnce(c caller, in sendBody, session, id string, again bool) (body []byte, unknown bool, err error) {
+func (s *Server) sendOnce(
+	ctx context.Context, c caller, in sendBody, session, id string, again bool,
+) (body []byte, unknown bool, err error) {
 	r := pingr.SendRequest{ID: id, Account: c.scope(), Session: session, To: in.To, Text: in.Message, Again: again}
 	if c.test {
 		r.Via = counted{Session: testNumber{}, server: s, account: c.account.ID, id: session}
 	}
-	_, err = s.engine.Send(c.ctx, r)
+	_, err = s.engine.Send(ctx, r)
 	s.metrics.sent(c.mode(), err)
 	if err != nil {
 		return nil, again || errors.Is(err, pingr.ErrUnknown), sendProblem(err, in.To, s.now())
 	}
-	_, remaining, err := s.used(c)
+	_, remaining, err := s.used(ctx, c)
 	if err != nil {
 		s.log.Warn("could not read how many messages remain", "error", err) // the message is sent all the same
 	}

@@ -28,14 +28,14 @@ type sessionJSON struct {
 	Detail string `json:"detail,omitempty"`
 }
 
-func (s *Server) sessionOf(c caller, r pingr.SessionRecord) (sessionJSON, error) {
+func (s *Server) sessionOf(ctx context.Context, c caller, r pingr.SessionRecord) (sessionJSON, error) {
 	out := sessionJSON{ID: shownID(r.ID), Name: r.Name, Status: r.State, ConnectedAt: maybeStamp(r.ConnectedAt), Reason: r.Reason, Detail: r.Detail}
 	if r.Phone != "" {
 		number := "+" + r.Phone
 		out.Number = &number
 	}
 	var err error
-	out.MessagesToday, err = s.store.LimitTaken(c.ctx, s.now(), dayKey(r.ID))
+	out.MessagesToday, err = s.store.LimitTaken(ctx, s.now(), dayKey(r.ID))
 	return out, err
 }
 
@@ -67,7 +67,7 @@ type sessionsOutput struct {
 }
 
 // listSessions is GET /v1/sessions.
-func (s *Server) listSessions(c caller, _ *sessionsInput) (*sessionsOutput, error) {
+func (s *Server) listSessions(ctx context.Context, c caller, _ *sessionsInput) (*sessionsOutput, error) {
 	var records []pingr.SessionRecord
 	if c.test {
 		records = append(records, testRecord(c.account))
@@ -79,7 +79,7 @@ func (s *Server) listSessions(c caller, _ *sessionsInput) (*sessionsOutput, erro
 	out := &sessionsOutput{}
 	out.Body.Sessions = []sessionJSON{}
 	for _, r := range records {
-		one, err := s.sessionOf(c, r)
+		one, err := s.sessionOf(ctx, c, r)
 		if err != nil {
 			return nil, err
 		}
@@ -96,8 +96,8 @@ type SessionInput struct {
 
 type sessionOutput struct{ Body sessionJSON }
 
-func (s *Server) sessionAnswer(c caller, r pingr.SessionRecord) (*sessionOutput, error) {
-	one, err := s.sessionOf(c, r)
+func (s *Server) sessionAnswer(ctx context.Context, c caller, r pingr.SessionRecord) (*sessionOutput, error) {
+	one, err := s.sessionOf(ctx, c, r)
 	return &sessionOutput{one}, err
 }
 
@@ -121,15 +121,15 @@ func (s *Server) number(c caller, id string) (n Number, fixed bool, err error) {
 var errFixed = fail(forbidden, "Test-mode sessions are always connected and cannot be changed.")
 
 // showSession is GET /v1/sessions/{id}.
-func (s *Server) showSession(c caller, in *SessionInput) (*sessionOutput, error) {
+func (s *Server) showSession(ctx context.Context, c caller, in *SessionInput) (*sessionOutput, error) {
 	n, fixed, err := s.number(c, in.ID)
 	if err != nil {
 		return nil, err
 	}
 	if fixed {
-		return s.sessionAnswer(c, s.simulatedRecord(c, in.ID))
+		return s.sessionAnswer(ctx, c, s.simulatedRecord(c, in.ID))
 	}
-	return s.sessionAnswer(c, n.Record())
+	return s.sessionAnswer(ctx, c, n.Record())
 }
 
 type addSessionInput struct {
@@ -143,7 +143,7 @@ type addSessionInput struct {
 var sessionID = regexp.MustCompile(`^[a-z0-9_-]{3,64}$`)
 
 // addSession is POST /v1/sessions.
-func (s *Server) addSession(c caller, in *addSessionInput) (*sessionOutput, error) {
+func (s *Server) addSession(ctx context.Context, c caller, in *addSessionInput) (*sessionOutput, error) {
 	if err := checkText("name", in.Body.Name, 100); err != nil {
 		return nil, err
 	}
@@ -166,14 +166,14 @@ func (s *Server) addSession(c caller, in *addSessionInput) (*sessionOutput, erro
 	if _, err := s.storedSession(c, id); err == nil || id == testSession {
 		return nil, taken
 	}
-	if err := s.limit(c.ctx, "new sessions", throttle("new session", c.account.ID, maxNewSessions, s.now().Add(longWindow))); err != nil {
+	if err := s.limit(ctx, "new sessions", throttle("new session", c.account.ID, maxNewSessions, s.now().Add(longWindow))); err != nil {
 		return nil, err
 	}
 	stored := storedID(id, c.account.ID)
-	if err := s.forgetTriggers(c.ctx, stored, testName(stored, c.account.ID)); err != nil {
+	if err := s.forgetTriggers(ctx, stored, testName(stored, c.account.ID)); err != nil {
 		return nil, err
 	}
-	n, err := s.numbers.Add(c.ctx, pingr.SessionRecord{
+	n, err := s.numbers.Add(ctx, pingr.SessionRecord{
 		ID: stored, Account: c.account.ID, Name: strings.TrimSpace(in.Body.Name), CreatedAt: s.now().Truncate(time.Millisecond),
 	})
 	if err != nil {
@@ -182,7 +182,7 @@ func (s *Server) addSession(c caller, in *addSessionInput) (*sessionOutput, erro
 	if s.serve != nil {
 		s.serve(n)
 	}
-	return s.sessionAnswer(c, n.Record())
+	return s.sessionAnswer(ctx, c, n.Record())
 }
 
 type renameSessionInput struct {
@@ -193,7 +193,7 @@ type renameSessionInput struct {
 }
 
 // renameSession is PATCH /v1/sessions/{id}.
-func (s *Server) renameSession(c caller, in *renameSessionInput) (*sessionOutput, error) {
+func (s *Server) renameSession(ctx context.Context, c caller, in *renameSessionInput) (*sessionOutput, error) {
 	if err := checkText("name", in.Body.Name, 100); err != nil {
 		return nil, err
 	}
@@ -205,11 +205,11 @@ func (s *Server) renameSession(c caller, in *renameSessionInput) (*sessionOutput
 		return nil, errFixed
 	}
 	n.Rename(strings.TrimSpace(in.Body.Name))
-	return s.sessionAnswer(c, n.Record())
+	return s.sessionAnswer(ctx, c, n.Record())
 }
 
 // removeSession is DELETE /v1/sessions/{id}.
-func (s *Server) removeSession(c caller, in *SessionInput) (*struct{}, error) {
+func (s *Server) removeSession(ctx context.Context, c caller, in *SessionInput) (*struct{}, error) {
 	n, fixed, err := s.number(c, in.ID)
 	if err != nil {
 		return nil, err
@@ -218,7 +218,7 @@ func (s *Server) removeSession(c caller, in *SessionInput) (*struct{}, error) {
 		return nil, errFixed
 	}
 	stored, gone := n.ID(), n.Record()
-	if err := s.forgetTriggers(c.ctx, stored, testName(stored, c.account.ID)); err != nil {
+	if err := s.forgetTriggers(ctx, stored, testName(stored, c.account.ID)); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
@@ -229,7 +229,7 @@ func (s *Server) removeSession(c caller, in *SessionInput) (*struct{}, error) {
 	s.mu.Unlock()
 	s.engine.Forget(stored)
 	// WhatsApp may take its time; a client that leaves must not stop it midway.
-	if err := s.numbers.Remove(context.WithoutCancel(c.ctx), stored); err != nil {
+	if err := s.numbers.Remove(context.WithoutCancel(ctx), stored); err != nil {
 		return nil, err
 	}
 	gone.State, gone.Detail = pingr.SessionLoggedOut, "The session was deleted."
@@ -254,7 +254,7 @@ type qrJSON struct {
 
 // qr is GET /v1/sessions/{id}/qr. When nobody scanned the last round's codes a
 // new round begins.
-func (s *Server) qr(c caller, in *qrInput) (*qrOutput, error) {
+func (s *Server) qr(ctx context.Context, c caller, in *qrInput) (*qrOutput, error) {
 	n, fixed, err := s.number(c, in.ID)
 	if err != nil {
 		return nil, err
@@ -266,7 +266,7 @@ func (s *Server) qr(c caller, in *qrInput) (*qrOutput, error) {
 	if !ok {
 		if n.Record().State != pingr.SessionPairing {
 			if n.Record().State != pingr.SessionConnected { // that is refused below
-				if err := s.limit(c.ctx, "rounds of codes", throttle("link", n.ID(), maxLinkRounds, s.now().Add(longWindow))); err != nil {
+				if err := s.limit(ctx, "rounds of codes", throttle("link", n.ID(), maxLinkRounds, s.now().Add(longWindow))); err != nil {
 					return nil, err
 				}
 			}
@@ -302,7 +302,7 @@ type pairCodeOutput struct {
 }
 
 // pairCode is POST /v1/sessions/{id}/pair-code.
-func (s *Server) pairCode(c caller, in *pairCodeInput) (*pairCodeOutput, error) {
+func (s *Server) pairCode(ctx context.Context, c caller, in *pairCodeInput) (*pairCodeOutput, error) {
 	phone, err := pingr.ParsePhone(in.Body.Phone)
 	if err != nil {
 		return nil, badParam("phone", err.Error())
@@ -315,13 +315,13 @@ func (s *Server) pairCode(c caller, in *pairCodeInput) (*pairCodeOutput, error) 
 		return nil, fail(conflict, "The session is already paired.")
 	}
 	until := s.now().Add(longWindow)
-	err = s.limit(c.ctx, "codes for this number or account",
+	err = s.limit(ctx, "codes for this number or account",
 		throttle("pair/number", phone, maxPairPrompts, until), throttle("pair/account", c.account.ID, maxPairAccount, until))
 	if err != nil {
 		return nil, err
 	}
 	out := &pairCodeOutput{}
-	out.Body.Code, err = n.PairCode(c.ctx, phone)
+	out.Body.Code, err = n.PairCode(ctx, phone)
 	if errors.Is(err, ErrLinked) {
 		return nil, fail(conflict, "The session is already paired.")
 	}
@@ -333,19 +333,19 @@ func (s *Server) pairCode(c caller, in *pairCodeInput) (*pairCodeOutput, error) 
 }
 
 // reconnect is POST /v1/sessions/{id}/reconnect.
-func (s *Server) reconnect(c caller, in *SessionInput) (*sessionOutput, error) {
+func (s *Server) reconnect(ctx context.Context, c caller, in *SessionInput) (*sessionOutput, error) {
 	n, fixed, err := s.number(c, in.ID)
 	if err != nil {
 		return nil, err
 	}
 	if fixed {
-		return s.sessionAnswer(c, s.simulatedRecord(c, in.ID))
+		return s.sessionAnswer(ctx, c, s.simulatedRecord(c, in.ID))
 	}
-	if err := s.limit(c.ctx, "reconnects", throttle("reconnect", n.ID(), maxReconnects, s.now().Add(reconnectWindow))); err != nil {
+	if err := s.limit(ctx, "reconnects", throttle("reconnect", n.ID(), maxReconnects, s.now().Add(reconnectWindow))); err != nil {
 		return nil, err
 	}
 	if err := n.Reconnect(); err != nil {
 		return nil, words(err, map[error]*problem{ErrNotLinked: fail(conflict, "Link the session first.")})
 	}
-	return s.sessionAnswer(c, n.Record())
+	return s.sessionAnswer(ctx, c, n.Record())
 }

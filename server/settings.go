@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"encoding/json"
 	"time"
 	_ "time/tzdata" // a container may have no time zones of its own
@@ -17,7 +18,7 @@ type settingsInput struct{ ModeParam }
 
 // showSettings is GET /v1/settings. Test mode has the live settings until it
 // changes its own.
-func (s *Server) showSettings(c caller, _ *settingsInput) (*settingsOutput, error) {
+func (s *Server) showSettings(_ context.Context, c caller, _ *settingsInput) (*settingsOutput, error) {
 	return &settingsOutput{c.own().Settings}, nil
 }
 
@@ -53,7 +54,7 @@ type changeSettingsInput struct {
 }
 
 // changeSettings is PATCH /v1/settings.
-func (s *Server) changeSettings(c caller, in *changeSettingsInput) (*settingsOutput, error) {
+func (s *Server) changeSettings(ctx context.Context, c caller, in *changeSettingsInput) (*settingsOutput, error) {
 	b := in.Body
 	if b.TimeZone != nil {
 		if _, err := time.LoadLocation(*b.TimeZone); err != nil || *b.TimeZone == "Local" {
@@ -65,7 +66,7 @@ func (s *Server) changeSettings(c caller, in *changeSettingsInput) (*settingsOut
 			return nil, err
 		}
 	}
-	a, err := s.store.UpdateAccount(c.ctx, c.account.ID, func(a *hosted.Account) error {
+	a, err := s.store.UpdateAccount(ctx, c.account.ID, func(a *hosted.Account) error {
 		a.Change(c.mode(), func(own *hosted.TestMode) {
 			setIf(&own.Settings.CooldownSeconds, (*int)(b.CooldownSeconds))
 			setIf(&own.Settings.GroupReply, b.GroupReply)
@@ -104,8 +105,8 @@ type usageOutput struct {
 }
 
 // usage is GET /v1/usage.
-func (s *Server) usage(c caller, _ *settingsInput) (*usageOutput, error) {
-	used, remaining, err := s.used(c)
+func (s *Server) usage(ctx context.Context, c caller, _ *settingsInput) (*usageOutput, error) {
+	used, remaining, err := s.used(ctx, c)
 	if err != nil {
 		return nil, err
 	}
@@ -121,9 +122,9 @@ func (s *Server) usage(c caller, _ *settingsInput) (*usageOutput, error) {
 
 // used returns how many messages of this month are used and left. A nil
 // remaining means no limit.
-func (s *Server) used(c caller) (used int64, remaining *int64, err error) {
+func (s *Server) used(ctx context.Context, c caller) (used int64, remaining *int64, err error) {
 	now := s.now()
-	used, err = s.store.LimitTaken(c.ctx, now, pingr.QuotaLimit(c.scope(), 0, now).Key)
+	used, err = s.store.LimitTaken(ctx, now, pingr.QuotaLimit(c.scope(), 0, now).Key)
 	if included := s.plan(c.account).Messages; included > 0 {
 		left := max(included-used, 0)
 		remaining = &left

@@ -56,7 +56,7 @@ type setUpInput struct {
 }
 
 // setUp is POST /v1/auth/setup. It creates the first account, once.
-func (s *Server) setUp(c caller, in *setUpInput) (*loginOutput, error) {
+func (s *Server) setUp(ctx context.Context, _ caller, in *setUpInput) (*loginOutput, error) {
 	if in.foreign {
 		return nil, fail(forbidden, "The request comes from another site.")
 	}
@@ -75,7 +75,7 @@ func (s *Server) setUp(c caller, in *setUpInput) (*loginOutput, error) {
 	}
 	s.settingUp.Lock()
 	defer s.settingUp.Unlock()
-	if has, err := s.hasAccount(c.ctx); err != nil {
+	if has, err := s.hasAccount(ctx); err != nil {
 		return nil, err
 	} else if has {
 		return nil, dead
@@ -83,10 +83,10 @@ func (s *Server) setUp(c caller, in *setUpInput) (*loginOutput, error) {
 	if a.PasswordHash, err = HashPassword(in.Body.Password); err != nil {
 		return nil, err
 	}
-	if err := s.store.CreateAccount(c.ctx, a); err != nil {
+	if err := s.store.CreateAccount(ctx, a); err != nil {
 		return nil, err
 	}
-	if err := s.store.DeleteValue(c.ctx, setupToken); err != nil && !errors.Is(err, pingr.ErrConflict) {
+	if err := s.store.DeleteValue(ctx, setupToken); err != nil && !errors.Is(err, pingr.ErrConflict) {
 		return nil, err
 	}
 	return s.loggedIn(a, in.tls)

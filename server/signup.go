@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"time"
 
@@ -24,7 +25,7 @@ type signUpInput struct {
 // signUp is POST /v1/auth/signup. Anybody may create an account, if the
 // deployment allows it. It is no secret here that an address already has an
 // account: the person signing up has to be told.
-func (s *Server) signUp(c caller, in *signUpInput) (*loginOutput, error) {
+func (s *Server) signUp(ctx context.Context, _ caller, in *signUpInput) (*loginOutput, error) {
 	if in.foreign {
 		return nil, fail(forbidden, "The request comes from another site.")
 	}
@@ -42,15 +43,15 @@ func (s *Server) signUp(c caller, in *signUpInput) (*loginOutput, error) {
 	// Each try counts however it ends, because it costs a password hash.
 	tries := byAddress("sign up", s.client(in.request), maxSignUps, now.Add(signUpWindow))
 	var limit *pingr.LimitError
-	if err := s.store.Reserve(c.ctx, now, tries...); errors.As(err, &limit) {
+	if err := s.store.Reserve(ctx, now, tries...); errors.As(err, &limit) {
 		return nil, tooMany(rateLimit, limit.RetryAfter(now), "Too many accounts from this address. Try again in %ds.", limit.RetryAfter(now))
 	} else if err != nil {
 		return nil, err
 	}
-	if a.PasswordHash, err = s.hashPassword(c.ctx, in.Body.Password); err != nil {
+	if a.PasswordHash, err = s.hashPassword(ctx, in.Body.Password); err != nil {
 		return nil, err
 	}
-	if err := s.store.CreateAccount(c.ctx, a); errors.Is(err, pingr.ErrConflict) {
+	if err := s.store.CreateAccount(ctx, a); errors.Is(err, pingr.ErrConflict) {
 		return nil, fail(conflict, "An account with this email already exists.")
 	} else if err != nil {
 		return nil, err

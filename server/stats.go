@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"time"
 
 	"github.com/heypingr/pingr/hosted"
@@ -37,7 +38,7 @@ func statsOf(s hosted.StatsStep) statsJSON {
 
 // stats is GET /v1/stats: hours of the last day, or days of a longer time. The
 // request's time zone says where days begin; without one it is the account's.
-func (s *Server) stats(c caller, in *statsInput) (*statsOutput, error) {
+func (s *Server) stats(ctx context.Context, c caller, in *statsInput) (*statsOutput, error) {
 	name := in.Zone
 	if name == "" {
 		name = c.own().Settings.TimeZone
@@ -50,7 +51,7 @@ func (s *Server) stats(c caller, in *statsInput) (*statsOutput, error) {
 	if days := map[string]int{"7d": 7, "30d": 30, "90d": 90}[in.Range]; days > 0 {
 		borders = hosted.StatsDays(s.now(), days, zone)
 	}
-	stats, err := s.store.Stats(c.ctx, c.scope(), borders)
+	stats, err := s.store.Stats(ctx, c.scope(), borders)
 	if err != nil {
 		return nil, err
 	}

@@ -48,7 +48,7 @@ type triggersOutput struct {
 }
 
 // listTriggers is GET /v1/triggers.
-func (s *Server) listTriggers(c caller, in *triggersInput) (*triggersOutput, error) {
+func (s *Server) listTriggers(ctx context.Context, c caller, in *triggersInput) (*triggersOutput, error) {
 	sessions := s.sessionsOf(c)
 	if in.Session != "" {
 		stored, err := s.storedSession(c, in.Session)
@@ -60,7 +60,7 @@ func (s *Server) listTriggers(c caller, in *triggersInput) (*triggersOutput, err
 	out := &triggersOutput{}
 	out.Body.Triggers = []triggerJSON{}
 	for _, session := range sessions {
-		triggers, err := s.store.Triggers(c.ctx, session)
+		triggers, err := s.store.Triggers(ctx, session)
 		if err != nil {
 			return nil, err
 		}
@@ -83,7 +83,7 @@ type addTriggerInput struct {
 }
 
 // addTrigger is POST /v1/triggers.
-func (s *Server) addTrigger(c caller, in *addTriggerInput) (*triggerOutput, error) {
+func (s *Server) addTrigger(ctx context.Context, c caller, in *addTriggerInput) (*triggerOutput, error) {
 	now := s.now().Truncate(time.Millisecond).UTC()
 	t := pingr.Trigger{ID: pingr.NewID("trg_"), Active: true, CreatedAt: now, UpdatedAt: now}
 	err := triggerChange{Phrase: &in.Body.Phrase, Reply: &in.Body.Reply, Active: in.Body.Active}.apply(&t, now)
@@ -93,7 +93,7 @@ func (s *Server) addTrigger(c caller, in *addTriggerInput) (*triggerOutput, erro
 	if t.Session, err = s.storedSession(c, in.Body.Session); err != nil {
 		return nil, err
 	}
-	if err := s.store.CreateTrigger(c.ctx, t, s.sessionsOf(c), s.plan(c.account).Triggers); err != nil {
+	if err := s.store.CreateTrigger(ctx, t, s.sessionsOf(c), s.plan(c.account).Triggers); err != nil {
 		return nil, triggerProblem(err)
 	}
 	return &triggerOutput{triggerOf(t)}, nil
@@ -106,8 +106,8 @@ type TriggerInput struct {
 }
 
 // showTrigger is GET /v1/triggers/{id}.
-func (s *Server) showTrigger(c caller, in *TriggerInput) (*triggerOutput, error) {
-	t, err := s.ownTrigger(c, in.ID)
+func (s *Server) showTrigger(ctx context.Context, c caller, in *TriggerInput) (*triggerOutput, error) {
+	t, err := s.ownTrigger(ctx, c, in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -166,15 +166,15 @@ type changeTriggerInput struct {
 }
 
 // changeTrigger is PATCH and PUT /v1/triggers/{id}.
-func (s *Server) changeTrigger(c caller, in *changeTriggerInput) (*triggerOutput, error) {
+func (s *Server) changeTrigger(ctx context.Context, c caller, in *changeTriggerInput) (*triggerOutput, error) {
 	now := s.now().Truncate(time.Millisecond).UTC()
 	if err := in.Body.apply(&pingr.Trigger{}, now); err != nil {
 		return nil, err // the same for every trigger
 	}
-	if _, err := s.ownTrigger(c, in.ID); err != nil {
+	if _, err := s.ownTrigger(ctx, c, in.ID); err != nil {
 		return nil, err
 	}
-	t, err := s.store.UpdateTrigger(c.ctx, in.ID, func(t *pingr.Trigger) error { return in.Body.apply(t, now) })
+	t, err := s.store.UpdateTrigger(ctx, in.ID, func(t *pingr.Trigger) error { return in.Body.apply(t, now) })
 	if err != nil {
 		return nil, triggerProblem(err)
 	}
@@ -182,16 +182,16 @@ func (s *Server) changeTrigger(c caller, in *changeTriggerInput) (*triggerOutput
 }
 
 // removeTrigger is DELETE /v1/triggers/{id}.
-func (s *Server) removeTrigger(c caller, in *TriggerInput) (*struct{}, error) {
-	if _, err := s.ownTrigger(c, in.ID); err != nil {
+func (s *Server) removeTrigger(ctx context.Context, c caller, in *TriggerInput) (*struct{}, error) {
+	if _, err := s.ownTrigger(ctx, c, in.ID); err != nil {
 		return nil, err
 	}
-	return nil, s.store.DeleteTrigger(c.ctx, in.ID)
+	return nil, s.store.DeleteTrigger(ctx, in.ID)
 }
 
 // ownTrigger returns a trigger that the caller acts on. Any other is not found.
-func (s *Server) ownTrigger(c caller, id string) (pingr.Trigger, error) {
-	t, err := s.store.Trigger(c.ctx, id)
+func (s *Server) ownTrigger(ctx context.Context, c caller, id string) (pingr.Trigger, error) {
+	t, err := s.store.Trigger(ctx, id)
 	if err != nil {
 		return t, err
 	}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"time"
 
@@ -50,7 +51,7 @@ func cutSecret(secret string) string {
 
 // showWebhook is GET /v1/webhooks. Test mode has the live endpoint until it
 // changes its own.
-func (s *Server) showWebhook(c caller, _ *settingsInput) (*webhookOutput, error) {
+func (s *Server) showWebhook(_ context.Context, c caller, _ *settingsInput) (*webhookOutput, error) {
 	return s.webhookOf(c, c.own().Webhook), nil
 }
 
@@ -63,13 +64,13 @@ type setWebhookInput struct {
 }
 
 // setWebhook is PUT /v1/webhooks.
-func (s *Server) setWebhook(c caller, in *setWebhookInput) (*webhookOutput, error) {
+func (s *Server) setWebhook(ctx context.Context, c caller, in *setWebhookInput) (*webhookOutput, error) {
 	if in.Body.URL != "" {
 		if err := s.config.Guard.CheckURL(in.Body.URL); err != nil {
 			return nil, badParam("url", err.Error())
 		}
 	}
-	a, err := s.store.UpdateAccount(c.ctx, c.account.ID, func(a *hosted.Account) error {
+	a, err := s.store.UpdateAccount(ctx, c.account.ID, func(a *hosted.Account) error {
 		a.Change(c.mode(), func(own *hosted.TestMode) {
 			own.Webhook.URL, own.Webhook.Events = in.Body.URL, nil
 			if in.Body.Events != nil {
@@ -102,12 +103,12 @@ type secretOutput struct {
 const defaultOverlap = 24 * time.Hour
 
 // rotateSecret is POST /v1/webhooks/rotate-secret.
-func (s *Server) rotateSecret(c caller, in *rotateInput) (*secretOutput, error) {
+func (s *Server) rotateSecret(ctx context.Context, c caller, in *rotateInput) (*secretOutput, error) {
 	overlap, secret, signsFrom := defaultOverlap, pingr.NewSecret(), time.Time{}
 	if in.Body != nil && in.Body.Overlap != nil {
 		overlap = time.Duration(*in.Body.Overlap) * time.Second
 	}
-	_, err := s.store.UpdateAccount(c.ctx, c.account.ID, func(a *hosted.Account) (err error) {
+	_, err := s.store.UpdateAccount(ctx, c.account.ID, func(a *hosted.Account) (err error) {
 		a.Change(c.mode(), func(own *hosted.TestMode) {
 			signsFrom, err = own.Webhook.Rotate(secret, overlap, s.now())
 		})
@@ -144,7 +145,7 @@ type simulateOutput struct {
 
 // simulate is POST /v1/webhooks/simulate. It sends an event as the engine
 // would, but no message.
-func (s *Server) simulate(c caller, in *simulateInput) (*simulateOutput, error) {
+func (s *Server) simulate(ctx context.Context, c caller, in *simulateInput) (*simulateOutput, error) {
 	phone, err := pingr.ParsePhone(in.Body.Phone)
 	if err != nil {
 		return nil, badParam("phone", err.Error())
@@ -155,7 +156,7 @@ func (s *Server) simulate(c caller, in *simulateInput) (*simulateOutput, error) 
 	now := s.now()
 	minute := pingr.Limit{Kind: pingr.Cooldown, Key: "simulate/" + c.account.ID, Max: maxSimulated, Until: now.Add(time.Minute)}
 	var limit *pingr.LimitError
-	if err := s.store.Reserve(c.ctx, now, minute); errors.As(err, &limit) {
+	if err := s.store.Reserve(ctx, now, minute); errors.As(err, &limit) {
 		return nil, tooMany(rateLimit, limit.RetryAfter(now), "At most %d simulations a minute. Try again in %ds.", maxSimulated, limit.RetryAfter(now))
 	} else if err != nil {
 		return nil, err
@@ -171,14 +172,14 @@ func (s *Server) simulate(c caller, in *simulateInput) (*simulateOutput, error) 
 	if hook.URL == "" {
 		return nil, fail(conflict, "No webhook endpoint is set. Set one first.")
 	}
-	trigger, _, err := s.store.FindTrigger(c.ctx, stored, pingr.Phrases(in.Body.Message))
+	trigger, _, err := s.store.FindTrigger(ctx, stored, pingr.Phrases(in.Body.Message))
 	if err != nil {
 		return nil, err
 	}
 	event := simulated(in.Body.Session, phone, in.Body.Message, trigger, now)
 	out := &simulateOutput{}
 	out.Body.PayloadSent = event
-	reply, failed := s.endpoint(hook).Dispatch(c.ctx, event)
+	reply, failed := s.endpoint(hook).Dispatch(ctx, event)
 	d := pingr.Delivery{
 		ID: pingr.NewID("dlv_"), Account: c.scope(), Session: in.Body.Session, EventID: event.ID, Event: event.Type,
 		URL: reply.URL, Status: "simulated", HTTPStatus: reply.Status, DynamicReply: failed == nil && reply.Text != "", NoReply: reply.NoReply,
@@ -187,7 +188,7 @@ func (s *Server) simulate(c caller, in *simulateInput) (*simulateOutput, error) 
 	if failed != nil {
 		d.Error = failed.Error()
 	}
-	if err := s.store.LogDelivery(c.ctx, d); err != nil {
+	if err := s.store.LogDelivery(ctx, d); err != nil {
 		s.log.Warn("could not log a delivery", "event_id", event.ID, "error", err)
 	}
 	s.hub.publish(d.Account, "delivery", deliveryOf(d, d.At.Add(d.Duration)))
