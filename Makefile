@@ -28,6 +28,7 @@ test: ## everything that CI checks; installs what it needs
 .PHONY: install
 install: postgres redis chromium clients $(SCHEMATHESIS)/installed sdk/python/.venv/installed ## all that the tests need
 install: sdk/node/node_modules/.package-lock.json examples/node/node_modules/.package-lock.json server/dashboard/ui/node_modules/.package-lock.json
+install: internal/foreign/node_modules/.package-lock.json
 install: stage sdk-build
 
 .PHONY: tools
@@ -94,8 +95,19 @@ race: tools postgres redis ## all tests but those with real whatsmeow clients, w
 	go test -race -shuffle=on -vet=off -timeout 15m ./...
 
 .PHONY: e2e
-e2e: postgres redis clients ## the tests with real whatsmeow clients, against the loopback WhatsApp
+e2e: postgres redis clients internal/foreign/node_modules/.package-lock.json ## the tests with real whatsmeow clients, against the loopback WhatsApp
 	go test -shuffle=on -vet=off -timeout 20m $$(git grep -lE '^//go:build !race' -- '*_test.go' ':!store' | xargs -n 1 dirname | sort -u | sed 's|^|./|')
+
+# Baileys, another's client of WhatsApp, against the loopback one. Without its
+# modules these tests are skipped, but not under make.
+export PINGR_TEST_FOREIGN := require
+.PHONY: foreign
+foreign: internal/foreign/node_modules/.package-lock.json ## a client that nobody here wrote, against the loopback WhatsApp
+	go test -count=1 ./internal/foreign
+
+internal/foreign/node_modules/.package-lock.json: internal/foreign/package-lock.json | node
+	cd internal/foreign && $(NPM_CI)
+	@touch $@
 
 # The published clients, which a test points at pingr serve.
 CLIENTS := $(BIN)/clients

@@ -65,24 +65,25 @@ func (d *Device) syncAppState(c *conn, n *waBinary.Node) {
 	sync := n.GetChildByTag("sync")
 	requested := sync.GetChildrenByTag("collection")
 	collections := make([]waBinary.Node, 0, len(requested))
-	nameOnly := true
+	named := false
 	for _, asked := range requested {
 		ag := asked.AttrGetter()
 		name, _ := asked.Attrs["name"].(string)
 		version, _ := strconv.Atoi(ag.OptionalString("version"))
-		nameOnly = nameOnly && name == string(appstate.WAPatchCriticalBlock)
+		named = named || name == string(appstate.WAPatchCriticalBlock)
 		patch, _ := asked.GetChildByTag("patch").Content.([]byte)
 		collections = append(collections, d.phone.collection(name, version, patch))
 	}
 	c.answer(n, waBinary.Node{Tag: "sync", Content: collections})
-	// A client fetches one collection after the other, the one with the name
-	// first. When it asks for another, it knows the name.
-	if !nameOnly {
-		d.mu.Lock()
+	// whatsmeow fetches one collection after the other: when it asks for the next,
+	// it knows the name. Baileys fetches all at once.
+	d.mu.Lock()
+	if d.askedName || named && len(requested) > 1 {
 		d.knowsName = true
 		d.announce()
-		d.mu.Unlock()
 	}
+	d.askedName = d.askedName || named
+	d.mu.Unlock()
 }
 
 func (p *Phone) collection(name string, version int, patch []byte) waBinary.Node {

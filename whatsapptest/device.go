@@ -36,7 +36,8 @@ type Device struct {
 	failure      *LoginFailure
 	introduction string // id of the message with which the phone introduced itself
 	knowsKeys    bool   // … and the client has taken it
-	knowsName    bool   // the client has fetched the push name
+	askedName    bool   // the client has asked for the push name
+	knowsName    bool   // … and shown that it has got it
 	silent       bool
 	logins       int
 }
@@ -63,8 +64,9 @@ func (d *Device) Number() int { return int(d.jid.Device) }
 func (d *Device) Phone() *Phone { return d.phone }
 
 // Online reports whether the client is connected and logged in, has asked for
-// its queue, and has once taken what its phone tells a new client (keys, push
-// name). Messages before that are delivered too.
+// its queue, and has once taken what its phone tells a new client: the keys to
+// its app state, and the push name, which it fetches with them in any order.
+// Messages before that are delivered too.
 func (d *Device) Online() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -5,6 +5,7 @@ import (
 
 	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/proto/waE2E"
+	"go.mau.fi/whatsmeow/proto/waHistorySync"
 	"go.mau.fi/whatsmeow/types"
 	"google.golang.org/protobuf/proto"
 )
@@ -44,9 +45,25 @@ func (c *conn) fail(f LoginFailure) error {
 }
 
 // introduce sends what a phone tells a newly linked client: the key to the
-// account's app state. Device.Online is complete once the client has
-// acknowledged this and fetched the push name.
+// account's app state, and its history, which is empty but for the names.
+// Baileys fetches app state only after the history; whatsmeow does not wait.
 func (h *handset) introduce(d *Device) {
+	h.shareKeys(d)
+	for _, part := range []*waHistorySync.HistorySync{
+		{SyncType: waHistorySync.HistorySync_INITIAL_BOOTSTRAP.Enum()},
+		{SyncType: waHistorySync.HistorySync_PUSH_NAME.Enum(), Pushnames: []*waHistorySync.Pushname{
+			{ID: proto.String(h.phone.pn.String()), Pushname: proto.String(h.phone.name)},
+		}},
+	} {
+		if err := h.tellHistory(d, part); err != nil {
+			h.phone.srv.log.Debug("cannot tell history", "error", err)
+		}
+	}
+}
+
+// shareKeys sends the key to the account's app state. Device.Online is complete
+// once the client has acknowledged it and fetched the push name.
+func (h *handset) shareKeys(d *Device) {
 	share := h.phone.appState()
 	m := &waE2E.Message{ProtocolMessage: &waE2E.ProtocolMessage{
 		Type: waE2E.ProtocolMessage_APP_STATE_SYNC_KEY_SHARE.Enum(),

@@ -20,10 +20,10 @@ import (
 
 // receivePeer answers what a client asks of its own phone.
 func (h *handset) receivePeer(in inbound, m *waE2E.Message) {
-	p := m.GetProtocolMessage()
+	p := unwrap(m).GetProtocolMessage() // Baileys wraps all that it sends to its own account
 	switch request := p.GetPeerDataOperationRequestMessage(); {
 	case p.GetType() == waE2E.ProtocolMessage_APP_STATE_SYNC_KEY_REQUEST:
-		h.introduce(in.from)
+		h.shareKeys(in.from)
 	case request.GetPeerDataOperationRequestType() == waE2E.PeerDataOperationRequestType_PLACEHOLDER_MESSAGE_RESEND:
 		h.resendPlaceholders(in, request.GetPlaceholderMessageResendRequest())
 	}
@@ -159,9 +159,14 @@ func (d *Device) History(from *Phone, texts ...string) error {
 			MessageTimestamp: proto.Uint64(uint64(at.Unix())),
 		}})
 	}
-	plain, err := proto.Marshal(&waHistorySync.HistorySync{
+	return d.phone.parts[0].tellHistory(d, &waHistorySync.HistorySync{
 		SyncType: waHistorySync.HistorySync_RECENT.Enum(), Conversations: []*waHistorySync.Conversation{chat},
 	})
+}
+
+// tellHistory gives a client a part of its phone's history, inside the message itself.
+func (h *handset) tellHistory(d *Device, history *waHistorySync.HistorySync) error {
+	plain, err := proto.Marshal(history)
 	if err != nil {
 		return err
 	}
@@ -171,10 +176,11 @@ func (d *Device) History(from *Phone, texts ...string) error {
 	if err := errors.Join(err, w.Close()); err != nil {
 		return err
 	}
-	_, err = d.phone.parts[0].tellClient(d, &waE2E.Message{ProtocolMessage: &waE2E.ProtocolMessage{
+	_, err = h.tellClient(d, &waE2E.Message{ProtocolMessage: &waE2E.ProtocolMessage{
 		Type: waE2E.ProtocolMessage_HISTORY_SYNC_NOTIFICATION.Enum(),
 		HistorySyncNotification: &waE2E.HistorySyncNotification{
-			SyncType: waE2E.HistorySyncType_RECENT.Enum(), InitialHistBootstrapInlinePayload: packed.Bytes(),
+			SyncType:                          waE2E.HistorySyncType(history.GetSyncType()).Enum(),
+			InitialHistBootstrapInlinePayload: packed.Bytes(),
 		},
 	}}, nil)
 	return err

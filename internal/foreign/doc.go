@@ -1,0 +1,8 @@
+// Package foreign tries the loopback WhatsApp with a client that nobody here
+// wrote: Baileys, from npm, in the version of package-lock.json. whatsmeow and
+// the loopback server know each other too well; a mistake that they share shows
+// only to a third.
+//
+// Baileys runs in Node (baileys.mjs) and is driven by the tests here. They judge
+// by the server's ledger and by what both sides saw.
+package foreign

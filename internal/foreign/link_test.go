@@ -1,0 +1,38 @@
+//go:build !race
+
+package foreign
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/heypingr/pingr/whatsapptest"
+)
+
+func TestBaileysLinks(t *testing.T) {
+	srv := start(t, whatsapptest.Config{})
+	program := baileys(t, srv)
+	t.Run("by QR text", func(t *testing.T) {
+		phone := srv.NewPhone(whatsapptest.PhoneConfig{Name: "Asha"})
+		c, d := program.link("qr", phone)
+		require.NoError(t, d.WaitOnline(within(t)))
+		c.await("caught up", nil)
+		assert.Equal(t, 1, d.Logins())
+	})
+	t.Run("by pairing code", func(t *testing.T) {
+		phone := srv.NewPhone(whatsapptest.PhoneConfig{Name: "Bo"})
+		c := program.client("code")
+		c.do("open", nil)
+		c.await("qr", nil)
+		var code string
+		require.NoError(t, json.Unmarshal(c.do("pair", args{"number": phone.Number()}), &code))
+		d, err := phone.EnterCode(within(t), code)
+		require.NoError(t, err)
+		c.await("open", nil)
+		require.NoError(t, d.WaitOnline(within(t)))
+	})
+	assert.Empty(t, srv.UnknownRequests())
+}
