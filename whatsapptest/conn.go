@@ -1,6 +1,7 @@
 package whatsapptest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -34,6 +35,7 @@ type conn struct {
 	buffer    []byte
 	received  uint32
 	pendingIn []byte
+	in, out   lag
 }
 
 func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
@@ -48,6 +50,7 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 	ws.SetReadLimit(socket.FrameMaxSize)
 	c := &conn{srv: s, ws: ws}
 	c.ctx, c.cancel = context.WithCancel(s.ctx)
+	c.in, c.out = lag{srv: s, ctx: c.ctx}, lag{srv: s, ctx: c.ctx}
 	if !s.adopt(c) {
 		c.close()
 		return
@@ -105,7 +108,7 @@ func (c *conn) end() {
 		// In steps: a machine that stands still for that long costs one of them,
 		// not the client's whole time.
 		const step = 10 * time.Millisecond
-		for range lingering / step {
+		for range (lingering + 2*time.Duration(c.srv.latency.Load())) / step {
 			select {
 			case <-time.After(step):
 			case <-c.ctx.Done():
@@ -124,6 +127,9 @@ func (c *conn) run() error {
 	read := func() ([]byte, error) {
 		for len(early) == 0 {
 			_, data, err := c.ws.Read(ctx)
+			if err == nil {
+				err = c.srv.pause(ctx)
+			}
 			if err != nil {
 				return nil, err
 			}
@@ -139,7 +145,13 @@ func (c *conn) run() error {
 		early = early[1:]
 		return frame, nil
 	}
-	hands, err := c.srv.noise.accept(read, c.writeRaw)
+	write := func(data []byte) error {
+		if err := c.srv.pause(ctx); err != nil {
+			return err
+		}
+		return c.writeRaw(data)
+	}
+	hands, err := c.srv.noise.accept(read, write)
 	if err != nil {
 		return fmt.Errorf("handshake: %w", err)
 	}
@@ -184,10 +196,26 @@ func (c *conn) receive(frame []byte) error {
 		return errors.New("frame does not decrypt")
 	}
 	c.received++
+	if c.in.delayed() {
+		frame := bytes.Clone(plain)
+		c.in.pass(func() {
+			if err := c.arrived(frame); err != nil {
+				c.srv.log.Debug("connection ended", "error", err)
+				c.close()
+			}
+		})
+		return nil
+	}
+	return c.arrived(plain)
+}
+
+// arrived handles one decrypted frame.
+func (c *conn) arrived(plain []byte) error {
 	if c.silent.Load() {
 		return nil
 	}
-	if plain, err = waBinary.Unpack(plain); err != nil {
+	plain, err := waBinary.Unpack(plain)
+	if err != nil {
 		return fmt.Errorf("unpack frame: %w", err)
 	}
 	node, err := waBinary.Unmarshal(plain)
@@ -198,8 +226,8 @@ func (c *conn) receive(frame []byte) error {
 	return nil
 }
 
-// handle answers one stanza. It runs on the connection's only reading
-// goroutine, so work that takes long goes to a phone's mailbox.
+// handle answers one stanza, one at a time for each connection. It holds up the
+// next one, so work that takes long goes to a phone's mailbox.
 func (c *conn) handle(n *waBinary.Node) {
 	switch n.Tag {
 	case "iq":
@@ -235,6 +263,11 @@ func (c *conn) send(n waBinary.Node) error {
 	c.buffer = append(c.buffer[:0], 0, 0, 0)
 	c.buffer = c.hands.write.Seal(c.buffer, nonce(c.written), data, nil)
 	c.written++
+	if c.out.delayed() {
+		frame := bytes.Clone(c.buffer)
+		c.out.pass(func() { _ = c.writeFrame(frame) }) // the reader notices a connection that is over
+		return nil
+	}
 	return c.writeFrame(c.buffer)
 }
 

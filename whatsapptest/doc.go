@@ -28,7 +28,8 @@
 // WhatsApp do: [Device.Drop], [Device.StreamError], [Device.Replace],
 // [Device.Remove], [Device.FailLogins], [Device.Silence], [Device.Acks].
 // [Server.RefuseUpgrades], [Server.SetPairing] and [Server.EndPairing] affect
-// clients that are not logged in. [Phone.Resend] sends a message a second time,
+// clients that are not logged in. [Config].Latency and [Server.SetLatency] put
+// the server some milliseconds away. [Phone.Resend] sends a message a second time,
 // [Outgoing].Garbled sends one that can only be read after a retry, and
 // [Outgoing].At backdates it.
 //

@@ -30,6 +30,10 @@ type Config struct {
 	StateFile string
 	// Now returns the time stamped on messages. Defaults to time.Now.
 	Now func() time.Time
+	// Latency delays every frame of a connection by that time, in each direction,
+	// so that a round trip takes twice as long. Frames keep their order. Defaults
+	// to 0. [Server.SetLatency] changes it.
+	Latency time.Duration
 	// Logger receives connections and refused requests, never numbers, texts or
 	// keys. If nil, they are discarded.
 	Logger *slog.Logger
@@ -61,6 +65,7 @@ type Server struct {
 	closed   bool
 
 	acks    atomic.Pointer[AckRule]
+	latency atomic.Int64  // in nanoseconds
 	serial  atomic.Uint64 // makes numbers, LIDs and ids that need only be unique
 	aliases atomic.Uint64
 }
@@ -97,6 +102,7 @@ func Start(c Config) (*Server, error) {
 		pairing: make(map[string]*registration),
 		unknown: make(map[string]int),
 	}
+	s.SetLatency(c.Latency)
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	if c.StateFile != "" {
 		if err := s.load(c.StateFile); err != nil {

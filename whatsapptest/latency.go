@@ -1,0 +1,85 @@
+package whatsapptest
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// SetLatency changes [Config].Latency while the server runs. Frames that are
+// under way keep the delay with which they left.
+func (s *Server) SetLatency(oneWay time.Duration) { s.latency.Store(int64(oneWay)) }
+
+// pause waits as long as a frame of the handshake takes.
+func (s *Server) pause(ctx context.Context) error {
+	latency := time.Duration(s.latency.Load())
+	if latency <= 0 {
+		return nil
+	}
+	select {
+	case <-time.After(latency):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// A lag delays the frames of one direction of a connection, and keeps their
+// order even when the latency changes.
+type lag struct {
+	srv *Server
+	ctx context.Context // of the connection; its end loses what is under way
+
+	mu       sync.Mutex
+	underWay []delayed
+	draining bool
+}
+
+type delayed struct {
+	due  time.Time
+	pass func()
+}
+
+// delayed reports whether the next frame is delayed: there is a latency, or an
+// earlier frame is still under way.
+func (g *lag) delayed() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.draining || g.srv.latency.Load() > 0
+}
+
+// pass calls pass when the frame has arrived. Only one goroutine calls it at a
+// time. It is not called if the connection or the server ends before.
+func (g *lag) pass(pass func()) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	latency := time.Duration(g.srv.latency.Load())
+	g.underWay = append(g.underWay, delayed{time.Now().Add(latency), pass})
+	if !g.draining {
+		g.draining = g.srv.spawn(g.drain)
+	}
+}
+
+func (g *lag) drain() {
+	for {
+		g.mu.Lock()
+		if len(g.underWay) == 0 {
+			g.draining = false
+			g.mu.Unlock()
+			return
+		}
+		next := g.underWay[0]
+		g.underWay = g.underWay[1:]
+		g.mu.Unlock()
+		if wait := time.Until(next.due); wait > 0 {
+			select {
+			case <-time.After(wait):
+			case <-g.ctx.Done():
+			}
+		}
+		if g.ctx.Err() != nil {
+			return
+		}
+		next.pass()
+	}
+}
