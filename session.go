@@ -59,10 +59,31 @@ const (
 	SessionRestricted SessionState = "restricted"
 )
 
-// ReasonKeysDamaged is the Reason of a session in SessionLoggedOut whose keys
-// on disk cannot be read. It must be linked again, because an old copy of the
-// keys would use some of them twice. WhatsApp's own codes are below 1000.
-const ReasonKeysDamaged = 1000
+// Reasons of Pingr's own in a [SessionRecord]. WhatsApp's codes are below 1000.
+const (
+	// ReasonKeysDamaged: the keys on disk cannot be read (SessionLoggedOut). The
+	// session must be linked again, because an old copy of the keys would use some
+	// of them twice.
+	ReasonKeysDamaged = 1000
+	// ReasonPhoneOutdated: the phone that scanned the code has a WhatsApp that is
+	// too old to link devices (SessionPairing).
+	ReasonPhoneOutdated = 1001
+	// ReasonPasskey: WhatsApp asked for the account's passkey, which only its own
+	// apps have (SessionLinkExpired).
+	ReasonPasskey = 1002
+	// ReasonLinkFailed: the phone scanned the code, but linking failed
+	// (SessionLinkExpired).
+	ReasonLinkFailed = 1003
+	// ReasonLinkLost: WhatsApp could not be reached during linking
+	// (SessionLinkExpired).
+	ReasonLinkLost = 1004
+	// ReasonLinkInterrupted: the program was restarted during linking
+	// (SessionLinkExpired).
+	ReasonLinkInterrupted = 1005
+	// ReasonKeysNotSaved: the keys cannot be written to disk
+	// (SessionDisconnected). The session connects again once they can be.
+	ReasonKeysNotSaved = 1006
+)
 
 // A SessionRecord is what a program keeps about a session, even after
 // WhatsApp's library has deleted its keys. A session keeps its id, and with it
@@ -77,9 +98,10 @@ type SessionRecord struct {
 	Device string
 	Phone  string
 	State  SessionState
-	// Reason is the code that ended the last connection (401, 402, …, or
-	// [ReasonKeysDamaged]), or 0. Detail describes it for a person, with what to
-	// do about it.
+	// Reason is the code that ended the last connection or attempt to link (401,
+	// 402, …, or one of Pingr's own such as [ReasonKeysDamaged]), or 0. Detail
+	// describes State and Reason to a person, with what to do about it. Programs
+	// must not read it: all that they may depend on is in State and Reason.
 	Reason int
 	Detail string
 	// Reported is true from a session.disconnected event until the

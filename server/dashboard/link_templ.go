@@ -361,7 +361,7 @@ func linkSteps(v *visit, s session, code qrCode) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		if s.Detail != "" && !s.usual() {
+		if s.Detail != "" && s.Reason != 0 {
 			templ_7745c5c3_Var18 := templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 				templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 				templ_7745c5c3_Buffer, templ_7745c5c3_IsBuffer := templruntime.GetBuffer(templ_7745c5c3_W)

@@ -89,6 +89,20 @@ func TestColourOfASession(t *testing.T) {
 	}
 }
 
+// The page itself shows how to scan or type a code. Only what went wrong is said in
+// addition, whatever the server's words for it are.
+func TestWhatLinkingSays(t *testing.T) {
+	d, err := New(Config{})
+	require.NoError(t, err)
+	v := d.newVisit(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), "GET", "/sessions/shop/link", nil))
+	for reason, shown := range map[int]bool{0: false, 1001: true} {
+		var html strings.Builder
+		s := session{ID: "shop", Status: "pairing", Reason: reason, Detail: "What to do."}
+		require.NoError(t, linkState(v, s, qrCode{}).Render(t.Context(), &html))
+		assert.Equal(t, shown, strings.Contains(html.String(), "What to do."), reason)
+	}
+}
+
 // BenchmarkTwoHundredDeliveries is a page's HTML, made of what the API told.
 func BenchmarkTwoHundredDeliveries(b *testing.B) {
 	status, failed := 503, "the endpoint did not answer in time"

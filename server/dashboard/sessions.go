@@ -15,6 +15,7 @@ type session struct {
 	Status        string  `json:"status"`
 	ConnectedAt   *string `json:"connectedAt"`
 	MessagesToday int64   `json:"messagesToday"`
+	Reason        int     `json:"reason"`
 	Detail        string  `json:"detail"`
 }
 
@@ -255,11 +256,6 @@ func (s session) unlinked() bool {
 // alarming reports whether a number that was linked does not answer.
 func (s session) alarming() bool {
 	return s.Number != nil && s.Status != "connected" && s.Status != "connecting" && s.Status != "pairing"
-}
-
-// usual reports whether Detail is what the page shows anyway.
-func (s session) usual() bool {
-	return strings.HasPrefix(s.Detail, "Scan the QR code") || strings.HasPrefix(s.Detail, "Type the code")
 }
 
 func (s session) number() string {

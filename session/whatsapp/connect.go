@@ -157,7 +157,7 @@ func (s *Session) databaseFailed(err error) {
 		return
 	}
 	s.pool.log.Error("keys cannot be written; the session is stopped until they can be", "session", s.id, "error", err)
-	s.applyLocked(input{kind: inputLost, detail: "The data directory cannot be written. Free space or repair it. The session then recovers by itself."})
+	s.applyLocked(input{kind: inputLost, code: pingr.ReasonKeysNotSaved})
 }
 
 // checkDatabase resumes a stopped session once writing works.

@@ -69,12 +69,11 @@ func (l *line) onLinkEvent(evt any) {
 	case *events.QR:
 		s.codesArrived(l, e.Codes)
 	case *events.QRScannedWithoutMultidevice:
-		s.apply(input{kind: inputStep, detail: "The phone's WhatsApp is too old to link devices. Update it, then scan again."})
+		s.apply(input{kind: inputStep, code: pingr.ReasonPhoneOutdated})
 	case *events.PairPasskeyRequest, *events.PairPasskeyConfirmation, *events.PairPasskeyError:
-		s.linkOver(l, "WhatsApp asks for the account's passkey, which only WhatsApp's own apps have. "+
-			"Turn the passkey off on the phone (Settings, Account, Passkeys), or link with a pairing code, then try again.")
+		s.linkOver(l, pingr.ReasonPasskey)
 	case *events.PairError:
-		s.linkOver(l, "The phone scanned the code, but linking failed. Request a new QR code.")
+		s.linkOver(l, pingr.ReasonLinkFailed)
 	case *events.PairSuccess:
 		s.paired(l, true)
 	case *events.ManualLoginReconnect:

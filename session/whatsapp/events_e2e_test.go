@@ -125,7 +125,7 @@ func TestLateWordsOfAConnection(t *testing.T) {
 	for _, other := range []*line{nil, {session: s}} {
 		s.lost(other, 0, 503, "")
 		s.ended(other, 401, "")
-		s.linkOver(other, "over")
+		s.linkOver(other, pingr.ReasonLinkFailed)
 		s.paired(other, true)
 		s.codesArrived(other, []string{"code"})
 		same("another line's")

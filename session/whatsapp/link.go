@@ -106,7 +106,10 @@ func (s *Session) PairCode(ctx context.Context, phone string) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.line == l && s.record.State == pingr.SessionPairing {
-		s.applyLocked(input{kind: inputStep, detail: "Type the code on the phone: Linked devices, Link a device, Link with phone number instead."})
+		s.applyLocked(input{
+			kind:   inputStep,
+			detail: "Type the code on the phone: Linked devices, Link a device, Link with phone number instead.",
+		})
 		// The QR codes continue. The round ends only when the typed code has expired.
 		s.roundEnds = time.Now().Add(pairCodeTime)
 	}
@@ -197,12 +200,12 @@ func (l *line) onPair(jid types.JID, _, _ string) bool {
 	return true
 }
 
-// linkOver ends a round with an explanation.
-func (s *Session) linkOver(l *line, detail string) {
+// linkOver ends a round for one of our own reasons.
+func (s *Session) linkOver(l *line, reason int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.line == l {
-		s.applyLocked(input{kind: inputLinkOver, detail: detail})
+		s.applyLocked(input{kind: inputLinkOver, code: reason})
 	}
 }
 

@@ -79,18 +79,18 @@ func TestLinkingThatDoesNotWork(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		do     func(t *testing.T, w *world, code string)
-		detail string
+		reason int
 	}{
-		{"WhatsApp closes the connection", func(_ *testing.T, w *world, _ string) { w.server.EndPairing() }, "could not be reached during linking"},
+		{"WhatsApp closes the connection", func(_ *testing.T, w *world, _ string) { w.server.EndPairing() }, pingr.ReasonLinkLost},
 		{"linking fails", func(_ *testing.T, w *world, _ string) {
 			s, _ := w.pool.Get("sess_no")
 			s.line.onEvent(&events.PairError{})
-		}, "linking failed"},
+		}, pingr.ReasonLinkFailed},
 		{"WhatsApp asks for a passkey", func(t *testing.T, w *world, code string) {
 			w.server.SetPairing(whatsapptest.PairWithPasskey)
 			_, err := w.shop.Scan(t.Context(), code)
 			require.Error(t, err)
-		}, "passkey"},
+		}, pingr.ReasonPasskey},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t)
@@ -99,7 +99,8 @@ func TestLinkingThatDoesNotWork(t *testing.T) {
 			shot := w.until(s, func(now Snapshot) bool { return now.QR.Code != "" })
 			c.do(t, w, shot.QR.Code)
 			r := w.untilState(s, pingr.SessionLinkExpired)
-			assert.Contains(t, r.Detail, c.detail)
+			assert.Equal(t, c.reason, r.Reason)
+			assert.Equal(t, details[c.reason], r.Detail)
 
 			w.server.SetPairing(whatsapptest.PairNormally)
 			require.NoError(t, s.Link())
@@ -115,7 +116,7 @@ func TestPhoneThatIsTooOld(t *testing.T) {
 	require.NoError(t, err)
 	shot := w.until(s, func(now Snapshot) bool { return now.QR.Code != "" })
 	s.line.onEvent(&events.QRScannedWithoutMultidevice{})
-	assert.Contains(t, s.Record().Detail, "too old")
+	assert.Equal(t, pingr.ReasonPhoneOutdated, s.Record().Reason)
 	assert.Equal(t, pingr.SessionPairing, s.Record().State)
 	qr, _ := s.QR()
 	assert.Equal(t, shot.QR, qr)
@@ -211,6 +212,7 @@ func TestRestartWhileLinking(t *testing.T) {
 	s, ok := w.pool.Get("sess_half")
 	require.True(t, ok)
 	assert.Equal(t, pingr.SessionLinkExpired, s.Record().State)
+	assert.Equal(t, pingr.ReasonLinkInterrupted, s.Record().Reason)
 	require.NoError(t, s.Link())
 	w.scan(s)
 }

@@ -144,7 +144,7 @@ func TestDatabaseThatFailsLosesNothing(t *testing.T) {
 	err = s.Send(t.Context(), pingr.Outgoing{ID: "3EB0F", To: m.Sender, Text: "re before"})
 	require.ErrorIs(t, err, pingr.ErrSessionUnavailable)
 	r := w.untilState(s, pingr.SessionDisconnected)
-	assert.Contains(t, r.Detail, "cannot be written")
+	assert.Equal(t, pingr.ReasonKeysNotSaved, r.Reason)
 
 	for range 3 {
 		_, err = alice.Send(t.Context(), w.shop.Number(), "meanwhile")

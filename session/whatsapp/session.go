@@ -131,7 +131,7 @@ func (s *Session) start() {
 		s.record.State = pingr.SessionConnecting
 		s.applyLocked(input{kind: inputEnded, code: codeDamaged})
 	case s.record.State == pingr.SessionPairing:
-		s.applyLocked(input{kind: inputLinkOver, detail: "Pingr was restarted during linking. Request a new QR code."})
+		s.applyLocked(input{kind: inputLinkOver, code: pingr.ReasonLinkInterrupted})
 	case s.record.Device != "":
 		// The record outlived its keys.
 		s.record.State = pingr.SessionConnecting

@@ -1,6 +1,10 @@
 package whatsapp
 
-import "github.com/heypingr/pingr"
+import (
+	"cmp"
+
+	"github.com/heypingr/pingr"
+)
 
 // A status is the state of a session. The whole machine is [status.next]; it
 // uses no clocks, sockets or databases.
@@ -15,7 +19,7 @@ type status struct {
 // An input is something that happens to a session.
 type input struct {
 	kind   inputKind
-	code   int    // for inputLost and inputEnded
+	code   int    // for inputStep, inputLinkOver, inputLost and inputEnded; 0 is the usual case
 	detail string // overrides the usual words if not empty
 }
 
@@ -67,6 +71,18 @@ var ends = map[int]struct {
 	codeReplaced:  {pingr.SessionDisconnected, false, "Another program connected with this session's keys. Stop it, then reconnect."},
 }
 
+// details are the words of our own codes, which end nothing for good.
+var details = map[int]string{
+	pingr.ReasonPhoneOutdated: "The phone's WhatsApp is too old to link devices. Update it, then scan again.",
+	pingr.ReasonPasskey: "WhatsApp asks for the account's passkey, which only WhatsApp's own apps have. " +
+		"Turn the passkey off on the phone (Settings, Account, Passkeys), or link with a pairing code, then try again.",
+	pingr.ReasonLinkFailed:      "The phone scanned the code, but linking failed. Request a new QR code.",
+	pingr.ReasonLinkLost:        "WhatsApp could not be reached during linking. Request a new QR code.",
+	pingr.ReasonLinkInterrupted: "Pingr was restarted during linking. Request a new QR code.",
+	pingr.ReasonKeysNotSaved: "The data directory cannot be written. Free space or repair it. " +
+		"The session then recovers by itself.",
+}
+
 // report is what to report to the webhook after a transition.
 type report string
 
@@ -115,19 +131,21 @@ func (s status) next(in input) (_ status, _ outcome, ok bool) {
 		if !linking && !s.terminal() {
 			return s, outcome{}, false
 		}
-		return status{pingr.SessionPairing, 0, words(in, "Scan the QR code with WhatsApp on the phone: Linked devices, Link a device.")}, outcome{}, true
+		const scan = "Scan the QR code with WhatsApp on the phone: Linked devices, Link a device."
+		return status{pingr.SessionPairing, 0, words(in, scan)}, outcome{}, true
 
 	case inputStep:
 		if !linking {
 			return s, outcome{}, false
 		}
-		return status{pingr.SessionPairing, 0, in.detail}, outcome{}, true
+		return status{pingr.SessionPairing, in.code, words(in, "")}, outcome{}, true
 
 	case inputLinkOver:
 		if !linking {
 			return s, outcome{}, false
 		}
-		return linkExpired(words(in, "Nobody scanned the QR code in time. Request a new one.")), outcome{hangUp: true}, true
+		const late = "Nobody scanned the QR code in time. Request a new one."
+		return status{pingr.SessionLinkExpired, in.code, words(in, late)}, outcome{hangUp: true}, true
 
 	case inputPaired:
 		if !linking {
@@ -150,7 +168,8 @@ func (s status) next(in input) (_ status, _ outcome, ok bool) {
 	case inputLost:
 		if linking {
 			// in.detail is not used, because it says that the link is tried again.
-			return linkExpired("WhatsApp could not be reached during linking. Request a new QR code."), outcome{hangUp: true}, true
+			const code = pingr.ReasonLinkLost
+			return status{pingr.SessionLinkExpired, code, details[code]}, outcome{hangUp: true}, true
 		}
 		if s.terminal() {
 			return s, outcome{}, false
@@ -164,7 +183,7 @@ func (s status) next(in input) (_ status, _ outcome, ok bool) {
 			return s, outcome{}, false
 		}
 		if linking {
-			return linkExpired(words(in, end.detail)), outcome{hangUp: true}, true
+			return status{pingr.SessionLinkExpired, in.code, words(in, end.detail)}, outcome{hangUp: true}, true
 		}
 		return status{end.state, in.code, words(in, end.detail)},
 			outcome{report: reportNow, hangUp: true, unlinked: end.unlinked}, true
@@ -172,11 +191,7 @@ func (s status) next(in input) (_ status, _ outcome, ok bool) {
 	return s, outcome{}, false
 }
 
-func linkExpired(detail string) status { return status{pingr.SessionLinkExpired, 0, detail} }
-
+// words returns the detail of an input: its own, its code's, or the usual one.
 func words(in input, usual string) string {
-	if in.detail != "" {
-		return in.detail
-	}
-	return usual
+	return cmp.Or(in.detail, details[in.code], usual)
 }

@@ -24,6 +24,7 @@ func TestTransitions(t *testing.T) {
 	lost, ended := input{kind: inputLost, code: 503}, func(code int) input { return input{kind: inputEnded, code: code} }
 	up, dial, link := input{kind: inputUp}, input{kind: inputDial}, input{kind: inputLink}
 	over, paired := input{kind: inputLinkOver}, input{kind: inputPaired}
+	old := input{kind: inputStep, code: pingr.ReasonPhoneOutdated}
 	const ignored = pingr.SessionState("")
 
 	for _, c := range []struct {
@@ -37,8 +38,8 @@ func TestTransitions(t *testing.T) {
 	}{
 		{"a QR is scanned", pairing, 0, paired, connecting, 0, outcome{report: reportLate}},
 		{"nobody scans", pairing, 0, over, expired, 0, outcome{hangUp: true}},
-		{"the link breaks while linking", pairing, 0, lost, expired, 0, outcome{hangUp: true}},
-		{"an outdated client cannot link", pairing, 0, ended(405), expired, 0, outcome{hangUp: true}},
+		{"the link breaks while linking", pairing, 0, lost, expired, pingr.ReasonLinkLost, outcome{hangUp: true}},
+		{"an outdated client cannot link", pairing, 0, ended(405), expired, 405, outcome{hangUp: true}},
 		{"a new QR", expired, 0, link, pairing, 0, outcome{}},
 		{"a new QR before the old one ended", pairing, 0, link, pairing, 0, outcome{}},
 		{"linking again after a logout", loggedOut, 401, link, pairing, 0, outcome{}},
@@ -72,7 +73,8 @@ func TestTransitions(t *testing.T) {
 		{"last words after a logout", loggedOut, 401, up, ignored, 0, outcome{}},
 		{"last words of a replaced client", disconnected, 440, up, ignored, 0, outcome{}},
 		{"its keys are damaged", connecting, 0, ended(codeDamaged), loggedOut, codeDamaged, outcome{report: reportNow, hangUp: true}},
-		{"a phone that is too old scans", pairing, 0, input{kind: inputStep, detail: "update"}, pairing, 0, outcome{}},
+		{"a phone that is too old scans", pairing, 0, old, pairing, pingr.ReasonPhoneOutdated, outcome{}},
+		{"a newer phone scans after it", pairing, pingr.ReasonPhoneOutdated, paired, connecting, 0, outcome{report: reportLate}},
 		{"logged out is logged out once", loggedOut, 401, ended(401), ignored, 0, outcome{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -118,6 +120,22 @@ func TestWhatMeansNothingChangesNothing(t *testing.T) {
 				assert.Equal(t, from, got)
 			}
 		}
+	}
+}
+
+// A program tells what happened from the state and the reason; the words are for
+// people only.
+func TestOurReasonsHaveWordsOfTheirOwn(t *testing.T) {
+	usual, _, _ := status{state: pairing}.next(input{kind: inputLinkOver})
+	require.NotEmpty(t, usual.detail)
+	seen := map[string]int{usual.detail: 0}
+	for code, want := range details {
+		got, _, ok := status{state: pairing}.next(input{kind: inputLinkOver, code: code})
+		require.True(t, ok)
+		assert.Equal(t, status{expired, code, want}, got)
+		assert.Greater(t, code, pingr.ReasonKeysDamaged, "WhatsApp's codes are below 1000")
+		assert.NotContains(t, seen, want)
+		seen[want] = code
 	}
 }
 

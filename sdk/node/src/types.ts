@@ -24,9 +24,9 @@ export interface Session {
   connectedAt: string | null;
   /** Replies and sends since midnight in the account's time zone. */
   messagesToday: number;
-  /** What a person should do, in words. */
-  /** The code that ended the last connection, such as 401. 1000 means that its keys on the server's disk are damaged. */
+  /** The code that ended the last connection or attempt to link, such as 401. Codes from 1000 are Pingr's own. */
   reason?: number;
+  /** What a person should do, in words. */
   detail?: string;
 }
 

@@ -37,7 +37,10 @@ class _SessionRequired(TypedDict):
 
 
 class Session(_SessionRequired, total=False):
-    """A linked WhatsApp number. ``detail`` tells a person what to do."""
+    """A linked WhatsApp number. ``detail`` tells a person what to do.
+
+    ``reason`` is the code that ended the last connection or attempt to link. Codes from 1000 are Pingr's own.
+    """
 
     reason: int
     detail: str
