@@ -14,6 +14,7 @@ import (
 
 	"github.com/heypingr/pingr"
 	"github.com/heypingr/pingr/hosted"
+	"github.com/heypingr/pingr/server/api"
 	"github.com/heypingr/pingr/store/memory"
 )
 
@@ -52,7 +53,7 @@ func TestAPlanThatIsNoMore(t *testing.T) {
 // An account has a hundred keys at most; those that are revoked do not count.
 func TestAHundredKeys(t *testing.T) {
 	w := newWorld(t) // each has two
-	add := func() (k keyJSON, refused code) {
+	add := func() (k api.Key, refused api.Code) {
 		got := w.call("anna", "POST", "/v1/keys", `{"mode":"test"}`)
 		if refused := codeOf(t, got); refused != "" {
 			return k, refused
@@ -60,7 +61,7 @@ func TestAHundredKeys(t *testing.T) {
 		require.NoError(t, json.Unmarshal(got.Body.Bytes(), &k))
 		return k, ""
 	}
-	var last keyJSON
+	var last api.Key
 	for range 98 {
 		k, refused := add()
 		require.Empty(t, refused)

@@ -75,7 +75,7 @@ func (c caller) own() hosted.TestMode { return c.account.Of(c.mode()) }
 // ModeParam lets dashboard logins see test mode. It is exported, like all
 // embedded inputs, because huma skips others.
 type ModeParam struct {
-	Mode string `query:"mode" enum:"live,test"`
+	Mode string `query:"mode" enum:"live,test" example:"live" doc:"For dashboard logins: whether to use live or test data. A key always uses its own mode."`
 }
 
 type callerKey struct{}

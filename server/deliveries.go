@@ -2,95 +2,44 @@ package server
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
-
 	"github.com/heypingr/pingr"
 	"github.com/heypingr/pingr/hosted"
+	"github.com/heypingr/pingr/server/api"
 )
 
-type deliveryJSON struct {
-	ID           string `json:"id"`
-	Status       string `json:"status" enum:"delivered,failed,simulated"`
-	URL          string `json:"url"`
-	HTTPStatus   *int   `json:"http_status"`
-	DynamicReply bool   `json:"dynamic_reply"`
-	Session      string `json:"session_id"`
-	CreatedAt    string `json:"created_at" format:"date-time"`
-	// The fields below are not in the product's documentation.
-	EventID    string          `json:"event_id" required:"false"`
-	Event      pingr.EventType `json:"event" required:"false"`
-	Attempt    int             `json:"attempt" required:"false"`
-	DurationMs int64           `json:"duration_ms" required:"false"`
-	Error      *string         `json:"error" required:"false"`
-	NoReply    noReply         `json:"no_reply_reason" required:"false"`
-	// Redeliverable is the event's, on a failed row.
-	Redeliverable bool `json:"redeliverable" required:"false"`
-}
-
-// noReply is a reason, or null.
-type noReply pingr.NoReply
-
-// MarshalJSON implements json.Marshaler.
-func (r noReply) MarshalJSON() ([]byte, error) {
-	if r == "" {
-		return []byte("null"), nil
-	}
-	return json.Marshal(string(r))
-}
-
-// Schema implements huma.SchemaProvider.
-func (noReply) Schema(huma.Registry) *huma.Schema {
-	s := &huma.Schema{Type: huma.TypeString, Nullable: true, Enum: []any{nil}}
-	for _, reason := range pingr.NoReplies() {
-		s.Enum = append(s.Enum, string(reason))
-	}
-	return s
-}
-
-// noReplyWords returns every reason and its meaning, for the OpenAPI document.
-func noReplyWords() string {
-	var all []string
-	for _, reason := range pingr.NoReplies() {
-		all = append(all, string(reason)+" ("+reason.Words()+")")
-	}
-	return strings.Join(all, ", ")
-}
-
-func deliveryOf(d pingr.Delivery, logged time.Time) deliveryJSON {
-	out := deliveryJSON{
+func deliveryOf(d pingr.Delivery, logged time.Time) api.Delivery {
+	out := api.Delivery{
 		ID: d.ID, Status: d.Status, URL: d.URL, DynamicReply: d.DynamicReply, Session: shownID(d.Session),
-		CreatedAt: stamp(logged), EventID: d.EventID, Event: d.Event, Attempt: d.Attempt, DurationMs: d.Duration.Milliseconds(),
-		NoReply: noReply(d.NoReply),
-	}
-	if d.HTTPStatus != 0 {
-		out.HTTPStatus = &d.HTTPStatus
-	}
-	if d.Error != "" {
-		out.Error = &d.Error
+		CreatedAt: api.At(logged), EventID: d.EventID, Event: d.Event, Attempt: d.Attempt, DurationMs: d.Duration.Milliseconds(),
+		HTTPStatus: maybe(d.HTTPStatus), Error: maybe(d.Error), NoReply: maybe(d.NoReply),
 	}
 	return out
 }
 
-type deliveriesInput struct {
-	ModeParam
-	Limit     int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
-	Before    string `query:"before" maxLength:"40"`
-	EventType string `query:"event_type" enum:"webhook.delivered,webhook.failed,webhook.simulated"`
+// maybe returns nil, which is null in JSON, for the zero value.
+func maybe[T comparable](value T) *T {
+	var zero T
+	if value == zero {
+		return nil
+	}
+	return &value
 }
 
-type deliveriesOutput struct {
-	Body struct {
-		Deliveries []deliveryJSON `json:"deliveries" nullable:"false"`
-		Count      int            `json:"count"`
-		NextCursor *string        `json:"next_cursor"`
-	}
+type deliveriesInput struct {
+	ModeParam
+	Limit int `query:"limit" minimum:"1" maximum:"200" default:"50" example:"50" doc:"The number of rows in a page."`
+
+	Before string `query:"before" maxLength:"40" example:"2026-11-23T10:00:00.000Z" doc:"Returns the rows older than this: next_cursor of the previous page, or any time (RFC 3339)."`
+
+	EventType string `query:"event_type" enum:"webhook.delivered,webhook.failed,webhook.simulated" example:"webhook.failed" doc:"Returns only attempts with this outcome."`
 }
+
+type deliveriesOutput struct{ Body api.Deliveries }
 
 // listDeliveries is GET /v1/webhooks/deliveries.
 func (s *Server) listDeliveries(ctx context.Context, c caller, in *deliveriesInput) (*deliveriesOutput, error) {
@@ -116,7 +65,7 @@ func (s *Server) listDeliveries(ctx context.Context, c caller, in *deliveriesInp
 		return nil, err
 	}
 	out := &deliveriesOutput{}
-	out.Body.Deliveries, out.Body.Count = []deliveryJSON{}, len(page.Rows)
+	out.Body.Deliveries, out.Body.Count = []api.Delivery{}, len(page.Rows)
 	for _, d := range page.Rows {
 		row := deliveryOf(d.Delivery, d.Logged)
 		row.Redeliverable = d.Status == "failed" && queued[d.EventID]
@@ -139,7 +88,7 @@ func cursor(at time.Time, ordinal int) string {
 	at = at.UTC().Truncate(time.Millisecond)
 	switch {
 	case ordinal == 0:
-		return stamp(at)
+		return api.At(at).String()
 	case ordinal < 1000:
 		return at.Add(time.Duration(ordinal) * time.Microsecond).Format("2006-01-02T15:04:05.000000Z")
 	}
@@ -170,14 +119,10 @@ var errCursor = errors.New("not a cursor")
 
 type deliveryInput struct {
 	ModeParam
-	ID string `path:"id" maxLength:"64"`
+	ID string `path:"id" maxLength:"64" example:"dlv_0199b0c2d4e57f3a8c1b2d3e4f5a6b7c" doc:"The delivery's id."`
 }
 
-type redeliverOutput struct {
-	Body struct {
-		EventID string `json:"event_id"`
-	}
-}
+type redeliverOutput struct{ Body api.Redelivered }
 
 // redeliver is POST /v1/webhooks/deliveries/{id}/redeliver. An event that was
 // taken, or given up [pingr.KeepGivenUp] ago, cannot be sent again, because its

@@ -64,17 +64,21 @@ func (s *Server) document() ([]byte, error) {
 			p["schema"].(jsonObject)["pattern"] = timePattern //nolint:forcetypeassert // as above
 		}
 	}
-	for name := range schemas {
-		if isRequest(name) {
-			allowNull(schemas[name].(jsonObject)) //nolint:forcetypeassert // as above
-		}
+	for name := range s.requests() {
+		allowNull(schemas[name].(jsonObject)) //nolint:forcetypeassert // as above
 	}
 	return json.Marshal(doc)
 }
 
-// isRequest reports whether a schema is that of a request's body.
-func isRequest(name string) bool {
-	return strings.HasSuffix(name, "InputBody") || name == "SendBody" || name == "TriggerChange"
+// requests returns the names of the schemas of requests' bodies.
+func (s *Server) requests() map[string]bool {
+	names, doc := map[string]bool{}, s.api.OpenAPI()
+	for _, r := range table() {
+		if body := operationOf(doc, r).RequestBody; body != nil {
+			names[strings.TrimPrefix(body.Content["application/json"].Schema.Ref, schemaPrefix)] = true
+		}
+	}
+	return names
 }
 
 // allowNull lets null stand for a field that is left out, as clients in many

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/server/api"
 )
 
 // Whoever adds an event type is told here where else it belongs.
@@ -21,8 +22,8 @@ func TestEveryEventTypeIsKnownEverywhere(t *testing.T) {
 		all = append(all, string(e))
 	}
 	events := newWorld(t).document()["components"].(object)["schemas"].(object)["SetWebhookInputBody"].(object)["properties"].(object)["events"].(object)
-	assert.Equal(t, all, events["items"].(object)["enum"], "the enum tag of setWebhookInput.Events")
-	assert.EqualValues(t, len(all), events["maxItems"], "the maxItems tag of setWebhookInput.Events")
+	assert.Equal(t, all, events["items"].(object)["enum"], "the enum tag of api.SetWebhook.Events")
+	assert.EqualValues(t, len(all), events["maxItems"], "the maxItems tag of api.SetWebhook.Events")
 
 	quoted := regexp.MustCompile(`['"]([a-z_]+\.[a-z_]+)['"]`)
 	for _, tt := range []struct{ file, line string }{
@@ -47,6 +48,6 @@ func TestEveryEventTypeIsKnownEverywhere(t *testing.T) {
 
 // A field that is added to a trigger belongs in the API too.
 func TestATriggerIsShownWhole(t *testing.T) {
-	assert.Equal(t, reflect.TypeFor[pingr.Trigger]().NumField(), reflect.TypeFor[triggerJSON]().NumField(),
-		"triggerJSON shows each field of pingr.Trigger")
+	assert.Equal(t, reflect.TypeFor[pingr.Trigger]().NumField(), reflect.TypeFor[api.Trigger]().NumField(),
+		"api.Trigger shows each field of pingr.Trigger")
 }

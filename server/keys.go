@@ -3,46 +3,22 @@ package server
 import (
 	"context"
 	"strings"
-	"time"
 
 	"github.com/heypingr/pingr/hosted"
+	"github.com/heypingr/pingr/server/api"
 )
 
 // maxKeys is how many unrevoked keys an account may have.
 const maxKeys = 100
 
-type keyJSON struct {
-	ID   string      `json:"id"`
-	Name string      `json:"name"`
-	Mode hosted.Mode `json:"mode" enum:"live,test"`
-	// Key is the display form. The whole key is returned once, when it is created.
-	Key       string  `json:"key"`
-	CreatedAt string  `json:"created_at" format:"date-time"`
-	LastUsed  *string `json:"last_used_at" format:"date-time"`
-	RevokedAt *string `json:"revoked_at" format:"date-time"`
-}
-
-func keyOf(k hosted.Key) keyJSON {
-	return keyJSON{
-		ID: k.ID, Name: k.Name, Mode: k.Mode, Key: k.Display(),
-		CreatedAt: stamp(k.CreatedAt), LastUsed: maybeStamp(k.LastUsed), RevokedAt: maybeStamp(k.RevokedAt),
+func keyOf(k hosted.Key) api.Key {
+	return api.Key{
+		ID: k.ID, Name: k.Name, Mode: string(k.Mode), Key: k.Display(),
+		CreatedAt: api.At(k.CreatedAt), LastUsed: api.MaybeAt(k.LastUsed), RevokedAt: api.MaybeAt(k.RevokedAt),
 	}
 }
 
-func maybeStamp(t time.Time) *string {
-	if t.IsZero() {
-		return nil
-	}
-	text := stamp(t)
-	return &text
-}
-
-type keysOutput struct {
-	Body struct {
-		Keys  []keyJSON `json:"keys" nullable:"false"`
-		Count int       `json:"count"`
-	}
-}
+type keysOutput struct{ Body api.Keys }
 
 // listKeys is GET /v1/keys.
 func (s *Server) listKeys(ctx context.Context, c caller, _ *struct{}) (*keysOutput, error) {
@@ -51,21 +27,16 @@ func (s *Server) listKeys(ctx context.Context, c caller, _ *struct{}) (*keysOutp
 		return nil, err
 	}
 	out := &keysOutput{}
-	out.Body.Keys, out.Body.Count = []keyJSON{}, len(keys)
+	out.Body.Keys, out.Body.Count = []api.Key{}, len(keys)
 	for _, k := range keys {
 		out.Body.Keys = append(out.Body.Keys, keyOf(k))
 	}
 	return out, nil
 }
 
-type addKeyInput struct {
-	Body struct {
-		Mode hosted.Mode `json:"mode" enum:"live,test"`
-		Name string      `json:"name,omitempty" maxLength:"100"`
-	}
-}
+type addKeyInput struct{ Body api.AddKey }
 
-type keyOutput struct{ Body keyJSON }
+type keyOutput struct{ Body api.Key }
 
 // addKey is POST /v1/keys.
 func (s *Server) addKey(ctx context.Context, c caller, in *addKeyInput) (*keyOutput, error) {
@@ -85,7 +56,7 @@ func (s *Server) addKey(ctx context.Context, c caller, in *addKeyInput) (*keyOut
 	if valid >= maxKeys {
 		return nil, fail(planLimit, "There are already %d keys. Revoke some first.", maxKeys)
 	}
-	secret, k := hosted.NewKey(c.account.ID, in.Body.Name, in.Body.Mode, s.now())
+	secret, k := hosted.NewKey(c.account.ID, in.Body.Name, hosted.Mode(in.Body.Mode), s.now())
 	if err := s.store.CreateKey(ctx, k); err != nil {
 		return nil, err
 	}
@@ -95,7 +66,7 @@ func (s *Server) addKey(ctx context.Context, c caller, in *addKeyInput) (*keyOut
 }
 
 type keyInput struct {
-	ID string `path:"id" maxLength:"64"`
+	ID string `path:"id" maxLength:"64" example:"key_0199b0c2d4e57f3a8c1b2d3e4f5a6b7c" doc:"The key's id."`
 }
 
 // revokeKey is DELETE /v1/keys/{id}.

@@ -8,34 +8,21 @@ import (
 
 	"github.com/heypingr/pingr"
 	"github.com/heypingr/pingr/hosted"
+	"github.com/heypingr/pingr/server/api"
 )
 
 type loginInput struct {
 	Origin
-	Body struct {
-		Email    string `json:"email" minLength:"3" maxLength:"254"`
-		Password string `json:"password" minLength:"1" maxLength:"800"`
-	}
+	Body api.LogIn
 }
 
 type loginOutput struct {
 	SetCookie http.Cookie `header:"Set-Cookie"`
-	Body      struct {
-		Token     string      `json:"token"`
-		ExpiresAt string      `json:"expires_at" format:"date-time"`
-		Account   accountJSON `json:"account"`
-	}
+	Body      api.Login
 }
 
-type accountJSON struct {
-	ID        string `json:"id"`
-	Email     string `json:"email"`
-	Plan      string `json:"plan"`
-	CreatedAt string `json:"created_at" format:"date-time"`
-}
-
-func accountOf(a hosted.Account) accountJSON {
-	return accountJSON{ID: a.ID, Email: a.Email, Plan: a.Plan, CreatedAt: stamp(a.CreatedAt)}
+func accountOf(a hosted.Account) api.Account {
+	return api.Account{ID: a.ID, Email: a.Email, Plan: a.Plan, CreatedAt: api.At(a.CreatedAt)}
 }
 
 // logIn is POST /v1/auth/login.
@@ -74,7 +61,7 @@ func (s *Server) loggedIn(a hosted.Account, tls bool) (*loginOutput, error) {
 		return nil, err
 	}
 	out := &loginOutput{SetCookie: s.cookie(token, ends, tls)}
-	out.Body.Token, out.Body.ExpiresAt, out.Body.Account = token, stamp(ends), accountOf(a)
+	out.Body.Token, out.Body.ExpiresAt, out.Body.Account = token, api.At(ends), accountOf(a)
 	return out, nil
 }
 
@@ -103,7 +90,7 @@ func (s *Server) logOut(ctx context.Context, c caller, in *logOutInput) (*logOut
 	return &logOutOutput{gone}, nil
 }
 
-type meOutput struct{ Body accountJSON }
+type meOutput struct{ Body api.Account }
 
 // me is GET /v1/auth/me.
 func (s *Server) me(_ context.Context, c caller, _ *struct{}) (*meOutput, error) {

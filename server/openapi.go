@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/heypingr/pingr/server/api"
 )
 
 // statusesOf returns the refusals that can happen on a route: all, and no
@@ -67,21 +69,20 @@ func (s *Server) describe(doc *huma.OpenAPI) {
 		doc.Tags = append(doc.Tags, &huma.Tag{Name: t[0], Description: t[1]})
 	}
 	s.describeWebhooks(doc)
-	for name, schema := range doc.Components.Schemas.Map() {
-		describeFields(name, schema)
-	}
+	code := doc.Components.Schemas.Schema(reflect.TypeFor[api.QR](), true, "")
+	describeFields(doc.Components.Schemas)
 	for _, r := range table() {
 		op := operationOf(doc, r)
 		op.Description = r.says
 		for _, p := range op.Parameters {
-			describeParam(r, p)
+			describeParam(p)
 		}
 		can := statusesOf(r, op)
 		for status, response := range op.Responses {
 			n, _ := strconv.Atoi(status)
 			switch {
 			case n < 400:
-				describeSuccess(doc, r, response)
+				describeSuccess(r, response, code)
 			case !slices.Contains(can, n):
 				delete(op.Responses, status)
 			default:
@@ -102,44 +103,22 @@ func operationOf(doc *huma.OpenAPI, r route) *huma.Operation {
 	return map[string]*huma.Operation{"GET": item.Get, "POST": item.Post, "PUT": item.Put, "PATCH": item.Patch, "DELETE": item.Delete}[r.method]
 }
 
-func describeFields(name string, schema *huma.Schema) {
-	for field, s := range schema.Properties {
-		w, ok := fieldWords[name+"."+field]
-		if !ok {
-			w, ok = fieldWords[field]
-		}
-		if !ok {
-			continue
-		}
-		s.Description = w.says
-		if w.example != nil {
-			s.Examples = []any{w.example}
-		}
+// describeParam moves a parameter's words to where tools look for them.
+func describeParam(p *huma.Param) {
+	for _, example := range p.Schema.Examples {
+		p.Example = example
 	}
+	p.Schema.Description, p.Schema.Examples = "", nil
 }
-
-func describeParam(r route, p *huma.Param) {
-	w := fieldWords[p.Name]
-	if p.Name == "id" {
-		kind := map[string]string{"sessions": "session", "triggers": "trigger", "webhooks": "delivery", "keys": "key"}[strings.Split(r.path, "/")[2]]
-		schema := map[string]string{"session": "SessionJSON.id", "trigger": "TriggerJSON.id", "delivery": "DeliveryJSON.id", "key": "KeyJSON.id"}[kind]
-		w = word{"The " + kind + "'s id.", fieldWords[schema].example}
-	}
-	if w.says == "" {
-		return
-	}
-	p.Description, p.Example = w.says, w.example
-	p.Schema.Description = ""
-}
-
-var qrType = reflect.TypeFor[qrJSON]()
 
 var successWords = map[int]string{
 	http.StatusOK: "Success.", http.StatusCreated: "Created.", http.StatusAccepted: "Accepted. It happens shortly.",
 	http.StatusNoContent: "Success, without a body.",
 }
 
-func describeSuccess(doc *huma.OpenAPI, r route, response *huma.Response) {
+// describeSuccess describes the answer if all is well. code is the schema of a QR
+// code.
+func describeSuccess(r route, response *huma.Response, code *huma.Schema) {
 	response.Description = successWords[r.status]
 	for name, h := range response.Headers {
 		if name == "Set-Cookie" {
@@ -150,11 +129,9 @@ func describeSuccess(doc *huma.OpenAPI, r route, response *huma.Response) {
 	delete(response.Headers, "Content-Type") // it is no header of its own in OpenAPI
 	switch r.name() {
 	case "GET /v1/sessions/{id}/qr":
-		text := doc.Components.Schemas.Schema(qrType, true, "QrJSON")
-		describeFields("QrJSON", doc.Components.Schemas.Map()["QrJSON"])
 		response.Content = map[string]*huma.MediaType{
 			"image/png":        {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary", Description: "The QR code."}},
-			"application/json": {Schema: text},
+			"application/json": {Schema: code},
 		}
 	case "GET /v1/events":
 		response.Content = map[string]*huma.MediaType{"text/event-stream": {

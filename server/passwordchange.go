@@ -7,14 +7,12 @@ import (
 
 	"github.com/heypingr/pingr"
 	"github.com/heypingr/pingr/hosted"
+	"github.com/heypingr/pingr/server/api"
 )
 
 type passwordInput struct {
 	Origin
-	Body struct {
-		Current string `json:"current_password" minLength:"1" maxLength:"800"`
-		New     string `json:"new_password" maxLength:"800"`
-	}
+	Body api.ChangePassword
 }
 
 // changePassword is POST /v1/auth/password. A login's token holds a mark of the

@@ -14,29 +14,28 @@ import (
 
 	"github.com/heypingr/pingr"
 	"github.com/heypingr/pingr/hosted"
+	"github.com/heypingr/pingr/server/api"
 )
 
-// A code is an error code of the API, from a closed set.
-type code string
-
+// The codes, by the names that handlers use.
 const (
-	invalidKey           code = "invalid_key"
-	missingParam         code = "missing_param"
-	quotaExceeded        code = "quota_exceeded"
-	rateLimit            code = "rate_limit"
-	forbidden            code = "forbidden"
-	planLimit            code = "plan_limit"
-	notFound             code = "not_found"
-	methodNotAllowed     code = "method_not_allowed"
-	conflict             code = "conflict"
-	sessionUnavailable   code = "session_unavailable"
-	payloadTooLarge      code = "payload_too_large"
-	unsupportedMediaType code = "unsupported_media_type"
-	internal             code = "internal"
+	invalidKey           = api.InvalidKey
+	missingParam         = api.MissingParam
+	quotaExceeded        = api.QuotaExceeded
+	rateLimit            = api.RateLimit
+	forbidden            = api.Forbidden
+	planLimit            = api.PlanLimit
+	notFound             = api.NotFound
+	methodNotAllowed     = api.MethodNotAllowed
+	conflict             = api.Conflict
+	sessionUnavailable   = api.SessionUnavailable
+	payloadTooLarge      = api.PayloadTooLarge
+	unsupportedMediaType = api.UnsupportedMediaType
+	internal             = api.Internal
 )
 
 // statuses is the error table: the HTTP status of each code.
-var statuses = map[code]int{
+var statuses = map[api.Code]int{
 	invalidKey:           http.StatusUnauthorized,
 	missingParam:         http.StatusUnprocessableEntity,
 	quotaExceeded:        http.StatusTooManyRequests,
@@ -53,35 +52,26 @@ var statuses = map[code]int{
 }
 
 // A problem is an error as the API returns it.
-type problem struct {
-	Detail problemDetail `json:"detail"`
-}
+type problem api.Problem
 
-type problemDetail struct {
-	Error   code   `json:"error" enum:"invalid_key,missing_param,quota_exceeded,rate_limit,forbidden,plan_limit,not_found,method_not_allowed,conflict,session_unavailable,payload_too_large,unsupported_media_type,internal"`
-	Message string `json:"message"`
-	// RetryAfter is in whole seconds, at least 1, and only on 429.
-	RetryAfter int `json:"retry_after,omitempty"`
-}
-
-func fail(c code, format string, args ...any) *problem {
-	return &problem{problemDetail{Error: c, Message: fmt.Sprintf(format, args...)}}
+func fail(c api.Code, format string, args ...any) *problem {
+	return &problem{api.ProblemDetail{Code: c, Message: fmt.Sprintf(format, args...)}}
 }
 
 // badParam names the parameter that is missing or malformed.
 func badParam(name, what string) *problem { return fail(missingParam, "%s: %s", name, what) }
 
-func tooMany(c code, wait int, format string, args ...any) *problem {
+func tooMany(c api.Code, wait int, format string, args ...any) *problem {
 	p := fail(c, format, args...)
 	p.Detail.RetryAfter = max(wait, 1)
 	return p
 }
 
 // Error implements error.
-func (p *problem) Error() string { return string(p.Detail.Error) + ": " + p.Detail.Message }
+func (p *problem) Error() string { return string(p.Detail.Code) + ": " + p.Detail.Message }
 
 // GetStatus implements huma.StatusError.
-func (p *problem) GetStatus() int { return statuses[p.Detail.Error] }
+func (p *problem) GetStatus() int { return statuses[p.Detail.Code] }
 
 // GetHeaders implements huma.HeadersError.
 func (p *problem) GetHeaders() http.Header {

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/server/api"
 )
 
 // An endpoint verifies what it gets with what it knows, by our signature or by
@@ -81,7 +82,7 @@ func TestRotationWithoutAFailedVerification(t *testing.T) {
 			for hour := range last + 5 {
 				if hour == first || hour == second {
 					answer := w.rotate("")
-					assert.Equal(t, stamp(w.clock().Add(24*time.Hour)), answer.SignsFrom)
+					assert.Equal(t, api.At(w.clock().Add(24*time.Hour)).String(), answer.SignsFrom)
 					secrets = append(secrets, answer.Secret)
 				}
 				body, head := w.simulated()
@@ -101,7 +102,7 @@ func TestALeakedSecretSignsNothingMore(t *testing.T) {
 	leaked := []string{w.secret()}
 	leaked = append(leaked, w.rotate(`{"overlap_seconds":604800}`).Secret)
 	last := w.rotate(`{"overlap_seconds":0}`)
-	assert.Equal(t, stamp(w.clock()), last.SignsFrom)
+	assert.Equal(t, api.At(w.clock()).String(), last.SignsFrom)
 	body, head := w.simulated()
 	for _, standard := range []bool{false, true} {
 		assert.False(t, endpoint{standard, leaked}.verifies(body, head, w.clock()))

@@ -51,6 +51,7 @@ func (s *Server) routes() http.Handler {
 	config.Info.Description = "WhatsApp as the login button: triggers, replies, webhooks."
 	config.DocsPath, config.OpenAPIPath, config.SchemasPath = "", "", ""
 	config.CreateHooks = nil // no $schema in bodies
+	config.Components.Schemas = newSchemas()
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"key":    {Type: "apiKey", In: "header", Name: "X-API-Key", Description: "An API key: pk_live_… or pk_test_…."},
 		"login":  {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "The token of a dashboard login."},

@@ -17,20 +17,21 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/heypingr/pingr/hosted"
+	"github.com/heypingr/pingr/server/api"
 	"github.com/heypingr/pingr/session/sim"
 )
 
 // codeOf is what an answer refuses with; empty when it does not.
-func codeOf(t *testing.T, got *httptest.ResponseRecorder) code {
+func codeOf(t *testing.T, got *httptest.ResponseRecorder) api.Code {
 	t.Helper()
 	if got.Code < 400 {
 		return ""
 	}
 	var p problem
 	require.NoError(t, json.Unmarshal(got.Body.Bytes(), &p), got.Body.String())
-	assert.Equal(t, statuses[p.Detail.Error], got.Code)
+	assert.Equal(t, statuses[p.Detail.Code], got.Code)
 	assert.Equal(t, "application/json", got.Header().Get("Content-Type"))
-	return p.Detail.Error
+	return p.Detail.Code
 }
 
 func TestForgedLogins(t *testing.T) {
@@ -347,7 +348,7 @@ func (w *world) furnished(name string) furniture {
 func TestARevokedKeyIsOfNoUseAtOnce(t *testing.T) {
 	w := newWorld(t)
 	got := w.call("anna", "POST", "/v1/keys", `{"mode":"live"}`)
-	var k keyJSON
+	var k api.Key
 	require.NoError(t, json.Unmarshal(got.Body.Bytes(), &k))
 	w.who["the key"] = http.Header{"X-Api-Key": {k.Key}}
 	require.Equal(t, 200, w.call("the key", "GET", "/v1/settings", "").Code)

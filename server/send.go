@@ -10,29 +10,15 @@ import (
 
 	"github.com/heypingr/pingr"
 	"github.com/heypingr/pingr/hosted"
+	"github.com/heypingr/pingr/server/api"
 )
 
 type sendInput struct {
-	IdempotencyKey string `header:"Idempotency-Key" maxLength:"255"`
-	Body           sendBody
+	IdempotencyKey string `header:"Idempotency-Key" maxLength:"255" example:"order-1042" doc:"Any text. If the same request repeats the key within 24 hours, it gets the first response again and sends nothing more."`
+	Body           api.Send
 }
 
-type sendBody struct {
-	To      string `json:"to" maxLength:"64"`
-	Message string `json:"message"`
-	Session string `json:"session_id,omitempty" maxLength:"64"`
-}
-
-type sendOutput struct{ Body sentJSON }
-
-type sentJSON struct {
-	Success   bool   `json:"success"`
-	MessageID string `json:"message_id"`
-	To        string `json:"to"`
-	Session   string `json:"session_id"`
-	// Remaining is null if the plan has no limit.
-	Remaining *int64 `json:"rate_limit_remaining"`
-}
+type sendOutput struct{ Body api.Sent }
 
 // send is POST /v1/send.
 func (s *Server) send(ctx context.Context, c caller, in *sendInput) (*sendOutput, error) {
@@ -115,7 +101,7 @@ func (s *Server) sendIdempotent(ctx context.Context, c caller, in *sendInput) ([
 // sendOnce sends through a session that sendingSession returned. unknown
 // reports that it is not known whether the message went out.
 func (s *Server) sendOnce(
-	ctx context.Context, c caller, in sendBody, session, id string, again bool,
+	ctx context.Context, c caller, in api.Send, session, id string, again bool,
 ) (body []byte, unknown bool, err error) {
 	r := pingr.SendRequest{ID: id, Account: c.scope(), Session: session, To: in.To, Text: in.Message, Again: again}
 	if c.test {
@@ -130,7 +116,7 @@ func (s *Server) sendOnce(
 	if err != nil {
 		s.log.Warn("could not read how many messages remain", "error", err) // the message is sent all the same
 	}
-	body, err = json.Marshal(sentJSON{Success: true, MessageID: id, To: in.To, Session: shownID(session), Remaining: remaining})
+	body, err = json.Marshal(api.Sent{Success: true, MessageID: id, To: in.To, Session: shownID(session), Remaining: remaining})
 	return body, false, err
 }
 

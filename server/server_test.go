@@ -20,6 +20,7 @@ import (
 
 	"github.com/heypingr/pingr"
 	"github.com/heypingr/pingr/hosted"
+	"github.com/heypingr/pingr/server/api"
 	"github.com/heypingr/pingr/session/sim"
 	"github.com/heypingr/pingr/store/memory"
 )
@@ -97,7 +98,7 @@ func TestDocumentedExamples(t *testing.T) {
 
 // The codes and their statuses are a contract with clients.
 func TestErrorCodesAreClosed(t *testing.T) {
-	assert.Equal(t, map[code]int{
+	assert.Equal(t, map[api.Code]int{
 		"invalid_key": 401, "missing_param": 422, "quota_exceeded": 429, "rate_limit": 429, "forbidden": 403, "plan_limit": 403, "not_found": 404,
 		"method_not_allowed": 405, "conflict": 409, "session_unavailable": 409, "payload_too_large": 413, "unsupported_media_type": 415, "internal": 500,
 	}, statuses)
@@ -112,7 +113,7 @@ func TestProblems(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		err  error
-		want code
+		want api.Code
 		wait int
 	}{
 		{"a used up quota", limit(pingr.Quota, time.Hour), quotaExceeded, 3600},
@@ -133,7 +134,7 @@ func TestProblems(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p, unexpected := problemOf(sendProblem(fmt.Errorf("outer: %w", tt.err), "919876543210", now), now)
-			assert.Equal(t, tt.want, p.Detail.Error)
+			assert.Equal(t, tt.want, p.Detail.Code)
 			assert.Equal(t, tt.wait, p.Detail.RetryAfter)
 			assert.Equal(t, tt.want == internal, unexpected)
 			assert.NotContains(t, p.Error(), "hush")

@@ -12,24 +12,14 @@ import (
 
 	"github.com/heypingr/pingr"
 	"github.com/heypingr/pingr/hosted"
+	"github.com/heypingr/pingr/server/api"
 )
 
-type sessionJSON struct {
-	ID            string             `json:"id"`
-	Name          string             `json:"name"`
-	Number        *string            `json:"number"`
-	Status        pingr.SessionState `json:"status" enum:"connected,connecting,pairing,link_expired,disconnected,restricted,logged_out"`
-	ConnectedAt   *string            `json:"connectedAt" format:"date-time"`
-	MessagesToday int64              `json:"messagesToday"`
-	// Reason is the code that ended the last connection, as session.disconnected
-	// tells it.
-	Reason int `json:"reason,omitempty"`
-	// Detail says in words what a person should do, when there is something.
-	Detail string `json:"detail,omitempty"`
-}
-
-func (s *Server) sessionOf(ctx context.Context, c caller, r pingr.SessionRecord) (sessionJSON, error) {
-	out := sessionJSON{ID: shownID(r.ID), Name: r.Name, Status: r.State, ConnectedAt: maybeStamp(r.ConnectedAt), Reason: r.Reason, Detail: r.Detail}
+func (s *Server) sessionOf(ctx context.Context, c caller, r pingr.SessionRecord) (api.Session, error) {
+	out := api.Session{
+		ID: shownID(r.ID), Name: r.Name, Status: r.State, ConnectedAt: api.MaybeAt(r.ConnectedAt),
+		Reason: r.Reason, Detail: r.Detail,
+	}
 	if r.Phone != "" {
 		number := "+" + r.Phone
 		out.Number = &number
@@ -60,11 +50,7 @@ func (s *Server) simulatedRecord(c caller, id string) pingr.SessionRecord {
 
 type sessionsInput struct{ ModeParam }
 
-type sessionsOutput struct {
-	Body struct {
-		Sessions []sessionJSON `json:"sessions" nullable:"false"`
-	}
-}
+type sessionsOutput struct{ Body api.Sessions }
 
 // listSessions is GET /v1/sessions.
 func (s *Server) listSessions(ctx context.Context, c caller, _ *sessionsInput) (*sessionsOutput, error) {
@@ -77,7 +63,7 @@ func (s *Server) listSessions(ctx context.Context, c caller, _ *sessionsInput) (
 		}
 	}
 	out := &sessionsOutput{}
-	out.Body.Sessions = []sessionJSON{}
+	out.Body.Sessions = []api.Session{}
 	for _, r := range records {
 		one, err := s.sessionOf(ctx, c, r)
 		if err != nil {
@@ -91,10 +77,10 @@ func (s *Server) listSessions(ctx context.Context, c caller, _ *sessionsInput) (
 // SessionInput names a session.
 type SessionInput struct {
 	ModeParam
-	ID string `path:"id" maxLength:"64"`
+	ID string `path:"id" maxLength:"64" example:"main-login-bot" doc:"The session's id."`
 }
 
-type sessionOutput struct{ Body sessionJSON }
+type sessionOutput struct{ Body api.Session }
 
 func (s *Server) sessionAnswer(ctx context.Context, c caller, r pingr.SessionRecord) (*sessionOutput, error) {
 	one, err := s.sessionOf(ctx, c, r)
@@ -134,10 +120,7 @@ func (s *Server) showSession(ctx context.Context, c caller, in *SessionInput) (*
 
 type addSessionInput struct {
 	ModeParam
-	Body struct {
-		ID   string `json:"id,omitempty" maxLength:"64"`
-		Name string `json:"name" minLength:"1" maxLength:"100"`
-	}
+	Body api.AddSession
 }
 
 var sessionID = regexp.MustCompile(`^[a-z0-9_-]{3,64}$`)
@@ -187,9 +170,7 @@ func (s *Server) addSession(ctx context.Context, c caller, in *addSessionInput) 
 
 type renameSessionInput struct {
 	SessionInput
-	Body struct {
-		Name string `json:"name" minLength:"1" maxLength:"100"`
-	}
+	Body api.RenameSession
 }
 
 // renameSession is PATCH /v1/sessions/{id}.
@@ -239,17 +220,12 @@ func (s *Server) removeSession(ctx context.Context, c caller, in *SessionInput) 
 
 type qrInput struct {
 	SessionInput
-	Accept string `header:"Accept"`
+	Accept string `header:"Accept" example:"application/json" doc:"image/png, or application/json for the code's text. Defaults to image/png."`
 }
 
 type qrOutput struct {
 	ContentType string `header:"Content-Type"`
 	Body        []byte
-}
-
-type qrJSON struct {
-	QR        string `json:"qr"`
-	ExpiresAt string `json:"expires_at" format:"date-time"`
 }
 
 // qr is GET /v1/sessions/{id}/qr. When nobody scanned the last round's codes a
@@ -277,7 +253,7 @@ func (s *Server) qr(ctx context.Context, c caller, in *qrInput) (*qrOutput, erro
 		return nil, fail(sessionUnavailable, "There is no code yet. Try again in a second.")
 	}
 	if strings.Contains(in.Accept, "application/json") {
-		body, err := json.Marshal(qrJSON{code, stamp(expires)})
+		body, err := json.Marshal(api.QR{Code: code, ExpiresAt: api.At(expires)})
 		return &qrOutput{"application/json", body}, err
 	}
 	image, err := qr.Encode(code, qr.M)
@@ -290,16 +266,10 @@ func (s *Server) qr(ctx context.Context, c caller, in *qrInput) (*qrOutput, erro
 
 type pairCodeInput struct {
 	SessionInput
-	Body struct {
-		Phone string `json:"phone" maxLength:"64"`
-	}
+	Body api.AskPairCode
 }
 
-type pairCodeOutput struct {
-	Body struct {
-		Code string `json:"code" example:"ABCD-EFGH"`
-	}
-}
+type pairCodeOutput struct{ Body api.PairCode }
 
 // pairCode is POST /v1/sessions/{id}/pair-code.
 func (s *Server) pairCode(ctx context.Context, c caller, in *pairCodeInput) (*pairCodeOutput, error) {

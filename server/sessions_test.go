@@ -18,6 +18,7 @@ import (
 
 	"github.com/heypingr/pingr"
 	"github.com/heypingr/pingr/hosted"
+	"github.com/heypingr/pingr/server/api"
 )
 
 // What is deleted neither receives nor sends any more, also when the client does
@@ -98,7 +99,7 @@ func TestRoundsOfCodes(t *testing.T) {
 	for _, tt := range []struct {
 		state  pingr.SessionState
 		phone  string
-		want   code
+		want   api.Code
 		begins bool
 	}{
 		{pingr.SessionPairing, "", "", false},

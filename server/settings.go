@@ -2,55 +2,27 @@ package server
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 	_ "time/tzdata" // a container may have no time zones of its own
 
-	"github.com/danielgtaylor/huma/v2"
-
 	"github.com/heypingr/pingr"
 	"github.com/heypingr/pingr/hosted"
+	"github.com/heypingr/pingr/server/api"
 )
 
-type settingsOutput struct{ Body hosted.Settings }
+type settingsOutput struct{ Body api.Settings }
 
 type settingsInput struct{ ModeParam }
 
 // showSettings is GET /v1/settings. Test mode has the live settings until it
 // changes its own.
 func (s *Server) showSettings(_ context.Context, c caller, _ *settingsInput) (*settingsOutput, error) {
-	return &settingsOutput{c.own().Settings}, nil
-}
-
-// A nullableText is a text that may be left out, null, or given.
-type nullableText struct {
-	given bool
-	text  *string
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (n *nullableText) UnmarshalJSON(b []byte) error {
-	n.given = true
-	return json.Unmarshal(b, &n.text)
-}
-
-// Schema implements huma.SchemaProvider.
-func (nullableText) Schema(huma.Registry) *huma.Schema {
-	most := pingr.MaxReply
-	return &huma.Schema{Type: huma.TypeString, Nullable: true, MaxLength: &most}
+	return &settingsOutput{api.Settings(c.own().Settings)}, nil
 }
 
 type changeSettingsInput struct {
 	ModeParam
-	Body struct {
-		CooldownSeconds      *whole            `json:"cooldown_seconds,omitempty" minimum:"0" maximum:"86400"`
-		NoPhoneReply         nullableText      `json:"no_phone_reply,omitempty"`
-		GroupReply           *pingr.GroupReply `json:"group_reply,omitempty" enum:"private,group,off"`
-		MaxMessageAgeSeconds *whole            `json:"max_message_age_seconds,omitempty" minimum:"1" maximum:"1209600"`
-		DisconnectGrace      *whole            `json:"disconnect_grace_seconds,omitempty" minimum:"0" maximum:"60"`
-		Overage              *string           `json:"overage,omitempty" enum:"block,allow"`
-		TimeZone             *string           `json:"time_zone,omitempty" minLength:"1" maxLength:"64"`
-	}
+	Body api.ChangeSettings
 }
 
 // changeSettings is PATCH /v1/settings.
@@ -61,7 +33,7 @@ func (s *Server) changeSettings(ctx context.Context, c caller, in *changeSetting
 			return nil, badParam("time_zone", "must be a name from the IANA time zone database")
 		}
 	}
-	if text := b.NoPhoneReply.text; text != nil {
+	if text := b.NoPhoneReply.Text; text != nil {
 		if err := checkText("no_phone_reply", *text, pingr.MaxReply); err != nil {
 			return nil, err
 		}
@@ -71,11 +43,11 @@ func (s *Server) changeSettings(ctx context.Context, c caller, in *changeSetting
 			setIf(&own.Settings.CooldownSeconds, (*int)(b.CooldownSeconds))
 			setIf(&own.Settings.GroupReply, b.GroupReply)
 			setIf(&own.Settings.MaxMessageAgeSeconds, (*int)(b.MaxMessageAgeSeconds))
-			setIf(&own.Settings.DisconnectGraceSeconds, (*int)(b.DisconnectGrace))
+			setIf(&own.Settings.DisconnectGraceSeconds, (*int)(b.DisconnectGraceSeconds))
 			setIf(&own.Settings.Overage, b.Overage)
 			setIf(&own.Settings.TimeZone, b.TimeZone)
-			if b.NoPhoneReply.given {
-				own.Settings.NoPhoneReply = b.NoPhoneReply.text
+			if b.NoPhoneReply.Given {
+				own.Settings.NoPhoneReply = b.NoPhoneReply.Text
 			}
 		})
 		return nil
@@ -83,7 +55,7 @@ func (s *Server) changeSettings(ctx context.Context, c caller, in *changeSetting
 	if err != nil {
 		return nil, err
 	}
-	return &settingsOutput{a.Of(c.mode()).Settings}, nil
+	return &settingsOutput{api.Settings(a.Of(c.mode()).Settings)}, nil
 }
 
 func setIf[T any](field, value *T) {
@@ -92,17 +64,7 @@ func setIf[T any](field, value *T) {
 	}
 }
 
-type usageOutput struct {
-	Body struct {
-		Plan              string `json:"plan"`
-		Month             string `json:"month"`
-		Used              int64  `json:"used"`
-		Included          *int64 `json:"included"`
-		Remaining         *int64 `json:"remaining"`
-		OverageMessages   int64  `json:"overage_messages"`
-		OverageCostMicros int64  `json:"overage_cost_micros"`
-	}
-}
+type usageOutput struct{ Body api.Usage }
 
 // usage is GET /v1/usage.
 func (s *Server) usage(ctx context.Context, c caller, _ *settingsInput) (*usageOutput, error) {

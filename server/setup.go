@@ -8,6 +8,7 @@ import (
 
 	"github.com/heypingr/pingr"
 	"github.com/heypingr/pingr/hosted"
+	"github.com/heypingr/pingr/server/api"
 )
 
 // setupToken is the name of the value that allows making the first account.
@@ -48,11 +49,7 @@ func (s *Server) SetupToken(ctx context.Context) (string, error) {
 
 type setUpInput struct {
 	Origin
-	Body struct {
-		Token    string `json:"token" maxLength:"100"`
-		Email    string `json:"email" minLength:"3" maxLength:"254"`
-		Password string `json:"password" maxLength:"800"`
-	}
+	Body api.SetUp
 }
 
 // setUp is POST /v1/auth/setup. It creates the first account, once.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/heypingr/pingr"
 	"github.com/heypingr/pingr/hosted"
+	"github.com/heypingr/pingr/server/api"
 )
 
 const (
@@ -16,10 +17,7 @@ const (
 
 type signUpInput struct {
 	Origin
-	Body struct {
-		Email    string `json:"email" minLength:"3" maxLength:"254"`
-		Password string `json:"password" maxLength:"800"`
-	}
+	Body api.SignUp
 }
 
 // signUp is POST /v1/auth/signup. Anybody may create an account, if the

@@ -9,12 +9,13 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/heypingr/pingr/server/api"
 	"github.com/heypingr/pingr/store/memory"
 )
 
 func TestSigningUp(t *testing.T) {
 	w := newWorld(t, func(c *Config) { c.SignUpPlan = "starter" })
-	signUp := func(email, password string, header ...string) (int, code, string) {
+	signUp := func(email, password string, header ...string) (int, api.Code, string) {
 		got := w.call("nobody", "POST", "/v1/auth/signup", `{"email":"`+email+`","password":"`+password+`"}`, header...)
 		if got.Code == http.StatusCreated {
 			return got.Code, "", got.Body.String()
@@ -30,7 +31,7 @@ func TestSigningUp(t *testing.T) {
 	for _, tt := range []struct {
 		name, email, password string
 		header                []string
-		want                  code
+		want                  api.Code
 	}{
 		{"an address that has an account", "anna@example.com", "correct horse", nil, conflict},
 		{"no address", "eve", "correct horse", nil, missingParam},

@@ -5,35 +5,22 @@ import (
 	"time"
 
 	"github.com/heypingr/pingr/hosted"
+	"github.com/heypingr/pingr/server/api"
 )
 
 type statsInput struct {
 	ModeParam
-	Range string `query:"range" enum:"24h,7d,30d,90d" default:"7d"`
-	Zone  string `query:"time_zone" maxLength:"64"`
+	Range string `query:"range" enum:"24h,7d,30d,90d" default:"7d" example:"7d" doc:"How far back: 24 hours in hours, or 7, 30 or 90 days in days."`
+	Zone  string `query:"time_zone" maxLength:"64" example:"Europe/Berlin" doc:"A name from the IANA time zone database. Days start at midnight there."`
 }
 
-type statsOutput struct {
-	Body struct {
-		Range string      `json:"range"`
-		Zone  string      `json:"time_zone"`
-		Steps []statsJSON `json:"steps" nullable:"false"`
-		Total statsJSON   `json:"total"`
+type statsOutput struct{ Body api.Stats }
+
+func statsOf(s hosted.StatsStep) api.StatsStep {
+	return api.StatsStep{
+		From: api.At(s.From), Until: api.At(s.Until), Firings: api.Counts(s.Counts),
+		Webhooks: s.Webhooks, P50MS: s.P50MS, P95MS: s.P95MS,
 	}
-}
-
-// statsJSON is an hosted.StatsStep as the API shows it.
-type statsJSON struct {
-	From     string        `json:"from" format:"date-time"`
-	Until    string        `json:"until" format:"date-time"`
-	Firings  hosted.Counts `json:"firings"`
-	Webhooks int64         `json:"webhooks"`
-	P50MS    *int64        `json:"p50_ms"`
-	P95MS    *int64        `json:"p95_ms"`
-}
-
-func statsOf(s hosted.StatsStep) statsJSON {
-	return statsJSON{stamp(s.From), stamp(s.Until), s.Counts, s.Webhooks, s.P50MS, s.P95MS}
 }
 
 // stats is GET /v1/stats: hours of the last day, or days of a longer time. The

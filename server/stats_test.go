@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/heypingr/pingr/hosted"
+	"github.com/heypingr/pingr/server/api"
 	"github.com/heypingr/pingr/session/sim"
 )
 
@@ -19,17 +20,13 @@ func TestStats(t *testing.T) {
 	require.Equal(t, 200, w.call("anna", "PUT", "/v1/webhooks", `{"url":"`+w.hook.URL+`"}`).Code)
 	line := w.lines.find("anna-bot")
 	asha, ravi := line.NewPhone(sim.PhoneConfig{Number: "919876543210"}), line.NewPhone(sim.PhoneConfig{Number: "919876543211"})
-	stats := func(who, query string) (got struct {
-		Steps []statsJSON
-		Total statsJSON
-	},
-	) {
+	stats := func(who, query string) (got api.Stats) {
 		require.NoError(t, json.Unmarshal(w.call(who, "GET", "/v1/stats"+query, "").Body.Bytes(), &got))
 		return got
 	}
 	counted := func(n int64) {
 		require.Eventually(t, func() bool {
-			got := stats("anna", "").Total.Firings
+			got := hosted.Counts(stats("anna", "").Total.Firings)
 			return got.Firings() == n
 		}, 10*time.Second, 10*time.Millisecond)
 	}
@@ -46,8 +43,8 @@ func TestStats(t *testing.T) {
 	counted(3)
 	day := stats("anna's live key", "?range=24h")
 	require.Len(t, day.Steps, 24)
-	assert.Equal(t, hosted.Counts{Dynamic: 1, Cooldown: 1}, day.Steps[22].Firings)
-	assert.Equal(t, hosted.Counts{Static: 1}, day.Steps[23].Firings)
+	assert.Equal(t, api.Counts{Dynamic: 1, Cooldown: 1}, day.Steps[22].Firings)
+	assert.Equal(t, api.Counts{Static: 1}, day.Steps[23].Firings)
 	assert.EqualValues(t, 3, day.Total.Webhooks)
 	assert.NotNil(t, day.Total.P95MS)
 	assert.Nil(t, day.Steps[0].P50MS)

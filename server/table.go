@@ -2,6 +2,21 @@ package server
 
 import "net/http"
 
+// tags are the groups of routes, in the order of the reference.
+var tags = [][2]string{
+	{"send", "Send a message on your own initiative. Replies to triggers need no API call."},
+	{"triggers", "The phrases that people text, and the reply to send when the webhook gives none."},
+	{"match", "Find out which trigger a text would fire."},
+	{"sessions", "Linked WhatsApp numbers: add one, link it by QR code or typed code, and see its status."},
+	{"webhooks", "The endpoint that receives events, its secret, and the log of deliveries."},
+	{"settings", "Settings of the whole account."},
+	{"usage", "How much of the plan is used."},
+	{"stats", "Totals over time, for charts."},
+	{"events", "What happens, as it happens."},
+	{"keys", "API keys. Creating and revoking them takes a dashboard login."},
+	{"auth", "Logging in to the dashboard."},
+}
+
 // table is every route of the API, with all that is said of it: a route that is
 // added is a row here, and its handler.
 func table() []route { //nolint:funlen // a table

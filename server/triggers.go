@@ -8,44 +8,26 @@ import (
 
 	"github.com/heypingr/pingr"
 	"github.com/heypingr/pingr/hosted"
+	"github.com/heypingr/pingr/server/api"
 )
 
 const maxStaticReply = 1000
 
-// triggerJSON is a trigger as the API shows it.
-type triggerJSON struct {
-	ID        string `json:"id"`
-	Session   string `json:"session_id"`
-	Phrase    string `json:"trigger_phrase"`
-	Reply     string `json:"reply_message"`
-	Active    bool   `json:"is_active"`
-	CreatedAt string `json:"created_at" format:"date-time"`
-	UpdatedAt string `json:"updated_at" format:"date-time"`
-}
-
-func triggerOf(t pingr.Trigger) triggerJSON {
-	return triggerJSON{
+func triggerOf(t pingr.Trigger) api.Trigger {
+	return api.Trigger{
 		ID: t.ID, Session: shownID(t.Session), Phrase: t.Phrase, Reply: t.Reply, Active: t.Active,
-		CreatedAt: stamp(t.CreatedAt), UpdatedAt: stamp(t.UpdatedAt),
+		CreatedAt: api.At(t.CreatedAt), UpdatedAt: api.At(t.UpdatedAt),
 	}
 }
 
-// stamp formats a time as the API shows it.
-func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
-
-type triggerOutput struct{ Body triggerJSON }
+type triggerOutput struct{ Body api.Trigger }
 
 type triggersInput struct {
 	ModeParam
-	Session string `query:"session_id" maxLength:"64"`
+	Session string `query:"session_id" maxLength:"64" example:"main-login-bot" doc:"The session's id."`
 }
 
-type triggersOutput struct {
-	Body struct {
-		Triggers []triggerJSON `json:"triggers" nullable:"false"`
-		Count    int           `json:"count"`
-	}
-}
+type triggersOutput struct{ Body api.Triggers }
 
 // listTriggers is GET /v1/triggers.
 func (s *Server) listTriggers(ctx context.Context, c caller, in *triggersInput) (*triggersOutput, error) {
@@ -58,7 +40,7 @@ func (s *Server) listTriggers(ctx context.Context, c caller, in *triggersInput) 
 		sessions = []string{stored}
 	}
 	out := &triggersOutput{}
-	out.Body.Triggers = []triggerJSON{}
+	out.Body.Triggers = []api.Trigger{}
 	for _, session := range sessions {
 		triggers, err := s.store.Triggers(ctx, session)
 		if err != nil {
@@ -74,19 +56,14 @@ func (s *Server) listTriggers(ctx context.Context, c caller, in *triggersInput) 
 
 type addTriggerInput struct {
 	ModeParam
-	Body struct {
-		Session string `json:"session_id" minLength:"1" maxLength:"64"`
-		Phrase  string `json:"trigger_phrase"`
-		Reply   string `json:"reply_message"`
-		Active  *bool  `json:"is_active,omitempty"`
-	}
+	Body api.AddTrigger
 }
 
 // addTrigger is POST /v1/triggers.
 func (s *Server) addTrigger(ctx context.Context, c caller, in *addTriggerInput) (*triggerOutput, error) {
 	now := s.now().Truncate(time.Millisecond).UTC()
 	t := pingr.Trigger{ID: pingr.NewID("trg_"), Active: true, CreatedAt: now, UpdatedAt: now}
-	err := triggerChange{Phrase: &in.Body.Phrase, Reply: &in.Body.Reply, Active: in.Body.Active}.apply(&t, now)
+	err := changeTo(&t, api.ChangeTrigger{Phrase: &in.Body.Phrase, Reply: &in.Body.Reply, Active: in.Body.Active}, now)
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +79,7 @@ func (s *Server) addTrigger(ctx context.Context, c caller, in *addTriggerInput) 
 // TriggerInput names a trigger.
 type TriggerInput struct {
 	ModeParam
-	ID string `path:"id" maxLength:"64"`
+	ID string `path:"id" maxLength:"64" example:"trg_0199b0c2d4e57f3a8c1b2d3e4f5a6b7c" doc:"The trigger's id."`
 }
 
 // showTrigger is GET /v1/triggers/{id}.
@@ -114,16 +91,8 @@ func (s *Server) showTrigger(ctx context.Context, c caller, in *TriggerInput) (*
 	return &triggerOutput{triggerOf(t)}, nil
 }
 
-// A triggerChange is the given fields of a trigger; the others stay. A client
-// may send the whole trigger back, so unknown fields are ignored.
-type triggerChange struct {
-	_      struct{} `additionalProperties:"true"`
-	Phrase *string  `json:"trigger_phrase,omitempty"`
-	Reply  *string  `json:"reply_message,omitempty"`
-	Active *bool    `json:"is_active,omitempty"`
-}
-
-func (change triggerChange) apply(t *pingr.Trigger, now time.Time) error {
+// changeTo gives a trigger the fields that are given.
+func changeTo(t *pingr.Trigger, change api.ChangeTrigger, now time.Time) error {
 	if change.Phrase != nil {
 		if err := checkText("trigger_phrase", *change.Phrase, pingr.MaxPhrase); err != nil {
 			return err
@@ -162,19 +131,19 @@ func checkText(name, text string, most int) error {
 
 type changeTriggerInput struct {
 	TriggerInput
-	Body triggerChange
+	Body api.ChangeTrigger
 }
 
 // changeTrigger is PATCH and PUT /v1/triggers/{id}.
 func (s *Server) changeTrigger(ctx context.Context, c caller, in *changeTriggerInput) (*triggerOutput, error) {
 	now := s.now().Truncate(time.Millisecond).UTC()
-	if err := in.Body.apply(&pingr.Trigger{}, now); err != nil {
+	if err := changeTo(&pingr.Trigger{}, in.Body, now); err != nil {
 		return nil, err // the same for every trigger
 	}
 	if _, err := s.ownTrigger(ctx, c, in.ID); err != nil {
 		return nil, err
 	}
-	t, err := s.store.UpdateTrigger(ctx, in.ID, func(t *pingr.Trigger) error { return in.Body.apply(t, now) })
+	t, err := s.store.UpdateTrigger(ctx, in.ID, func(t *pingr.Trigger) error { return changeTo(t, in.Body, now) })
 	if err != nil {
 		return nil, triggerProblem(err)
 	}

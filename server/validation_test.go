@@ -9,6 +9,8 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/heypingr/pingr/server/api"
 )
 
 // malformed is a value of each field of a body that no route takes, beside those
@@ -54,7 +56,7 @@ func TestMalformedBodiesAreRefusedFirst(t *testing.T) {
 				good[name] = "nothing"
 			}
 		}
-		ask := func(who, name string, value any) code {
+		ask := func(who, name string, value any) api.Code {
 			body := maps.Clone(good)
 			if name != "" {
 				body[name] = value

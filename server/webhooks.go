@@ -7,21 +7,12 @@ import (
 
 	"github.com/heypingr/pingr"
 	"github.com/heypingr/pingr/hosted"
+	"github.com/heypingr/pingr/server/api"
 )
 
 const maxSimulated = 20 // a minute
 
-type webhookOutput struct {
-	Body struct {
-		URL    *string           `json:"url"`
-		Events []pingr.EventType `json:"events" nullable:"false"`
-		// Secret is whole for dashboard logins, and cut for keys.
-		Secret string `json:"secret"`
-		// OldSecret signs until then, after a rotation with overlap.
-		OldSecret    string  `json:"old_secret,omitempty"`
-		OldExpiresAt *string `json:"old_secret_expires_at,omitempty" format:"date-time"`
-	}
-}
+type webhookOutput struct{ Body api.Webhook }
 
 func (s *Server) webhookOf(c caller, w hosted.Webhook) *webhookOutput {
 	out := &webhookOutput{}
@@ -37,7 +28,7 @@ func (s *Server) webhookOf(c caller, w hosted.Webhook) *webhookOutput {
 	}
 	out.Body.Secret = w.Secret
 	if signing, others := w.Signing(s.now()); len(others) > 0 {
-		out.Body.OldSecret, out.Body.OldExpiresAt = signing, maybeStamp(time.UnixMilli(w.OldUntil))
+		out.Body.OldSecret, out.Body.OldExpiresAt = signing, api.MaybeAt(time.UnixMilli(w.OldUntil))
 	}
 	return out
 }
@@ -57,10 +48,7 @@ func (s *Server) showWebhook(_ context.Context, c caller, _ *settingsInput) (*we
 
 type setWebhookInput struct {
 	ModeParam
-	Body struct {
-		URL    string             `json:"url" maxLength:"2048"`
-		Events *[]pingr.EventType `json:"events,omitempty" minItems:"1" maxItems:"3" uniqueItems:"true" enum:"message.received,session.disconnected,session.connected"`
-	}
+	Body api.SetWebhook
 }
 
 // setWebhook is PUT /v1/webhooks.
@@ -87,17 +75,10 @@ func (s *Server) setWebhook(ctx context.Context, c caller, in *setWebhookInput) 
 
 type rotateInput struct {
 	ModeParam
-	Body *struct {
-		Overlap *whole `json:"overlap_seconds,omitempty" minimum:"0" maximum:"604800" default:"86400" example:"86400"`
-	}
+	Body *api.RotateSecret
 }
 
-type secretOutput struct {
-	Body struct {
-		Secret    string `json:"secret"`
-		SignsFrom string `json:"signs_from" format:"date-time"`
-	}
-}
+type secretOutput struct{ Body api.Secret }
 
 // defaultOverlap gives the endpoint's operator a day to add the new secret.
 const defaultOverlap = 24 * time.Hour
@@ -120,28 +101,16 @@ func (s *Server) rotateSecret(ctx context.Context, c caller, in *rotateInput) (*
 		})
 	}
 	out := &secretOutput{}
-	out.Body.Secret, out.Body.SignsFrom = secret, stamp(signsFrom)
+	out.Body.Secret, out.Body.SignsFrom = secret, api.At(signsFrom)
 	return out, nil
 }
 
 type simulateInput struct {
 	ModeParam
-	Body struct {
-		Phone   string `json:"phone" maxLength:"64"`
-		Message string `json:"message" maxLength:"4096"`
-		Session string `json:"session_id" minLength:"1" maxLength:"64"`
-	}
+	Body api.Simulate
 }
 
-type simulateOutput struct {
-	Body struct {
-		Delivered    bool        `json:"delivered"`
-		StatusCode   *int        `json:"status_code"`
-		DynamicReply *string     `json:"dynamic_reply"`
-		NoReply      noReply     `json:"no_reply_reason" required:"false"`
-		PayloadSent  pingr.Event `json:"payload_sent"`
-	}
-}
+type simulateOutput struct{ Body api.Simulated }
 
 // simulate is POST /v1/webhooks/simulate. It sends an event as the engine
 // would, but no message.
@@ -198,7 +167,7 @@ func (s *Server) simulate(ctx context.Context, c caller, in *simulateInput) (*si
 	if d.DynamicReply {
 		out.Body.DynamicReply = &reply.Text
 	}
-	out.Body.NoReply = noReply(d.NoReply)
+	out.Body.NoReply = maybe(d.NoReply)
 	return out, nil
 }
 
