@@ -86,6 +86,8 @@ class Client {
     });
     sock.ev.on("messages.upsert", ({ messages, type }) => {
       for (const m of messages) {
+        // Baileys merges an update into the message itself if both come at once.
+        if (m.key.fromMe && m.status != null) this.tell("status", { id: m.key.id, chat: m.key.remoteJid, status: m.status, error: "" });
         this.tell(m.messageStubType === proto.WebMessageInfo.StubType.CIPHERTEXT ? "unreadable" : "message", {
           id: m.key.id, chat: m.key.remoteJid, alt: m.key.remoteJidAlt ?? "", participant: m.key.participant ?? "",
           mine: m.key.fromMe === true, name: m.pushName ?? "", text: textOf(m.message), live: type === "notify",

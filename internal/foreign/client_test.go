@@ -255,6 +255,8 @@ func (c *client) count(kind string, match func(event) bool) int {
 	return n
 }
 
+func hasText(e event) bool { return e.Text != "" }
+
 // link makes a client and links it to a phone by QR.
 func (p *program) link(name string, phone *whatsapptest.Phone) (*client, *whatsapptest.Device) {
 	p.t.Helper()
@@ -262,6 +264,7 @@ func (p *program) link(name string, phone *whatsapptest.Phone) (*client, *whatsa
 	c.do("open", nil)
 	d, err := phone.Scan(within(p.t), c.await("qr", nil).QR)
 	require.NoError(p.t, err)
+	require.Equal(p.t, 515, c.await("close", nil).Code)
 	c.await("open", nil)
 	return c, d
 }
