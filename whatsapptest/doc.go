@@ -33,6 +33,20 @@
 // [Outgoing].Garbled sends one that can only be read after a retry, and
 // [Outgoing].At backdates it.
 //
+// # Numbers and LIDs
+//
+// WhatsApp moves accounts from phone numbers to LIDs one by one, and refuses
+// private messages whose address does not fit. [PhoneConfig].Move says where an
+// account is on that way, [PhoneConfig].Addressing how its messages name it, and
+// [PhoneConfig].Lookup what others are told who ask about its number. An account
+// that has not moved gets 400 for messages to LIDs, and whoever has moved cannot be
+// reached by number (463). A message to one form of address whose <participants>
+// have the other is refused with 400. [Phone.Refuse] makes other cases.
+//
+// These reports are of single accounts. No source says how common each case is, in
+// which order WhatsApp checks, or whether messages encrypted again are checked too;
+// here they are. By default an account takes both forms, and names itself by LID.
+//
 // # The ledger
 //
 // [Server.Ledger] records what every phone sent, what the client acknowledged,

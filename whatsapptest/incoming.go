@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -35,10 +36,14 @@ func (d *Device) handleMessage(c *conn, n *waBinary.Node) {
 	if rule.Error == 0 && !d.srv.exists(to) {
 		rule = AckRule{Error: 404}
 	}
+	peer := ag.OptionalString("category") == "peer"
+	if rule.Error == 0 && !peer {
+		rule.Error = d.refusal(n, to)
+	}
 	now := d.srv.now()
 	d.srv.ledger.recordStanza(Stanza{
 		Device: d.jid.String(), ID: id, To: to.String(), At: now, Error: rule.Error, Node: n,
-		Peer: ag.OptionalString("category") == "peer", Retry: isRetry(n),
+		Peer: peer, Retry: isRetry(n),
 	})
 	if rule.Vanish {
 		return
@@ -47,7 +52,7 @@ func (d *Device) handleMessage(c *conn, n *waBinary.Node) {
 		d.acknowledge(c, id, to, now, rule)
 	}
 	if rule.Error == 0 {
-		d.route(n, inbound{from: d, id: id, to: to, at: now, peer: ag.OptionalString("category") == "peer"})
+		d.route(n, inbound{from: d, id: id, to: to, at: now, peer: peer})
 	}
 }
 
@@ -194,7 +199,7 @@ func (d *Device) forwarded(n *waBinary.Node, in inbound, other *Device) waBinary
 	case other.phone == d.phone:
 		attrs["from"], attrs["recipient"] = d.lid, in.to
 	default:
-		attrs["from"], attrs["sender_pn"] = d.lid, d.phone.pn
+		maps.Copy(attrs, d.phone.addressing.sender(d.jid, d.lid))
 	}
 	return waBinary.Node{Tag: "message", Attrs: attrs}
 }

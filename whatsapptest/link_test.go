@@ -33,8 +33,8 @@ func TestClientLinkedByQRReceivesAndAnswers(t *testing.T) {
 	assert.Equal(t, "login X4K9MQ", text)
 	assert.Equal(t, id, m.Info.ID)
 	assert.Equal(t, "Alice", m.Info.PushName)
-	assert.Equal(t, alice.Number(), m.Info.Sender.User)
-	assert.Equal(t, alice.LID(), m.Info.SenderAlt.User)
+	assert.Equal(t, alice.LID(), m.Info.Sender.User)
+	assert.Equal(t, alice.Number(), m.Info.SenderAlt.User)
 
 	sent := c.send(t, m.Info.Chat, "hello Alice")
 	reply, err := alice.Next(within(t))

@@ -147,15 +147,6 @@ func (p *Phone) Resend(ctx context.Context, id string, how Resending) error {
 	return out.dispatch(readers, addressing)
 }
 
-func (a Addressing) flipped() Addressing {
-	switch a {
-	case NumberFirst, NumberOnly:
-		return LIDFirst
-	default:
-		return NumberFirst
-	}
-}
-
 // audience returns the phones that get a message, including the sender.
 func (s *Server) audience(from *Phone, to types.JID) ([]*Phone, error) {
 	switch to.Server {
@@ -266,16 +257,7 @@ func (m *sentMessage) attrs(d *Device, addressing Addressing) waBinary.Attrs {
 		attrs["from"], attrs["recipient"] = h.pn(), m.to
 		return attrs
 	}
-	switch addressing {
-	case NumberFirst:
-		attrs["from"], attrs["sender_lid"] = h.pn(), h.phone.lid
-	case NumberOnly:
-		attrs["from"] = h.pn()
-	case LIDFirst:
-		attrs["from"], attrs["sender_pn"] = h.lid(), h.phone.pn
-	case LIDOnly:
-		attrs["from"] = h.lid()
-	}
+	maps.Copy(attrs, addressing.sender(h.pn(), h.lid()))
 	return attrs
 }
 

@@ -14,22 +14,6 @@ import (
 	"go.mau.fi/whatsmeow/types"
 )
 
-// Addressing selects how a phone appears as the sender of its messages.
-type Addressing int
-
-const (
-	// NumberFirst names the sender by number and adds the LID (from=number, sender_lid).
-	NumberFirst Addressing = iota
-	// LIDFirst names the sender by LID and adds the number (from=LID, sender_pn).
-	LIDFirst
-	// LIDOnly names the sender by LID and withholds the number everywhere, as for a person
-	// with a username. A client can then learn the number only by Phone.RevealNumber.
-	LIDOnly
-	// NumberOnly names the sender by number without any LID, as an old server
-	// does.
-	NumberOnly
-)
-
 // PhoneConfig describes a person's phone. The zero value selects a made-up
 // number.
 type PhoneConfig struct {
@@ -40,8 +24,12 @@ type PhoneConfig struct {
 	LID string
 	// Name is the push name that goes with its messages. Empty sends none.
 	Name string
-	// Addressing is how the phone appears to others. Defaults to NumberFirst.
+	// Addressing is how the phone appears to others. Defaults to LIDFirst.
 	Addressing Addressing
+	// Move is how far the account's move to LIDs is. Defaults to Moving.
+	Move Move
+	// Lookup is what clients that ask about the number learn. Defaults to LookupAll.
+	Lookup Lookup
 	// Quiet withholds the delivery receipts for messages that the phone can read.
 	Quiet bool
 }
@@ -54,9 +42,12 @@ type Phone struct {
 	pn, lid    types.JID
 	name       string
 	addressing Addressing
+	lookup     Lookup
 	quiet      bool
 
 	mu      sync.Mutex
+	move    Move
+	refused [2]int     // codes, by AddressForm
 	parts   []*handset // [0] is the phone itself, then its companions
 	devices []*Device  // linked clients, including removed ones, in order of linking
 	lastNo  uint16     // the highest device number given so far
@@ -123,7 +114,7 @@ func (s *Server) AddPhone(c PhoneConfig) (*Phone, error) {
 		return nil, errors.New("number and LID must be digits only")
 	}
 	p := &Phone{
-		srv: s, name: c.Name, addressing: c.Addressing, quiet: c.Quiet,
+		srv: s, name: c.Name, addressing: c.Addressing, move: c.Move, lookup: c.Lookup, quiet: c.Quiet,
 		pn:      types.NewJID(c.Number, types.DefaultUserServer),
 		lid:     types.NewJID(c.LID, types.HiddenUserServer),
 		seen:    make(map[seenKey]bool),

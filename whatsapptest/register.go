@@ -136,6 +136,10 @@ func (p *Phone) link(ctx context.Context, r *registration, secret []byte) (*Devi
 	if err != nil {
 		return nil, err
 	}
+	props, err := p.clientProps()
+	if err != nil {
+		return nil, err
+	}
 	answer, err := r.ask(ctx, waBinary.Node{
 		Tag:   "iq",
 		Attrs: waBinary.Attrs{"from": types.ServerJID, "type": "set", "id": p.srv.nextID(), "xmlns": "md", "t": p.srv.now().Unix()},
@@ -144,6 +148,7 @@ func (p *Phone) link(ctx context.Context, r *registration, secret []byte) (*Devi
 			{Tag: "biz", Attrs: waBinary.Attrs{"name": p.name}},
 			{Tag: "platform", Attrs: waBinary.Attrs{"name": "android"}},
 			{Tag: "device", Attrs: waBinary.Attrs{"jid": d.jid, "lid": d.lid}},
+			props,
 		}}},
 	})
 	if err != nil {

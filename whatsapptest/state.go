@@ -18,7 +18,7 @@ import (
 
 // The state file is JSON. It is meant for the next start of the same version,
 // not for reading by others: stateVersion changes whenever it does.
-const stateVersion = 1
+const stateVersion = 2
 
 type savedServer struct {
 	Version int          `json:"version"`
@@ -32,6 +32,9 @@ type savedPhone struct {
 	LID        string        `json:"lid"`
 	Name       string        `json:"name,omitempty"`
 	Addressing Addressing    `json:"addressing,omitempty"`
+	Move       Move          `json:"move,omitempty"`
+	Lookup     Lookup        `json:"lookup,omitempty"`
+	Refused    [2]int        `json:"refused"`
 	Quiet      bool          `json:"quiet,omitempty"`
 	LastDevice uint16        `json:"last_device,omitempty"`
 	Handsets   []savedSet    `json:"handsets"`
@@ -162,7 +165,8 @@ func (p *Phone) saveOwn() (saved savedPhone, parts []*handset, devices []*Device
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	saved = savedPhone{
-		Number: p.pn.User, LID: p.lid.User, Name: p.name, Addressing: p.addressing, Quiet: p.quiet,
+		Number: p.pn.User, LID: p.lid.User, Name: p.name, Quiet: p.quiet,
+		Addressing: p.addressing, Move: p.move, Lookup: p.lookup, Refused: p.refused,
 		LastDevice: p.lastNo, Read: p.next,
 		AppKeyID: p.share.keyID, AppKey: p.share.key, Patches: maps.Clone(p.share.patches),
 	}
@@ -270,11 +274,13 @@ var errDamaged = errors.New("state file is damaged")
 
 func (s *Server) loadPhone(saved savedPhone) error {
 	p, err := s.AddPhone(PhoneConfig{
-		Number: saved.Number, LID: saved.LID, Name: saved.Name, Addressing: saved.Addressing, Quiet: saved.Quiet,
+		Number: saved.Number, LID: saved.LID, Name: saved.Name, Quiet: saved.Quiet,
+		Addressing: saved.Addressing, Move: saved.Move, Lookup: saved.Lookup,
 	})
 	if err != nil {
 		return err
 	}
+	p.refused = saved.Refused
 	for _, m := range saved.Inbox {
 		p.show(Message{ID: m.ID, From: m.From, Group: m.Group, Text: m.Text, At: m.At, Expiration: m.Expiration, Full: TextMessage(m.Text)})
 	}

@@ -55,9 +55,13 @@ func (p *Phone) usync(query waBinary.Node, asked types.JID) waBinary.Node {
 	for _, what := range query.GetChildren() {
 		switch what.Tag {
 		case "devices":
-			content = append(content, waBinary.Node{Tag: "devices", Content: []waBinary.Node{p.deviceList()}})
+			list := p.deviceList()
+			if p.lookup == LookupNoDevices && asked.Server == types.DefaultUserServer {
+				list.Content = nil
+			}
+			content = append(content, waBinary.Node{Tag: "devices", Content: []waBinary.Node{list}})
 		case "lid":
-			if asked.Server == types.DefaultUserServer && p.addressing != LIDOnly {
+			if asked.Server == types.DefaultUserServer && p.addressing != LIDOnly && p.lookup != LookupNoLID {
 				content = append(content, waBinary.Node{Tag: "lid", Attrs: waBinary.Attrs{"val": p.lid}})
 			}
 		}

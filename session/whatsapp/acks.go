@@ -21,8 +21,11 @@ const (
 	unknown verdict = "unknown"
 )
 
-// codeStaleGroup: see ackCodes.
-const codeStaleGroup = 421
+// See ackCodes.
+const (
+	codeStaleGroup = 421
+	codeNotTrusted = 463
+)
 
 // A meaning is what is known about a code.
 type meaning struct {
@@ -40,7 +43,8 @@ type meaning struct {
 // A refusal in the 400s means that the message was not taken, so nobody saw it.
 // A failure in the 500s may have come after the message was taken.
 var ackCodes = map[int]meaning{
-	400:            {again, "the address does not fit the account's move to LIDs, or a bad moment: reported to pass (whatsmeow issue 1149)"},
+	400: {again, "the form of the address does not fit our account's move to LIDs (whatsapp-rust issue 941), or is mixed " +
+		"(its issue 730), or a bad moment: reported to pass (whatsmeow issue 1149)"},
 	401:            {again, "the login of this moment was not accepted; if it ended, the connection ends with a code of its own"},
 	403:            {again, "forbidden at this moment; a ban or lock ends the connection with a code of its own"},
 	404:            {again, "a recipient or device that is not known at this moment, as just after somebody relinked"},
@@ -51,8 +55,9 @@ var ackCodes = map[int]meaning{
 	420:            {again, "too fast (whatsmeow issue 380)"},
 	codeStaleGroup: {again, "StaleGroupAddressingMode: the group changed how it names its members; the next try asks for them"},
 	429:            {again, "too fast (whatsmeow errors.go, ErrIQRateOverLimit)"},
-	463: {final, "the limit on writing to people without a token of theirs, be it that they never wrote or that WhatsApp " +
-		"took it so: each repetition counts against the number (Baileys issues 2441, 2698)"},
+	codeNotTrusted: {final, "NackCallerReachoutTimelocked: no valid privacy token of the person came with it, also in an answer to " +
+		"somebody who wrote first (Baileys issues 2441, 2698), or the form of the address does not fit the person's move to " +
+		"LIDs (OpenWA pull 717). Repetitions count against the number, so only a changed message is sent: in the other form"},
 	475: {again, "NewChatMessagesCapped: too many new chats for now"},
 	479: {again, "the stanza was found invalid, mostly after the recipient's keys changed (whatsmeow issue 922, client.go)"},
 	487: {again, "ParsingError"},
@@ -76,6 +81,13 @@ func meaningOf(code int) meaning {
 		return meaning{again, "refused for a reason that is not known"}
 	}
 	return meaning{unknown, "a code that is not known"}
+}
+
+// refusedForGood reports whether a message was refused with a code after which
+// it must not be sent again as it was.
+func refusedForGood(err error) bool {
+	code, refused := serverCode(err)
+	return refused && meaningOf(code).verdict == final
 }
 
 // refusal returns the error for a message that WhatsApp refused. sealed reports

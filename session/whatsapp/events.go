@@ -75,6 +75,9 @@ func (l *line) onLinkEvent(evt any) {
 	case *events.PairError:
 		s.linkOver(l, pingr.ReasonLinkFailed)
 	case *events.PairSuccess:
+		if props := e.Props; props != nil && props.IsChatDbLidMigrated != nil && !props.GetIsChatDbLidMigrated() {
+			s.habits.believe(byNumber) // as WhatsApp Web does (WAWebHandlePairSuccess, whatsapp-rust pull 943)
+		}
 		s.paired(l, true)
 	case *events.ManualLoginReconnect:
 		s.paired(l, false)

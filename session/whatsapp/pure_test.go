@@ -108,7 +108,7 @@ func TestSendError(t *testing.T) {
 		{"not logged in", whatsmeow.ErrNotLoggedIn, false, unavailable},
 		{"the device list was refused", fmt.Errorf("failed to get device list: %w", &whatsmeow.IQError{Code: 403}), false, refused},
 		{"the device list is late", fmt.Errorf("failed to get device list: %w", whatsmeow.ErrIQTimedOut), false, unavailable},
-		{"no such number", errors.New("no LID found for 919876543210@s.whatsapp.net from server"), false, notSent},
+		{"no such number", errNotThere, false, notSent},
 		{"nobody to encrypt for", fmt.Errorf("failed to store cached sessions: %w", errNoDevice), false, unavailable},
 		{"the database", errors.New("disk is full"), false, unavailable},
 	} {

@@ -70,6 +70,7 @@ func (s *Session) receive(l *line, e *events.Message) bool {
 		return s.notTaken(err)
 	}
 	s.learnTimer(ctx, e, text)
+	s.learnForm(ctx, e)
 	if text.text == "" {
 		return true
 	}

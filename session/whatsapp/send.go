@@ -46,22 +46,37 @@ func (s *Session) Send(ctx context.Context, m pingr.Outgoing) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*s.pool.timing.send)
 	defer cancel()
+	message := content(strings.ToValidUTF8(m.Text, "\uFFFD"), s.timer(ctx, to))
+	send := func(to types.JID) attempt { return s.sendOnce(ctx, l, dev, to, m.ID, message) }
+	if to.Server == types.GroupServer {
+		return send(to).error()
+	}
+	return s.addressed(ctx, l, m.ID, to, send).error()
+}
+
+// sendOnce sends a message to one address.
+func (s *Session) sendOnce(ctx context.Context, l *line, dev *device, to types.JID, id types.MessageID, m *waE2E.Message) attempt {
 	h := &holder{persons: dev.persons}
 	defer h.drop()
 	if to.Server != types.GroupServer {
 		h.recipient = to.SignalAddress().String()
 	}
-	text := strings.ToValidUTF8(m.Text, "\uFFFD")
-	sent, err := l.client.SendMessage(withHolder(ctx, h), to, content(text, s.timer(ctx, to)),
-		whatsmeow.SendRequestExtra{ID: m.ID, Timeout: s.pool.timing.send})
-	if code, refused := serverCode(err); refused && code == codeStaleGroup && to.Server == types.GroupServer {
+	var a attempt
+	if to.Server == types.DefaultUserServer {
+		a.repeated, a.err = l.sendByNumber(withHolder(ctx, h), to, id, m, s.pool.timing.send)
+	} else {
+		var sent whatsmeow.SendResponse
+		sent, a.err = l.client.SendMessage(withHolder(ctx, h), to, m, whatsmeow.SendRequestExtra{ID: id, Timeout: s.pool.timing.send})
+		a.repeated = sent.DebugTimings.Retry > 0
+	}
+	if a.sealed = h.sealed; a.err == nil && h.recipient != "" && !h.sealed {
+		// whatsmeow found nobody to encrypt it for, and sent an empty envelope.
+		a.err = errNoDevice
+	}
+	if code, refused := serverCode(a.err); refused && code == codeStaleGroup && to.Server == types.GroupServer {
 		_, _ = l.client.GetGroupInfo(ctx, to) // refreshes whatsmeow's copy for the next try
 	}
-	if err == nil && h.recipient != "" && !h.sealed {
-		// whatsmeow found nobody to encrypt it for, and sent an empty envelope.
-		return notNow(errNoDevice)
-	}
-	return sendError(err, h.sealed, sent.DebugTimings.Retry > 0)
+	return a
 }
 
 // awaitLine returns the line of a session that is connected or about to be, or
@@ -162,10 +177,15 @@ func sendError(err error, sealed, repeated bool) error {
 		return refusal(iq.Code, false)
 	case errors.Is(err, errNoDevice):
 		return notNow(errNoDevice)
-	case strings.HasPrefix(err.Error(), "no LID found for"):
+	case errors.Is(err, errNotThere):
 		return fmt.Errorf("%w: %w", pingr.ErrNotSent, pingr.ErrNotOnWhatsApp)
 	}
 	return notNow(plain(err))
+}
+
+// serverRefusal returns the error that whatsmeow makes of such a code.
+func serverRefusal(code int) error {
+	return fmt.Errorf("%w %d", whatsmeow.ErrServerReturnedError, code)
 }
 
 // serverCode returns the code of an answer that refuses a message.

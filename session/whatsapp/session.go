@@ -42,6 +42,7 @@ type Session struct {
 	banEnds   time.Time // end of the last temporary ban
 	refusals  refusals
 	timers    map[string]chatTimer // by chat
+	habits    *habits
 
 	effects  []effect
 	draining bool
@@ -72,6 +73,7 @@ func newSession(ctx context.Context, p *Pool, record pingr.SessionRecord) (*Sess
 	s := &Session{
 		pool: p, id: record.ID, record: record,
 		sending:  make(chan struct{}, 1),
+		habits:   newHabits(),
 		done:     make(chan struct{}),
 		watchers: make(map[chan Snapshot]struct{}),
 	}

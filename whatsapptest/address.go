@@ -1,0 +1,151 @@
+package whatsapptest
+
+import (
+	waBinary "go.mau.fi/whatsmeow/binary"
+	"go.mau.fi/whatsmeow/proto/waCompanionReg"
+	"go.mau.fi/whatsmeow/types"
+	"google.golang.org/protobuf/proto"
+)
+
+// Addressing selects how a phone appears as the sender of its messages, also of
+// those that its linked clients send.
+type Addressing int
+
+const (
+	// LIDFirst names the sender by LID and adds the number (from=LID, sender_pn), as
+	// nearly all messages are now (Baileys issue 2794).
+	LIDFirst Addressing = iota
+	// NumberFirst names the sender by number and adds the LID (from=number, sender_lid).
+	NumberFirst
+	// LIDOnly names the sender by LID and withholds the number everywhere, as for a person
+	// with a username. A client can then learn the number only by Phone.RevealNumber.
+	LIDOnly
+	// NumberOnly names the sender by number without any LID, as an old server
+	// does. See Lookup for whether a client that asks for the LID gets it.
+	NumberOnly
+)
+
+func (a Addressing) flipped() Addressing {
+	switch a {
+	case NumberFirst, NumberOnly:
+		return LIDFirst
+	default:
+		return NumberFirst
+	}
+}
+
+// sender returns the attributes of a private message that name its sender.
+func (a Addressing) sender(pn, lid types.JID) waBinary.Attrs {
+	switch a {
+	case NumberFirst:
+		return waBinary.Attrs{"from": pn, "sender_lid": lid.ToNonAD()}
+	case NumberOnly:
+		return waBinary.Attrs{"from": pn}
+	case LIDOnly:
+		return waBinary.Attrs{"from": lid}
+	default:
+		return waBinary.Attrs{"from": lid, "sender_pn": pn.ToNonAD()}
+	}
+}
+
+// Move is how far WhatsApp has moved an account's private chats from numbers to
+// LIDs. It moves accounts one by one.
+type Move int
+
+const (
+	// Moving accounts may use, and may be reached by, either form of address.
+	Moving Move = iota
+	// NotMoved accounts may not address private messages to LIDs: their clients get
+	// 400 (whatsapp-rust issue 941). A new client is told so in <client-props>
+	// (whatsapp-rust pull 943).
+	NotMoved
+	// Moved accounts cannot be reached by number: whoever tries gets 463 (OpenWA pull
+	// 717, Baileys issue 2683).
+	Moved
+)
+
+// Lookup is what a client learns that asks WhatsApp about a number.
+type Lookup int
+
+const (
+	// LookupAll answers with the LID and the devices.
+	LookupAll Lookup = iota
+	// LookupNoLID answers with the devices, and without a LID (whatsmeow issue 1041).
+	LookupNoLID
+	// LookupNoDevices answers with the LID and an empty list of devices (Baileys issue
+	// 2794). Who asks about the LID gets the list.
+	LookupNoDevices
+)
+
+// AddressForm is how a private message names its recipient.
+type AddressForm int
+
+const (
+	// ByLID is …@lid.
+	ByLID AddressForm = iota
+	// ByNumber is …@s.whatsapp.net.
+	ByNumber
+)
+
+// SetMove moves the account, or moves it back.
+func (p *Phone) SetMove(m Move) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.move = m
+}
+
+// Refuse makes WhatsApp refuse, with that code, private messages of linked
+// clients that address the phone in that form. Some accounts get 463 for LIDs,
+// for example (whatsapp-mcp-extended pull 67). Code 0 ends it.
+func (p *Phone) Refuse(f AddressForm, code int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.refused[f] = code
+}
+
+// refusal returns the code with which WhatsApp refuses a private message of a
+// client because of the form of its addresses, or 0.
+func (d *Device) refusal(n *waBinary.Node, to types.JID) int {
+	p := d.srv.phone(to)
+	if p == nil || p == d.phone {
+		return 0
+	}
+	participants := n.GetChildByTag("participants")
+	for _, child := range participants.GetChildren() {
+		if jid, ok := child.Attrs["jid"].(types.JID); ok && jid.Server != to.Server {
+			return 400 // mixed forms (whatsapp-rust issue 730)
+		}
+	}
+	f := ByNumber
+	if to.Server == types.HiddenUserServer {
+		f = ByLID
+	}
+	return max(d.phone.refusesAsSender(f), p.refusesAsRecipient(f))
+}
+
+func (p *Phone) refusesAsSender(f AddressForm) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.move == NotMoved && f == ByLID {
+		return 400
+	}
+	return 0
+}
+
+func (p *Phone) refusesAsRecipient(f AddressForm) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.move == Moved && f == ByNumber {
+		return 463
+	}
+	return p.refused[f]
+}
+
+// clientProps tells a new client whether its account has moved (whatsmeow
+// pair.go). What else real servers say there is not known.
+func (p *Phone) clientProps() (waBinary.Node, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	props, err := proto.Marshal(&waCompanionReg.ClientPairingProps{IsChatDbLidMigrated: proto.Bool(p.move != NotMoved)})
+	return waBinary.Node{Tag: "client-props", Content: props}, err
+}
