@@ -213,7 +213,7 @@ func TestLeaseCoversAskingAndSending(t *testing.T) {
 func TestLongBacklogOnTwoEngines(t *testing.T) {
 	inWorld(t, func(w *world) {
 		const people = 600
-		w.config.InFlight = people
+		w.config.InFlight, w.config.BacklogRate = people, 10
 		s := &sender{Session: w.number}
 		stopA := w.another(session, listening{s, w.number})
 		pass(500 * time.Millisecond)
@@ -237,7 +237,7 @@ func TestReplyThatIsTakenOverWhileItWaits(t *testing.T) {
 		const people = 100
 		var lost atomic.Int64
 		w.config.Now = func() time.Time { return time.Now().Add(time.Duration(lost.Load())) }
-		w.config.ReplyDeadline = 100 * time.Hour
+		w.config.ReplyDeadline, w.config.BacklogRate = 100*time.Hour, 10
 		s := &sender{Session: w.number}
 		stopA := w.another(session, listening{s, w.number})
 		pass(500 * time.Millisecond)

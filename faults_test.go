@@ -457,25 +457,3 @@ func TestMoreThanFitsInFlightIsAllAnswered(t *testing.T) {
 		}
 	})
 }
-
-func TestBacklogIsPaced(t *testing.T) {
-	inWorld(t, func(w *world) {
-		w.start()
-		var people []*sim.Phone
-		for i := range 100 {
-			p := w.person(fmt.Sprintf("49170%08d", i))
-			p.SendMessage(sim.Message{Text: "login", At: time.Now().Add(-time.Minute)})
-			people = append(people, p)
-		}
-		count := func() (n int) {
-			for _, p := range people {
-				n += len(texts(p))
-			}
-			return n
-		}
-		pass(time.Second)
-		assert.InDelta(t, 10, count(), 3)
-		pass(15 * time.Second)
-		assert.Equal(t, 100, count())
-	})
-}

@@ -70,6 +70,14 @@ type Config struct {
 	// regardless, so hundreds of accounts whose endpoints hang still leave room
 	// for the next one. Defaults to 2048.
 	MaxInFlight int
+	// SendRate is the most messages that one session sends a second; a fraction is
+	// allowed. Replies beyond it wait for their turn. A number that answers
+	// hundreds of people a second may look like a robot to WhatsApp. Defaults to
+	// no limit.
+	SendRate float64
+	// BacklogRate is the most replies a second that one session sends to messages
+	// that took 10 s or longer to arrive, as after an outage. Defaults to 40.
+	BacklogRate float64
 	// RetrySchedule holds the waits before the second, third, … attempt to deliver
 	// an event, each with ±10 % jitter. After the last attempt the event is given
 	// up. When the backend takes another event of the account, the waiting ones
@@ -155,6 +163,11 @@ func New(c Config) (*Engine, error) {
 			problems = append(problems, fmt.Errorf("%s is %d; it must not be negative", "Config."+name, n))
 		}
 	}
+	for name, r := range map[string]float64{"SendRate": c.SendRate, "BacklogRate": c.BacklogRate} {
+		if !(r >= 0) { // NaN too
+			problems = append(problems, fmt.Errorf("Config.%s is %v; it must not be negative", name, r))
+		}
+	}
 	switch c.Settings.GroupReply {
 	case "", GroupPrivate, GroupPublic, GroupOff:
 	default:
@@ -182,6 +195,7 @@ func setDefaults(c *Config) {
 	setDefault(&c.SessionID, DefaultSession)
 	setDefault(&c.InFlight, 1024)
 	setDefault(&c.MaxInFlight, 2048)
+	setDefault(&c.BacklogRate, 40)
 	setDefault(&c.DispatchTimeout, 8*time.Second)
 	setDefault(&c.ReplyDeadline, 10*time.Minute)
 	setDefault(&c.StopGrace, 10*time.Second)
@@ -248,7 +262,7 @@ func (e *Engine) begin(work context.Context) bool {
 	}
 	e.work = work
 	if e.cfg.Session != nil {
-		e.sessions[e.cfg.SessionID] = newServed("", e.cfg.Session) // before anybody learns that Send works
+		e.sessions[e.cfg.SessionID] = e.newServed("", e.cfg.Session) // before anybody learns that Send works
 	}
 	select {
 	case <-e.begun: // by an earlier Run

@@ -1,6 +1,7 @@
 package pingr
 
 import (
+	"math"
 	"testing"
 	"time"
 
@@ -9,9 +10,13 @@ import (
 )
 
 func TestNewReportsEveryProblemAtOnce(t *testing.T) {
-	_, err := New(Config{InFlight: -1, MaxInFlight: -2, Settings: Settings{GroupReply: "everywhere"}})
+	_, err := New(Config{
+		InFlight: -1, MaxInFlight: -2, SendRate: -3, BacklogRate: math.NaN(), Settings: Settings{GroupReply: "everywhere"},
+	})
 	require.Error(t, err)
-	for _, part := range []string{"Config.Store is missing", "InFlight is -1", "MaxInFlight is -2", `"everywhere"`} {
+	for _, part := range []string{
+		"Config.Store is missing", "InFlight is -1", "MaxInFlight is -2", "SendRate is -3", "BacklogRate is NaN", `"everywhere"`,
+	} {
 		assert.ErrorContains(t, err, part)
 	}
 }

@@ -123,7 +123,7 @@ func (e *Engine) trySend(ctx context.Context, r SendRequest, m Outgoing) (err er
 		if r.Via != nil {
 			err = r.Via.Send(ctx, m)
 		} else {
-			err = e.send(ctx, r.Account, r.Session, m)
+			err = e.sendPaced(ctx, r.Account, r.Session, m)
 		}
 		if !errors.Is(err, ErrRefused) || wait > maxSendWait {
 			return err

@@ -12,10 +12,8 @@ const (
 	// sendTime bounds one send; a lease is longer.
 	sendTime = 30 * time.Second
 	// backlogAge is the delay from which on a message counts as part of an
-	// outage's backlog. Replies to such messages are paced to backlogRate a second
-	// per session.
-	backlogAge  = 10 * time.Second
-	backlogRate = 10
+	// outage's backlog; see [Config.BacklogRate].
+	backlogAge = 10 * time.Second
 	// sendsAtOnce is how many replies a session is given at a time. So many, one
 	// after another, take less than sendTime. Others wait for their turn.
 	sendsAtOnce = 64
@@ -28,14 +26,24 @@ const (
 type served struct {
 	account string
 	session Session
-	backlog *rate.Limiter
-	turns   chan struct{} // holds one token for each send in progress
+	all     *rate.Limiter // Config.SendRate
+	backlog *rate.Limiter // Config.BacklogRate
+	turns   chan struct{} // holds one token for each send that may begin
 }
 
-func newServed(account string, s Session) *served {
-	return &served{
-		account: account, session: s, backlog: rate.NewLimiter(backlogRate, 1), turns: make(chan struct{}, sendsAtOnce),
+func (e *Engine) newServed(account string, s Session) *served {
+	all := rate.Inf
+	if e.cfg.SendRate > 0 {
+		all = rate.Limit(e.cfg.SendRate)
 	}
+	n := &served{
+		account: account, session: s, turns: make(chan struct{}, sendsAtOnce),
+		all: rate.NewLimiter(all, 1), backlog: rate.NewLimiter(rate.Limit(e.cfg.BacklogRate), 1),
+	}
+	for range sendsAtOnce {
+		n.turns <- struct{}{}
+	}
+	return n
 }
 
 // Serve answers the messages of a session of an account until ctx ends or the
@@ -44,7 +52,7 @@ func newServed(account string, s Session) *served {
 // for it. Calling Serve again with the same id replaces the session.
 func (e *Engine) Serve(ctx context.Context, account, id string, s Session) error {
 	e.mu.Lock()
-	e.sessions[id] = newServed(account, s)
+	e.sessions[id] = e.newServed(account, s)
 	e.mu.Unlock()
 	return e.listen(ctx, account, id, s)
 }
@@ -80,6 +88,19 @@ func (e *Engine) served(account, id string) *served {
 	return nil
 }
 
+// sendPaced is send within the session's rate. If the wait would be longer than
+// sendTime, it returns [ErrSessionUnavailable].
+func (e *Engine) sendPaced(ctx context.Context, account, session string, m Outgoing) error {
+	if s := e.served(account, session); s != nil {
+		waiting, cancel := context.WithTimeout(ctx, sendTime)
+		defer cancel()
+		if err := s.all.Wait(waiting); err != nil {
+			return fmt.Errorf("%w: the session sends as fast as it may", ErrSessionUnavailable)
+		}
+	}
+	return e.send(ctx, account, session, m)
+}
+
 // send sends through the session, for at most sendTime.
 func (e *Engine) send(ctx context.Context, account, session string, m Outgoing) (err error) {
 	s := e.served(account, session)
@@ -92,26 +113,52 @@ func (e *Engine) send(ctx context.Context, account, session string, m Outgoing) 
 	return s.session.Send(ctx, m)
 }
 
-// turn waits until the session takes one more reply, and delays replies to an
-// outage's backlog. It returns done, which ends the turn, and reports whether
-// it waited.
+// turn waits until the session takes one more reply and its rate allows it. It
+// returns done, which ends the turn, and reports whether it waited.
 func (e *Engine) turn(ctx context.Context, f Firing) (done func(), waited bool, err error) {
 	s := e.served(f.Account, f.Session)
 	if s == nil {
 		return func() {}, false, nil
 	}
-	for taken := false; !taken; {
-		select {
-		case s.turns <- struct{}{}:
-			taken = true
-			continue
-		default:
-		}
+	select {
+	case <-s.turns:
+	default:
 		waited = true
+		if err := await(ctx, e, f, s.turns); err != nil {
+			return nil, true, err
+		}
+	}
+	done = func() { s.turns <- struct{}{} }
+	if pause := s.pause(f.Message); pause > 0 {
+		waited = true
+		if err := await(ctx, e, f, time.After(pause)); err != nil {
+			done()
+			return nil, true, err
+		}
+	}
+	return done, waited, nil
+}
+
+// pause returns how long the reply to m must wait for the session's rates.
+func (s *served) pause(m Message) time.Duration {
+	now := time.Now()
+	pause := s.all.ReserveN(now, 1).DelayFrom(now)
+	if m.Arrived.Sub(m.Time) >= backlogAge {
+		pause = max(pause, s.backlog.ReserveN(now, 1).DelayFrom(now))
+	}
+	return pause
+}
+
+// await waits until ready can be received from, and renews the firing's lease
+// meanwhile.
+func await[T any](ctx context.Context, e *Engine, f Firing, ready <-chan T) error {
+	for {
 		renew := time.NewTimer(renewAfter)
+		var err error
 		select {
-		case s.turns <- struct{}{}:
-			taken = true
+		case <-ready:
+			renew.Stop()
+			return nil
 		case <-ctx.Done():
 			err = ctx.Err()
 		case <-renew.C:
@@ -119,12 +166,7 @@ func (e *Engine) turn(ctx context.Context, f Firing) (done func(), waited bool, 
 		}
 		renew.Stop()
 		if err != nil {
-			return nil, true, fmt.Errorf("wait for a turn to send: %w", err)
+			return fmt.Errorf("wait for a turn to send: %w", err)
 		}
 	}
-	if f.Message.Arrived.Sub(f.Message.Time) >= backlogAge {
-		waited = true
-		_ = s.backlog.Wait(ctx) // only ctx ends it, and the send sees that
-	}
-	return func() { <-s.turns }, waited, nil
 }

@@ -187,6 +187,7 @@ func here(h http.Handler) http.Handler {
 func (s *Server) dashboard(mux *http.ServeMux) {
 	pages, err := dashboard.New(dashboard.Config{
 		API: http.HandlerFunc(s.ServeHTTP), SignUp: s.config.SignUpPlan != "", CheckURL: s.config.Guard.CheckURL, Log: s.log,
+		SendRate: s.config.SendRate,
 		Empty: func(ctx context.Context) bool {
 			has, err := s.hasAccount(ctx)
 			return err == nil && !has

@@ -49,6 +49,8 @@ type Config struct {
 	TrustedProxies []netip.Prefix
 	// RetrySchedule is the engine's. Nil selects the engine's default.
 	RetrySchedule []time.Duration
+	// SendRate and BacklogRate are the engine's; see [pingr.Config].
+	SendRate, BacklogRate float64
 	// MetricsApart leaves out /metrics, for a deployment that serves
 	// [Server.Metrics] at another address. Otherwise /metrics answers requests
 	// that were made on this machine. So does /readyz with more than a status.
@@ -154,7 +156,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	}
 	s.engine, err = pingr.New(pingr.Config{
 		Store: newObserved(c.Store, s.hub, s.metrics, &s.trouble), Dispatcher: dispatcher{s}, Accounts: s.settingsOf,
-		RetrySchedule: c.RetrySchedule, Now: c.Now, Log: c.Log,
+		RetrySchedule: c.RetrySchedule, SendRate: c.SendRate, BacklogRate: c.BacklogRate, Now: c.Now, Log: c.Log,
 	})
 	if err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"os"
 	"slices"
 	"strings"
@@ -45,6 +46,12 @@ type config struct {
 	Plans      string `env:"PINGR_PLANS"`
 	SignUp     string `env:"PINGR_SIGNUP" envDefault:"off"`
 	SignUpPlan string `env:"PINGR_SIGNUP_PLAN"`
+
+	// SendRate and BacklogRate are the engine's, DialRate is the pool's. 0 selects
+	// the default.
+	SendRate    float64 `env:"PINGR_SEND_RATE"`
+	BacklogRate float64 `env:"PINGR_BACKLOG_RATE"`
+	DialRate    float64 `env:"PINGR_DIAL_RATE"`
 
 	WebhookURL    string `env:"PINGR_WEBHOOK_URL"`
 	WebhookSecret string `env:"PINGR_WEBHOOK_SECRET"`
@@ -98,7 +105,19 @@ func readConfig(flags globals, environ []string) (config, error) {
 	if _, err := c.logLevel(); err != nil {
 		return config{}, err
 	}
-	return c, nil
+	return c, c.checkRates()
+}
+
+// checkRates refuses what cannot be a number of things a second.
+func (c config) checkRates() error {
+	for name, rate := range map[string]float64{
+		"PINGR_SEND_RATE": c.SendRate, "PINGR_BACKLOG_RATE": c.BacklogRate, "PINGR_DIAL_RATE": c.DialRate,
+	} {
+		if !(rate >= 0) || math.IsInf(rate, 0) { // NaN too
+			return usagef("%s is %v; it must be a number a second, such as 20 or 0.5, or 0 for the default", name, rate)
+		}
+	}
+	return nil
 }
 
 // readConfigFile reads KEY=VALUE lines. An unknown name is an error, because it

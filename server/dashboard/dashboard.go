@@ -33,6 +33,9 @@ type Config struct {
 	CheckURL func(string) error
 	// Limits are how many sessions and triggers a plan allows; 0 means no limit.
 	Limits func(plan string) (sessions, triggers int)
+	// SendRate is the most messages that a session sends a second; 0 means no
+	// limit.
+	SendRate float64
 	// Log receives pages that fail. If nil, they are discarded.
 	Log *slog.Logger
 }

@@ -130,3 +130,16 @@ func BenchmarkTwoHundredDeliveries(b *testing.B) {
 		}
 	}
 }
+
+// Who links a number is told that it can be banned, and how fast it may send.
+func TestTheBanRiskWhereANumberIsLinked(t *testing.T) {
+	for rate, says := range map[float64]string{0: "any number of messages a second", 0.5: "at most 0.5 messages a second"} {
+		d, err := New(Config{SendRate: rate})
+		require.NoError(t, err)
+		v := d.newVisit(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), "GET", "/sessions/shop/link", nil))
+		var html strings.Builder
+		require.NoError(t, linkBody(v, session{ID: "shop", Status: "pairing"}, qrCode{}).Render(t.Context(), &html))
+		assert.Contains(t, html.String(), "can ban this number")
+		assert.Contains(t, html.String(), says)
+	}
+}

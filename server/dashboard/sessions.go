@@ -286,3 +286,11 @@ func (c qrCode) again() string {
 	}
 	return "every " + strconv.FormatInt(left.Milliseconds(), 10) + "ms"
 }
+
+// sendRate returns the sentence on how many messages a session may send.
+func (v *visit) sendRate() string {
+	if v.config.SendRate == 0 {
+		return v.T("link.rate.none")
+	}
+	return v.T("link.rate", strconv.FormatFloat(v.config.SendRate, 'f', -1, 64))
+}

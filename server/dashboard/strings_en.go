@@ -358,6 +358,10 @@ var english = map[string]string{ //nolint:gosec // no credentials: words about t
 
 	"link.title":              "Link %s",
 	"link.about":              "Take the phone whose WhatsApp should answer, and scan the code with it. The phone keeps working as before.",
+	"link.ban":                "WhatsApp can ban this number.",
+	"link.ban.about":          "Pingr is an unofficial client, which WhatsApp's terms don't allow. Use a separate number that you can afford to lose.",
+	"link.rate.none":          "It may send any number of messages a second. Whoever runs this server can set a limit with PINGR_SEND_RATE.",
+	"link.rate":               "It sends at most %s messages a second (PINGR_SEND_RATE). Further replies wait for their turn.",
 	"link.qr":                 "QR code to scan with WhatsApp",
 	"link.wait":               "Asking WhatsApp for a code…",
 	"link.fresh":              "The code refreshes by itself.",

@@ -29,6 +29,11 @@ type Config struct {
 	// OnChange, if not nil, is called after every change of a record, one call at
 	// a time for each session.
 	OnChange func(pingr.SessionRecord)
+	// DialRate is how many connections a second all sessions together begin, after
+	// the first 8: a process with many sessions must not look like an attack when
+	// it starts or when the network comes back. Sessions that have something to
+	// send go first. Defaults to 40.
+	DialRate float64
 	// Log receives states and failures. If nil, they are discarded.
 	Log *slog.Logger
 	// Now returns the time for records and events. Defaults to time.Now.

@@ -58,7 +58,7 @@ func (s *Session) pause(code int) time.Duration {
 
 // dial is one attempt to connect.
 func (s *Session) dial(attempt int) {
-	if s.pool.dials.Wait(s.pool.ctx) != nil {
+	if s.pool.dials.wait(s.pool.ctx, &s.wanted) != nil {
 		return
 	}
 	s.mu.Lock()

@@ -15,7 +15,6 @@ import (
 
 	signallog "go.mau.fi/libsignal/logger"
 	"go.mau.fi/whatsmeow/store"
-	"golang.org/x/time/rate"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/heypingr/pingr"
@@ -44,7 +43,7 @@ type Pool struct {
 	registry Registry
 	log      *slog.Logger
 	now      func() time.Time
-	dials    *rate.Limiter
+	dials    *dialQueue
 
 	ctx     context.Context
 	cancel  context.CancelFunc
@@ -91,9 +90,7 @@ func Open(ctx context.Context, c Config) (*Pool, error) {
 	p := &Pool{
 		config: c, timing: c.timing.withDefaults(), target: target, database: database,
 		registry: c.Registry, log: c.Log, now: c.Now, untrust: release,
-		// A process with many sessions must not look like an attack when it starts or
-		// when the network comes back.
-		dials:    rate.NewLimiter(20, 8),
+		dials:    newDialQueue(c.DialRate),
 		sessions: make(map[string]*Session),
 	}
 	if database.namesUnread != nil {

@@ -83,7 +83,9 @@ func (s *Session) sendOnce(ctx context.Context, l *line, dev *device, to types.J
 // nil. What waited at WhatsApp arrives a moment before the round trip that
 // shows that we are connected, and should be answered at once.
 func (s *Session) awaitLine(ctx context.Context) *line {
-	if l := s.connectedLine(); l != nil || s.Record().State != pingr.SessionConnecting {
+	l := s.connectedLine()
+	s.wanted.Store(l == nil)
+	if l != nil || s.Record().State != pingr.SessionConnecting {
 		return l
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.pool.timing.ping)

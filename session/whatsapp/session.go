@@ -24,6 +24,7 @@ type Session struct {
 
 	undecryptable atomic.Uint64
 	retries       atomic.Uint64
+	wanted        atomic.Bool // a Send found no connection since the last one
 
 	mu        sync.Mutex
 	record    pingr.SessionRecord
