@@ -121,7 +121,7 @@ func TestAnswers(t *testing.T) {
 			assert.Equal(t, tt.why, got.NoReply)
 			if tt.why != "" {
 				assert.Contains(t, NoReplies(), tt.why)
-				assert.NotEmpty(t, tt.why.Words())
+				assert.NotEmpty(t, tt.why.Description())
 			}
 		})
 	}
@@ -211,6 +211,6 @@ func TestReasonsAreInTheDocumentation(t *testing.T) {
 	page, err := os.ReadFile("docs/serve.md")
 	require.NoError(t, err)
 	for _, reason := range NoReplies() {
-		assert.Contains(t, string(page), "| `"+string(reason)+"` | "+reason.Words()+" |")
+		assert.Contains(t, string(page), "| `"+string(reason)+"` | "+reason.Description()+" |")
 	}
 }

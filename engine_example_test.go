@@ -139,7 +139,7 @@ func ExampleEventTypes() {
 
 // Each reason has words for people.
 func ExampleNoReplies() {
-	fmt.Println(pingr.NoReplies()[0] != "", pingr.NoReplyNUL.Words())
+	fmt.Println(pingr.NoReplies()[0] != "", pingr.NoReplyNUL.Description())
 	// Output: true its reply contains a NUL character
 }
 

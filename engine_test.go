@@ -62,7 +62,7 @@ func TestReply(t *testing.T) {
 func TestWhatTheBackendIsTold(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.start()
-		p := w.number.NewPhone(sim.PhoneConfig{Number: asha, LID: "777"})
+		p := w.session.NewPhone(sim.PhoneConfig{Number: asha, LID: "777"})
 		id := p.Send("Login  x4k9mq")
 		pass(0)
 		require.Len(t, w.heard(), 1)
@@ -149,13 +149,13 @@ func TestCooldownIsOneAPerson(t *testing.T) {
 			inWorld(t, func(w *world) {
 				w.config.Settings.NoPhoneReply = "Please write from a visible number"
 				w.start()
-				first := w.number.NewPhone(tt.first)
+				first := w.session.NewPhone(tt.first)
 				first.Send("login")
 				pass(time.Second)
 				require.Len(t, texts(first), 1)
-				second := w.number.NewPhone(tt.second)
+				second := w.session.NewPhone(tt.second)
 				second.Send("login")
-				other := w.number.NewPhone(sim.PhoneConfig{Number: "4917000000001", LID: "778"})
+				other := w.session.NewPhone(sim.PhoneConfig{Number: "4917000000001", LID: "778"})
 				other.Send("login")
 				pass(time.Second)
 				assert.Empty(t, texts(second), "within his cooldown")
@@ -236,7 +236,7 @@ func TestHiddenNumber(t *testing.T) {
 			inWorld(t, func(w *world) {
 				w.config.Settings.NoPhoneReply = reply
 				w.start()
-				p := w.number.NewPhone(sim.PhoneConfig{LID: "777", Hidden: true})
+				p := w.session.NewPhone(sim.PhoneConfig{LID: "777", Hidden: true})
 				p.Send("login")
 				p.Send("login")
 				pass(time.Second)
@@ -257,7 +257,7 @@ func TestGroups(t *testing.T) {
 				w.config.Settings.GroupReply = setting
 				w.start()
 				p, other := w.person(asha), w.person("4917000000001")
-				group := w.number.NewGroup(p, other)
+				group := w.session.NewGroup(p, other)
 				p.SendMessage(sim.Message{Text: "login", Group: group})
 				pass(time.Second)
 				assert.Len(t, texts(p), want.private)
@@ -276,12 +276,12 @@ func TestSameMessageTwice(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.config.Settings.Cooldown = -1
 		w.start()
-		byNumber := w.number.NewPhone(sim.PhoneConfig{Number: asha, LID: "777"})
+		byNumber := w.session.NewPhone(sim.PhoneConfig{Number: asha, LID: "777"})
 		byNumber.SendMessage(sim.Message{ID: "3EB0AA", Text: "login"})
 		pass(time.Second)
-		byLID := w.number.NewPhone(sim.PhoneConfig{Number: asha, LID: "777", ByLID: true})
+		byLID := w.session.NewPhone(sim.PhoneConfig{Number: asha, LID: "777", ByLID: true})
 		byLID.SendMessage(sim.Message{ID: "3EB0AA", Text: "login"})
-		hidden := w.number.NewPhone(sim.PhoneConfig{LID: "777", Hidden: true})
+		hidden := w.session.NewPhone(sim.PhoneConfig{LID: "777", Hidden: true})
 		hidden.SendMessage(sim.Message{ID: "3EB0AA", Text: "login"})
 		pass(time.Second)
 		assert.Len(t, w.heard(), 1)

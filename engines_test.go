@@ -99,8 +99,8 @@ func TestDecisionIsOneEngines(t *testing.T) {
 					<-wake
 					return pingr.Reply{Text: tt.first}, nil
 				}
-				s := &sender{Session: w.number}
-				stopA := w.another(session, listening{s, w.number})
+				s := &sender{Session: w.session}
+				stopA := w.another(session, listening{s, w.session})
 				p := w.person(asha)
 				p.Send("login")
 				pass(1250 * time.Millisecond)
@@ -140,9 +140,9 @@ func TestOutcomeIsThatOfWhoHoldsTheFiring(t *testing.T) {
 		w.config.Now = func() time.Time { return time.Now().Add(time.Duration(lost.Load())) }
 		w.config.ReplyDeadline = 100 * time.Hour
 		wake := make(chan struct{})
-		a := &sender{Session: w.number, before: func(context.Context) error { <-wake; return pingr.ErrNotSent }}
-		b := &sender{Session: w.number, before: func(context.Context) error { time.Sleep(5 * time.Second); return nil }}
-		stopA := w.another(session, listening{a, w.number})
+		a := &sender{Session: w.session, before: func(context.Context) error { <-wake; return pingr.ErrNotSent }}
+		b := &sender{Session: w.session, before: func(context.Context) error { time.Sleep(5 * time.Second); return nil }}
+		stopA := w.another(session, listening{a, w.session})
 		p := w.person(asha)
 		pass(time.Second / 2)
 		p.Send("login")
@@ -182,14 +182,14 @@ func TestLeaseCoversAskingAndSending(t *testing.T) {
 					return pingr.Reply{Text: "link"}, nil
 				}
 				var n atomic.Int32
-				s := &sender{Session: w.number, before: func(context.Context) error {
+				s := &sender{Session: w.session, before: func(context.Context) error {
 					time.Sleep(29 * time.Second)
 					if int(n.Add(1)) <= tt.loses {
 						return sim.ErrNoAnswer
 					}
 					return nil
 				}}
-				stopA := w.another(session, listening{s, w.number})
+				stopA := w.another(session, listening{s, w.session})
 				pass(500 * time.Millisecond)
 				stopB := w.another(session, s) // looks half a second before or after A
 				pass(800 * time.Millisecond)
@@ -214,8 +214,8 @@ func TestLongBacklogOnTwoEngines(t *testing.T) {
 	inWorld(t, func(w *world) {
 		const people = 600
 		w.config.InFlight, w.config.BacklogRate = people, 10
-		s := &sender{Session: w.number}
-		stopA := w.another(session, listening{s, w.number})
+		s := &sender{Session: w.session}
+		stopA := w.another(session, listening{s, w.session})
 		pass(500 * time.Millisecond)
 		stopB := w.another(session, s)
 		for i := range people {
@@ -238,8 +238,8 @@ func TestReplyThatIsTakenOverWhileItWaits(t *testing.T) {
 		var lost atomic.Int64
 		w.config.Now = func() time.Time { return time.Now().Add(time.Duration(lost.Load())) }
 		w.config.ReplyDeadline, w.config.BacklogRate = 100*time.Hour, 10
-		s := &sender{Session: w.number}
-		stopA := w.another(session, listening{s, w.number})
+		s := &sender{Session: w.session}
+		stopA := w.another(session, listening{s, w.session})
 		pass(500 * time.Millisecond)
 		stopB := w.another(session, s)
 		for i := range people {
@@ -273,14 +273,14 @@ func TestEndOfASendWhileStopping(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			inWorld(t, func(w *world) {
 				w.config.StopGrace = time.Second
-				s := &sender{Session: w.number, before: func(ctx context.Context) error {
+				s := &sender{Session: w.session, before: func(ctx context.Context) error {
 					<-ctx.Done()
 					return tt.end
 				}}
 				if tt.end == nil {
 					s.Session = acknowledges{}
 				}
-				stop := w.another(session, listening{s, w.number})
+				stop := w.another(session, listening{s, w.session})
 				w.person(asha).Send("login")
 				pass(time.Second)
 				require.Len(t, w.heard(), 1)
@@ -316,7 +316,7 @@ func (acknowledges) Send(context.Context, pingr.Outgoing) error { return nil }
 func TestEndOfAnOwnSendWhileStopping(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.config.StopGrace = time.Second
-		s := &sender{Session: w.number, before: func(ctx context.Context) error {
+		s := &sender{Session: w.session, before: func(ctx context.Context) error {
 			<-ctx.Done()
 			return pingr.ErrNotSent
 		}}

@@ -36,14 +36,14 @@ func TestSends(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			inWorld(t, func(w *world) {
 				w.backend = func(context.Context, pingr.Event) (pingr.Reply, error) {
-					w.number.SetFault(tt.fault)
+					w.session.SetFault(tt.fault)
 					return pingr.Reply{}, nil
 				}
 				w.start()
 				p := w.person(asha)
 				p.Send("login")
 				pass(tt.for_)
-				w.number.SetFault(sim.None)
+				w.session.SetFault(sim.None)
 				pass(90 * time.Second)
 				assert.Len(t, texts(p), tt.want)
 				assert.Len(t, w.heard(), 1, "the webhook was asked once")
@@ -79,18 +79,18 @@ func TestWhatAFailedReplyGivesBack(t *testing.T) {
 			inWorld(t, func(w *world) {
 				w.config.Settings.Cooldown = time.Hour
 				w.backend = func(context.Context, pingr.Event) (pingr.Reply, error) {
-					w.number.SetFault(tt.first)
+					w.session.SetFault(tt.first)
 					return pingr.Reply{}, nil
 				}
 				w.start()
 				p := w.person(asha)
 				p.Send("login")
 				pass(500 * time.Millisecond)
-				w.number.SetFault(tt.then)
+				w.session.SetFault(tt.then)
 				pass(15 * time.Minute)
 				assert.Len(t, texts(p), tt.shown)
 				w.backend = nil
-				w.number.SetFault(sim.None)
+				w.session.SetFault(sim.None)
 				p.Send("login")
 				pass(time.Minute)
 				want := tt.shown
@@ -108,11 +108,11 @@ func TestRefusedReplyIsTriedWithGrowingPauses(t *testing.T) {
 	inWorld(t, func(w *world) {
 		var tries []time.Duration
 		began := time.Now()
-		w.served = func(s pingr.Session) pingr.Session {
+		w.wrap = func(s pingr.Session) pingr.Session {
 			return counting{s, func() { tries = append(tries, time.Since(began)) }}
 		}
 		w.backend = func(context.Context, pingr.Event) (pingr.Reply, error) {
-			w.number.SetFault(sim.RefuseForNow)
+			w.session.SetFault(sim.RefuseForNow)
 			return pingr.Reply{}, nil
 		}
 		w.start()
@@ -141,18 +141,18 @@ func (c counting) Send(ctx context.Context, m pingr.Outgoing) error {
 // A program that was down for an hour does not send an hour-old login link.
 func TestReplyFromBeforeALongStopIsNotSent(t *testing.T) {
 	inWorld(t, func(w *world) {
-		w.number.SetFault(sim.Away)
+		w.session.SetFault(sim.Away)
 		w.start()
 		p := w.person(asha)
-		w.number.SetFault(sim.None)
+		w.session.SetFault(sim.None)
 		w.backend = func(context.Context, pingr.Event) (pingr.Reply, error) {
-			w.number.SetFault(sim.Away)
+			w.session.SetFault(sim.Away)
 			return pingr.Reply{Text: "link"}, nil
 		}
 		p.Send("login")
 		pass(5 * time.Second)
 		w.halt()
-		w.number.SetFault(sim.None)
+		w.session.SetFault(sim.None)
 		pass(time.Hour)
 		w.backend = says("fresh link")
 		w.start()
@@ -208,7 +208,7 @@ func TestSessionOfAnotherAccountSendsNothingOfOurs(t *testing.T) {
 		theirs := sim.New(sim.Config{})
 		spy := theirs.NewPhone(sim.PhoneConfig{Number: asha})
 		w.backend = func(context.Context, pingr.Event) (pingr.Reply, error) {
-			w.number.SetFault(sim.Away)
+			w.session.SetFault(sim.Away)
 			return pingr.Reply{Text: "link"}, nil
 		}
 		w.start()
@@ -223,12 +223,12 @@ func TestSessionOfAnotherAccountSendsNothingOfOurs(t *testing.T) {
 
 func TestRefusedSendGivesTheCooldownBack(t *testing.T) {
 	inWorld(t, func(w *world) {
-		w.number.SetFault(sim.Refuse)
+		w.session.SetFault(sim.Refuse)
 		w.start()
 		p := w.person(asha)
 		p.Send("login")
 		pass(time.Second)
-		w.number.SetFault(sim.None)
+		w.session.SetFault(sim.None)
 		p.Send("login")
 		pass(time.Second)
 		assert.Len(t, texts(p), 1, "the refused one took no cooldown")
@@ -237,14 +237,14 @@ func TestRefusedSendGivesTheCooldownBack(t *testing.T) {
 
 func TestUnknownSendKeepsTheCooldown(t *testing.T) {
 	inWorld(t, func(w *world) {
-		w.number.SetFault(sim.LoseAck)
+		w.session.SetFault(sim.LoseAck)
 		w.start()
 		p := w.person(asha)
 		p.Send("login")
 		pass(time.Second)
 		p.Send("login")
 		pass(time.Second)
-		w.number.SetFault(sim.None)
+		w.session.SetFault(sim.None)
 		pass(20 * time.Second)
 		assert.Len(t, texts(p), 1)
 	})
@@ -259,7 +259,7 @@ func TestCrashAnywhere(t *testing.T) {
 				if at == "webhook" {
 					w.backend = hangs
 				} else {
-					w.number.SetFault(sim.Hang)
+					w.session.SetFault(sim.Hang)
 				}
 				w.start()
 				p := w.person(asha)
@@ -267,7 +267,7 @@ func TestCrashAnywhere(t *testing.T) {
 				pass(time.Second)
 				w.halt()
 				w.backend = says("after the crash")
-				w.number.SetFault(sim.None)
+				w.session.SetFault(sim.None)
 				w.start()
 				pass(2 * time.Minute)
 				require.Len(t, texts(p), 1)
@@ -305,11 +305,11 @@ func TestMessageThatCannotBeStoredComesAgain(t *testing.T) {
 		p := w.person(asha)
 		p.Send("login")
 		pass(time.Second)
-		assert.Equal(t, 1, w.number.Waiting(), "not acknowledged")
+		assert.Equal(t, 1, w.session.Waiting(), "not acknowledged")
 		broken.every.Store(0)
 		pass(time.Minute)
 		assert.Len(t, texts(p), 1)
-		assert.Zero(t, w.number.Waiting())
+		assert.Zero(t, w.session.Waiting())
 	})
 }
 
@@ -393,14 +393,14 @@ func TestPurgeDelaysNobody(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.store = slowPurge{w.memory}
 		w.backend = func(context.Context, pingr.Event) (pingr.Reply, error) {
-			w.number.SetFault(sim.Away)
+			w.session.SetFault(sim.Away)
 			return pingr.Reply{}, nil
 		}
 		w.start()
 		p := w.person(asha)
 		p.Send("login")
 		pass(time.Second)
-		w.number.SetFault(sim.None)
+		w.session.SetFault(sim.None)
 		pass(10 * time.Second) // only poll takes up what was not sent
 		assert.Len(t, texts(p), 1)
 	})

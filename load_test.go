@@ -42,7 +42,7 @@ func TestHangingRequestsKeepNobodyWaiting(t *testing.T) {
 			inWorld(t, func(w *world) {
 				w.backend = hangsFor("49170")
 				w.start()
-				people := crowd(w.number, hung)
+				people := crowd(w.session, hung)
 				pass(time.Second)
 				p := w.person(asha)
 				p.Send("login")
@@ -79,7 +79,7 @@ func TestEveryAccountHasEightPlaces(t *testing.T) {
 		}
 		pass(time.Second)
 		before := len(w.heard())
-		crowd(w.number, 20)
+		crowd(w.session, 20)
 		pass(time.Second)
 		assert.Len(t, w.heard(), before+8)
 	})
@@ -122,7 +122,7 @@ func TestRetriesAreFewAtOnce(t *testing.T) {
 			return pingr.Reply{}, nil
 		}
 		w.start()
-		crowd(w.number, 200)
+		crowd(w.session, 200)
 		pass(10 * time.Second)
 		assert.Equal(t, 8, most)
 		assert.Len(t, w.heard(), 400, "and all are told soon")
@@ -156,13 +156,13 @@ func TestRepliesThatWaitForTheirTurn(t *testing.T) {
 func TestRepliesAreHandedOutAFewAtOnce(t *testing.T) {
 	inWorld(t, func(w *world) {
 		const people = 3 * 64
-		s := &sender{Session: w.number, before: func(context.Context) error { time.Sleep(25 * time.Second); return nil }}
-		stopA := w.another(session, listening{s, w.number})
+		s := &sender{Session: w.session, before: func(context.Context) error { time.Sleep(25 * time.Second); return nil }}
+		stopA := w.another(session, listening{s, w.session})
 		pass(500 * time.Millisecond)
-		idle := &sender{Session: w.number}
+		idle := &sender{Session: w.session}
 		stopB := w.another(session, idle)
 		pass(700 * time.Millisecond) // a lease of now ends just before a look of the other's
-		crowd(w.number, people)
+		crowd(w.session, people)
 		pass(5 * time.Minute)
 		sends, most := s.counted()
 		assert.Equal(t, people, sends)

@@ -46,10 +46,10 @@ const (
 	NoReplyAskedAgain NoReply = "asked_again"
 )
 
-// noReplies lists all reasons, each with its words for a person.
+// noReplies lists all reasons, each with its description for a person.
 var noReplies = []struct {
-	reason NoReply
-	words  string
+	reason      NoReply
+	description string
 }{
 	{NoReplyContentType, "its Content-Type is not application/json"},
 	{NoReplyContentEncoding, "its body is compressed, but no request asks for that"},
@@ -77,12 +77,12 @@ func NoReplies() []NoReply {
 	return all
 }
 
-// Words describes the reason for a person, as a clause about the answer: "its
+// Description describes the reason for a person, as a clause about the answer: "its
 // body is not JSON". It returns "" for a value that is not one of the reasons.
-func (r NoReply) Words() string {
+func (r NoReply) Description() string {
 	for _, n := range noReplies {
 		if n.reason == r {
-			return n.words
+			return n.description
 		}
 	}
 	return ""

@@ -145,7 +145,7 @@ type Engine struct {
 	begun          chan struct{} // closed when Run has begun
 
 	mu       sync.Mutex
-	sessions map[string]*served
+	sessions map[string]*attachedSession
 	atWork   map[string]bool // ids of firings that a goroutine is working on
 	work     context.Context // ends when Run stops waiting for work in flight; nil when not running
 	inflight sync.WaitGroup
@@ -186,7 +186,7 @@ func New(c Config) (*Engine, error) {
 		endpoints: newEndpoints(),
 		wake:      make(chan struct{}, 1),
 		begun:     make(chan struct{}),
-		sessions:  map[string]*served{},
+		sessions:  map[string]*attachedSession{},
 		atWork:    map[string]bool{},
 	}, nil
 }
@@ -262,7 +262,7 @@ func (e *Engine) begin(work context.Context) bool {
 	}
 	e.work = work
 	if e.cfg.Session != nil {
-		e.sessions[e.cfg.SessionID] = e.newServed("", e.cfg.Session) // before anybody learns that Send works
+		e.sessions[e.cfg.SessionID] = e.newAttachedSession("", e.cfg.Session) // before anybody learns that Send works
 	}
 	select {
 	case <-e.begun: // by an earlier Run

@@ -25,12 +25,12 @@ func TestMessageBeforeTheEngineRuns(t *testing.T) {
 		engine := w.configured()
 		ctx, cancel := context.WithCancel(context.Background())
 		var all sync.WaitGroup
-		all.Go(func() { _ = engine.Serve(ctx, account, session, w.number) })
+		all.Go(func() { _ = engine.Serve(ctx, account, session, w.session) })
 		p := w.person(asha)
 		p.Send("login")
-		people := crowd(w.number, 200)
+		people := crowd(w.session, 200)
 		pass(time.Minute)
-		assert.Zero(t, w.number.Waiting(), "it is stored")
+		assert.Zero(t, w.session.Waiting(), "it is stored")
 		assert.Empty(t, w.heard())
 		all.Go(func() { _ = engine.Run(ctx) })
 		pass(time.Millisecond)
@@ -49,7 +49,7 @@ func TestMessageBeforeTheEngineRuns(t *testing.T) {
 func TestWithoutABackend(t *testing.T) {
 	inWorld(t, func(w *world) {
 		c := w.config
-		c.Store, c.Session = w.store, w.number
+		c.Store, c.Session = w.store, w.session
 		require.NoError(t, w.memory.SaveTrigger(w.Context(), pingr.Trigger{ID: "trg_d", Session: pingr.DefaultSession, Phrase: "login", Reply: "hi {{phone}}", Active: true}))
 		engine, err := pingr.New(c)
 		require.NoError(t, err)
@@ -102,10 +102,10 @@ func TestRunEndsWithItsNumber(t *testing.T) {
 			time.Sleep(5 * time.Second)
 			return pingr.Reply{}, nil
 		}
-		w.config.Session, w.config.SessionID = w.number, session
+		w.config.Session, w.config.SessionID = w.session, session
 		engine := w.configured()
 		w.person(asha).Send("login")
-		time.AfterFunc(time.Second, func() { w.number.End(gone) })
+		time.AfterFunc(time.Second, func() { w.session.End(gone) })
 		began := time.Now()
 		require.ErrorIs(t, engine.Run(w.Context()), gone)
 		assert.Equal(t, 5*time.Second, time.Since(began))
@@ -159,13 +159,13 @@ func TestForgottenNumberSendsNothing(t *testing.T) {
 func TestNumberThatPanics(t *testing.T) {
 	inWorld(t, func(w *world) {
 		tries := 0
-		s := &sender{Session: w.number, before: func(context.Context) error {
+		s := &sender{Session: w.session, before: func(context.Context) error {
 			if tries++; tries < 3 {
 				panic("a bug")
 			}
 			return nil
 		}}
-		stop := w.another(session, listening{s, w.number})
+		stop := w.another(session, listening{s, w.session})
 		p := w.person(asha)
 		p.Send("login")
 		pass(time.Minute)
@@ -173,7 +173,7 @@ func TestNumberThatPanics(t *testing.T) {
 		assert.Equal(t, 3, tries)
 		stop()
 		w.config.Settings.Cooldown = -1
-		w.served = func(pingr.Session) pingr.Session { return s }
+		w.wrap = func(pingr.Session) pingr.Session { return s }
 		w.start()
 		pass(time.Millisecond)
 		tries = 0
@@ -187,10 +187,10 @@ func TestNumberThatPanics(t *testing.T) {
 // keeps its cooldown.
 func TestReplyThatWasRefusedAndMayHaveBeenSeen(t *testing.T) {
 	inWorld(t, func(w *world) {
-		s := &sender{Session: w.number, before: func(context.Context) error {
+		s := &sender{Session: w.session, before: func(context.Context) error {
 			return fmt.Errorf("%w: %w: the second copy", pingr.ErrNotSent, pingr.ErrUnknown)
 		}}
-		stop := w.another(session, listening{s, w.number})
+		stop := w.another(session, listening{s, w.session})
 		w.config.Settings.Cooldown = time.Hour
 		p := w.person(asha)
 		p.Send("login")
@@ -277,14 +277,14 @@ func TestLogHoldsNothingOfAPerson(t *testing.T) {
 		w.start()
 		p := w.person(asha)
 		for _, fault := range []sim.Fault{sim.None, sim.Refuse, sim.LoseAck, sim.Away} {
-			w.number.SetFault(sim.None)
+			w.session.SetFault(sim.None)
 			p.Send("login hush")
-			w.number.SetFault(fault)
+			w.session.SetFault(fault)
 			_, _ = w.engine.Send(w.Context(), request("hush"))
 			pass(20 * time.Minute)
 		}
 		w.backend = says("https://shop.test/in/hush")
-		w.number.SetFault(sim.None)
+		w.session.SetFault(sim.None)
 		p.Send("login hush")
 		pass(time.Minute)
 		w.halt()

@@ -66,7 +66,7 @@ func (e *Engine) Send(ctx context.Context, r SendRequest) (id string, err error)
 		return "", ErrText
 	}
 	setDefault(&r.ID, NewID("msg_"))
-	if r.Via == nil && e.served(r.Account, r.Session) == nil {
+	if r.Via == nil && e.session(r.Account, r.Session) == nil {
 		return r.ID, ErrSessionUnavailable
 	}
 	done := make(chan error, 1)

@@ -22,8 +22,8 @@ const (
 	renewAfter = 10 * time.Second
 )
 
-// served is a session that the engine answers for.
-type served struct {
+// attachedSession is a session that the engine answers for.
+type attachedSession struct {
 	account string
 	session Session
 	all     *rate.Limiter // Config.SendRate
@@ -31,12 +31,12 @@ type served struct {
 	turns   chan struct{} // holds one token for each send that may begin
 }
 
-func (e *Engine) newServed(account string, s Session) *served {
+func (e *Engine) newAttachedSession(account string, s Session) *attachedSession {
 	all := rate.Inf
 	if e.cfg.SendRate > 0 {
 		all = rate.Limit(e.cfg.SendRate)
 	}
-	n := &served{
+	n := &attachedSession{
 		account: account, session: s, turns: make(chan struct{}, sendsAtOnce),
 		all: rate.NewLimiter(all, 1), backlog: rate.NewLimiter(rate.Limit(e.cfg.BacklogRate), 1),
 	}
@@ -52,7 +52,7 @@ func (e *Engine) newServed(account string, s Session) *served {
 // for it. Calling Serve again with the same id replaces the session.
 func (e *Engine) Serve(ctx context.Context, account, id string, s Session) error {
 	e.mu.Lock()
-	e.sessions[id] = e.newServed(account, s)
+	e.sessions[id] = e.newAttachedSession(account, s)
 	e.mu.Unlock()
 	return e.listen(ctx, account, id, s)
 }
@@ -76,10 +76,10 @@ func (e *Engine) Forget(id string) {
 	e.mu.Unlock()
 }
 
-// served returns an account's session, or nil. If the id now belongs to another
+// session returns an account's session, or nil. If the id now belongs to another
 // account, it returns nil: nothing of one account leaves through the number of
 // another.
-func (e *Engine) served(account, id string) *served {
+func (e *Engine) session(account, id string) *attachedSession {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if s := e.sessions[id]; s != nil && s.account == account {
@@ -91,7 +91,7 @@ func (e *Engine) served(account, id string) *served {
 // sendPaced is send within the session's rate. If the wait would be longer than
 // sendTime, it returns [ErrSessionUnavailable].
 func (e *Engine) sendPaced(ctx context.Context, account, session string, m Outgoing) error {
-	if s := e.served(account, session); s != nil {
+	if s := e.session(account, session); s != nil {
 		waiting, cancel := context.WithTimeout(ctx, sendTime)
 		defer cancel()
 		if err := s.all.Wait(waiting); err != nil {
@@ -103,7 +103,7 @@ func (e *Engine) sendPaced(ctx context.Context, account, session string, m Outgo
 
 // send sends through the session, for at most sendTime.
 func (e *Engine) send(ctx context.Context, account, session string, m Outgoing) (err error) {
-	s := e.served(account, session)
+	s := e.session(account, session)
 	if s == nil {
 		return ErrSessionUnavailable
 	}
@@ -116,7 +116,7 @@ func (e *Engine) send(ctx context.Context, account, session string, m Outgoing) 
 // turn waits until the session takes one more reply and its rate allows it. It
 // returns done, which ends the turn, and reports whether it waited.
 func (e *Engine) turn(ctx context.Context, f Firing) (done func(), waited bool, err error) {
-	s := e.served(f.Account, f.Session)
+	s := e.session(f.Account, f.Session)
 	if s == nil {
 		return func() {}, false, nil
 	}
@@ -140,7 +140,7 @@ func (e *Engine) turn(ctx context.Context, f Firing) (done func(), waited bool, 
 }
 
 // pause returns how long the reply to m must wait for the session's rates.
-func (s *served) pause(m Message) time.Duration {
+func (s *attachedSession) pause(m Message) time.Duration {
 	now := time.Now()
 	pause := s.all.ReserveN(now, 1).DelayFrom(now)
 	if m.Arrived.Sub(m.Time) >= backlogAge {

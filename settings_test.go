@@ -39,12 +39,12 @@ func TestGroupMessageWhileSettingsCannotBeRead(t *testing.T) {
 				readable := w.unreadable()
 				w.start()
 				p := w.person(asha)
-				p.SendMessage(sim.Message{Text: "login", Group: w.number.NewGroup(p)})
+				p.SendMessage(sim.Message{Text: "login", Group: w.session.NewGroup(p)})
 				pass(time.Second)
-				assert.Equal(t, 1, w.number.Waiting(), "not acknowledged")
+				assert.Equal(t, 1, w.session.Waiting(), "not acknowledged")
 				readable()
 				pass(time.Minute)
-				assert.Zero(t, w.number.Waiting())
+				assert.Zero(t, w.session.Waiting())
 				assert.Len(t, texts(p), answers)
 				assert.Len(t, w.heard(), answers)
 			})
@@ -67,7 +67,7 @@ func TestLimitsOfAReplyWhoseSettingsCannotBeRead(t *testing.T) {
 			inWorld(t, func(w *world) {
 				w.config.Settings.Cooldown = 24 * time.Hour
 				w.backend = func(context.Context, pingr.Event) (pingr.Reply, error) {
-					w.number.SetFault(tt.fault)
+					w.session.SetFault(tt.fault)
 					return pingr.Reply{Text: "first"}, nil
 				}
 				w.start()
@@ -76,7 +76,7 @@ func TestLimitsOfAReplyWhoseSettingsCannotBeRead(t *testing.T) {
 				pass(500 * time.Millisecond)
 				w.halt()
 				pass(time.Hour)
-				w.number.SetFault(sim.None)
+				w.session.SetFault(sim.None)
 				w.backend = says("second")
 				readable := w.unreadable()
 				w.start()
@@ -115,7 +115,7 @@ func TestSettingsOfAProgramWithOneAccount(t *testing.T) {
 		w.config.Settings = pingr.Settings{Cooldown: time.Hour, GroupReply: pingr.GroupOff}
 		w.start()
 		p := w.person(asha)
-		p.SendMessage(sim.Message{Text: "login", Group: w.number.NewGroup(p)})
+		p.SendMessage(sim.Message{Text: "login", Group: w.session.NewGroup(p)})
 		pass(time.Second)
 		assert.Empty(t, texts(p))
 		p.Send("login")

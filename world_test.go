@@ -22,26 +22,26 @@ const (
 	asha    = "919876543210"
 )
 
-// world is an engine with a simulated number and a backend in plain Go, on the
+// world is an engine with a simulated session and a backend in plain Go, on the
 // fake clock of a synctest bubble.
 type world struct {
 	*testing.T
-	store  pingr.Store
-	memory *memory.Store
-	number *sim.Session
-	config pingr.Config
+	store   pingr.Store
+	memory  *memory.Store
+	session *sim.Session
+	config  pingr.Config
 	// backend answers; nil gives no dynamic reply.
 	backend func(context.Context, pingr.Event) (pingr.Reply, error)
 
-	// served changes what the engine sends with; nil leaves it.
-	served func(pingr.Session) pingr.Session
+	// wrap changes what the engine sends with; nil leaves it.
+	wrap func(pingr.Session) pingr.Session
 
 	mu     sync.Mutex
 	events []told
 	stop   func()
 	engine *pingr.Engine // since start
-	// alsoAs serves one more number of an account.
-	alsoAs func(account, id string, number *sim.Session) (stop func())
+	// alsoAs serves one more session of an account.
+	alsoAs func(account, id string, s *sim.Session) (stop func())
 }
 
 // told is an event and when the backend heard of it.
@@ -56,7 +56,7 @@ func inWorld(t *testing.T, test func(*world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		m := memory.New()
-		w := &world{T: t, store: m, memory: m, number: sim.New(sim.Config{})}
+		w := &world{T: t, store: m, memory: m, session: sim.New(sim.Config{})}
 		w.config.Accounts = func(context.Context, string) (pingr.Settings, error) { return w.config.Settings, nil }
 		w.trigger("login", "static for {{phone}}")
 		test(w)
@@ -71,7 +71,7 @@ func (w *world) trigger(phrase, reply string) {
 	}))
 }
 
-// start runs a new engine on the world's store and number.
+// start runs a new engine on the world's store and session.
 func (w *world) start() *world {
 	w.Helper()
 	engine := w.configured()
@@ -80,14 +80,14 @@ func (w *world) start() *world {
 	var running sync.WaitGroup
 	running.Go(func() { _ = engine.Run(ctx) })
 	<-engine.Started() // one that does not run yet refuses what arrives, and it comes again 50 ms later
-	var number pingr.Session = w.number
-	if w.served != nil {
-		number = w.served(number)
+	var served pingr.Session = w.session
+	if w.wrap != nil {
+		served = w.wrap(served)
 	}
-	running.Go(func() { _ = engine.Serve(ctx, account, session, number) })
-	w.alsoAs = func(account, id string, number *sim.Session) func() {
+	running.Go(func() { _ = engine.Serve(ctx, account, session, served) })
+	w.alsoAs = func(account, id string, s *sim.Session) func() {
 		ctx, cancel := context.WithCancel(ctx)
-		running.Go(func() { _ = engine.Serve(ctx, account, id, number) })
+		running.Go(func() { _ = engine.Serve(ctx, account, id, s) })
 		return cancel
 	}
 	w.stop = func() {
@@ -126,7 +126,7 @@ func (w *world) halt() {
 
 // person is a phone with that number.
 func (w *world) person(number string) *sim.Phone {
-	return w.number.NewPhone(sim.PhoneConfig{Number: number})
+	return w.session.NewPhone(sim.PhoneConfig{Number: number})
 }
 
 // pass lets time pass, and everything that is due happen.

@@ -80,12 +80,12 @@ func TestDisconnectGrace(t *testing.T) {
 	w := newWorld(t, func(c *Config) { broken.Store, c.Store = c.Store, broken })
 	require.Equal(t, 200, w.call("anna", "PATCH", "/v1/settings", `{"disconnect_grace_seconds":7}`).Code)
 	for owner, want := range map[string]time.Duration{"acc_anna": 7 * time.Second, "acc_ben": time.Second, "acc_gone": 0} {
-		got, err := w.lines.notify.Grace(t.Context(), owner)
+		got, err := w.sessions.notify.Grace(t.Context(), owner)
 		require.NoError(t, err)
 		assert.Equal(t, want, got, owner)
 	}
 	broken.breaks("Account")
-	_, err := w.lines.notify.Grace(t.Context(), "acc_anna")
+	_, err := w.sessions.notify.Grace(t.Context(), "acc_anna")
 	require.ErrorIs(t, err, errBroken)
 }
 

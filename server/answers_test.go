@@ -96,7 +96,7 @@ func TestWhatBecomesOfAnAnswer(t *testing.T) {
 			assert.Equal(t, orNull(tt.why), simulated.NoReply)
 
 			number := "9198765430" + string(rune('0'+i/10)) + string(rune('0'+i%10))
-			p := w.lines.find("anna-bot").NewPhone(sim.PhoneConfig{Number: number})
+			p := w.sessions.find("anna-bot").NewPhone(sim.PhoneConfig{Number: number})
 			p.Send("login")
 			want := tt.reply
 			if want == "" {
@@ -144,7 +144,7 @@ func TestEveryNoReplyIsDocumented(t *testing.T) {
 		field := schemas[name].(object)["properties"].(object)["no_reply_reason"].(object)
 		for _, reason := range pingr.NoReplies() {
 			assert.Contains(t, field["enum"], string(reason))
-			assert.Contains(t, field["description"], string(reason)+" ("+reason.Words()+")")
+			assert.Contains(t, field["description"], string(reason)+" ("+reason.Description()+")")
 		}
 		assert.Contains(t, field["enum"], nil)
 		assert.Len(t, field["enum"], len(pingr.NoReplies())+1)
@@ -158,7 +158,7 @@ func TestAnEndpointThatUnsubscribed(t *testing.T) {
 	require.Equal(t, 201, w.call("anna", "POST", "/v1/triggers", `{"session_id":"anna-bot","trigger_phrase":"login","reply_message":"static"}`).Code)
 	require.Equal(t, 200, w.call("anna", "PUT", "/v1/webhooks", `{"url":"`+w.hook.URL+`"}`).Code)
 	w.hook.answer(503, "")
-	first := w.lines.find("anna-bot").NewPhone(sim.PhoneConfig{Number: "919876543210"})
+	first := w.sessions.find("anna-bot").NewPhone(sim.PhoneConfig{Number: "919876543210"})
 	first.Send("login")
 	assert.Equal(t, "static", w.shown(first))
 	bodies, _ := w.hook.got()
@@ -169,12 +169,12 @@ func TestAnEndpointThatUnsubscribed(t *testing.T) {
 
 	require.Equal(t, 200, w.call("anna", "PUT", "/v1/webhooks", `{"url":"`+w.hook.URL+`","events":["session.disconnected","session.connected"]}`).Code)
 	w.hook.answer(200, "link")
-	second := w.lines.find("anna-bot").NewPhone(sim.PhoneConfig{Number: "919876543211"})
+	second := w.sessions.find("anna-bot").NewPhone(sim.PhoneConfig{Number: "919876543211"})
 	second.Send("login")
 	assert.Equal(t, "static", w.shown(second))
 	require.Equal(t, http.StatusAccepted, w.call("anna", "POST", "/v1/webhooks/deliveries/"+id+"/redeliver", "").Code)
 	w.wait(60e9)
-	third := w.lines.find("anna-bot").NewPhone(sim.PhoneConfig{Number: "919876543212"})
+	third := w.sessions.find("anna-bot").NewPhone(sim.PhoneConfig{Number: "919876543212"})
 	third.Send("login")
 	assert.Equal(t, "static", w.shown(third))
 	bodies, _ = w.hook.got()
@@ -182,7 +182,7 @@ func TestAnEndpointThatUnsubscribed(t *testing.T) {
 	assert.Contains(t, w.call("anna", "GET", "/v1/webhooks/deliveries", "").Body.String(), `"count":1`)
 
 	require.Equal(t, 200, w.call("anna", "PUT", "/v1/webhooks", `{"url":"`+w.hook.URL+`","events":["message.received"]}`).Code)
-	fourth := w.lines.find("anna-bot").NewPhone(sim.PhoneConfig{Number: "919876543213"})
+	fourth := w.sessions.find("anna-bot").NewPhone(sim.PhoneConfig{Number: "919876543213"})
 	fourth.Send("login")
 	assert.Equal(t, "link", w.shown(fourth))
 }
@@ -195,7 +195,7 @@ func TestADeletedSessionsTriggersGo(t *testing.T) {
 		require.Equal(t, 201, w.call(who, "POST", "/v1/triggers", `{"session_id":"anna-bot","trigger_phrase":"login","reply_message":"static"}`).Code, who)
 	}
 	require.Equal(t, 201, w.call("ben", "POST", "/v1/triggers", `{"session_id":"ben-bot","trigger_phrase":"login","reply_message":"static"}`).Code)
-	id := w.lines.find("anna-bot").ID()
+	id := w.sessions.find("anna-bot").ID()
 	require.Equal(t, 204, w.call("anna", "DELETE", "/v1/sessions/anna-bot", "").Code)
 	for _, stored := range []string{id, testName(id, "acc_anna")} {
 		triggers, err := w.store.Triggers(t.Context(), stored)
@@ -215,13 +215,13 @@ func TestADeletedSessionsTriggersGo(t *testing.T) {
 // Whoever sends to a number that nobody has is told so, and nothing is taken.
 func TestSendToANumberThatIsNotOnWhatsApp(t *testing.T) {
 	w := newWorld(t)
-	w.lines.find("anna-bot").SetFault(sim.Nobody)
+	w.sessions.find("anna-bot").SetFault(sim.Nobody)
 	for range 2 {
 		got := w.call("anna's live key", "POST", "/v1/send", `{"to":"919876543210","message":"hi","session_id":"anna-bot"}`, "Idempotency-Key", "one")
 		assert.Equal(t, http.StatusUnprocessableEntity, got.Code)
 		assert.JSONEq(t, `{"detail":{"error":"missing_param","message":"to: is not on WhatsApp"}}`, got.Body.String())
 	}
-	w.lines.find("anna-bot").SetFault(sim.None)
+	w.sessions.find("anna-bot").SetFault(sim.None)
 	got := w.call("anna's live key", "POST", "/v1/send", `{"to":"919876543210","message":"hi","session_id":"anna-bot"}`, "Idempotency-Key", "one")
 	assert.Equal(t, http.StatusOK, got.Code, "neither the cooldown nor the key was used up")
 }

@@ -91,11 +91,11 @@ func start(t *testing.T, database []byte) outcome {
 		return outcome{"refused", err.Error()}
 	}
 	defer store.Close()
-	numbers := &lines{}
+	sessions := &simSessions{}
 	for i := range shops {
-		numbers.add(shopSession(i))
+		sessions.add(shopSession(i))
 	}
-	s, err := New(t.Context(), Config{Store: store, Numbers: func(n Notify) (Numbers, error) { numbers.notify = n; return numbers, nil }})
+	s, err := New(t.Context(), Config{Store: store, Sessions: func(n Notify) (Sessions, error) { sessions.notify = n; return sessions, nil }})
 	if err != nil {
 		return outcome{"refused", err.Error()}
 	}
@@ -112,7 +112,7 @@ func start(t *testing.T, database []byte) outcome {
 	}
 	phones := make([]*sim.Phone, shops)
 	for i := range shops {
-		phones[i] = numbers.find(shopSession(i).ID).NewPhone(sim.PhoneConfig{Number: fmt.Sprintf("9198765432%02d", i)})
+		phones[i] = sessions.find(shopSession(i).ID).NewPhone(sim.PhoneConfig{Number: fmt.Sprintf("9198765432%02d", i)})
 		phones[i].Send(fmt.Sprintf("login %d", i))
 	}
 	for i, phone := range phones {

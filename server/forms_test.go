@@ -114,7 +114,7 @@ func TestWhatAFormSaysIsWhatIsKept(t *testing.T) {
 func TestTryingItSendsNothing(t *testing.T) {
 	w := newWorld(t)
 	w.furnish("anna")
-	phone := w.lines.find("anna-bot").NewPhone(sim.PhoneConfig{Number: "919876543210"})
+	phone := w.sessions.find("anna-bot").NewPhone(sim.PhoneConfig{Number: "919876543210"})
 	try := func(text string) string {
 		return w.form("/overview/try", url.Values{"session": {"anna-bot"}, "phone": {"+91 98765 43210"}, "text": {text}}).Body.String()
 	}

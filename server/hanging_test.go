@@ -64,7 +64,7 @@ func TestTheLogOfAnEndpointThatHangs(t *testing.T) {
 	require.Equal(t, 200, w.call("anna", "PUT", "/v1/webhooks", `{"url":"`+hook.URL+`"}`).Code)
 	crowd := func(prefix string, n int) (people []*sim.Phone) {
 		for i := range n {
-			p := w.lines.find("anna-bot").NewPhone(sim.PhoneConfig{Number: fmt.Sprintf("%s%07d", prefix, i)})
+			p := w.sessions.find("anna-bot").NewPhone(sim.PhoneConfig{Number: fmt.Sprintf("%s%07d", prefix, i)})
 			p.Send("login")
 			people = append(people, p)
 		}

@@ -199,7 +199,7 @@ func TestWhatAStreamTells(t *testing.T) {
 	}
 	live, test, ben := w.stream(web, "anna's live key"), w.stream(web, "anna's test key"), w.stream(web, "ben's live key")
 	w.hook.answer(200, "your hush link")
-	w.lines.find("anna-bot").NewPhone(sim.PhoneConfig{Number: "919876543210"}).Send("login hush")
+	w.sessions.find("anna-bot").NewPhone(sim.PhoneConfig{Number: "919876543210"}).Send("login hush")
 	told := strings.Join(w.events(live, "firing ", `"outcome":"replied"`), "\n")
 	for _, want := range []string{`"state":"accepted"`, `"state":"decided"`, `"state":"done"`, `"session_id":"anna-bot"`, `delivery {`, `"status":"delivered"`} {
 		assert.Contains(t, told, want)

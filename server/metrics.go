@@ -152,7 +152,7 @@ func (st state) Collect(c chan<- prometheus.Metric) {
 		pingr.SessionDisconnected: 0, pingr.SessionLoggedOut: 0, pingr.SessionRestricted: 0,
 	}
 	unread := 0.0
-	for _, n := range st.server.numbers.List() {
+	for _, n := range st.server.sessions.List() {
 		counts[n.Record().State]++
 		if n, ok := n.(interface{ Undecryptable() uint64 }); ok {
 			unread += float64(n.Undecryptable())

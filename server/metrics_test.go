@@ -39,8 +39,8 @@ func TestMetrics(t *testing.T) {
 	w := newWorld(t)
 	require.Equal(t, 201, w.call("anna", "POST", "/v1/triggers", `{"session_id":"anna-bot","trigger_phrase":"login","reply_message":"static"}`).Code)
 	require.Equal(t, 200, w.call("anna", "PUT", "/v1/webhooks", `{"url":"`+w.hook.URL+`"}`).Code)
-	line := w.lines.find("anna-bot")
-	asha, ravi := line.NewPhone(sim.PhoneConfig{Number: "919876543210"}), line.NewPhone(sim.PhoneConfig{Number: "919876543211"})
+	bot := w.sessions.find("anna-bot")
+	asha, ravi := bot.NewPhone(sim.PhoneConfig{Number: "919876543210"}), bot.NewPhone(sim.PhoneConfig{Number: "919876543211"})
 
 	w.hook.answer(200, "your link")
 	asha.Send("login")
@@ -64,7 +64,7 @@ func TestMetrics(t *testing.T) {
 	require.Equal(t, 200, w.call("anna's test key", "POST", "/v1/send", `{"to":"919876543211","message":"x"}`).Code)
 	w.call("nobody", "GET", "/nothing/there", "")
 	w.call("nobody", "DELETE", "/v1/triggers/trg_1", "")
-	w.lines.find("ben-bot").setState(pingr.SessionLoggedOut)
+	w.sessions.find("ben-bot").setState(pingr.SessionLoggedOut)
 	w.metricsHold(
 		`pingr_sends_total{mode="live",result="cooldown"} 1`,
 		`pingr_sends_total{mode="test",result="sent"} 1`,
@@ -126,17 +126,19 @@ func TestWhatMetricsCallIt(t *testing.T) {
 	w.metricsHold(want...)
 }
 
-// unreadNumbers are sessions that could not read some messages.
-type unreadNumbers struct{ noNumbers }
+// unreadSessions are sessions that could not read some messages.
+type unreadSessions struct{ noSessions }
 
-type unreadNumber struct {
-	Number
+type unreadSession struct {
+	Session
 	n uint64
 }
 
-func (n unreadNumber) Record() pingr.SessionRecord { return pingr.SessionRecord{Account: "acc_anna"} }
-func (n unreadNumber) Undecryptable() uint64       { return n.n }
-func (unreadNumbers) List() []Number               { return []Number{unreadNumber{nil, 3}, unreadNumber{nil, 4}} }
+func (n unreadSession) Record() pingr.SessionRecord { return pingr.SessionRecord{Account: "acc_anna"} }
+func (n unreadSession) Undecryptable() uint64       { return n.n }
+func (unreadSessions) List() []Session {
+	return []Session{unreadSession{nil, 3}, unreadSession{nil, 4}}
+}
 
 // An uncountedStore cannot say how many events wait.
 type uncountedStore struct{ Store }
@@ -145,8 +147,8 @@ func (uncountedStore) Undelivered(context.Context) (int64, error) { return 0, er
 
 func TestMetricsOfAllSessions(t *testing.T) {
 	s, err := New(t.Context(), Config{
-		Store:   uncountedStore{memory.New()},
-		Numbers: func(Notify) (Numbers, error) { return unreadNumbers{}, nil },
+		Store:    uncountedStore{memory.New()},
+		Sessions: func(Notify) (Sessions, error) { return unreadSessions{}, nil },
 	})
 	require.NoError(t, err)
 	defer s.Close()

@@ -6,7 +6,7 @@ import (
 )
 
 // An account names its sessions itself, so that two accounts may both have a
-// "main-login-bot". The store, the engine and the Numbers therefore call a
+// "main-login-bot". The store, the engine and Sessions therefore call a
 // session by that name, a colon and its account's id. A session that pingr link
 // made has no colon, and belongs to the account in its record.
 
@@ -49,7 +49,7 @@ func (s *Server) owns(c caller, stored string) bool {
 }
 
 func (s *Server) ownsLive(c caller, stored string) bool {
-	n, ok := s.numbers.Get(stored)
+	n, ok := s.sessions.Get(stored)
 	return ok && n.Record().Account == c.account.ID
 }
 
@@ -59,7 +59,7 @@ func (s *Server) sessionsOf(c caller) []string {
 	if c.test {
 		ids = append(ids, storedID(testSession, c.account.ID))
 	}
-	for _, n := range s.ownNumbers(c) {
+	for _, n := range s.ownSessions(c) {
 		if c.test {
 			ids = append(ids, testName(n.ID(), c.account.ID))
 		} else {
@@ -69,9 +69,9 @@ func (s *Server) sessionsOf(c caller) []string {
 	return ids
 }
 
-func (s *Server) ownNumbers(c caller) []Number {
-	var own []Number
-	for _, n := range s.numbers.List() {
+func (s *Server) ownSessions(c caller) []Session {
+	var own []Session
+	for _, n := range s.sessions.List() {
 		if n.Record().Account == c.account.ID {
 			own = append(own, n)
 		}

@@ -25,9 +25,9 @@ func TestTwoAccountsWithOneSessionID(t *testing.T) {
 		got = w.call(key, "POST", "/v1/triggers", `{"session_id":"main-login-bot","trigger_phrase":"login","reply_message":"`+name+`'s"}`)
 		require.Equal(t, http.StatusCreated, got.Code, got.Body)
 		assert.Contains(t, got.Body.String(), `"session_id":"main-login-bot"`)
-		line := w.lines.find("main-login-bot:acc_" + name)
-		require.NotNil(t, line)
-		phones = append(phones, line.NewPhone(sim.PhoneConfig{Number: "919876543210"}))
+		bot := w.sessions.find("main-login-bot:acc_" + name)
+		require.NotNil(t, bot)
+		phones = append(phones, bot.NewPhone(sim.PhoneConfig{Number: "919876543210"}))
 	}
 	w.call("anna", "PUT", "/v1/webhooks", `{"url":"`+w.hook.URL+`"}`)
 	for i, name := range []string{"anna", "ben"} {
@@ -55,8 +55,8 @@ func TestTestKeysNameLiveSessions(t *testing.T) {
 	w := newWorld(t)
 	anna := w.furnish("anna")
 	told, _ := w.hook.got()
-	phone := w.lines.find("anna-bot").NewPhone(sim.PhoneConfig{Number: "919876543210"})
-	w.lines.find("anna-bot").setState(pingr.SessionDisconnected) // test mode's is connected all the same
+	phone := w.sessions.find("anna-bot").NewPhone(sim.PhoneConfig{Number: "919876543210"})
+	w.sessions.find("anna-bot").setState(pingr.SessionDisconnected) // test mode's is connected all the same
 	test := func(method, path, body string, want int) string {
 		t.Helper()
 		got := w.call("anna's test key", method, path, body)
@@ -83,7 +83,7 @@ func TestTestKeysNameLiveSessions(t *testing.T) {
 	now, _ := w.hook.got()
 	assert.Len(t, now, len(told)+1, "the simulation alone was told")
 	assert.Empty(t, phone.Received(), "nothing was sent")
-	w.lines.find("anna-bot").setState(pingr.SessionConnected)
+	w.sessions.find("anna-bot").setState(pingr.SessionConnected)
 	live := w.furnished("anna")
 	live.delivery, anna.delivery = "", ""
 	live.answers, anna.answers = noLastUse(live.answers), noLastUse(anna.answers)

@@ -165,8 +165,8 @@ func humaProblem(status int, msg string, errs []error) *problem {
 	return badParam("body", msg)
 }
 
-// words replaces an error by a problem that describes it better.
-func words(err error, better map[error]*problem) error {
+// orProblem replaces an error by the problem that better has for it, if any.
+func orProblem(err error, better map[error]*problem) error {
 	for is, p := range better {
 		if errors.Is(err, is) {
 			return p

@@ -83,7 +83,7 @@ func (r *readiness) engine() check {
 // clock compares our clock with WhatsApp's, if a session knows it.
 func (r *readiness) clock() check {
 	best, known := time.Duration(0), false
-	for _, n := range r.server.numbers.List() {
+	for _, n := range r.server.sessions.List() {
 		n, ok := n.(interface {
 			ClockOffset() (offset time.Duration, known bool)
 		})

@@ -43,22 +43,22 @@ func (f *fullStore) Check(ctx context.Context, now time.Time) error {
 	return f.Store.Check(ctx, now)
 }
 
-// offNumbers is a session that knows how far WhatsApp's clock is ahead.
-type offNumbers struct {
-	noNumbers
+// offSessions is a session that knows how far WhatsApp's clock is ahead.
+type offSessions struct {
+	noSessions
 	offs []time.Duration
 }
 
-type offNumber struct {
-	Number
+type offSession struct {
+	Session
 	off time.Duration
 }
 
-func (n offNumber) ClockOffset() (time.Duration, bool) { return n.off, true }
+func (n offSession) ClockOffset() (time.Duration, bool) { return n.off, true }
 
-func (o *offNumbers) List() (all []Number) {
+func (o *offSessions) List() (all []Session) {
 	for _, off := range o.offs {
-		all = append(all, offNumber{nil, off})
+		all = append(all, offSession{nil, off})
 	}
 	return all
 }
@@ -97,11 +97,11 @@ func TestReady(t *testing.T) {
 			require.NoError(t, store.CreateAccount(t.Context(), hosted.Account{ID: "acc_anna", CreatedAt: tt.seen}))
 			s, err := New(t.Context(), Config{
 				Store: &fullStore{store, tt.full, tt.blind},
-				Numbers: func(Notify) (Numbers, error) {
+				Sessions: func(Notify) (Sessions, error) {
 					if tt.slept != 0 {
-						return &offNumbers{offs: []time.Duration{tt.slept, tt.off, tt.slept}}, nil
+						return &offSessions{offs: []time.Duration{tt.slept, tt.off, tt.slept}}, nil
 					}
-					return &offNumbers{offs: []time.Duration{tt.off}}, nil
+					return &offSessions{offs: []time.Duration{tt.off}}, nil
 				},
 				FreeSpace: func() (uint64, bool) { return tt.free, true },
 				Now:       func() time.Time { return now },
@@ -249,9 +249,9 @@ func TestReadyBelievesThePipeline(t *testing.T) {
 				require.NoError(t, store.SaveTrigger(t.Context(), pingr.Trigger{ID: "trg_1", Session: "bot", Phrase: "login", Reply: "Hello.", Active: true}))
 				var said bytes.Buffer
 				failing := &failingStore{Store: store, call: name}
-				number := &lines{}
-				number.add(pingr.SessionRecord{ID: "bot", Account: "acc_anna"})
-				s, err := New(t.Context(), Config{Store: failing, Numbers: func(Notify) (Numbers, error) { return number, nil }, Log: slog.New(slog.NewTextHandler(&said, nil))})
+				sessions := &simSessions{}
+				sessions.add(pingr.SessionRecord{ID: "bot", Account: "acc_anna"})
+				s, err := New(t.Context(), Config{Store: failing, Sessions: func(Notify) (Sessions, error) { return sessions, nil }, Log: slog.New(slog.NewTextHandler(&said, nil))})
 				require.NoError(t, err)
 				ctx, stop := context.WithCancel(t.Context())
 				done := make(chan error, 1)
@@ -260,9 +260,9 @@ func TestReadyBelievesThePipeline(t *testing.T) {
 				assert.Equal(t, "ok", readyCheck(t, s, "database").Status)
 				failing.broken.Store(true)
 				if name == "Keep" { // which is what becomes of one that is sent later
-					number.find("bot").SetFault(sim.RefuseForNow)
+					sessions.find("bot").SetFault(sim.RefuseForNow)
 				}
-				number.find("bot").NewPhone(sim.PhoneConfig{Number: "919876543210"}).Send("login")
+				sessions.find("bot").NewPhone(sim.PhoneConfig{Number: "919876543210"}).Send("login")
 				time.Sleep(readyTime)
 				c := readyCheck(t, s, "database")
 				assert.Equal(t, "fail", c.Status)

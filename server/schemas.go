@@ -82,7 +82,7 @@ func (noReplySchema) Schema(huma.Registry) *huma.Schema {
 	s, words := &huma.Schema{Type: huma.TypeString, Nullable: true, Enum: []any{nil}}, []string(nil)
 	for _, reason := range pingr.NoReplies() {
 		s.Enum = append(s.Enum, string(reason))
-		words = append(words, string(reason)+" ("+reason.Words()+")")
+		words = append(words, string(reason)+" ("+reason.Description()+")")
 	}
 	s.Description = "One of: " + strings.Join(words, ", ") + "."
 	return s

@@ -265,7 +265,7 @@ func TestAnotherAccountsSession(t *testing.T) {
 	assert.Equal(t, anna, w.furnished("anna"))
 	after, _ := w.hook.got()
 	assert.Len(t, after, len(told), "nothing was told")
-	assert.Empty(t, w.lines.find("anna-bot").NewPhone(sim.PhoneConfig{Number: "919876543210"}).Received(), "nothing was sent")
+	assert.Empty(t, w.sessions.find("anna-bot").NewPhone(sim.PhoneConfig{Number: "919876543210"}).Received(), "nothing was sent")
 }
 
 // Everything that changes something, asked for by another site in the browser of

@@ -105,7 +105,7 @@ func (s *Server) sendOnce(
 ) (body []byte, unknown bool, err error) {
 	r := pingr.SendRequest{ID: id, Account: c.scope(), Session: session, To: in.To, Text: in.Message, Again: again}
 	if c.test {
-		r.Via = counted{Session: testNumber{}, server: s, account: c.account.ID, id: session}
+		r.Via = counted{Session: simulatedSession{}, server: s, account: c.account.ID, id: session}
 	}
 	_, err = s.engine.Send(ctx, r)
 	s.metrics.sent(c.mode(), err)
@@ -127,7 +127,7 @@ func (s *Server) sendingSession(c caller, id string) (string, error) {
 		id = testSession
 	}
 	if id == "" {
-		for _, n := range s.ownNumbers(c) {
+		for _, n := range s.ownSessions(c) {
 			if n.Record().State == pingr.SessionConnected {
 				return n.ID(), nil
 			}

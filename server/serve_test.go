@@ -18,15 +18,15 @@ import (
 	"github.com/heypingr/pingr"
 )
 
-// lateLines lists its numbers when it is told to: a start that takes its time.
-type lateLines struct {
-	*lines
+// lateSessions lists its sessions when it is told to: a start that takes its time.
+type lateSessions struct {
+	*simSessions
 	list chan struct{}
 }
 
-func (l lateLines) List() []Number {
+func (l lateSessions) List() []Session {
 	<-l.list
-	return l.lines.List()
+	return l.simSessions.List()
 }
 
 // Whoever asks while the server starts is not told that nothing is connected.
@@ -35,10 +35,10 @@ func TestServeAnswersWhenTheEngineCanSend(t *testing.T) {
 	require.NoError(t, store.CreateAccount(t.Context(), hosted.Account{ID: "acc_anna", Email: "anna@example.com", Plan: "growth", Settings: hosted.DefaultSettings()}))
 	key, hashed := hosted.NewKey("acc_anna", "", hosted.Live, time.Now())
 	require.NoError(t, store.CreateKey(t.Context(), hashed))
-	numbers := lateLines{&lines{}, make(chan struct{})}
-	asha := numbers.add(pingr.SessionRecord{ID: "bot", Account: "acc_anna", Phone: "15550100", State: pingr.SessionConnected}).
+	sessions := lateSessions{&simSessions{}, make(chan struct{})}
+	asha := sessions.add(pingr.SessionRecord{ID: "bot", Account: "acc_anna", Phone: "15550100", State: pingr.SessionConnected}).
 		NewPhone(sim.PhoneConfig{Number: "919876543210"})
-	s, err := New(t.Context(), Config{Store: store, Numbers: func(Notify) (Numbers, error) { return numbers, nil }})
+	s, err := New(t.Context(), Config{Store: store, Sessions: func(Notify) (Sessions, error) { return sessions, nil }})
 	require.NoError(t, err)
 	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -61,11 +61,11 @@ func TestServeAnswersWhenTheEngineCanSend(t *testing.T) {
 	}()
 	select {
 	case status := <-answered:
-		close(numbers.list)
+		close(sessions.list)
 		require.FailNow(t, "answered while it starts", "%d", status)
 	case <-time.After(100 * time.Millisecond):
 	}
-	close(numbers.list)
+	close(sessions.list)
 	assert.Equal(t, http.StatusOK, <-answered)
 	assert.Len(t, asha.Received(), 1)
 	stop()

@@ -28,8 +28,8 @@ import (
 type Config struct {
 	// Store keeps everything.
 	Store Store
-	// Numbers returns the sessions. If nil, there are none and none can be added.
-	Numbers func(notify Notify) (Numbers, error)
+	// Sessions opens the sessions. If nil, there are none and none can be added.
+	Sessions func(notify Notify) (Sessions, error)
 	// Plans are the plans that accounts may have. Defaults to
 	// hosted.DefaultPlans. The first account gets the last plan.
 	Plans []hosted.Plan
@@ -65,7 +65,7 @@ type Config struct {
 	Log *slog.Logger
 }
 
-// Notify holds the functions that Numbers call. Event queues an event for an
+// Notify holds the functions that Sessions call. Event queues an event for an
 // account's webhook and returns when it is durable. Changed reports that a
 // session has changed. Grace returns how long a lost link of the account's
 // sessions goes unreported.
@@ -77,14 +77,14 @@ type Notify struct {
 
 // A Server is the API. Create one with [New]. It is safe for concurrent use.
 type Server struct {
-	config  Config
-	store   Store
-	numbers Numbers
-	engine  *pingr.Engine
-	hub     *hub
-	metrics *metrics
-	log     *slog.Logger
-	now     func() time.Time
+	config   Config
+	store    Store
+	sessions Sessions
+	engine   *pingr.Engine
+	hub      *hub
+	metrics  *metrics
+	log      *slog.Logger
+	now      func() time.Time
 
 	api       huma.API
 	handler   http.Handler
@@ -106,7 +106,7 @@ type Server struct {
 	strangeProxy atomic.Bool
 
 	mu     sync.Mutex // guards adding and removing sessions, and serving
-	serve  func(Number)
+	serve  func(Session)
 	unlink map[string]context.CancelFunc // by session: stops serving it
 }
 
@@ -161,9 +161,9 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.numbers = noNumbers{}
-	if c.Numbers != nil {
-		if s.numbers, err = c.Numbers(Notify{Event: s.engine.Notify, Changed: s.sessionChanged, Grace: s.disconnectGrace}); err != nil {
+	s.sessions = noSessions{}
+	if c.Sessions != nil {
+		if s.sessions, err = c.Sessions(Notify{Event: s.engine.Notify, Changed: s.sessionChanged, Grace: s.disconnectGrace}); err != nil {
 			return nil, err
 		}
 	}
@@ -185,7 +185,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.S
 func (s *Server) Run(ctx context.Context) error {
 	var serving sync.WaitGroup
 	s.mu.Lock()
-	s.serve = func(n Number) {
+	s.serve = func(n Session) {
 		owner := n.Record().Account
 		if owner == "" {
 			// Its messages stay unacknowledged, so that they come again once it has one.
@@ -203,7 +203,7 @@ func (s *Server) Run(ctx context.Context) error {
 		})
 		<-listening
 	}
-	for _, n := range s.numbers.List() {
+	for _, n := range s.sessions.List() {
 		s.serve(n)
 	}
 	s.mu.Unlock()
@@ -255,12 +255,12 @@ func (s *Server) plan(a hosted.Account) hosted.Plan {
 	return s.config.Plans[i]
 }
 
-// noNumbers is a process without sessions.
-type noNumbers struct{}
+// noSessions are those of a process that has none.
+type noSessions struct{}
 
-func (noNumbers) Add(context.Context, pingr.SessionRecord) (Number, error) {
+func (noSessions) Add(context.Context, pingr.SessionRecord) (Session, error) {
 	return nil, fail(sessionUnavailable, "This server accepts no sessions.")
 }
-func (noNumbers) Get(string) (Number, bool)            { return nil, false }
-func (noNumbers) List() []Number                       { return nil }
-func (noNumbers) Remove(context.Context, string) error { return hosted.ErrNotFound }
+func (noSessions) Get(string) (Session, bool)           { return nil, false }
+func (noSessions) List() []Session                      { return nil }
+func (noSessions) Remove(context.Context, string) error { return hosted.ErrNotFound }

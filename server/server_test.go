@@ -35,8 +35,8 @@ func TestDocumentedExamples(t *testing.T) {
 	}
 	t.Run("sessions", func(t *testing.T) {
 		w := newWorld(t)
-		w.lines.all = nil
-		w.lines.add(pingr.SessionRecord{
+		w.sessions.all = nil
+		w.sessions.add(pingr.SessionRecord{
 			ID: "main-login-bot", Account: "acc_anna", Name: "Main login bot", Phone: "919876543210", State: pingr.SessionConnected,
 			ConnectedAt: time.Date(2025, 4, 18, 8, 22, 11, 0, time.UTC),
 		})
@@ -152,7 +152,7 @@ func TestAMessageIsAnsweredByTheAccountsEndpoint(t *testing.T) {
 	require.Equal(t, 200, w.call("anna", "PUT", "/v1/webhooks", `{"url":"`+w.hook.URL+`"}`).Code)
 	w.hook.answer(200, "your link")
 
-	asha := w.lines.find("anna-bot").NewPhone(sim.PhoneConfig{Number: "919876543210"})
+	asha := w.sessions.find("anna-bot").NewPhone(sim.PhoneConfig{Number: "919876543210"})
 	asha.Send("login X4K9MQ")
 	assert.Equal(t, "your link", w.shown(asha))
 	bodies, heads := w.hook.got()
@@ -171,7 +171,7 @@ func TestAMessageIsAnsweredByTheAccountsEndpoint(t *testing.T) {
 	assert.Equal(t, rateLimit, codeOf(t, got), "replies and sends share the cooldown")
 
 	// Ben has no endpoint: the static reply, and nothing in his log.
-	ravi := w.lines.find("ben-bot").NewPhone(sim.PhoneConfig{Number: "919876543211"})
+	ravi := w.sessions.find("ben-bot").NewPhone(sim.PhoneConfig{Number: "919876543211"})
 	ravi.Send("login")
 	assert.Equal(t, "static 919876543211", w.shown(ravi))
 	assert.Contains(t, w.call("ben's live key", "GET", "/v1/webhooks/deliveries", "").Body.String(), `"count":0`)
@@ -181,10 +181,10 @@ func TestAMessageIsAnsweredByTheAccountsEndpoint(t *testing.T) {
 
 // A session of nobody answers nothing, and holds nothing up.
 func TestASessionWithoutAnAccount(t *testing.T) {
-	s, err := New(t.Context(), Config{Store: memory.New(), Numbers: func(Notify) (Numbers, error) {
-		l := &lines{}
-		l.add(pingr.SessionRecord{ID: "linked-before", State: pingr.SessionConnected})
-		return l, nil
+	s, err := New(t.Context(), Config{Store: memory.New(), Sessions: func(Notify) (Sessions, error) {
+		sessions := &simSessions{}
+		sessions.add(pingr.SessionRecord{ID: "linked-before", State: pingr.SessionConnected})
+		return sessions, nil
 	}})
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(t.Context())
@@ -215,7 +215,7 @@ func TestRedeliver(t *testing.T) {
 	require.Equal(t, 201, w.call("anna", "POST", "/v1/triggers", `{"session_id":"anna-bot","trigger_phrase":"login","reply_message":"static"}`).Code)
 	require.Equal(t, 200, w.call("anna", "PUT", "/v1/webhooks", `{"url":"`+w.hook.URL+`"}`).Code)
 	w.hook.answer(503, "")
-	asha := w.lines.find("anna-bot").NewPhone(sim.PhoneConfig{Number: "919876543210"})
+	asha := w.sessions.find("anna-bot").NewPhone(sim.PhoneConfig{Number: "919876543210"})
 	asha.Send("login")
 	assert.Equal(t, "static", w.shown(asha))
 	log := w.call("anna", "GET", "/v1/webhooks/deliveries", "").Body.String()
@@ -245,7 +245,7 @@ func TestIdempotentSends(t *testing.T) {
 	}
 	t.Run("many at once send one", func(t *testing.T) {
 		w := newWorld(t)
-		asha := w.lines.find("anna-bot").NewPhone(sim.PhoneConfig{Number: "919876543210"})
+		asha := w.sessions.find("anna-bot").NewPhone(sim.PhoneConfig{Number: "919876543210"})
 		var all sync.WaitGroup
 		for range 20 {
 			all.Go(func() {
@@ -259,12 +259,12 @@ func TestIdempotentSends(t *testing.T) {
 	})
 	t.Run("what may have arrived is repeated and shown once", func(t *testing.T) {
 		w := newWorld(t)
-		line := w.lines.find("anna-bot")
-		asha := line.NewPhone(sim.PhoneConfig{Number: "919876543210"})
-		line.SetFault(sim.LoseAck)
+		bot := w.sessions.find("anna-bot")
+		asha := bot.NewPhone(sim.PhoneConfig{Number: "919876543210"})
+		bot.SetFault(sim.LoseAck)
 		require.Equal(t, sessionUnavailable, codeOf(t, send(w, "k")))
 		assert.Len(t, asha.Received(), 1)
-		line.SetFault(sim.None)
+		bot.SetFault(sim.None)
 		require.Equal(t, 200, send(w, "k").Code, "in spite of the cooldown, which it took itself")
 		assert.Len(t, asha.Received(), 1)
 		assert.Equal(t, rateLimit, codeOf(t, send(w, "another")))
@@ -273,11 +273,11 @@ func TestIdempotentSends(t *testing.T) {
 		dies := &dyingStore{}
 		w := newWorld(t, func(c *Config) { dies.Store = c.Store; c.Store = dies })
 		other := pingr.SessionRecord{ID: "a-bot", Account: "acc_anna", Phone: "15550101", State: pingr.SessionDisconnected}
-		first := w.lines.add(other) // the first of her sessions that are connected sends
+		first := w.sessions.add(other) // the first of her sessions that are connected sends
 		w.server.mu.Lock()
 		w.server.serve(first)
 		w.server.mu.Unlock()
-		asha := w.lines.find("anna-bot").NewPhone(sim.PhoneConfig{Number: "919876543210"})
+		asha := w.sessions.find("anna-bot").NewPhone(sim.PhoneConfig{Number: "919876543210"})
 		elsewhere := first.NewPhone(sim.PhoneConfig{Number: "919876543210"})
 		require.Equal(t, 200, w.call("anna", "PATCH", "/v1/settings", `{"cooldown_seconds":3600}`).Code)
 		dies.dead.Store(true)
@@ -294,24 +294,24 @@ func TestIdempotentSends(t *testing.T) {
 	})
 	t.Run("what certainly did not go out gives its limits back", func(t *testing.T) {
 		w := newWorld(t)
-		line := w.lines.find("anna-bot")
-		asha := line.NewPhone(sim.PhoneConfig{Number: "919876543210"})
+		bot := w.sessions.find("anna-bot")
+		asha := bot.NewPhone(sim.PhoneConfig{Number: "919876543210"})
 		for _, fault := range []sim.Fault{sim.Refuse, sim.Away} {
-			line.SetFault(fault)
+			bot.SetFault(fault)
 			require.Equal(t, sessionUnavailable, codeOf(t, send(w, "k")))
 		}
 		assert.Contains(t, w.call("anna", "GET", "/v1/usage", "").Body.String(), `"used":0`)
 		assert.Contains(t, w.call("anna", "GET", "/v1/sessions", "").Body.String(), `"messagesToday":0`)
-		line.SetFault(sim.None)
+		bot.SetFault(sim.None)
 		require.Equal(t, 200, send(w, "k").Code)
 		assert.Len(t, asha.Received(), 1)
 	})
 	t.Run("who hangs up finds the answer", func(t *testing.T) {
 		w := newWorld(t)
-		line := w.lines.find("anna-bot")
-		asha := line.NewPhone(sim.PhoneConfig{Number: "919876543210"})
+		bot := w.sessions.find("anna-bot")
+		asha := bot.NewPhone(sim.PhoneConfig{Number: "919876543210"})
 		ctx, hangUp := context.WithCancel(t.Context())
-		line.sending = hangUp
+		bot.sending = hangUp
 		r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/v1/send", strings.NewReader(`{"to":"919876543210","message":"x"}`))
 		r.Header = w.who["anna's live key"].Clone()
 		r.Header.Set("Idempotency-Key", "k")
@@ -321,7 +321,7 @@ func TestIdempotentSends(t *testing.T) {
 	})
 	t.Run("test mode has keys of its own", func(t *testing.T) {
 		w := newWorld(t)
-		asha := w.lines.find("anna-bot").NewPhone(sim.PhoneConfig{Number: "919876543210"})
+		asha := w.sessions.find("anna-bot").NewPhone(sim.PhoneConfig{Number: "919876543210"})
 		got := w.call("anna's test key", "POST", "/v1/send", `{"to":"919876543210","message":"x"}`, "Idempotency-Key", "k")
 		assert.Contains(t, got.Body.String(), `"session_id":"sess_test"`)
 		assert.Contains(t, send(w, "k").Body.String(), `"session_id":"anna-bot"`)
@@ -329,9 +329,9 @@ func TestIdempotentSends(t *testing.T) {
 	})
 	t.Run("no session is connected", func(t *testing.T) {
 		w := newWorld(t)
-		w.lines.find("anna-bot").setState(pingr.SessionDisconnected)
+		w.sessions.find("anna-bot").setState(pingr.SessionDisconnected)
 		require.Equal(t, sessionUnavailable, codeOf(t, send(w, "k")))
-		w.lines.find("anna-bot").setState(pingr.SessionConnected)
+		w.sessions.find("anna-bot").setState(pingr.SessionConnected)
 		require.Equal(t, 200, send(w, "k").Code)
 	})
 }

@@ -37,10 +37,10 @@ func testRecord(a hosted.Account) pingr.SessionRecord {
 	}
 }
 
-// simulatedRecord is a session as test mode knows it; id is one that number found.
+// simulatedRecord is a session as test mode knows it; id is one that session found.
 func (s *Server) simulatedRecord(c caller, id string) pingr.SessionRecord {
 	r := testRecord(c.account)
-	for _, n := range s.ownNumbers(c) {
+	for _, n := range s.ownSessions(c) {
 		if shownID(n.ID()) == id && id != testSession {
 			r.ID, r.Name = testName(n.ID(), c.account.ID), n.Record().Name
 		}
@@ -58,7 +58,7 @@ func (s *Server) listSessions(ctx context.Context, c caller, _ *sessionsInput) (
 	if c.test {
 		records = append(records, testRecord(c.account))
 	} else {
-		for _, n := range s.ownNumbers(c) {
+		for _, n := range s.ownSessions(c) {
 			records = append(records, n.Record())
 		}
 	}
@@ -87,9 +87,9 @@ func (s *Server) sessionAnswer(ctx context.Context, c caller, r pingr.SessionRec
 	return &sessionOutput{one}, err
 }
 
-// number finds a session of the caller. Those of test mode are no Numbers: fixed
+// session finds a session of the caller. Those of test mode are not in s.sessions: fixed
 // is true then.
-func (s *Server) number(c caller, id string) (n Number, fixed bool, err error) {
+func (s *Server) session(c caller, id string) (n Session, fixed bool, err error) {
 	stored, err := s.storedSession(c, id)
 	if err != nil {
 		return nil, false, err
@@ -97,7 +97,7 @@ func (s *Server) number(c caller, id string) (n Number, fixed bool, err error) {
 	if c.test {
 		return nil, true, nil
 	}
-	n, ok := s.numbers.Get(stored)
+	n, ok := s.sessions.Get(stored)
 	if !ok {
 		return nil, false, fail(notFound, "There is no such session.")
 	}
@@ -108,7 +108,7 @@ var errFixed = fail(forbidden, "Test-mode sessions are always connected and cann
 
 // showSession is GET /v1/sessions/{id}.
 func (s *Server) showSession(ctx context.Context, c caller, in *SessionInput) (*sessionOutput, error) {
-	n, fixed, err := s.number(c, in.ID)
+	n, fixed, err := s.session(c, in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -142,7 +142,7 @@ func (s *Server) addSession(ctx context.Context, c caller, in *addSessionInput) 
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if most := s.plan(c.account).Sessions; most > 0 && len(s.ownNumbers(c)) >= most {
+	if most := s.plan(c.account).Sessions; most > 0 && len(s.ownSessions(c)) >= most {
 		return nil, fail(planLimit, "The plan allows no more sessions.")
 	}
 	taken := fail(conflict, "The id is taken.")
@@ -156,11 +156,11 @@ func (s *Server) addSession(ctx context.Context, c caller, in *addSessionInput) 
 	if err := s.forgetTriggers(ctx, stored, testName(stored, c.account.ID)); err != nil {
 		return nil, err
 	}
-	n, err := s.numbers.Add(ctx, pingr.SessionRecord{
+	n, err := s.sessions.Add(ctx, pingr.SessionRecord{
 		ID: stored, Account: c.account.ID, Name: strings.TrimSpace(in.Body.Name), CreatedAt: s.now().Truncate(time.Millisecond),
 	})
 	if err != nil {
-		return nil, words(err, map[error]*problem{pingr.ErrConflict: taken})
+		return nil, orProblem(err, map[error]*problem{pingr.ErrConflict: taken})
 	}
 	if s.serve != nil {
 		s.serve(n)
@@ -178,7 +178,7 @@ func (s *Server) renameSession(ctx context.Context, c caller, in *renameSessionI
 	if err := checkText("name", in.Body.Name, 100); err != nil {
 		return nil, err
 	}
-	n, fixed, err := s.number(c, in.ID)
+	n, fixed, err := s.session(c, in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -191,7 +191,7 @@ func (s *Server) renameSession(ctx context.Context, c caller, in *renameSessionI
 
 // removeSession is DELETE /v1/sessions/{id}.
 func (s *Server) removeSession(ctx context.Context, c caller, in *SessionInput) (*struct{}, error) {
-	n, fixed, err := s.number(c, in.ID)
+	n, fixed, err := s.session(c, in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -210,7 +210,7 @@ func (s *Server) removeSession(ctx context.Context, c caller, in *SessionInput) 
 	s.mu.Unlock()
 	s.engine.Forget(stored)
 	// WhatsApp may take its time; a client that leaves must not stop it midway.
-	if err := s.numbers.Remove(context.WithoutCancel(ctx), stored); err != nil {
+	if err := s.sessions.Remove(context.WithoutCancel(ctx), stored); err != nil {
 		return nil, err
 	}
 	gone.State, gone.Detail = pingr.SessionLoggedOut, "The session was deleted."
@@ -231,7 +231,7 @@ type qrOutput struct {
 // qr is GET /v1/sessions/{id}/qr. When nobody scanned the last round's codes a
 // new round begins.
 func (s *Server) qr(ctx context.Context, c caller, in *qrInput) (*qrOutput, error) {
-	n, fixed, err := s.number(c, in.ID)
+	n, fixed, err := s.session(c, in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -247,7 +247,7 @@ func (s *Server) qr(ctx context.Context, c caller, in *qrInput) (*qrOutput, erro
 				}
 			}
 			if err := n.Link(); err != nil {
-				return nil, words(err, map[error]*problem{ErrLinked: fail(conflict, "The session is already paired.")})
+				return nil, orProblem(err, map[error]*problem{ErrLinked: fail(conflict, "The session is already paired.")})
 			}
 		}
 		return nil, fail(sessionUnavailable, "There is no code yet. Try again in a second.")
@@ -277,7 +277,7 @@ func (s *Server) pairCode(ctx context.Context, c caller, in *pairCodeInput) (*pa
 	if err != nil {
 		return nil, badParam("phone", err.Error())
 	}
-	n, fixed, err := s.number(c, in.ID)
+	n, fixed, err := s.session(c, in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -304,7 +304,7 @@ func (s *Server) pairCode(ctx context.Context, c caller, in *pairCodeInput) (*pa
 
 // reconnect is POST /v1/sessions/{id}/reconnect.
 func (s *Server) reconnect(ctx context.Context, c caller, in *SessionInput) (*sessionOutput, error) {
-	n, fixed, err := s.number(c, in.ID)
+	n, fixed, err := s.session(c, in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -315,7 +315,7 @@ func (s *Server) reconnect(ctx context.Context, c caller, in *SessionInput) (*se
 		return nil, err
 	}
 	if err := n.Reconnect(); err != nil {
-		return nil, words(err, map[error]*problem{ErrNotLinked: fail(conflict, "Link the session first.")})
+		return nil, orProblem(err, map[error]*problem{ErrNotLinked: fail(conflict, "Link the session first.")})
 	}
 	return s.sessionAnswer(ctx, c, n.Record())
 }

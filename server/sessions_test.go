@@ -25,20 +25,20 @@ import (
 // not wait for it.
 func TestADeletedSessionIsServedNoMore(t *testing.T) {
 	w := newWorld(t)
-	line := w.lines.find("anna-bot")
+	line := w.sessions.find("anna-bot")
 	request := pingr.SendRequest{Account: "acc_anna", Session: line.ID(), To: "919876543210", Text: "x"}
 	_, err := w.server.engine.Send(t.Context(), request)
 	require.NoError(t, err)
 
 	ctx, hangUp := context.WithCancel(t.Context())
-	w.lines.removing = func(removing context.Context) {
+	w.sessions.removing = func(removing context.Context) {
 		hangUp()
 		assert.NoError(t, removing.Err(), "WhatsApp is told all the same")
 	}
 	r := httptest.NewRequestWithContext(ctx, http.MethodDelete, "/v1/sessions/anna-bot", nil)
 	r.Header = w.who["anna"].Clone()
 	w.server.ServeHTTP(httptest.NewRecorder(), r)
-	assert.Nil(t, w.lines.find("anna-bot"))
+	assert.Nil(t, w.sessions.find("anna-bot"))
 	require.Eventually(t, line.left.Load, 10*time.Second, time.Millisecond)
 	_, err = w.server.engine.Send(t.Context(), request)
 	assert.ErrorIs(t, err, pingr.ErrSessionUnavailable)
@@ -52,7 +52,7 @@ func TestManySessionsAtOnce(t *testing.T) {
 			runtime.Gosched() // the others pass, unless one is added at a time
 		}
 	}
-	w.lines.adding = yield
+	w.sessions.adding = yield
 	var all sync.WaitGroup
 	var made atomic.Int64
 	for i := range 12 {
@@ -81,13 +81,13 @@ func TestSessionsComeAndGoAtOnce(t *testing.T) {
 		})
 	}
 	all.Wait()
-	assert.Len(t, w.lines.List(), 2)
+	assert.Len(t, w.sessions.List(), 2)
 }
 
 func TestNoPairingCode(t *testing.T) {
 	w := newWorld(t)
 	require.Equal(t, 201, w.call("anna", "POST", "/v1/sessions", `{"id":"new","name":" Shop "}`).Code)
-	w.lines.noCode = errors.New("rate-overlimit of 15550100001")
+	w.sessions.noCode = errors.New("rate-overlimit of 15550100001")
 	got := w.call("anna", "POST", "/v1/sessions/new/pair-code", `{"phone":"15550100001"}`)
 	assert.Equal(t, sessionUnavailable, codeOf(t, got))
 	assert.NotContains(t, got.Body.String(), "15550100001")
@@ -109,7 +109,7 @@ func TestRoundsOfCodes(t *testing.T) {
 	} {
 		t.Run(string(tt.state), func(t *testing.T) {
 			w := newWorld(t)
-			n := w.lines.add(pingr.SessionRecord{ID: "new", Account: "acc_anna", Phone: tt.phone, State: tt.state})
+			n := w.sessions.add(pingr.SessionRecord{ID: "new", Account: "acc_anna", Phone: tt.phone, State: tt.state})
 			times := 1
 			if !tt.begins || tt.phone != "" {
 				times = maxLinkRounds + 1

@@ -199,7 +199,7 @@ func TestLimitsOnWhatRingsAndConnects(t *testing.T) {
 			return got
 		}},
 		{"rounds of QR codes", 30, time.Hour, func(w *world, i int) *httptest.ResponseRecorder {
-			w.lines.find("anna-new:acc_anna").setState(pingr.SessionLinkExpired)
+			w.sessions.find("anna-new:acc_anna").setState(pingr.SessionLinkExpired)
 			return w.call("anna", "GET", "/v1/sessions/anna-new/qr", "")
 		}},
 		{"reconnects", 10, time.Minute, func(w *world, i int) *httptest.ResponseRecorder {
@@ -222,7 +222,7 @@ func TestLimitsOnWhatRingsAndConnects(t *testing.T) {
 			assert.Equal(t, fmt.Sprint(int(tt.window.Seconds())), got.Header().Get("Retry-After"))
 			for _, path := range []string{"/pair-code", "/reconnect", "/qr"} {
 				method := map[string]string{"/qr": "GET"}[path]
-				w.lines.find("ben-new:acc_ben").setState(pingr.SessionLinkExpired)
+				w.sessions.find("ben-new:acc_ben").setState(pingr.SessionLinkExpired)
 				got := w.call("ben's live key", cmp.Or(method, "POST"), "/v1/sessions/ben-new"+path, map[string]string{"/pair-code": `{"phone":"919876500000"}`}[path])
 				assert.NotEqual(t, 429, got.Code, "another account's %s", path)
 			}

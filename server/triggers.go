@@ -172,7 +172,7 @@ func (s *Server) ownTrigger(ctx context.Context, c caller, id string) (pingr.Tri
 
 // triggerProblem describes a conflict or a limit.
 func triggerProblem(err error) error {
-	return words(err, map[error]*problem{
+	return orProblem(err, map[error]*problem{
 		pingr.ErrConflict: fail(conflict, "The session already has a trigger with this phrase."),
 		hosted.ErrLimit:   fail(planLimit, "The plan allows no more triggers."),
 	})

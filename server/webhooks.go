@@ -96,7 +96,7 @@ func (s *Server) rotateSecret(ctx context.Context, c caller, in *rotateInput) (*
 		return err
 	})
 	if err != nil {
-		return nil, words(err, map[error]*problem{
+		return nil, orProblem(err, map[error]*problem{
 			hosted.ErrRotations: fail(conflict, "The secret was rotated too often while an older one still signs. Wait for old_secret_expires_at, or rotate with overlap_seconds 0."),
 		})
 	}

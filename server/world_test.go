@@ -34,10 +34,10 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // session and keys, and an endpoint on loopback.
 type world struct {
 	*testing.T
-	server *Server
-	store  *memory.Store
-	lines  *lines
-	hook   *hook
+	server   *Server
+	store    *memory.Store
+	sessions *simSessions
+	hook     *hook
 	// who makes requests, by name: the headers that say so.
 	who map[string]http.Header
 
@@ -51,7 +51,7 @@ const password = "correct horse"
 func newWorld(t *testing.T, change ...func(*Config)) *world {
 	t.Helper()
 	w := &world{
-		T: t, store: memory.New(), lines: &lines{}, who: map[string]http.Header{"nobody": {}, "this machine": {}},
+		T: t, store: memory.New(), sessions: &simSessions{}, who: map[string]http.Header{"nobody": {}, "this machine": {}},
 		now: time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC),
 	}
 	w.hook = newHook(t)
@@ -68,15 +68,15 @@ func newWorld(t *testing.T, change ...func(*Config)) *world {
 			require.NoError(t, w.store.CreateKey(t.Context(), k))
 			w.who[name+"'s "+string(mode)+" key"] = http.Header{"X-Api-Key": {secret}}
 		}
-		w.lines.add(pingr.SessionRecord{
+		w.sessions.add(pingr.SessionRecord{
 			ID: name + "-bot", Account: a.ID, Name: name + "'s bot", Phone: "15550100", State: pingr.SessionConnected,
 			ConnectedAt: w.now, CreatedAt: w.now,
 		})
 	}
 	config := Config{
 		Store: w.store, Now: w.clock,
-		Numbers: func(n Notify) (Numbers, error) { w.lines.notify = n; return w.lines, nil },
-		Guard:   &pingr.Guard{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}},
+		Sessions: func(n Notify) (Sessions, error) { w.sessions.notify = n; return w.sessions, nil },
+		Guard:    &pingr.Guard{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}},
 	}
 	for _, f := range change {
 		f(&config)
@@ -196,11 +196,11 @@ func (h *hook) got() ([]string, []http.Header) {
 	return slices.Clone(h.bodies), slices.Clone(h.heads)
 }
 
-// lines are Numbers over simulated sessions. What happens while one is added or
+// simSessions are Sessions that are simulated. What happens while one is added or
 // removed is a test's choice.
-type lines struct {
+type simSessions struct {
 	mu     sync.Mutex
-	all    []*line
+	all    []*simSession
 	notify Notify
 
 	adding   func()
@@ -208,120 +208,120 @@ type lines struct {
 	noCode   error // of PairCode
 }
 
-type line struct {
+type simSession struct {
 	*sim.Session
-	lines   *lines
-	record  pingr.SessionRecord
-	sending func()      // before each send, if it is set
-	left    atomic.Bool // nobody listens any more
-	linked  atomic.Int64
+	sessions *simSessions
+	record   pingr.SessionRecord
+	sending  func()      // before each send, if it is set
+	left     atomic.Bool // nobody listens any more
+	linked   atomic.Int64
 }
 
-func (n *line) Listen(ctx context.Context, handle pingr.Handler) error {
-	defer n.left.Store(true)
-	return n.Session.Listen(ctx, handle)
+func (s *simSession) Listen(ctx context.Context, handle pingr.Handler) error {
+	defer s.left.Store(true)
+	return s.Session.Listen(ctx, handle)
 }
 
-func (n *line) Send(ctx context.Context, m pingr.Outgoing) error {
-	if n.sending != nil {
-		n.sending()
+func (s *simSession) Send(ctx context.Context, m pingr.Outgoing) error {
+	if s.sending != nil {
+		s.sending()
 	}
-	return n.Session.Send(ctx, m)
+	return s.Session.Send(ctx, m)
 }
 
-func (l *lines) add(r pingr.SessionRecord) *line {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	n := &line{Session: sim.New(sim.Config{}), lines: l, record: r}
-	l.all = append(l.all, n)
-	slices.SortFunc(l.all, func(a, b *line) int { return strings.Compare(a.record.ID, b.record.ID) })
-	return n
+func (s *simSessions) add(r pingr.SessionRecord) *simSession {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	one := &simSession{Session: sim.New(sim.Config{}), sessions: s, record: r}
+	s.all = append(s.all, one)
+	slices.SortFunc(s.all, func(a, b *simSession) int { return strings.Compare(a.record.ID, b.record.ID) })
+	return one
 }
 
-func (l *lines) Add(_ context.Context, r pingr.SessionRecord) (Number, error) {
-	if l.adding != nil {
-		l.adding()
+func (s *simSessions) Add(_ context.Context, r pingr.SessionRecord) (Session, error) {
+	if s.adding != nil {
+		s.adding()
 	}
 	r.State = pingr.SessionPairing
-	return l.add(r), nil
+	return s.add(r), nil
 }
 
-func (l *lines) find(id string) *line {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, n := range l.all {
-		if n.record.ID == id {
-			return n
+func (s *simSessions) find(id string) *simSession {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, one := range s.all {
+		if one.record.ID == id {
+			return one
 		}
 	}
 	return nil
 }
 
-func (l *lines) Get(id string) (Number, bool) {
-	n := l.find(id)
-	return n, n != nil
+func (s *simSessions) Get(id string) (Session, bool) {
+	one := s.find(id)
+	return one, one != nil
 }
 
-func (l *lines) List() []Number {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	var all []Number
-	for _, n := range l.all {
-		all = append(all, n)
+func (s *simSessions) List() []Session {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []Session
+	for _, one := range s.all {
+		all = append(all, one)
 	}
 	return all
 }
 
-func (l *lines) Remove(ctx context.Context, id string) error {
-	if l.removing != nil {
-		l.removing(ctx)
+func (s *simSessions) Remove(ctx context.Context, id string) error {
+	if s.removing != nil {
+		s.removing(ctx)
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.all = slices.DeleteFunc(l.all, func(n *line) bool { return n.record.ID == id })
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.all = slices.DeleteFunc(s.all, func(one *simSession) bool { return one.record.ID == id })
 	return nil
 }
 
-func (n *line) ID() string { return n.record.ID }
+func (s *simSession) ID() string { return s.record.ID }
 
-func (n *line) Record() pingr.SessionRecord {
-	n.lines.mu.Lock()
-	defer n.lines.mu.Unlock()
-	return n.record
+func (s *simSession) Record() pingr.SessionRecord {
+	s.sessions.mu.Lock()
+	defer s.sessions.mu.Unlock()
+	return s.record
 }
 
-func (n *line) Rename(name string) {
-	n.lines.mu.Lock()
-	n.record.Name = name
-	r := n.record
-	n.lines.mu.Unlock()
-	n.lines.notify.Changed(r)
+func (s *simSession) Rename(name string) {
+	s.sessions.mu.Lock()
+	s.record.Name = name
+	r := s.record
+	s.sessions.mu.Unlock()
+	s.sessions.notify.Changed(r)
 }
 
-func (n *line) setState(state pingr.SessionState) {
-	n.lines.mu.Lock()
-	defer n.lines.mu.Unlock()
-	n.record.State = state
+func (s *simSession) setState(state pingr.SessionState) {
+	s.sessions.mu.Lock()
+	defer s.sessions.mu.Unlock()
+	s.record.State = state
 }
 
-func (n *line) Link() error {
-	n.linked.Add(1)
-	if n.Record().Phone != "" {
+func (s *simSession) Link() error {
+	s.linked.Add(1)
+	if s.Record().Phone != "" {
 		return ErrLinked
 	}
 	return nil
 }
 
-func (n *line) QR() (string, time.Time, bool) {
-	return "2@code", time.Date(2026, 11, 23, 10, 1, 0, 0, time.UTC), n.Record().State == pingr.SessionPairing
+func (s *simSession) QR() (string, time.Time, bool) {
+	return "2@code", time.Date(2026, 11, 23, 10, 1, 0, 0, time.UTC), s.Record().State == pingr.SessionPairing
 }
 
-func (n *line) PairCode(context.Context, string) (string, error) {
-	return "ABCD-EFGH", errors.Join(n.Link(), n.lines.noCode)
+func (s *simSession) PairCode(context.Context, string) (string, error) {
+	return "ABCD-EFGH", errors.Join(s.Link(), s.sessions.noCode)
 }
 
-func (n *line) Reconnect() error {
-	if n.Record().Phone == "" {
+func (s *simSession) Reconnect() error {
+	if s.Record().Phone == "" {
 		return ErrNotLinked
 	}
 	return nil

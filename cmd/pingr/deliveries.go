@@ -197,7 +197,7 @@ func (c *client) printDeliveries(deliveries []item[deliveryLine], heading bool) 
 // noReplyWords returns the words for a reason, or the reason itself if a newer
 // server sent it.
 func noReplyWords(reason string) string {
-	return cmp.Or(pingr.NoReply(reason).Words(), reason)
+	return cmp.Or(pingr.NoReply(reason).Description(), reason)
 }
 
 // text formats an attempt on one line. Its columns have fixed widths, because

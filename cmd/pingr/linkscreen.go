@@ -54,7 +54,7 @@ func (s *linkScreen) change(now whatsapp.Snapshot) {
 	if s.ask.json {
 		s.print(now, newQR, moved)
 	} else if moved {
-		s.words(now)
+		s.sayState(now)
 	}
 	if newQR {
 		s.qr = now.QR
@@ -80,8 +80,8 @@ func (s *linkScreen) print(now whatsapp.Snapshot, newQR, moved bool) {
 	_ = s.app.writeJSON(line) // the reader may be gone
 }
 
-// words says what a state means for the person at the phone.
-func (s *linkScreen) words(now whatsapp.Snapshot) {
+// sayState says what a state means for the person at the phone.
+func (s *linkScreen) sayState(now whatsapp.Snapshot) {
 	switch {
 	case s.state == pingr.SessionPairing && s.ask.phone != "" && now.QR.Code == "":
 		s.say("Asking WhatsApp for a code…")

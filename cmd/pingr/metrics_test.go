@@ -49,4 +49,4 @@ func TestMetricsHaveAnAddressOfTheirOwn(t *testing.T) {
 var _ interface {
 	Undecryptable() uint64
 	ClockOffset() (time.Duration, bool)
-} = number{}
+} = session{}

@@ -113,12 +113,12 @@ func (a *app) serve(ctx context.Context, listen, metricsListen string) (err erro
 		Store: store, Guard: guard, Now: a.now, Log: a.logger(), MetricsApart: metricsListen != "",
 		FreeSpace: func() (uint64, bool) { return freeSpace(a.config.dataDir()) },
 		HTTPS:     public != nil && public.Scheme == "https", TrustedProxies: proxies,
-		Numbers: func(n server.Notify) (_ server.Numbers, err error) {
+		Sessions: func(n server.Notify) (_ server.Sessions, err error) {
 			pool, err = whatsapp.Open(ctx, whatsapp.Config{
 				Dir: a.config.dataDir(), Registry: a.registry(store), Notify: n.Event, OnChange: n.Changed, Grace: n.Grace,
 				Log: a.logger(), Endpoint: endpoint, DialRate: a.config.DialRate,
 			})
-			return numbers{pool}, err
+			return sessions{pool}, err
 		},
 	})
 	if err != nil {

@@ -43,7 +43,7 @@ func tenants(ctx context.Context, o options) (err error) {
 		return err
 	}
 	defer closeHook()
-	street := &simNumbers{}
+	street := &simSessions{}
 	if err := street.open(ctx, store, "healthy", url+"/webhook"); err != nil {
 		return err
 	}
@@ -53,9 +53,9 @@ func tenants(ctx context.Context, o options) (err error) {
 		}
 	}
 	s, err := server.New(ctx, server.Config{
-		Store:   store,
-		Numbers: func(server.Notify) (server.Numbers, error) { return street, nil },
-		Guard:   &pingr.Guard{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}},
+		Store:    store,
+		Sessions: func(server.Notify) (server.Sessions, error) { return street, nil },
+		Guard:    &pingr.Guard{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}},
 	})
 	if err != nil {
 		return err
@@ -93,7 +93,7 @@ func tenants(ctx context.Context, o options) (err error) {
 }
 
 // besideCrowd measures while people write to all the others.
-func (s *simNumbers) besideCrowd(ctx context.Context, healthy *sim.Phone, length time.Duration) ([]time.Duration, error) {
+func (s *simSessions) besideCrowd(ctx context.Context, healthy *sim.Phone, length time.Duration) ([]time.Duration, error) {
 	writing, hush := context.WithCancel(ctx)
 	var crowd sync.WaitGroup
 	for i, n := range s.all[1:] {
@@ -151,11 +151,11 @@ func replies(ctx context.Context, p *sim.Phone, length time.Duration) ([]time.Du
 	return took, nil
 }
 
-// simNumbers are sessions in process, one an account. None is added or removed
+// simSessions are sessions in process, one an account. None is added or removed
 // while the server runs.
-type simNumbers struct{ all []*simNumber }
+type simSessions struct{ all []*simSession }
 
-func (s *simNumbers) open(ctx context.Context, store *sqlite.Store, name, hook string) error {
+func (s *simSessions) open(ctx context.Context, store *sqlite.Store, name, hook string) error {
 	a, err := hosted.New(name+"@example.com", "", hosted.Unlimited, time.Now())
 	if err != nil {
 		return err
@@ -163,39 +163,39 @@ func (s *simNumbers) open(ctx context.Context, store *sqlite.Store, name, hook s
 	a.Webhook.URL, a.Settings.CooldownSeconds = hook, 0
 	trigger := pingr.Trigger{ID: "trg_" + name, Session: name, Phrase: "login", Reply: "One moment please.", Active: true}
 	record := pingr.SessionRecord{ID: name, Account: a.ID, Name: name, Phone: "15550100", State: pingr.SessionConnected}
-	s.all = append(s.all, &simNumber{session: sim.New(sim.Config{}), record: record})
+	s.all = append(s.all, &simSession{session: sim.New(sim.Config{}), record: record})
 	return errors.Join(store.CreateAccount(ctx, a), store.SaveTrigger(ctx, trigger))
 }
 
-func (s *simNumbers) Get(id string) (server.Number, bool) {
-	i := slices.IndexFunc(s.all, func(n *simNumber) bool { return n.record.ID == id })
+func (s *simSessions) Get(id string) (server.Session, bool) {
+	i := slices.IndexFunc(s.all, func(n *simSession) bool { return n.record.ID == id })
 	if i < 0 {
 		return nil, false
 	}
 	return s.all[i], true
 }
 
-func (s *simNumbers) List() (all []server.Number) {
+func (s *simSessions) List() (all []server.Session) {
 	for _, n := range s.all {
 		all = append(all, n)
 	}
 	return all
 }
 
-func (s *simNumbers) Add(context.Context, pingr.SessionRecord) (server.Number, error) {
+func (s *simSessions) Add(context.Context, pingr.SessionRecord) (server.Session, error) {
 	return nil, pingr.ErrConflict
 }
-func (s *simNumbers) Remove(context.Context, string) error { return hosted.ErrNotFound }
+func (s *simSessions) Remove(context.Context, string) error { return hosted.ErrNotFound }
 
-// A simNumber is always connected.
-type simNumber struct {
+// A simSession is always connected.
+type simSession struct {
 	session *sim.Session
 	record  pingr.SessionRecord
 }
 
 // write lets people write to the number until ctx ends; each writes once, for
 // somebody who gets no answer does not ask every two seconds.
-func (n *simNumber) write(ctx context.Context, street int) {
+func (n *simSession) write(ctx context.Context, street int) {
 	select { // not all at once
 	case <-ctx.Done():
 		return
@@ -214,14 +214,14 @@ func (n *simNumber) write(ctx context.Context, street int) {
 	}
 }
 
-func (n *simNumber) Listen(ctx context.Context, h pingr.Handler) error {
+func (n *simSession) Listen(ctx context.Context, h pingr.Handler) error {
 	return n.session.Listen(ctx, h)
 }
-func (n *simNumber) Send(ctx context.Context, m pingr.Outgoing) error { return n.session.Send(ctx, m) }
-func (n *simNumber) ID() string                                       { return n.record.ID }
-func (n *simNumber) Record() pingr.SessionRecord                      { return n.record }
-func (n *simNumber) Rename(string)                                    {}
-func (n *simNumber) Link() error                                      { return server.ErrLinked }
-func (n *simNumber) QR() (code string, expires time.Time, ok bool)    { return "", time.Time{}, false }
-func (n *simNumber) Reconnect() error                                 { return nil }
-func (n *simNumber) PairCode(context.Context, string) (string, error) { return "", server.ErrLinked }
+func (n *simSession) Send(ctx context.Context, m pingr.Outgoing) error { return n.session.Send(ctx, m) }
+func (n *simSession) ID() string                                       { return n.record.ID }
+func (n *simSession) Record() pingr.SessionRecord                      { return n.record }
+func (n *simSession) Rename(string)                                    {}
+func (n *simSession) Link() error                                      { return server.ErrLinked }
+func (n *simSession) QR() (code string, expires time.Time, ok bool)    { return "", time.Time{}, false }
+func (n *simSession) Reconnect() error                                 { return nil }
+func (n *simSession) PairCode(context.Context, string) (string, error) { return "", server.ErrLinked }

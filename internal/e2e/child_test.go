@@ -86,15 +86,15 @@ func child(dir string) error {
 	if err != nil {
 		return err
 	}
-	number, ok := pool.Get(session)
+	linked, ok := pool.Get(session)
 	if !ok {
-		if number, err = pool.Add(ctx, pingr.SessionRecord{ID: session, Account: account}); err != nil {
+		if linked, err = pool.Add(ctx, pingr.SessionRecord{ID: session, Account: account}); err != nil {
 			return err
 		}
 	}
-	go func() { _ = engine.Serve(ctx, account, session, number) }()
+	go func() { _ = engine.Serve(ctx, account, session, linked) }()
 	go func() {
-		for snapshot := range number.Changes(ctx) {
+		for snapshot := range linked.Changes(ctx) {
 			if snapshot.QR.Code != "" {
 				_ = json.NewEncoder(os.Stdout).Encode(childLine{QR: snapshot.QR.Code})
 			}

@@ -85,7 +85,7 @@ func TestHangingRequestsOverHTTP(t *testing.T) {
 // hanging is an account whose backend hangs, over HTTP and SQLite.
 type hanging struct {
 	*testing.T
-	number    *sim.Session
+	session   *sim.Session
 	backend   *hangingBackend
 	transport *http.Transport
 	accepted  atomic.Int64
@@ -96,7 +96,7 @@ func newHanging(t *testing.T) *hanging {
 	store, err := sqlite.Open(ctx, sqlite.Config{Dir: t.TempDir()})
 	require.NoError(t, err)
 	require.NoError(t, store.SaveTrigger(ctx, pingr.Trigger{ID: "trg_1", Session: session, Phrase: "login", Reply: "static", Active: true}))
-	h := &hanging{T: t, number: sim.New(sim.Config{}), backend: newHangingBackend(t), transport: pingr.NewTransport(nil)}
+	h := &hanging{T: t, session: sim.New(sim.Config{}), backend: newHangingBackend(t), transport: pingr.NewTransport(nil)}
 	engine, err := pingr.New(pingr.Config{
 		Store: accepts{store, &h.accepted}, InFlight: places, DispatchTimeout: hangTime,
 		Dispatcher: &pingr.HTTPDispatcher{URL: h.backend.URL, Secret: secret, Transport: h.transport},
@@ -105,7 +105,7 @@ func newHanging(t *testing.T) *hanging {
 	var running sync.WaitGroup
 	running.Go(func() { _ = engine.Run(ctx) })
 	<-engine.Started()
-	running.Go(func() { _ = engine.Serve(ctx, account, session, h.number) })
+	running.Go(func() { _ = engine.Serve(ctx, account, session, h.session) })
 	t.Cleanup(func() {
 		cancel()
 		running.Wait()
@@ -133,7 +133,7 @@ func (a accepts) Accept(ctx context.Context, f pingr.Firing, l pingr.Lease) (boo
 func (h *hanging) gather(prefix string, n int) []*sim.Phone {
 	people := make([]*sim.Phone, n)
 	for i := range people {
-		people[i] = h.number.NewPhone(sim.PhoneConfig{Number: fmt.Sprintf("%s%07d", prefix, i)})
+		people[i] = h.session.NewPhone(sim.PhoneConfig{Number: fmt.Sprintf("%s%07d", prefix, i)})
 		people[i].Send("login " + strings.Repeat("x", longText))
 	}
 	return people

@@ -44,7 +44,7 @@ type shop struct {
 	store    *sqlite.Store
 	pool     *whatsapp.Pool
 	ended    atomic.Int64 // firings
-	serve    func(id string, number *whatsapp.Session)
+	serve    func(id string, linked *whatsapp.Session)
 	stop     func()
 }
 
@@ -79,14 +79,14 @@ func openAt(t *testing.T, config pingr.Config, now func() time.Time) *shop {
 		Endpoint: whatsapp.Endpoint{URL: server.URL(), CA: server.CAPEM(), CertKey: server.CertKey()},
 	})
 	require.NoError(t, err)
-	number, err := pool.Add(ctx, pingr.SessionRecord{ID: session, Account: account})
+	linked, err := pool.Add(ctx, pingr.SessionRecord{ID: session, Account: account})
 	require.NoError(t, err)
 	var running sync.WaitGroup
 	running.Go(func() { _ = engine.Run(ctx) })
-	s.pool, s.serve = pool, func(id string, number *whatsapp.Session) {
-		running.Go(func() { _ = engine.Serve(ctx, account, id, number) })
+	s.pool, s.serve = pool, func(id string, linked *whatsapp.Session) {
+		running.Go(func() { _ = engine.Serve(ctx, account, id, linked) })
 	}
-	s.serve(session, number)
+	s.serve(session, linked)
 	s.stop = sync.OnceFunc(func() {
 		cancel()
 		running.Wait()
@@ -95,7 +95,7 @@ func openAt(t *testing.T, config pingr.Config, now func() time.Time) *shop {
 		require.NoError(t, server.Close())
 	})
 	t.Cleanup(s.stop)
-	s.device = s.link(number, s.phone)
+	s.device = s.link(linked, s.phone)
 	return s
 }
 
@@ -117,20 +117,20 @@ func (e ends) Finish(ctx context.Context, o pingr.Outcome) error {
 func (s *shop) another(id string) (*whatsapptest.Phone, *whatsapptest.Device) {
 	s.Helper()
 	require.NoError(s, s.store.SaveTrigger(s.Context(), pingr.Trigger{ID: "trg_" + id, Session: id, Phrase: "login", Reply: "static", Active: true}))
-	number, err := s.pool.Add(s.Context(), pingr.SessionRecord{ID: id, Account: account})
+	linked, err := s.pool.Add(s.Context(), pingr.SessionRecord{ID: id, Account: account})
 	require.NoError(s, err)
-	s.serve(id, number)
+	s.serve(id, linked)
 	phone := s.whatsapp.NewPhone(whatsapptest.PhoneConfig{Name: id})
-	return phone, s.link(number, phone)
+	return phone, s.link(linked, phone)
 }
 
 // link scans the session's QR with a phone.
-func (s *shop) link(number *whatsapp.Session, phone *whatsapptest.Phone) *whatsapptest.Device {
+func (s *shop) link(linked *whatsapp.Session, phone *whatsapptest.Phone) *whatsapptest.Device {
 	s.Helper()
 	ctx, cancel := context.WithTimeout(s.Context(), 30*time.Second)
 	defer cancel()
 	var device *whatsapptest.Device
-	for snapshot := range number.Changes(ctx) {
+	for snapshot := range linked.Changes(ctx) {
 		if snapshot.QR.Code != "" && device == nil {
 			var err error
 			device, err = phone.Scan(ctx, snapshot.QR.Code)

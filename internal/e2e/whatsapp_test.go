@@ -227,9 +227,9 @@ func TestHostileTexts(t *testing.T) {
 // WhatsApp knows nobody of that number: whoever sends to it is told so.
 func TestSendToANumberThatIsNotOnWhatsApp(t *testing.T) {
 	s := open(t, pingr.Settings{})
-	number, ok := s.pool.Get(session)
+	linked, ok := s.pool.Get(session)
 	require.True(t, ok)
-	err := number.Send(in(t, 30*time.Second), pingr.Outgoing{ID: "3EB0AA", To: "4915799999999@s.whatsapp.net", Text: "hi"})
+	err := linked.Send(in(t, 30*time.Second), pingr.Outgoing{ID: "3EB0AA", To: "4915799999999@s.whatsapp.net", Text: "hi"})
 	require.ErrorIs(t, err, pingr.ErrNotOnWhatsApp)
 	assert.ErrorIs(t, err, pingr.ErrNotSent)
 	assert.NotContains(t, err.Error(), "4915799999999")

@@ -67,7 +67,7 @@ func (d *Dashboard) enter(w http.ResponseWriter, r *http.Request, path string, a
 	}
 	var problem *Problem
 	if !errors.As(err, &problem) || problem.Status >= http.StatusInternalServerError {
-		text, status := v.words(err)
+		text, status := v.errorText(err)
 		problem = &Problem{Status: status, Message: text}
 	}
 	if at.kind == "setup" && problem.Status == http.StatusUnauthorized {

@@ -314,12 +314,12 @@ func (v *visit) noteTried() {
 // feedWords holds the feed script's words for a firing: data-STATE and
 // data-OUTCOME.
 func (v *visit) feedWords() templ.Attributes {
-	words := templ.Attributes{}
+	attributes := templ.Attributes{}
 	for _, state := range []string{"accepted", "decided", "unknown", "replied"} {
-		words["data-"+state] = v.T("feed." + state)
+		attributes["data-"+state] = v.T("feed." + state)
 	}
 	for _, outcome := range []string{"cooldown", "quota", "expired", "no_phone", "failed"} {
-		words["data-"+outcome] = v.T("outcome." + outcome)
+		attributes["data-"+outcome] = v.T("outcome." + outcome)
 	}
-	return words
+	return attributes
 }

@@ -47,7 +47,7 @@ func TestWhyThereWasNoReplyIsShown(t *testing.T) {
 	ok := 200
 	for _, reason := range pingr.NoReplies() {
 		why := string(reason)
-		want := html.EscapeString("No reply: " + reason.Words() + ".")
+		want := html.EscapeString("No reply: " + reason.Description() + ".")
 		var row, answer strings.Builder
 		require.NoError(t, deliveryRow(v, delivery{Status: "delivered", HTTPStatus: &ok, NoReply: &why}).Render(t.Context(), &row))
 		assert.Contains(t, row.String(), want)

@@ -133,7 +133,7 @@ func (v *visit) noReply(reason *string) string {
 	if reason == nil {
 		return ""
 	}
-	return v.T("deliveries.no_reply", pingr.NoReply(*reason).Words())
+	return v.T("deliveries.no_reply", pingr.NoReply(*reason).Description())
 }
 
 // noReply returns why the endpoint's answer is not what would be sent.

@@ -108,7 +108,7 @@ func (v *visit) toast(text string) { v.w.Header().Set("Pingr-Toast", escapePath(
 
 // fail shows an error in words: as a page, or as a toast while the page stays.
 func (v *visit) fail(err error) {
-	text, status := v.words(err)
+	text, status := v.errorText(err)
 	if v.partial() {
 		v.toast(text)
 		v.w.Header().Set("Pingr-Failed", "1")
@@ -120,9 +120,9 @@ func (v *visit) fail(err error) {
 	_ = v.write(status, v.frame(errorState(v, text)))
 }
 
-// words returns an error in words for people. What is not meant for them is
+// errorText returns an error in errorText for people. What is not meant for them is
 // logged.
-func (v *visit) words(err error) (text string, status int) {
+func (v *visit) errorText(err error) (text string, status int) {
 	var problem *Problem
 	if errors.As(err, &problem) && problem.Status < http.StatusInternalServerError {
 		return problem.Message, problem.Status

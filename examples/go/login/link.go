@@ -110,5 +110,5 @@ func (s *Site) readLink(r *http.Request) (phone string, changes []Change, ok boo
 func (s *Site) write(w http.ResponseWriter, status int, name, phone string) error {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
-	return words.ExecuteTemplate(w, name, map[string]string{"Site": s.Name, "Phone": phone})
+	return pages.ExecuteTemplate(w, name, map[string]string{"Site": s.Name, "Phone": phone})
 }

@@ -29,7 +29,7 @@ const (
 //go:embed style.css confirm.html gone.html
 var shared embed.FS
 
-var words = template.Must(template.ParseFS(shared, "*.html"))
+var pages = template.Must(template.ParseFS(shared, "*.html"))
 
 // A Site is one example: what all flows share, to which each adds its paths by
 // Handle and its answers by OnMessage before it serves.

@@ -8,20 +8,20 @@ import (
 	"github.com/heypingr/pingr"
 )
 
-// Numbers are the sessions of the process. session/whatsapp's Pool is one, by
+// Sessions are the sessions of the process. session/whatsapp's Pool is one, by
 // a thin adapter. All methods are safe for concurrent use.
-type Numbers interface {
+type Sessions interface {
 	// Add adds a session and begins to link it. It returns [pingr.ErrConflict] if
 	// the id is taken, in whatever account.
-	Add(ctx context.Context, r pingr.SessionRecord) (Number, error)
-	Get(id string) (Number, bool)
+	Add(ctx context.Context, r pingr.SessionRecord) (Session, error)
+	Get(id string) (Session, bool)
 	// List returns all sessions of all accounts, by id.
-	List() []Number
+	List() []Session
 	// Remove unlinks a session at WhatsApp and forgets it.
 	Remove(ctx context.Context, id string) error
 }
 
-// Errors of a [Number].
+// Errors of a [Session].
 var (
 	// ErrLinked means that the session is linked already.
 	ErrLinked = errors.New("session is already linked")
@@ -29,8 +29,8 @@ var (
 	ErrNotLinked = errors.New("session is not linked")
 )
 
-// A Number is one session.
-type Number interface {
+// A Session is what the API needs of one session.
+type Session interface {
 	pingr.Session
 	ID() string
 	Record() pingr.SessionRecord
@@ -48,15 +48,15 @@ type Number interface {
 // testSession is what every account calls the session of its test mode.
 const testSession = "sess_test"
 
-// testNumber takes what test mode sends, and keeps it from leaving.
-type testNumber struct{}
+// simulatedSession takes what test mode sends, and keeps it from leaving.
+type simulatedSession struct{}
 
-func (testNumber) Listen(ctx context.Context, _ pingr.Handler) error {
+func (simulatedSession) Listen(ctx context.Context, _ pingr.Handler) error {
 	<-ctx.Done()
 	return ctx.Err()
 }
 
-func (testNumber) Send(context.Context, pingr.Outgoing) error { return nil }
+func (simulatedSession) Send(context.Context, pingr.Outgoing) error { return nil }
 
 // counted counts what its session sends, by day of the account's time zone.
 type counted struct {
