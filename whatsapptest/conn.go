@@ -244,8 +244,12 @@ func (c *conn) handle(n *waBinary.Node) {
 		if c.dev != nil {
 			c.dev.handleAck(n)
 		}
+	case "presence":
+		if name, _ := n.Attrs["name"].(string); c.dev != nil && name != "" {
+			c.dev.announceName(name)
+		}
 	}
-	// Presence, chat states and unified sessions need no answer.
+	// Chat states and unified sessions need no answer.
 }
 
 // send encrypts and writes one stanza. An error means that the connection is

@@ -34,10 +34,13 @@ type Device struct {
 	queue        map[parcelKey]*parcel
 	queued       uint64
 	failure      *LoginFailure
-	introduction string // id of the message with which the phone introduced itself
-	knowsKeys    bool   // … and the client has taken it
-	askedName    bool   // the client has asked for the push name
-	knowsName    bool   // … and shown that it has got it
+	unlearned    map[string]bool // ids of the messages with which the phone introduces itself
+	introducing  bool            // … of which there are more to come
+	knowsKeys    bool            // … and all of which the client has taken
+	askedName    bool            // the client has asked for the push name
+	knowsName    bool            // … and shown that it has got it
+	name         string          // the push name that the client announces, if any
+	proof        []byte          // the account's signature on the client's identity, with the client's own
 	silent       bool
 	logins       int
 }
@@ -139,6 +142,20 @@ func (d *Device) announce() {
 	}
 }
 
+// pushName returns the name that goes with what the client sends: the one that
+// it announced at login or with its presence, or else its phone's.
+func (d *Device) pushName() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return cmp.Or(d.name, d.phone.name)
+}
+
+func (d *Device) announceName(name string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.name = name
+}
+
 // deliver queues a stanza until the client acknowledges it, and sends it if the
 // client is connected.
 func (d *Device) deliver(key parcelKey, n waBinary.Node) {
@@ -180,9 +197,33 @@ func (d *Device) settle(key parcelKey) {
 	defer d.mu.Unlock()
 	if _, ok := d.queue[key]; ok {
 		delete(d.queue, key)
-		d.knowsKeys = d.knowsKeys || key.id == d.introduction
+		if d.unlearned[key.id] {
+			delete(d.unlearned, key.id)
+			d.knowsKeys = !d.introducing && len(d.unlearned) == 0
+		}
 		d.announce()
 	}
+}
+
+// introduces begins or ends what the phone tells a new client.
+func (d *Device) introduces(more bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.introducing = more
+	if !more && len(d.unlearned) == 0 {
+		d.knowsKeys = true
+		d.announce()
+	}
+}
+
+// mustLearn makes the message with that id one that a new client must take.
+func (d *Device) mustLearn(id string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.unlearned == nil {
+		d.unlearned = make(map[string]bool)
+	}
+	d.unlearned[id] = true
 }
 
 // activate sends the queue, oldest first and marked as offline messages, then

@@ -62,9 +62,10 @@
 //
 // # Limits
 //
-// None of this was observed at WhatsApp. It is what whatsmeow expects; timing,
-// order and error codes are plausible rather than true. Media upload, calls,
-// communities and usernames are missing. Newsletters and history sync exist as
+// None of this was observed at WhatsApp. It is what whatsmeow and Baileys expect,
+// and what people have posted of their logs; timing, order and error codes are
+// plausible rather than true. Media upload, calls, communities, usernames, and
+// making or changing groups from a client are missing. Newsletters and history sync exist as
 // noise to be ignored. Unknown requests are refused with 501 and counted, see
 // [Server.UnknownRequests].
 //

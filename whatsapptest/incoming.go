@@ -191,9 +191,15 @@ func (d *Device) forwarded(n *waBinary.Node, in inbound, other *Device) waBinary
 	if edit := n.Attrs["edit"]; edit != nil {
 		attrs["edit"] = edit
 	}
+	if name := d.pushName(); name != "" {
+		attrs["notify"] = name
+	}
 	switch g := d.srv.group(in.to); {
 	case g != nil && g.byLID:
-		attrs["from"], attrs["participant"], attrs["participant_pn"], attrs["addressing_mode"] = in.to, d.lid, d.phone.pn, g.mode()
+		attrs["from"], attrs["participant"], attrs["addressing_mode"] = in.to, d.lid, g.mode()
+		if d.phone.addressing != LIDOnly {
+			attrs["participant_pn"] = d.phone.pn
+		}
 	case g != nil:
 		attrs["from"], attrs["participant"], attrs["participant_lid"], attrs["addressing_mode"] = in.to, d.jid, d.phone.lid, g.mode()
 	case other.phone == d.phone:

@@ -1,6 +1,7 @@
 package whatsapptest
 
 import (
+	"crypto/sha1" //nolint:gosec // see digest
 	"encoding/binary"
 	"strings"
 
@@ -52,7 +53,11 @@ func (c *conn) answerCommon(n *waBinary.Node, what string) bool {
 		c.answer(n)
 	case "blocklist":
 		c.answer(n, waBinary.Node{Tag: "list", Attrs: waBinary.Attrs{"dhash": "none"}})
-	case "w:push config", "w props", "w:biz business_profile", "abt props", "tos request":
+	case "abt props":
+		c.answer(n, waBinary.Node{Tag: "props", Attrs: waBinary.Attrs{
+			"protocol": "1", "ab_key": "loopback", "hash": "loopback", "refresh": 86400,
+		}})
+	case "w:push config", "w props", "w:biz business_profile", "tos request":
 		c.answer(n)
 	default:
 		return false
@@ -145,7 +150,7 @@ func (d *Device) takePreKeys(c *conn, n *waBinary.Node) {
 	}
 	signed, err := parsePreKey(n.GetChildByTag("skey"))
 	registration, _ := n.GetChildByTag("registration").Content.([]byte)
-	if err != nil || len(registration) != 4 {
+	if err != nil || signed.Signature == nil || len(registration) != 4 {
 		c.refuse(n, 406, "not-acceptable")
 		return
 	}
@@ -158,7 +163,7 @@ func (d *Device) takePreKeys(c *conn, n *waBinary.Node) {
 
 func (d *Device) rotateSigned(c *conn, n *waBinary.Node) {
 	signed, err := parsePreKey(n.GetChildByTag("rotate", "skey"))
-	if err != nil {
+	if err != nil || signed.Signature == nil {
 		c.refuse(n, 406, "not-acceptable")
 		return
 	}
@@ -168,12 +173,18 @@ func (d *Device) rotateSigned(c *conn, n *waBinary.Node) {
 	c.answer(n)
 }
 
+// digest returns what the server has of the client's keys, and the hash over
+// them that WhatsApp Web compares with its own (whatsapp-rust
+// wacore/src/prekeys.rs, compute_key_bundle_digest).
 func (d *Device) digest() waBinary.Node {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	sum := sha1.New() //nolint:gosec // WhatsApp's choice
+	sum.Write(concat(d.identity[:], d.signed.Pub[:], d.signed.Signature[:]))
 	list := make([]waBinary.Node, len(d.oneTime))
 	for i, k := range d.oneTime {
 		list[i] = waBinary.Node{Tag: "id", Content: binary.BigEndian.AppendUint32(nil, k.KeyID)[1:]}
+		sum.Write(k.Pub[:])
 	}
 	return waBinary.Node{Tag: "digest", Content: []waBinary.Node{
 		{Tag: "registration", Content: binary.BigEndian.AppendUint32(nil, d.registration)},
@@ -181,6 +192,7 @@ func (d *Device) digest() waBinary.Node {
 		{Tag: "identity", Content: d.identity[:]},
 		preKeyNode("skey", d.signed),
 		{Tag: "list", Content: list},
+		{Tag: "hash", Content: sum.Sum(nil)},
 	}}
 }
 
@@ -216,9 +228,10 @@ func (s *Server) bundleOf(jid types.JID) []waBinary.Node {
 		return nil
 	}
 	b := d.bundle()
-	return append([]waBinary.Node{
+	nodes := append([]waBinary.Node{
 		{Tag: "registration", Content: binary.BigEndian.AppendUint32(nil, b.registration)},
 	}, keyNodes(b.identity[:], b.signed, b.once)...)
+	return append(nodes, waBinary.Node{Tag: "device-identity", Content: d.proof})
 }
 
 func (d *Device) groupInfo(c *conn, n *waBinary.Node) {

@@ -29,11 +29,23 @@ func (c *conn) login() error {
 	}
 	c.silent.Store(silent)
 	c.dev = d
+	if name := payload.GetPushName(); name != "" {
+		d.announceName(name)
+	}
 	d.connected(c)
-	return c.send(waBinary.Node{Tag: "success", Attrs: waBinary.Attrs{
+	if err := c.send(waBinary.Node{Tag: "success", Attrs: waBinary.Attrs{
 		"t": c.srv.now().Unix(), "lid": d.lid, "display_name": p.name,
-	}})
+	}}); err != nil {
+		return err
+	}
+	return c.send(ib(waBinary.Node{Tag: "edge_routing", Content: []waBinary.Node{
+		{Tag: "routing_info", Content: routingInfo},
+	}}))
 }
+
+// routingInfo is what a client may say first on its next connections, so that it
+// is led to the same data center (Baileys noise-handler.js). Here it leads nowhere.
+var routingInfo = []byte("loopback")
 
 // fail tells the client why it may not log in; the connection ends soon.
 func (c *conn) fail(f LoginFailure) error {
@@ -48,24 +60,33 @@ func (c *conn) fail(f LoginFailure) error {
 // account's app state, and its history, which is empty but for the names.
 // Baileys fetches app state only after the history; whatsmeow does not wait.
 func (h *handset) introduce(d *Device) {
-	h.shareKeys(d)
+	d.introduces(true)
+	defer d.introduces(false)
+	said := []*waE2E.Message{h.stateKeys()}
 	for _, part := range []*waHistorySync.HistorySync{
 		{SyncType: waHistorySync.HistorySync_INITIAL_BOOTSTRAP.Enum()},
 		{SyncType: waHistorySync.HistorySync_PUSH_NAME.Enum(), Pushnames: []*waHistorySync.Pushname{
 			{ID: proto.String(h.phone.pn.String()), Pushname: proto.String(h.phone.name)},
 		}},
 	} {
-		if err := h.tellHistory(d, part); err != nil {
-			h.phone.srv.log.Debug("cannot tell history", "error", err)
+		m, err := historyMessage(part)
+		if err != nil {
+			h.phone.srv.log.Error("cannot encode history", "error", err)
+			continue
+		}
+		said = append(said, m)
+	}
+	for _, m := range said {
+		if id, err := h.tellClient(d, m, d.mustLearn); err != nil {
+			h.phone.srv.log.Debug("cannot introduce phone", "message", id, "error", err)
 		}
 	}
 }
 
-// shareKeys sends the key to the account's app state. Device.Online is complete
-// once the client has acknowledged it and fetched the push name.
-func (h *handset) shareKeys(d *Device) {
+// stateKeys returns the message with the key to the account's app state.
+func (h *handset) stateKeys() *waE2E.Message {
 	share := h.phone.appState()
-	m := &waE2E.Message{ProtocolMessage: &waE2E.ProtocolMessage{
+	return &waE2E.Message{ProtocolMessage: &waE2E.ProtocolMessage{
 		Type: waE2E.ProtocolMessage_APP_STATE_SYNC_KEY_SHARE.Enum(),
 		AppStateSyncKeyShare: &waE2E.AppStateSyncKeyShare{Keys: []*waE2E.AppStateSyncKey{{
 			KeyID: &waE2E.AppStateSyncKeyId{KeyID: share.keyID},
@@ -76,14 +97,6 @@ func (h *handset) shareKeys(d *Device) {
 			},
 		}}},
 	}}
-	id, err := h.tellClient(d, m, func(id string) {
-		d.mu.Lock()
-		d.introduction = id
-		d.mu.Unlock()
-	})
-	if err != nil {
-		h.phone.srv.log.Debug("cannot introduce phone", "message", id, "error", err)
-	}
 }
 
 // tellClient sends a message of the phone's machinery to its own client

@@ -49,7 +49,7 @@ func newNoiseIdentity(now time.Time) (noiseIdentity, error) {
 	return noiseIdentity{static: static, chain: chain}, err
 }
 
-// handshake is the responder's state of Noise_XX_25519_AESGCM_SHA256. whatsmeow's
+// handshake is a side's state of a Noise handshake. whatsmeow's
 // socket.NoiseHandshake cannot serve here: its Finish wants a client's socket.
 type handshake struct {
 	hash, salt []byte
@@ -57,8 +57,22 @@ type handshake struct {
 	counter    uint32
 }
 
-func newHandshake() (*handshake, error) {
-	h := &handshake{hash: []byte(socket.NoiseStartPattern), salt: []byte(socket.NoiseStartPattern)}
+// The handshakes that clients begin or fall back to: one that has never met the
+// server, one that knows its key, and one that knew another.
+const (
+	patternXX       = socket.NoiseStartPattern
+	patternIK       = "Noise_IK_25519_AESGCM_SHA256\x00\x00\x00\x00"
+	patternFallback = "Noise_XXfallback_25519_AESGCM_SHA256"
+)
+
+// newHandshake begins a handshake; a pattern's name is hashed if it is longer than a hash.
+func newHandshake(pattern string) (*handshake, error) {
+	name := []byte(pattern)
+	if len(name) > sha256.Size {
+		sum := sha256.Sum256(name)
+		name = sum[:]
+	}
+	h := &handshake{hash: name, salt: name}
 	var err error
 	if h.key, err = gcmutil.Prepare(h.hash); err != nil {
 		return nil, err
@@ -129,13 +143,20 @@ type shakenHands struct {
 // accept runs the responder's side: read returns the client's frames in order,
 // write sends one.
 func (id noiseIdentity) accept(read func() ([]byte, error), write func([]byte) error) (*shakenHands, error) {
-	h, err := newHandshake()
-	if err != nil {
-		return nil, err
-	}
 	first, err := readHandshake(read)
 	if err != nil {
 		return nil, fmt.Errorf("client hello: %w", err)
+	}
+	pattern := patternXX
+	if hello := first.GetClientHello(); hello.GetStatic() != nil {
+		if done, err := id.resume(hello, write); done != nil || err != nil {
+			return done, err
+		}
+		pattern = patternFallback
+	}
+	h, err := newHandshake(pattern)
+	if err != nil {
+		return nil, err
 	}
 	theirs := first.GetClientHello().GetEphemeral()
 	h.mixHash(theirs)
@@ -176,6 +197,11 @@ func (h *handshake) finish(last *waWa6.HandshakeMessage_ClientFinish, ephemeral 
 	if err != nil {
 		return nil, errors.New("client's payload does not decrypt")
 	}
+	return h.split(key, plain)
+}
+
+// split ends a handshake with a client of that static key and payload.
+func (h *handshake) split(key, plain []byte) (*shakenHands, error) {
 	done := &shakenHands{clientKey: [32]byte(key), payload: new(waWa6.ClientPayload)}
 	if err := proto.Unmarshal(plain, done.payload); err != nil {
 		return nil, fmt.Errorf("client payload: %w", err)
@@ -218,7 +244,17 @@ func splitFrames(data []byte) (frames [][]byte, rest []byte) {
 
 var errNotWhatsApp = errors.New("connection does not begin with the WhatsApp header")
 
+// cutHeader takes the header off what a client says first. In front of it, a
+// client may repeat the routing information of an earlier connection: "ED", 0, 1,
+// three bytes of length, then that (Baileys noise-handler.js).
 func cutHeader(data []byte) ([]byte, error) {
+	if routed, ok := bytes.CutPrefix(data, []byte{'E', 'D', 0, 1}); ok {
+		info, _ := splitFrames(routed) // only the first is one
+		if len(info) == 0 {
+			return nil, errNotWhatsApp
+		}
+		data = routed[socket.FrameLengthSize+len(info[0]):]
+	}
 	rest, ok := bytes.CutPrefix(data, socket.WAConnHeader)
 	if !ok {
 		return nil, errNotWhatsApp

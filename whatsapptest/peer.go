@@ -23,7 +23,10 @@ func (h *handset) receivePeer(in inbound, m *waE2E.Message) {
 	p := unwrap(m).GetProtocolMessage() // Baileys wraps all that it sends to its own account
 	switch request := p.GetPeerDataOperationRequestMessage(); {
 	case p.GetType() == waE2E.ProtocolMessage_APP_STATE_SYNC_KEY_REQUEST:
-		h.shareKeys(in.from)
+		_, err := h.tellClient(in.from, h.stateKeys(), nil)
+		if err != nil {
+			h.phone.srv.log.Debug("cannot answer client's request", "error", err)
+		}
 	case request.GetPeerDataOperationRequestType() == waE2E.PeerDataOperationRequestType_PLACEHOLDER_MESSAGE_RESEND:
 		h.resendPlaceholders(in, request.GetPlaceholderMessageResendRequest())
 	}
@@ -159,29 +162,32 @@ func (d *Device) History(from *Phone, texts ...string) error {
 			MessageTimestamp: proto.Uint64(uint64(at.Unix())),
 		}})
 	}
-	return d.phone.parts[0].tellHistory(d, &waHistorySync.HistorySync{
+	m, err := historyMessage(&waHistorySync.HistorySync{
 		SyncType: waHistorySync.HistorySync_RECENT.Enum(), Conversations: []*waHistorySync.Conversation{chat},
 	})
+	if err == nil {
+		_, err = d.phone.parts[0].tellClient(d, m, nil)
+	}
+	return err
 }
 
-// tellHistory gives a client a part of its phone's history, inside the message itself.
-func (h *handset) tellHistory(d *Device, history *waHistorySync.HistorySync) error {
+// historyMessage returns a part of a phone's history, inside the message itself.
+func historyMessage(history *waHistorySync.HistorySync) (*waE2E.Message, error) {
 	plain, err := proto.Marshal(history)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var packed bytes.Buffer
 	w := zlib.NewWriter(&packed)
 	_, err = w.Write(plain)
 	if err := errors.Join(err, w.Close()); err != nil {
-		return err
+		return nil, err
 	}
-	_, err = h.tellClient(d, &waE2E.Message{ProtocolMessage: &waE2E.ProtocolMessage{
+	return &waE2E.Message{ProtocolMessage: &waE2E.ProtocolMessage{
 		Type: waE2E.ProtocolMessage_HISTORY_SYNC_NOTIFICATION.Enum(),
 		HistorySyncNotification: &waE2E.HistorySyncNotification{
 			SyncType:                          waE2E.HistorySyncType(history.GetSyncType()).Enum(),
 			InitialHistBootstrapInlinePayload: packed.Bytes(),
 		},
-	}}, nil)
-	return err
+	}}, nil
 }

@@ -232,6 +232,7 @@ func (s pairedIdentity) confirm(d *Device, answer *waBinary.Node) error {
 	if !ecc.VerifySignature(ecc.NewDjbECPublicKey(d.identity), message, [64]byte(identity.GetDeviceSignature())) {
 		return fmt.Errorf("%w: bad device signature", ErrPairingRefused)
 	}
+	d.proof = raw
 	return nil
 }
 

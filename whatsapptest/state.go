@@ -81,6 +81,7 @@ type savedDevice struct {
 	OneTime      []savedPreKey `json:"one_time,omitempty"`
 	KnowsKeys    bool          `json:"knows_keys"`
 	KnowsName    bool          `json:"knows_name"`
+	Proof        []byte        `json:"proof,omitempty"`
 	Queue        []savedParcel `json:"queue,omitempty"`
 }
 
@@ -209,7 +210,7 @@ func (d *Device) save() (savedDevice, error) {
 	defer d.mu.Unlock()
 	saved := savedDevice{
 		Number: d.jid.Device, NoiseKey: d.noiseKey[:], Identity: d.identity[:], Registration: d.registration,
-		Signed: publicPreKey(d.signed), KnowsKeys: d.knowsKeys, KnowsName: d.knowsName,
+		Signed: publicPreKey(d.signed), KnowsKeys: d.knowsKeys, KnowsName: d.knowsName, Proof: d.proof,
 	}
 	for _, k := range d.oneTime {
 		saved.OneTime = append(saved.OneTime, publicPreKey(k))
@@ -350,7 +351,7 @@ func (p *Phone) loadDevice(saved savedDevice) (*Device, error) {
 	d := &Device{
 		srv: p.srv, phone: p, jid: withDevice(p.pn, saved.Number), lid: withDevice(p.lid, saved.Number),
 		noiseKey: [32]byte(saved.NoiseKey), identity: [32]byte(saved.Identity), registration: saved.Registration,
-		knowsKeys: saved.KnowsKeys, knowsName: saved.KnowsName,
+		knowsKeys: saved.KnowsKeys, knowsName: saved.KnowsName, proof: saved.Proof,
 	}
 	var err error
 	if d.signed, err = saved.Signed.public(); err != nil {

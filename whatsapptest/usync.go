@@ -41,8 +41,12 @@ func (s *Server) contact(query waBinary.Node, asked string) waBinary.Node {
 		return waBinary.Node{Tag: "user", Attrs: waBinary.Attrs{"jid": jid}, Content: []waBinary.Node{contact}}
 	}
 	contact.Attrs["type"] = "in"
-	n := p.usync(query, p.lid)
-	n.Attrs["pn_jid"] = p.pn
+	// A client that wants the LID says so (whatsmeow user.go, IsOnWhatsApp).
+	n := p.usync(query, p.pn)
+	if q := query.GetChildByTag("contact"); q.AttrGetter().OptionalString("addressing_mode") == "lid" {
+		n = p.usync(query, p.lid)
+		n.Attrs["pn_jid"] = p.pn
+	}
 	n.Content = append(n.GetChildren(), contact)
 	return n
 }

@@ -3,6 +3,7 @@
 package foreign
 
 import (
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"testing"
@@ -132,4 +133,17 @@ func TestKeysRunOut(t *testing.T) {
 	}
 	assert.Zero(t, s.client.count("unreadable", nil))
 	s.nothingIsLost(t)
+}
+
+// On its next connection the client first says where the last one led it.
+func TestRoutingInformation(t *testing.T) {
+	s := newShop(t, whatsapptest.Config{})
+	var info string
+	require.NoError(t, json.Unmarshal(s.client.do("hasRouting", nil), &info))
+	require.NotEmpty(t, info, "the server tells it at login")
+	s.device.Drop()
+	s.client.await("close", nil)
+	s.client.do("open", nil)
+	s.client.await("open", nil)
+	require.NoError(t, s.device.WaitLogins(within(t), 2))
 }

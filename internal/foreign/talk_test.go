@@ -3,6 +3,7 @@
 package foreign
 
 import (
+	"encoding/json"
 	"fmt"
 	"testing"
 	"time"
@@ -162,4 +163,20 @@ func TestGroups(t *testing.T) {
 		})
 	}
 	s.nothingIsLost(t)
+}
+
+// Two clients of Baileys: names, numbers, receipts.
+func TestTwoClients(t *testing.T) {
+	s := newShop(t, whatsapptest.Config{})
+	phone := s.srv.NewPhone(whatsapptest.PhoneConfig{Name: "Asha"})
+	asha, d := s.link("asha", phone)
+	require.NoError(t, d.WaitOnline(within(t)))
+	var found []struct {
+		JID    string `json:"jid"`
+		Exists bool   `json:"exists"`
+	}
+	require.NoError(t, json.Unmarshal(asha.do("onWhatsApp", args{"number": s.phone.Number()}), &found))
+	require.Len(t, found, 1)
+	assert.True(t, found[0].Exists)
+	assert.Equal(t, s.phone.Number()+"@s.whatsapp.net", found[0].JID, "asked for by number, named by number")
 }
