@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/heypingr/pingr/server/api"
 )
 
 // A client calls the API in process on behalf of a page's reader.
@@ -22,12 +24,15 @@ func (c client) asking(kind string) client {
 	return c
 }
 
-// A Problem is the API's refusal. Message is for people.
+// A Problem is the API's refusal.
 type Problem struct {
-	Status     int
-	Code       string
-	Message    string
-	RetryAfter int // seconds; 0 if waiting does not help
+	Status int
+	api.ProblemDetail
+}
+
+// complaint returns a refusal of the page's own.
+func complaint(text string) *Problem {
+	return &Problem{ProblemDetail: api.ProblemDetail{Message: text}}
 }
 
 // Error implements error.
@@ -87,15 +92,9 @@ func (c client) ask(method, path string, in, out any) (http.Header, error) {
 }
 
 func problemOf(a *answer) *Problem {
-	var body struct {
-		Detail struct {
-			Error      string `json:"error"`
-			Message    string `json:"message"`
-			RetryAfter int    `json:"retry_after"`
-		} `json:"detail"`
-	}
+	var body api.Problem
 	_ = json.Unmarshal(a.body.Bytes(), &body)
-	return &Problem{a.status, body.Detail.Error, body.Detail.Message, body.Detail.RetryAfter}
+	return &Problem{a.status, body.Detail}
 }
 
 func (c client) get(path string, out any) error {

@@ -1,12 +1,14 @@
 package dashboard
 
+import "github.com/heypingr/pingr/server/api"
+
 func keysPage() page {
 	return page{
 		path: "/keys", icon: "key", name: "keys",
 		routes: map[string]action{
 			"GET /keys":              showKeys,
 			"GET /keys/list":         listKeys,
-			"GET /keys/new":          func(v *visit) error { return v.part(newKey(v, apiKey{Mode: "live"}, nil)) },
+			"GET /keys/new":          func(v *visit) error { return v.part(newKey(v, api.AddKey{Mode: "live"}, nil)) },
 			"POST /keys":             addKey,
 			"GET /keys/{id}/revoke":  askRevoke,
 			"POST /keys/{id}/revoke": revokeKey,
@@ -14,26 +16,15 @@ func keysPage() page {
 	}
 }
 
-// An apiKey is one of GET /v1/keys. Key is whole only when it is created.
-type apiKey struct {
-	ID        string  `json:"id,omitempty"`
-	Name      string  `json:"name"`
-	Mode      string  `json:"mode"`
-	Key       string  `json:"key,omitempty"`
-	CreatedAt string  `json:"created_at,omitempty"`
-	LastUsed  *string `json:"last_used_at,omitempty"`
-	RevokedAt *string `json:"revoked_at,omitempty"`
-}
+type apiKey api.Key
 
 // shown returns what a key is called; not all keys have a name.
 func (k apiKey) shown() string { return orElse(k.Name, k.Key) }
 
 func (v *visit) keys() ([]apiKey, error) {
-	var out struct {
-		Keys []apiKey `json:"keys"`
-	}
+	var out api.Keys
 	err := v.api.get("/v1/keys", &out)
-	return out.Keys, err
+	return each(out.Keys, func(k api.Key) apiKey { return apiKey(k) }), err
 }
 
 func showKeys(v *visit) error {
@@ -54,7 +45,7 @@ func listKeys(v *visit) error {
 
 // addKey shows the whole key, this once.
 func addKey(v *visit) error {
-	asked := apiKey{Name: v.field("name"), Mode: v.field("mode")}
+	asked := api.AddKey{Name: v.field("name"), Mode: v.field("mode")}
 	var made apiKey
 	err := v.api.post("/v1/keys", asked, &made)
 	if p := asProblem(err); p != nil {

@@ -5,14 +5,19 @@ import (
 	"net/http"
 
 	"github.com/a-h/templ"
+
+	"github.com/heypingr/pingr/server/api"
 )
 
-// credentials are what the forms ask for. The API takes the fields that it
-// knows.
-type credentials struct {
-	Token    string `json:"token,omitempty"`
-	Email    string `json:"email"`
-	Password string `json:"password"`
+// typed returns the body of the route behind a door.
+func (at door) typed(password string) any {
+	switch at.kind {
+	case "setup":
+		return api.SetUp{Token: at.token, Email: at.email, Password: password}
+	case "signup":
+		return api.SignUp{Email: at.email, Password: password}
+	}
+	return api.LogIn{Email: at.email, Password: password}
 }
 
 func (d *Dashboard) showLogin(w http.ResponseWriter, r *http.Request) {
@@ -59,7 +64,7 @@ func (d *Dashboard) showDoor(w http.ResponseWriter, r *http.Request, at door) {
 func (d *Dashboard) enter(w http.ResponseWriter, r *http.Request, path string, at door) {
 	v := d.newVisit(w, r)
 	at.email = v.field("email")
-	header, err := v.api.ask(http.MethodPost, path, credentials{at.token, at.email, v.field("password")}, nil)
+	header, err := v.api.ask(http.MethodPost, path, at.typed(v.field("password")), nil)
 	if err == nil {
 		w.Header()["Set-Cookie"] = header.Values("Set-Cookie")
 		http.Redirect(w, r, safeNext(at.next), http.StatusSeeOther)
@@ -68,7 +73,8 @@ func (d *Dashboard) enter(w http.ResponseWriter, r *http.Request, path string, a
 	var problem *Problem
 	if !errors.As(err, &problem) || problem.Status >= http.StatusInternalServerError {
 		text, status := v.errorText(err)
-		problem = &Problem{Status: status, Message: text}
+		problem = complaint(text)
+		problem.Status = status
 	}
 	if at.kind == "setup" && problem.Status == http.StatusUnauthorized {
 		v.must(http.StatusUnauthorized, deadLink(v))

@@ -9,6 +9,7 @@ import (
 	"github.com/a-h/templ"
 
 	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/server/api"
 )
 
 func overviewPage() page {
@@ -52,16 +53,9 @@ func showOverview(v *visit) error {
 type setup struct {
 	sessions []session
 	linked   *session // the first that is linked; nil before that
-	phrases  []phrase
+	phrases  []trigger
 	hook     string // the endpoint's URL
 	tried    bool
-}
-
-// A phrase is the phrase of a trigger.
-type phrase struct {
-	Session string `json:"session_id"`
-	Phrase  string `json:"trigger_phrase"`
-	Active  bool   `json:"is_active"`
 }
 
 // A step is one of the checklist.
@@ -125,25 +119,19 @@ func (v *visit) setup() (s setup, err error) {
 	if i := slices.IndexFunc(s.sessions, func(one session) bool { return one.Number != nil && !one.unlinked() }); i >= 0 {
 		s.linked = &s.sessions[i]
 	}
-	var triggers struct {
-		Triggers []phrase `json:"triggers"`
-	}
+	var triggers api.Triggers
 	if err := v.api.get("/v1/triggers", &triggers); err != nil {
 		return s, err
 	}
-	s.phrases = triggers.Triggers
-	var hook struct {
-		URL *string `json:"url"`
-	}
+	s.phrases = each(triggers.Triggers, func(t api.Trigger) trigger { return trigger(t) })
+	var hook api.Webhook
 	if err := v.api.get("/v1/webhooks", &hook); err != nil {
 		return s, err
 	}
 	if hook.URL != nil {
 		s.hook = *hook.URL
 	}
-	var log struct {
-		Count int `json:"count"`
-	}
+	var log api.Deliveries
 	err = v.api.get("/v1/webhooks/deliveries?limit=1", &log)
 	if s.tried = log.Count > 0; !s.tried {
 		cookie, err := v.r.Cookie(triedCookie) // without an endpoint nothing is logged
@@ -170,30 +158,13 @@ func showChecklist(v *visit) error {
 	return v.part(checklist(v, s))
 }
 
-// stats are GET /v1/stats.
-type stats struct {
-	Range string     `json:"range"`
-	Zone  string     `json:"time_zone"`
-	Steps []statStep `json:"steps"`
-	Total statStep   `json:"total"`
-}
+type (
+	stats  api.Stats
+	counts api.Counts
+	usage  api.Usage
+)
 
-type statStep struct {
-	From    string `json:"from"`
-	Firings counts `json:"firings"`
-	P50     *int64 `json:"p50_ms"`
-	P95     *int64 `json:"p95_ms"`
-}
-
-type counts struct {
-	Dynamic  int64 `json:"dynamic"`
-	Static   int64 `json:"static"`
-	Cooldown int64 `json:"cooldown"`
-	Quota    int64 `json:"quota"`
-	Expired  int64 `json:"expired"`
-	NoPhone  int64 `json:"no_phone"`
-	Failed   int64 `json:"failed"`
-}
+func (s stats) total() counts { return counts(s.Total.Firings) }
 
 func (c counts) replied() int64 { return c.Dynamic + c.Static }
 func (c counts) none() int64    { return c.Cooldown + c.Quota + c.Expired + c.NoPhone + c.Failed }
@@ -257,10 +228,10 @@ type plot struct {
 	Columns [][]*int64 `json:"columns"`
 }
 
-func (s stats) plot(columns ...func(statStep) *int64) string {
+func (s stats) plot(columns ...func(api.StatsStep) *int64) string {
 	p := plot{Zone: s.Zone, Hours: s.Range == "24h", Columns: make([][]*int64, len(columns))}
 	for _, step := range s.Steps {
-		p.At = append(p.At, parseTime(step.From).Unix())
+		p.At = append(p.At, step.From.Unix())
 		for i, of := range columns {
 			p.Columns[i] = append(p.Columns[i], of(step))
 		}
@@ -271,23 +242,14 @@ func (s stats) plot(columns ...func(statStep) *int64) string {
 
 func (s stats) replies() string {
 	return s.plot(
-		func(t statStep) *int64 { return &t.Firings.Dynamic },
-		func(t statStep) *int64 { return &t.Firings.Static },
-		func(t statStep) *int64 { n := t.Firings.none(); return &n },
+		func(t api.StatsStep) *int64 { return &t.Firings.Dynamic },
+		func(t api.StatsStep) *int64 { return &t.Firings.Static },
+		func(t api.StatsStep) *int64 { n := counts(t.Firings).none(); return &n },
 	)
 }
 
 func (s stats) latency() string {
-	return s.plot(func(t statStep) *int64 { return t.P50 }, func(t statStep) *int64 { return t.P95 })
-}
-
-// usage is GET /v1/usage.
-type usage struct {
-	Month    string `json:"month"`
-	Used     int64  `json:"used"`
-	Included *int64 `json:"included"`
-	Overage  int64  `json:"overage_messages"`
-	Cost     int64  `json:"overage_cost_micros"`
+	return s.plot(func(t api.StatsStep) *int64 { return t.P50MS }, func(t api.StatsStep) *int64 { return t.P95MS })
 }
 
 // forecast returns the month's total if it goes on as so far. The first hours

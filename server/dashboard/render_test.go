@@ -8,25 +8,30 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/server/api"
 )
 
 func TestOnlyTheLastAttemptOffersToRedeliver(t *testing.T) {
 	d, err := New(Config{})
 	require.NoError(t, err)
 	v := d.newVisit(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), "GET", "/webhooks/deliveries", nil))
-	p := deliveryPage{Deliveries: []delivery{
+	p := deliveryPage{}
+	for _, d := range []api.Delivery{
 		{ID: "dlv_6", Status: "failed", EventID: "evt_d", Attempt: 1}, // its next attempt is on no page of those that failed
-		{ID: "dlv_5", Status: "failed", Waits: true, EventID: "evt_b", Attempt: 2},
+		{ID: "dlv_5", Status: "failed", Redeliverable: true, EventID: "evt_b", Attempt: 2},
 		{ID: "dlv_4", Status: "delivered", EventID: "evt_a", Attempt: 2},
-		{ID: "dlv_3", Status: "failed", Waits: true, EventID: "evt_b", Attempt: 1},
+		{ID: "dlv_3", Status: "failed", Redeliverable: true, EventID: "evt_b", Attempt: 1},
 		{ID: "dlv_2", Status: "failed", EventID: "evt_a", Attempt: 1},
-		{ID: "dlv_1", Status: "failed", Waits: true, EventID: "evt_c", Attempt: 1},
-	}}
+		{ID: "dlv_1", Status: "failed", Redeliverable: true, EventID: "evt_c", Attempt: 1},
+	} {
+		p.deliveries = append(p.deliveries, delivery{Delivery: d})
+	}
 	p.supersede()
 
 	var html strings.Builder
@@ -46,12 +51,11 @@ func TestWhyThereWasNoReplyIsShown(t *testing.T) {
 	v := d.newVisit(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), "GET", "/webhooks/deliveries", nil))
 	ok := 200
 	for _, reason := range pingr.NoReplies() {
-		why := string(reason)
 		want := html.EscapeString("No reply: " + reason.Description() + ".")
 		var row, answer strings.Builder
-		require.NoError(t, deliveryRow(v, delivery{Status: "delivered", HTTPStatus: &ok, NoReply: &why}).Render(t.Context(), &row))
+		require.NoError(t, deliveryRow(v, delivery{Delivery: api.Delivery{Status: "delivered", HTTPStatus: &ok, NoReply: &reason}}).Render(t.Context(), &row))
 		assert.Contains(t, row.String(), want)
-		require.NoError(t, hookAnswer(v, hookResult{hookTrial: hookTrial{Delivered: true, Status: &ok, NoReply: &why}}).Render(t.Context(), &answer))
+		require.NoError(t, hookAnswer(v, hookTrial{Simulated: api.Simulated{Delivered: true, StatusCode: &ok, NoReply: &reason}}).Render(t.Context(), &answer))
 		assert.Contains(t, answer.String(), want)
 	}
 }
@@ -63,7 +67,7 @@ func TestAnEndpointThatWasNotAsked(t *testing.T) {
 	v := d.newVisit(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), "GET", "/webhooks/deliveries", nil))
 	why := "not asked"
 	var row strings.Builder
-	require.NoError(t, deliveryRow(v, delivery{ID: "dlv_1", Status: "failed", Error: &why, Waits: true}).Render(t.Context(), &row))
+	require.NoError(t, deliveryRow(v, delivery{Delivery: api.Delivery{ID: "dlv_1", Status: "failed", Error: &why, Redeliverable: true}}).Render(t.Context(), &row))
 	assert.Contains(t, row.String(), why)
 	assert.Contains(t, row.String(), "/webhooks/deliveries/dlv_1/redeliver")
 	assert.Equal(t, 2, strings.Count(row.String(), notMade))
@@ -75,7 +79,7 @@ func TestColourOfASession(t *testing.T) {
 	d, err := New(Config{})
 	require.NoError(t, err)
 	v := d.newVisit(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), "GET", "/sessions", nil))
-	for status, colour := range map[string]string{
+	for status, colour := range map[pingr.SessionState]string{
 		"connected": "good", "connecting": "warn", "pairing": "warn",
 		"disconnected": "bad", "link_expired": "bad", "restricted": "bad", "logged_out": "bad",
 	} {
@@ -107,16 +111,17 @@ func TestWhatLinkingSays(t *testing.T) {
 func BenchmarkTwoHundredDeliveries(b *testing.B) {
 	status, failed := 503, "the endpoint did not answer in time"
 	next := "2026-11-23T10:00:00.000Z"
-	p := deliveryPage{Next: &next}
+	at := time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
+	p := deliveryPage{next: &next}
 	for i := range 200 {
-		d := delivery{
-			ID: "dlv_" + strconv.Itoa(i), Status: "delivered", HTTPStatus: &status, Session: "shop", CreatedAt: next,
-			Event: "message.received", EventID: "evt_01a207da2b", Attempt: 1, Duration: 41,
+		d := api.Delivery{
+			ID: "dlv_" + strconv.Itoa(i), Status: "delivered", HTTPStatus: &status, Session: "shop", CreatedAt: api.At(at),
+			Event: "message.received", EventID: "evt_01a207da2b", Attempt: 1, DurationMs: 41,
 		}
 		if i%5 == 0 {
 			d.Status, d.Error = "failed", &failed
 		}
-		p.Deliveries = append(p.Deliveries, d)
+		p.deliveries = append(p.deliveries, delivery{Delivery: d})
 	}
 	d, err := New(Config{})
 	require.NoError(b, err)

@@ -5,19 +5,14 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/heypingr/pingr/server/api"
 )
 
-// A session is one of GET /v1/sessions.
-type session struct {
-	ID            string  `json:"id"`
-	Name          string  `json:"name"`
-	Number        *string `json:"number"`
-	Status        string  `json:"status"`
-	ConnectedAt   *string `json:"connectedAt"`
-	MessagesToday int64   `json:"messagesToday"`
-	Reason        int     `json:"reason"`
-	Detail        string  `json:"detail"`
-}
+type (
+	session api.Session
+	qrCode  api.QR
+)
 
 func sessionsPage() page {
 	return page{
@@ -41,11 +36,9 @@ func sessionsPage() page {
 }
 
 func (v *visit) sessions() ([]session, error) {
-	var out struct {
-		Sessions []session `json:"sessions"`
-	}
+	var out api.Sessions
 	err := v.api.get("/v1/sessions", &out)
-	return out.Sessions, err
+	return each(out.Sessions, func(s api.Session) session { return session(s) }), err
 }
 
 // session returns the session of the path.
@@ -84,7 +77,7 @@ func listSessions(v *visit) error {
 func addSession(v *visit) error {
 	var made session
 	name := v.field("name")
-	err := v.api.post("/v1/sessions", map[string]string{"name": name}, &made)
+	err := v.api.post("/v1/sessions", api.AddSession{Name: name}, &made)
 	if p := asProblem(err); p != nil {
 		return v.part(newSession(v, name, p))
 	}
@@ -105,7 +98,7 @@ func askName(v *visit) error {
 
 func renameSession(v *visit) error {
 	s := session{ID: v.r.PathValue("id"), Name: v.field("name")}
-	err := v.api.patch(v.sessionPath(), map[string]string{"name": s.Name}, nil)
+	err := v.api.patch(v.sessionPath(), api.RenameSession{Name: s.Name}, nil)
 	if p := asProblem(err); p != nil {
 		return v.part(renameDialog(v, s, p))
 	}
@@ -142,12 +135,6 @@ func reconnectSession(v *visit) error {
 		return err
 	}
 	return listSessions(v)
-}
-
-// A qrCode is GET /v1/sessions/{id}/qr in JSON.
-type qrCode struct {
-	QR        string `json:"qr"`
-	ExpiresAt string `json:"expires_at"`
 }
 
 // showLink is the page where a number is linked. Opening it begins a round of
@@ -219,11 +206,9 @@ func (v *visit) code(s session) (code qrCode, err error) {
 }
 
 func pairByCode(v *visit) error {
-	var out struct {
-		Code string `json:"code"`
-	}
+	var out api.PairCode
 	phone := strings.TrimSpace(v.field("phone"))
-	err := v.api.post(v.sessionPath()+"/pair-code", map[string]string{"phone": phone}, &out)
+	err := v.api.post(v.sessionPath()+"/pair-code", api.AskPairCode{Phone: phone}, &out)
 	if p := asProblem(err); p != nil {
 		return v.part(pairForm(v, v.r.PathValue("id"), phone, p))
 	}
@@ -269,7 +254,7 @@ func (s session) since() time.Time {
 	if s.ConnectedAt == nil {
 		return time.Time{}
 	}
-	return parseTime(*s.ConnectedAt)
+	return s.ConnectedAt.Time
 }
 
 // again returns when to look for the next code, for hx-trigger. It uses every
@@ -277,10 +262,10 @@ func (s session) since() time.Time {
 // load again.
 func (c qrCode) again() string {
 	const soon = "every 1500ms"
-	if c.QR == "" {
+	if c.Code == "" {
 		return soon
 	}
-	left := min(time.Until(parseTime(c.ExpiresAt))+300*time.Millisecond, 20*time.Second)
+	left := min(time.Until(c.ExpiresAt.Time)+300*time.Millisecond, 20*time.Second)
 	if left < time.Second {
 		return soon
 	}

@@ -4,6 +4,9 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+
+	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/server/api"
 )
 
 func settingsPage() page {
@@ -18,16 +21,7 @@ func settingsPage() page {
 	}
 }
 
-// settings are GET /v1/settings, as a form holds them.
-type settings struct {
-	Cooldown     int     `json:"cooldown_seconds"`
-	NoPhoneReply *string `json:"no_phone_reply"`
-	GroupReply   string  `json:"group_reply"`
-	MaxAge       int     `json:"max_message_age_seconds"`
-	Grace        int     `json:"disconnect_grace_seconds"`
-	Overage      string  `json:"overage"`
-	TimeZone     string  `json:"time_zone"`
-}
+type settings api.Settings
 
 func showSettings(v *visit) error {
 	var s settings
@@ -38,16 +32,16 @@ func showSettings(v *visit) error {
 }
 
 func saveSettings(v *visit) error {
-	s := settings{GroupReply: v.field("group_reply"), Overage: v.field("overage"), TimeZone: strings.TrimSpace(v.field("time_zone"))}
+	s := settings{GroupReply: pingr.GroupReply(v.field("group_reply")), Overage: v.field("overage"), TimeZone: strings.TrimSpace(v.field("time_zone"))}
 	var err error
-	if s.Cooldown, err = strconv.Atoi(v.field("cooldown_seconds")); err != nil {
-		return v.part(settingsForm(v, s, &Problem{Message: v.T("settings.whole", v.T("settings.cooldown"))}))
+	if s.CooldownSeconds, err = strconv.Atoi(v.field("cooldown_seconds")); err != nil {
+		return v.part(settingsForm(v, s, complaint(v.T("settings.whole", v.T("settings.cooldown")))))
 	}
-	if s.MaxAge, err = strconv.Atoi(v.field("max_message_age_seconds")); err != nil {
-		return v.part(settingsForm(v, s, &Problem{Message: v.T("settings.whole", v.T("settings.age"))}))
+	if s.MaxMessageAgeSeconds, err = strconv.Atoi(v.field("max_message_age_seconds")); err != nil {
+		return v.part(settingsForm(v, s, complaint(v.T("settings.whole", v.T("settings.age")))))
 	}
-	if s.Grace, err = strconv.Atoi(v.field("disconnect_grace_seconds")); err != nil {
-		return v.part(settingsForm(v, s, &Problem{Message: v.T("settings.whole", v.T("settings.grace"))}))
+	if s.DisconnectGraceSeconds, err = strconv.Atoi(v.field("disconnect_grace_seconds")); err != nil {
+		return v.part(settingsForm(v, s, complaint(v.T("settings.whole", v.T("settings.grace")))))
 	}
 	if text := v.field("no_phone_reply"); strings.TrimSpace(text) != "" {
 		s.NoPhoneReply = &text
@@ -73,7 +67,7 @@ func (s settings) noPhoneReply() string {
 // changePassword ends all logins. The reader continues with the new one from
 // the API.
 func changePassword(v *visit) error {
-	asked := map[string]string{"current_password": v.field("current_password"), "new_password": v.field("new_password")}
+	asked := api.ChangePassword{Current: v.field("current_password"), New: v.field("new_password")}
 	header, err := v.api.ask(http.MethodPost, "/v1/auth/password", asked, nil)
 	if p := asProblem(err); p != nil {
 		return v.part(passwordForm(v, p))

@@ -3,6 +3,8 @@ package dashboard
 import (
 	"strings"
 	"unicode/utf8"
+
+	"github.com/heypingr/pingr/server/api"
 )
 
 func triggersPage() page {
@@ -22,14 +24,7 @@ func triggersPage() page {
 	}
 }
 
-// A trigger is one of GET /v1/triggers.
-type trigger struct {
-	ID      string `json:"id,omitempty"`
-	Session string `json:"session_id"`
-	Phrase  string `json:"trigger_phrase"`
-	Reply   string `json:"reply_message"`
-	Active  bool   `json:"is_active"`
-}
+type trigger api.Trigger
 
 // maxTriggerReply is the greatest length of a static reply, in characters.
 const maxTriggerReply = 1000
@@ -73,11 +68,9 @@ func (v *visit) triggers() (l triggerList, err error) {
 	if l.sessions, err = v.sessions(); err != nil {
 		return l, err
 	}
-	var out struct {
-		Triggers []trigger `json:"triggers"`
-	}
+	var out api.Triggers
 	err = v.api.get("/v1/triggers", &out)
-	l.triggers = out.Triggers
+	l.triggers = each(out.Triggers, func(t api.Trigger) trigger { return trigger(t) })
 	if v.config.Limits != nil {
 		_, l.limit = v.config.Limits(v.account.Plan)
 	}
@@ -116,7 +109,8 @@ func (v *visit) typed() trigger {
 
 func addTrigger(v *visit) error {
 	t := v.typed()
-	return v.saved(t, v.api.post("/v1/triggers", t, nil))
+	asked := api.AddTrigger{Session: t.Session, Phrase: t.Phrase, Reply: t.Reply, Active: &t.Active}
+	return v.saved(t, v.api.post("/v1/triggers", asked, nil))
 }
 
 func (v *visit) trigger() (t trigger, err error) {
@@ -138,7 +132,7 @@ func editTrigger(v *visit) error {
 
 func saveTrigger(v *visit) error {
 	t := v.typed()
-	change := map[string]any{"trigger_phrase": t.Phrase, "reply_message": t.Reply, "is_active": t.Active}
+	change := api.ChangeTrigger{Phrase: &t.Phrase, Reply: &t.Reply, Active: &t.Active}
 	return v.saved(t, v.api.patch("/v1/triggers/"+escapePath(t.ID), change, nil))
 }
 
@@ -161,7 +155,7 @@ func (v *visit) saved(t trigger, err error) error {
 
 func switchTrigger(v *visit) error {
 	t := trigger{ID: v.r.PathValue("id"), Active: v.field("active") != ""}
-	if err := v.api.patch("/v1/triggers/"+escapePath(t.ID), map[string]bool{"is_active": t.Active}, &t); err != nil {
+	if err := v.api.patch("/v1/triggers/"+escapePath(t.ID), api.ChangeTrigger{Active: &t.Active}, &t); err != nil {
 		return err
 	}
 	return v.part(triggerCard(v, t))
@@ -183,20 +177,9 @@ func deleteTrigger(v *visit) error {
 	return nil
 }
 
-// A textMatch is POST /v1/match: which trigger a text fires, and why others do
-// not.
-type textMatch struct {
-	Compared string   `json:"compared"`
-	Fires    *trigger `json:"fires"`
-	Others   []struct {
-		Trigger trigger `json:"trigger"`
-		Because string  `json:"because"`
-	} `json:"others"`
-}
-
 func matchText(v *visit) error {
-	var m textMatch
-	err := v.api.post("/v1/match", map[string]string{"session_id": v.field("session"), "text": v.field("text")}, &m)
+	var m api.Matched
+	err := v.api.post("/v1/match", api.Match{Session: v.field("session"), Text: v.field("text")}, &m)
 	if p := asProblem(err); p != nil {
 		return v.part(matchProblem(p))
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/server/api"
 )
 
 // A trial is the box in which somebody texts without a phone: the text, and the
@@ -15,23 +16,15 @@ type trial struct {
 	tried                bool
 	problem              *Problem
 
-	trigger *firedTrigger
+	trigger *api.Trigger
 	match   time.Duration
 	hook    *hookTrial // nil: there is no endpoint
 	reply   string
 }
 
-type firedTrigger struct {
-	Phrase string `json:"trigger_phrase"`
-	Reply  string `json:"reply_message"`
-}
-
 // A hookTrial is how the endpoint was called.
 type hookTrial struct {
-	Delivered bool    `json:"delivered"`
-	Status    *int    `json:"status_code"`
-	Reply     *string `json:"dynamic_reply"`
-	NoReply   *string `json:"no_reply_reason"`
+	api.Simulated
 
 	url   string
 	took  time.Duration
@@ -80,10 +73,8 @@ func tryIt(v *visit) error {
 
 func (t *trial) run(v *visit) error {
 	began := time.Now()
-	var match struct {
-		Fires *firedTrigger `json:"fires"`
-	}
-	if err := v.api.post("/v1/match", map[string]string{"session_id": t.session, "text": t.text}, &match); err != nil {
+	var match api.Matched
+	if err := v.api.post("/v1/match", api.Match{Session: t.session, Text: t.text}, &match); err != nil {
 		return err
 	}
 	t.trigger, t.match = match.Fires, time.Since(began)
@@ -93,8 +84,8 @@ func (t *trial) run(v *visit) error {
 	t.reply = strings.ReplaceAll(t.trigger.Reply, "{{phone}}", digits(t.phone))
 	began = time.Now()
 	var hook hookTrial
-	err := v.api.post("/v1/webhooks/simulate", map[string]string{"session_id": t.session, "phone": t.phone, "message": t.text}, &hook)
-	if p := asProblem(err); p != nil && p.Code == "conflict" {
+	err := v.api.post("/v1/webhooks/simulate", api.Simulate{Session: t.session, Phone: t.phone, Message: t.text}, &hook)
+	if p := asProblem(err); p != nil && p.Code == api.Conflict {
 		return nil // no endpoint: the trigger answers by itself
 	}
 	if err != nil {
@@ -102,26 +93,20 @@ func (t *trial) run(v *visit) error {
 	}
 	hook.took = time.Since(began)
 	t.hook = &hook
-	if hook.Reply != nil {
-		t.reply = *hook.Reply
+	if hook.DynamicReply != nil {
+		t.reply = *hook.DynamicReply
 	}
 	return hook.explain(v)
 }
 
 // explain reads from the delivery log what the simulation does not return.
 func (h *hookTrial) explain(v *visit) error {
-	var log struct {
-		Deliveries []struct {
-			URL      string  `json:"url"`
-			Duration int64   `json:"duration_ms"`
-			Error    *string `json:"error"`
-		} `json:"deliveries"`
-	}
+	var log api.Deliveries
 	if err := v.api.get("/v1/webhooks/deliveries?limit=1&event_type=webhook.simulated", &log); err != nil || len(log.Deliveries) == 0 {
 		return err
 	}
 	last := log.Deliveries[0]
-	h.url, h.took = last.URL, time.Duration(last.Duration)*time.Millisecond
+	h.url, h.took = last.URL, time.Duration(last.DurationMs)*time.Millisecond
 	if last.Error != nil {
 		h.error = *last.Error
 	}
@@ -129,11 +114,11 @@ func (h *hookTrial) explain(v *visit) error {
 }
 
 // noReply returns why an answer gave no reply, or "".
-func (v *visit) noReply(reason *string) string {
+func (v *visit) noReply(reason *pingr.NoReply) string {
 	if reason == nil {
 		return ""
 	}
-	return v.T("deliveries.no_reply", pingr.NoReply(*reason).Description())
+	return v.T("deliveries.no_reply", reason.Description())
 }
 
 // noReply returns why the endpoint's answer is not what would be sent.

@@ -433,12 +433,12 @@ func trialSteps(v *visit, t trial) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			} else if t.hook.Delivered {
-				templ_7745c5c3_Err = trailStep("good", v.T("try.step.hook", status(t.hook.Status)), t.hook.took, t.hook.url).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = trailStep("good", v.T("try.step.hook", status(t.hook.StatusCode)), t.hook.took, t.hook.url).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
 			} else {
-				templ_7745c5c3_Err = trailStep("bad", v.T("try.step.hook.failed", status(t.hook.Status)), t.hook.took, orElse(t.hook.error, t.hook.url)).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = trailStep("bad", v.T("try.step.hook.failed", status(t.hook.StatusCode)), t.hook.took, orElse(t.hook.error, t.hook.url)).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -447,7 +447,7 @@ func trialSteps(v *visit, t trial) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			if t.hook != nil && t.hook.Reply != nil {
+			if t.hook != nil && t.hook.DynamicReply != nil {
 				templ_7745c5c3_Err = trailStep("good", v.T("try.step.dynamic"), 0, "").Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err

@@ -5,9 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"time"
 
 	"github.com/a-h/templ"
+
+	"github.com/heypingr/pingr/server/api"
 )
 
 // A visit is one request, with what its page needs.
@@ -17,16 +18,9 @@ type visit struct {
 	r       *http.Request
 	api     client
 	page    page
-	account account
-	theme   string // "light", "dark" or "", which is the system's
-	about   string // the part of its page that is shown, for the title; "" is all
-}
-
-// An account is the account that is logged in, from GET /v1/auth/me.
-type account struct {
-	ID    string `json:"id"`
-	Email string `json:"email"`
-	Plan  string `json:"plan"`
+	account api.Account // from GET /v1/auth/me
+	theme   string      // "light", "dark" or "", which is the system's
+	about   string      // the part of its page that is shown, for the title; "" is all
 }
 
 func (d *Dashboard) newVisit(w http.ResponseWriter, r *http.Request) *visit {
@@ -144,10 +138,13 @@ func asProblem(err error) *Problem {
 // field returns a value of a posted form.
 func (v *visit) field(name string) string { return v.r.PostFormValue(name) }
 
-// parseTime parses a time of the API. It returns the zero time for anything else.
-func parseTime(text string) time.Time {
-	t, _ := time.Parse(time.RFC3339, text)
-	return t
+// each returns the items of a list of the API as the pages know them.
+func each[T, P any](list []T, page func(T) P) []P {
+	out := make([]P, len(list))
+	for i, item := range list {
+		out[i] = page(item)
+	}
+	return out
 }
 
 // orElse returns text, or other if text is empty.

@@ -1,13 +1,13 @@
 package dashboard
 
 import (
-	"encoding/json"
 	"errors"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/server/api"
 )
 
 func webhooksPage() page {
@@ -29,13 +29,7 @@ func webhooksPage() page {
 	}
 }
 
-// A webhook is GET /v1/webhooks.
-type webhook struct {
-	URL          *string           `json:"url"`
-	Events       []pingr.EventType `json:"events"`
-	Secret       string            `json:"secret"`
-	OldExpiresAt *string           `json:"old_secret_expires_at"`
-}
+type webhook api.Webhook
 
 func (w webhook) url() string {
 	if w.URL == nil {
@@ -63,20 +57,20 @@ func showWebhook(v *visit) error {
 
 func saveWebhook(v *visit) error {
 	if err := v.r.ParseForm(); err != nil {
-		return v.part(webhookForm(v, webhook{}, &Problem{Message: v.T("error.internal")}))
+		return v.part(webhookForm(v, webhook{}, complaint(v.T("error.internal"))))
 	}
 	url := strings.TrimSpace(v.field("url"))
 	asked := webhook{URL: &url, Events: slices.DeleteFunc(pingr.EventTypes(), func(e pingr.EventType) bool {
 		return !slices.Contains(v.r.PostForm["events"], string(e))
 	})}
 	if len(asked.Events) == 0 {
-		return v.part(webhookForm(v, asked, &Problem{Message: v.T("webhooks.events.none")}))
+		return v.part(webhookForm(v, asked, complaint(v.T("webhooks.events.none"))))
 	}
 	var before, saved webhook
 	if err := v.api.get("/v1/webhooks", &before); err != nil {
 		return err
 	}
-	err := v.api.put("/v1/webhooks", map[string]any{"url": url, "events": asked.Events}, &saved)
+	err := v.api.put("/v1/webhooks", api.SetWebhook{URL: url, Events: &asked.Events}, &saved)
 	if p := asProblem(err); p != nil {
 		return v.part(webhookForm(v, asked, p))
 	}
@@ -99,19 +93,14 @@ func checkWebhook(v *visit) error {
 // overlaps are how long an old secret may continue, in seconds.
 var overlaps = []string{"86400", "604800", "3600", "0"}
 
-// A rotation is POST /v1/webhooks/rotate-secret.
-type rotation struct {
-	Secret    string `json:"secret"`
-	SignsFrom string `json:"signs_from"`
-}
-
 func rotateSecret(v *visit) error {
 	seconds, err := strconv.Atoi(v.field("overlap"))
 	if err != nil {
 		seconds = 86400
 	}
-	var out rotation
-	err = v.api.post("/v1/webhooks/rotate-secret", map[string]int{"overlap_seconds": seconds}, &out)
+	overlap := api.Whole(seconds)
+	var out api.Secret
+	err = v.api.post("/v1/webhooks/rotate-secret", api.RotateSecret{Overlap: &overlap}, &out)
 	if p := asProblem(err); p != nil {
 		return v.part(rotateDialog(v, p))
 	}
@@ -127,13 +116,8 @@ type hookTest struct {
 	session, phone, text string
 	hook                 string
 
-	result  *hookResult
+	result  *hookTrial
 	problem *Problem
-}
-
-type hookResult struct {
-	hookTrial
-	Payload json.RawMessage `json:"payload_sent"`
 }
 
 func showWebhookTest(v *visit) error {
@@ -152,8 +136,8 @@ func testWebhook(v *visit) error {
 		return err
 	}
 	t := hookTest{sessions: sessions, session: v.field("session"), phone: v.field("phone"), text: v.field("text"), hook: v.field("hook")}
-	var result hookResult
-	err = v.api.post("/v1/webhooks/simulate", map[string]string{"session_id": t.session, "phone": t.phone, "message": t.text}, &result)
+	var result hookTrial
+	err = v.api.post("/v1/webhooks/simulate", api.Simulate{Session: t.session, Phone: t.phone, Message: t.text}, &result)
 	if err == nil {
 		t.result = &result
 		err = result.explain(v)
@@ -164,29 +148,15 @@ func testWebhook(v *visit) error {
 	return v.part(hookTestBox(v, t))
 }
 
-// A delivery is one of GET /v1/webhooks/deliveries.
 type delivery struct {
-	ID         string  `json:"id"`
-	Status     string  `json:"status"`
-	URL        string  `json:"url"`
-	HTTPStatus *int    `json:"http_status"`
-	Dynamic    bool    `json:"dynamic_reply"`
-	Session    string  `json:"session_id"`
-	CreatedAt  string  `json:"created_at"`
-	Event      string  `json:"event"`
-	EventID    string  `json:"event_id"`
-	Attempt    int     `json:"attempt"`
-	Duration   int64   `json:"duration_ms"`
-	Error      *string `json:"error"`
-	NoReply    *string `json:"no_reply_reason"`
-	Waits      bool    `json:"redeliverable"`
-	superseded bool    // a later attempt of the same event is on the page
+	api.Delivery
+	superseded bool // a later attempt of the same event is on the page
 }
 
 // A deliveryPage is some of the deliveries, and where the next ones begin.
 type deliveryPage struct {
-	Deliveries []delivery `json:"deliveries"`
-	Next       *string    `json:"next_cursor"`
+	deliveries []delivery
+	next       *string // a cursor; nil on the last page
 	outcome    string
 }
 
@@ -209,9 +179,11 @@ func (v *visit) deliveries() (p deliveryPage, err error) {
 	if before := v.r.URL.Query().Get("before"); before != "" {
 		path += "&before=" + escapeQuery(before)
 	}
-	if err := v.api.get(path, &p); err != nil {
+	var out api.Deliveries
+	if err := v.api.get(path, &out); err != nil {
 		return p, err
 	}
+	p.deliveries, p.next = each(out.Deliveries, func(d api.Delivery) delivery { return delivery{Delivery: d} }), out.NextCursor
 	p.supersede()
 	return p, nil
 }
@@ -219,9 +191,9 @@ func (v *visit) deliveries() (p deliveryPage, err error) {
 // supersede marks attempts that were followed by another one, which is then the
 // one to redeliver. A page is newest first.
 func (p *deliveryPage) supersede() {
-	later := make(map[string]bool, len(p.Deliveries))
-	for i := range p.Deliveries {
-		d := &p.Deliveries[i]
+	later := make(map[string]bool, len(p.deliveries))
+	for i := range p.deliveries {
+		d := &p.deliveries[i]
 		d.superseded = later[d.EventID]
 		later[d.EventID] = true
 	}
@@ -263,8 +235,8 @@ func redeliver(v *visit) error {
 }
 
 // next returns where the page's script fetches the following rows.
-func (p deliveryPage) next() string {
-	return "/webhooks/deliveries/rows?outcome=" + p.outcome + "&before=" + escapeQuery(*p.Next)
+func (p deliveryPage) more() string {
+	return "/webhooks/deliveries/rows?outcome=" + p.outcome + "&before=" + escapeQuery(*p.next)
 }
 
 func (d delivery) light() string {
@@ -303,12 +275,12 @@ func (d delivery) took() string {
 	switch {
 	case d.Attempt == 0:
 		return notMade
-	case d.Duration == 0:
+	case d.DurationMs == 0:
 		return "< 1 ms"
 	}
-	return grouped(d.Duration) + " ms"
+	return grouped(d.DurationMs) + " ms"
 }
 
 // bar returns the width of the bar for an attempt's time, out of a hundred:
 // eight seconds fill it.
-func (d delivery) bar() int { return int(min(max(d.Duration*100/8000, 1), 100)) }
+func (d delivery) bar() int { return int(min(max(d.DurationMs*100/8000, 1), 100)) }
