@@ -35,6 +35,7 @@ type Device struct {
 	queued       uint64
 	failure      *LoginFailure
 	unlearned    map[string]bool // ids of the messages with which the phone introduces itself
+	lowKeys      parcelKey       // the last notification that one-time keys run out
 	introducing  bool            // … of which there are more to come
 	knowsKeys    bool            // … and all of which the client has taken
 	askedName    bool            // the client has asked for the push name
@@ -235,8 +236,13 @@ func (d *Device) activate(c *conn) {
 		return
 	}
 	waiting := d.waiting()
+	kinds := make(map[string]int)
+	for _, p := range waiting {
+		kinds[p.key.class]++
+	}
 	_ = c.send(ib(waBinary.Node{Tag: "offline_preview", Attrs: waBinary.Attrs{
-		"count": len(waiting), "message": len(waiting), "appdata": 0, "notification": 0, "receipt": 0,
+		"count": len(waiting), "message": kinds["message"], "appdata": 0,
+		"notification": kinds["notification"], "receipt": kinds["receipt"],
 	}}))
 	for i, p := range waiting {
 		n := p.node
@@ -301,21 +307,36 @@ func (d *Device) bundle() publicBundle {
 		b.once, d.oneTime = d.oneTime[0], d.oneTime[1:]
 	}
 	left := len(d.oneTime)
+	if left < lowPreKeys {
+		delete(d.queue, d.lowKeys) // this one says it better
+	}
 	d.mu.Unlock()
 	if left < lowPreKeys {
-		id := d.srv.nextID()
-		d.tell(waBinary.Node{
-			Tag:     "notification",
-			Attrs:   waBinary.Attrs{"from": types.ServerJID, "type": "encrypt", "id": id, "t": d.srv.now().Unix()},
-			Content: []waBinary.Node{{Tag: "count", Attrs: waBinary.Attrs{"value": left}}},
-		})
+		key := d.notify("encrypt", types.ServerJID, waBinary.Node{Tag: "count", Attrs: waBinary.Attrs{"value": left}})
+		d.mu.Lock()
+		d.lowKeys = key
+		d.mu.Unlock()
 	}
 	return b
 }
 
-// lowPreKeys is whatsmeow's MinPreKeyCount. Below it, a notification makes the
-// client upload more.
-const lowPreKeys = 5
+// lowPreKeys is the number of one-time keys below which the server asks for
+// more, at each one that it gives away: the first capture known says 9 (yowsup,
+// issue 836). Clients differ in when they obey: whatsmeow and Baileys below 5.
+const lowPreKeys = 10
+
+// notify queues a notification until the client acknowledges it.
+func (d *Device) notify(kind string, from types.JID, content ...waBinary.Node) parcelKey {
+	n := waBinary.Node{
+		Tag:     "notification",
+		Attrs:   waBinary.Attrs{"from": from, "type": kind, "id": d.srv.nextID(), "t": d.srv.now().Unix()},
+		Content: content,
+	}
+	key := messageKey(n)
+	key.class = "notification"
+	d.deliver(key, n)
+	return key
+}
 
 func ib(child waBinary.Node) waBinary.Node {
 	return waBinary.Node{Tag: "ib", Attrs: waBinary.Attrs{"from": types.ServerJID}, Content: []waBinary.Node{child}}

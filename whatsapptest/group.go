@@ -133,6 +133,9 @@ func (m *sentMessage) dispatchGroup(readers []*Phone) error {
 }
 
 func (m *sentMessage) groupContent(d *Device, ciphertext, key []byte) ([]waBinary.Node, error) {
+	if m.absent {
+		return unavailable, nil
+	}
 	h := m.from
 	attrs := m.encAttrs(0)
 	attrs["type"] = "skmsg"

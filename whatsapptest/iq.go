@@ -207,6 +207,8 @@ func (s *Server) bundles(request waBinary.Node) waBinary.Node {
 		answer := waBinary.Node{Tag: "user", Attrs: waBinary.Attrs{"jid": jid, "t": s.now().Unix()}}
 		if content := s.bundleOf(jid); content != nil {
 			answer.Content = content
+		} else if s.phone(jid) != nil { // as WhatsApp says of a removed device (whatsapp-rust, issue 468)
+			answer.Content = []waBinary.Node{{Tag: "error", Attrs: waBinary.Attrs{"code": 406, "text": "not-acceptable"}}}
 		} else {
 			answer.Content = []waBinary.Node{{Tag: "error", Attrs: waBinary.Attrs{"code": 404, "text": "item-not-found"}}}
 		}

@@ -37,6 +37,9 @@ type Outgoing struct {
 	// Garbled makes the first ciphertext unreadable for every client. The message
 	// gets through when the client asks for it again.
 	Garbled bool
+	// Unavailable gives linked clients no ciphertext at all, but <unavailable/>, as
+	// WhatsApp does now and then. They must ask their own phone for the message.
+	Unavailable bool
 }
 
 // Resending selects how Phone.Resend sends a message again.
@@ -60,6 +63,7 @@ type sentMessage struct {
 	plain   []byte
 	at      time.Time
 	garbled bool
+	absent  bool // clients get <unavailable/> at first
 	peer    bool // between the phone's machinery and its own client
 
 	mu    sync.Mutex
@@ -102,7 +106,7 @@ func (p *Phone) SendMessage(ctx context.Context, m Outgoing) (id string, err err
 	if err != nil {
 		return "", fmt.Errorf("encode message: %w", err)
 	}
-	out := &sentMessage{id: m.ID, to: to, from: from, message: m.Message, plain: plain, at: m.At, garbled: m.Garbled}
+	out := &sentMessage{id: m.ID, to: to, from: from, message: m.Message, plain: plain, at: m.At, garbled: m.Garbled, absent: m.Unavailable}
 	readers, err := p.srv.audience(p, to)
 	if err != nil {
 		return "", err
@@ -192,6 +196,10 @@ func (m *sentMessage) dispatch(readers []*Phone, addressing Addressing) error {
 func (m *sentMessage) dispatchTo(d *Device, addressing Addressing, retry int) error {
 	plain := m.plain
 	attrs := m.attrs(d, addressing)
+	if m.absent && retry == 0 {
+		m.hand(d, waBinary.Node{Tag: "message", Attrs: attrs, Content: unavailable}, retry)
+		return nil
+	}
 	if d.phone == m.from.phone && !m.peer { // a copy for the sender's own client
 		var err error
 		if plain, err = m.copyForOwnDevice(); err != nil {
@@ -205,6 +213,10 @@ func (m *sentMessage) dispatchTo(d *Device, addressing Addressing, retry int) er
 	m.hand(d, waBinary.Node{Tag: "message", Attrs: attrs, Content: []waBinary.Node{enc}}, retry)
 	return nil
 }
+
+// unavailable is what a message has in place of ciphertexts that its sender has
+// not made, or WhatsApp not kept. The captures show no type.
+var unavailable = []waBinary.Node{{Tag: "unavailable"}}
 
 func (m *sentMessage) copyForOwnDevice() ([]byte, error) {
 	return proto.Marshal(&waE2E.Message{DeviceSentMessage: &waE2E.DeviceSentMessage{

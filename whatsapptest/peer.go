@@ -129,6 +129,34 @@ func (p *Phone) ForgetSessions() {
 	}
 }
 
+// Reinstall registers the number again, as on a new phone without a backup: the
+// phone has new keys, knows nothing of what it sent, and has neither companions nor
+// linked clients. The clients of others are told that its identity changed.
+func (p *Phone) Reinstall() {
+	for _, d := range p.Devices() {
+		d.Remove()
+	}
+	p.mu.Lock()
+	p.parts = p.parts[:1]
+	p.share = appStateShare{}
+	clear(p.sent)
+	p.order = nil
+	h := p.parts[0]
+	p.mu.Unlock()
+	h.mu.Lock()
+	h.chain, h.peers, h.senderKeys, h.handed = nil, nil, nil, nil
+	h.mu.Unlock()
+	from := p.lid
+	if p.addressing == NumberFirst || p.addressing == NumberOnly {
+		from = p.pn
+	}
+	for _, other := range p.srv.Phones() {
+		for _, d := range other.Devices() {
+			d.notify("encrypt", from, waBinary.Node{Tag: "identity"})
+		}
+	}
+}
+
 // Newsletter delivers a channel's message to the client. It is noise that
 // nobody wrote to the client. It comes unencrypted, as channels do.
 func (d *Device) Newsletter(text string) error {
