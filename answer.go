@@ -16,7 +16,7 @@ type answer struct {
 }
 
 // reply returns the text of a 2xx answer: the string "reply" of a JSON object,
-// cut to MaxReply. If there is none, why is the reason, or empty if the answer
+// cut to MaxText. If there is none, why is the reason, or empty if the answer
 // has no reply on purpose.
 func (a answer) reply() (text string, why NoReply) {
 	body := bytes.TrimPrefix(a.body, []byte("\xEF\xBB\xBF"))
@@ -49,7 +49,7 @@ func (a answer) reply() (text string, why NoReply) {
 	case strings.ContainsRune(text, 0):
 		return "", NoReplyNUL
 	}
-	return Cut(text, MaxReply), ""
+	return Cut(text, MaxText), ""
 }
 
 // isJSON looks at the type alone. Parameters have no meaning for JSON (RFC

@@ -46,7 +46,7 @@ var answerCases = []answerCase{
 	{name: "an emoji as escapes", body: `{"reply":"\ud83d\ude00"}`, want: "😀"},
 	{name: "a name with an escape", body: `{"\u0072eply":"hi"}`, want: "hi"},
 	{name: "a reply and one of another case", body: `{"Reply":"ho","reply":"hi"}`, want: "hi"},
-	{name: "5,000 characters are cut", body: `{"reply":"` + strings.Repeat("a", 5000) + `"}`, want: strings.Repeat("a", MaxReply)},
+	{name: "5,000 characters are cut", body: `{"reply":"` + strings.Repeat("a", 5000) + `"}`, want: strings.Repeat("a", MaxText)},
 	{name: "exactly 64 KiB", body: hi + strings.Repeat(" ", maxAnswer-len(hi)), want: "hi"},
 
 	{name: "204", status: 204},

@@ -435,11 +435,11 @@ func TestAReplyDoesNotNeedTheEventsThatWait(t *testing.T) {
 // A static reply is cut to what WhatsApp takes, as a dynamic one is.
 func TestALongStaticReplyIsCut(t *testing.T) {
 	inWorld(t, func(w *world) {
-		w.trigger("long", strings.Repeat("a", pingr.MaxReply+1))
+		w.trigger("long", strings.Repeat("a", pingr.MaxText+1))
 		w.start()
 		p := w.person(asha)
 		p.Send("long")
 		pass(time.Second)
-		assert.Equal(t, []string{strings.Repeat("a", pingr.MaxReply)}, texts(p))
+		assert.Equal(t, []string{strings.Repeat("a", pingr.MaxText)}, texts(p))
 	})
 }

@@ -178,3 +178,11 @@ func ExampleQuotaLimit() {
 	fmt.Println(pingr.QuotaLimit("acc", 10_000, at).Until.Format(time.DateOnly))
 	// Output: 2027-01-01
 }
+
+func ExampleCheckSessionID() {
+	fmt.Println(pingr.CheckSessionID("main-login-bot"))
+	fmt.Println(pingr.CheckSessionID("Main login bot"))
+	// Output:
+	// <nil>
+	// session id must be 3 to 64 characters: a-z, 0-9, _ and -
+}

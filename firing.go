@@ -224,10 +224,10 @@ func (e Event) later(now time.Time) Event {
 // replyText returns the dynamic reply if there is one, otherwise the static
 // one.
 func (f Firing) replyText(r Reply) (string, Source) {
-	if text := Cut(r.Text, MaxReply); text != "" {
+	if text := Cut(r.Text, MaxText); text != "" {
 		return text, Dynamic
 	}
-	return Cut(StaticReply(f.Trigger.Reply, f.Message.Phone), MaxReply), Static
+	return Cut(StaticReply(f.Trigger.Reply, f.Message.Phone), MaxText), Static
 }
 
 // whatsappID derives a WhatsApp message id from two names, in the form that

@@ -65,7 +65,7 @@ func FuzzReply(f *testing.F) {
 	f.Add("application/json; charset=utf-8", "identity", []byte(`{"reply":"\ud83d"}`))
 	f.Fuzz(func(t *testing.T, contentType, coding string, body []byte) {
 		text, why := answer{http.Header{"Content-Type": {contentType}, "Content-Encoding": {coding}}, body}.reply()
-		if !utf8.ValidString(text) || utf8.RuneCountInString(text) > MaxReply || text != "" && why != "" || why != "" && why.Description() == "" {
+		if !utf8.ValidString(text) || utf8.RuneCountInString(text) > MaxText || text != "" && why != "" || why != "" && why.Description() == "" {
 			t.Fatalf("reply %q, %q", text, why)
 		}
 	})

@@ -7,9 +7,9 @@ import (
 	"github.com/rivo/uniseg"
 )
 
-// MaxReply is the length of the longest text that WhatsApp takes, in
+// MaxText is the length of the longest text that a session sends, in
 // characters.
-const MaxReply = 4096
+const MaxText = 4096
 
 // Cut returns at most limit characters (code points) of text. It does not split
 // what a reader sees as one character (a grapheme cluster), unless the first

@@ -9,9 +9,9 @@ import (
 	"unicode/utf8"
 )
 
-// ErrText means that a text is empty, longer than [MaxReply], not UTF-8, or
+// ErrText means that a text is empty, longer than [MaxText], not UTF-8, or
 // holds a NUL.
-var ErrText = errors.New("message must be 1 to 4096 characters")
+var ErrText = fmt.Errorf("message must be 1 to %d characters", MaxText)
 
 // ErrUnknown means that a send ended without an answer: the message may or may
 // not have gone out.
@@ -36,7 +36,7 @@ type SendRequest struct {
 	Via Session
 	// To is the phone number, in a form that [ParsePhone] accepts.
 	To string
-	// Text has 1 to 4096 characters.
+	// Text has 1 to [MaxText] characters.
 	Text string
 	// Again reports that an earlier Send of the same ID took the limits and ended
 	// with [ErrUnknown]. This Send then takes no limits.
@@ -62,7 +62,7 @@ func (e *Engine) Send(ctx context.Context, r SendRequest) (id string, err error)
 		return "", err
 	}
 	n := utf8.RuneCountInString(r.Text)
-	if n == 0 || n > MaxReply || !utf8.ValidString(r.Text) || strings.ContainsRune(r.Text, 0) {
+	if n == 0 || n > MaxText || !utf8.ValidString(r.Text) || strings.ContainsRune(r.Text, 0) {
 		return "", ErrText
 	}
 	setDefault(&r.ID, NewID("msg_"))

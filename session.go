@@ -2,6 +2,8 @@ package pingr
 
 import (
 	"context"
+	"errors"
+	"regexp"
 	"time"
 )
 
@@ -85,11 +87,26 @@ const (
 	ReasonKeysNotSaved = 1006
 )
 
+// ErrSessionID means that a string cannot be the id of a session.
+var ErrSessionID = errors.New("session id must be 3 to 64 characters: a-z, 0-9, _ and -")
+
+var sessionID = regexp.MustCompile(`^[a-z0-9_-]{3,64}$`)
+
+// CheckSessionID returns [ErrSessionID] if id cannot be the id of a session. A
+// program that serves several accounts may append a colon and a scope of its
+// own, which are not part of what is checked.
+func CheckSessionID(id string) error {
+	if !sessionID.MatchString(id) {
+		return ErrSessionID
+	}
+	return nil
+}
+
 // A SessionRecord is what a program keeps about a session, even after
 // WhatsApp's library has deleted its keys. A session keeps its id, and with it
 // its triggers, through every logout.
 type SessionRecord struct {
-	ID      string // [a-z0-9_-]{3,64}, perhaps a colon and [a-z0-9_-]{1,64}
+	ID      string // see [CheckSessionID]; perhaps a colon and [a-z0-9_-]{1,64}
 	Account string
 	Name    string
 	// Device is the JID, with device part, of the linked device. It is empty

@@ -1,7 +1,7 @@
 package pingr
 
 import (
-	"errors"
+	"fmt"
 	"strings"
 	"time"
 	"unicode"
@@ -14,6 +14,9 @@ import (
 // MaxPhrase is the greatest length of a trigger phrase, in characters.
 const MaxPhrase = 200
 
+// MaxStaticReply is the greatest length of a trigger's reply, in characters.
+const MaxStaticReply = 1000
+
 // maxMatched is how many bytes of a text are searched for a phrase. A phrase of
 // 200 characters fits many times over, and a text of 10 MiB costs no more.
 const maxMatched = 16 << 10
@@ -23,10 +26,10 @@ type Trigger struct {
 	ID      string // "trg_…"
 	Session string
 	// Phrase is what a text must be or begin with, as it was given, in lower case.
-	// It has 1 to 200 characters.
+	// It has 1 to [MaxPhrase] characters.
 	Phrase string
-	// Reply is the static reply, 1 to 1000 characters. {{phone}} is replaced by
-	// the sender's number.
+	// Reply is the static reply, 1 to [MaxStaticReply] characters. {{phone}} is
+	// replaced by the sender's number.
 	Reply     string
 	Active    bool
 	CreatedAt time.Time
@@ -35,7 +38,7 @@ type Trigger struct {
 
 // ErrPhrase means that a trigger phrase is empty, longer than [MaxPhrase], or
 // holds nothing that a person can type.
-var ErrPhrase = errors.New("phrase must be 1 to 200 characters and contain more than spaces")
+var ErrPhrase = fmt.Errorf("phrase must be 1 to %d characters and contain more than spaces", MaxPhrase)
 
 // CheckPhrase returns [ErrPhrase] if phrase cannot be a trigger's phrase.
 func CheckPhrase(phrase string) error {

@@ -167,6 +167,15 @@ func DefaultPlans() []Plan {
 	}
 }
 
+const (
+	// MaxEmail is the greatest length of an e-mail address, in bytes (RFC 5321,
+	// section 4.5.3.1.3, less its angle brackets).
+	MaxEmail = 254
+	// MaxName is the greatest length of a name that an account gives to a session
+	// or a key, in characters.
+	MaxName = 100
+)
+
 // ErrEmail means that a string is not an e-mail address.
 var ErrEmail = errors.New("email must be an address such as anna@example.com")
 
@@ -174,7 +183,7 @@ var ErrEmail = errors.New("email must be an address such as anna@example.com")
 func New(email, passwordHash, plan string, now time.Time) (Account, error) {
 	email = CleanEmail(email)
 	parsed, err := mail.ParseAddress(email)
-	if err != nil || parsed.Address != email || len(email) > 254 {
+	if err != nil || parsed.Address != email || len(email) > MaxEmail {
 		return Account{}, ErrEmail
 	}
 	return Account{

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+
+	"github.com/heypingr/pingr"
 )
 
 // A jsonObject is a JSON object.
@@ -13,21 +15,22 @@ type jsonObject = map[string]any
 // validator's. They appear in the OpenAPI document, and nowhere else.
 var rules = map[string]jsonObject{
 	"SendBody.to":                            {"pattern": phonePattern},
-	"SendBody.message":                       {"pattern": textPattern, "minLength": 1, "maxLength": 4096},
+	"SendBody.message":                       {"pattern": textPattern, "minLength": 1, "maxLength": pingr.MaxText},
 	"PairCodeInputBody.phone":                {"pattern": phonePattern},
 	"SimulateInputBody.phone":                {"pattern": phonePattern},
 	"SimulateInputBody.message":              {"pattern": textPattern, "minLength": 1},
 	"AddSessionInputBody.id":                 {"pattern": `^([a-z0-9_-]{3,64})?$`},
 	"AddSessionInputBody.name":               {"pattern": textPattern},
 	"RenameSessionInputBody.name":            {"pattern": textPattern},
-	"AddTriggerInputBody.trigger_phrase":     {"pattern": textPattern, "minLength": 1, "maxLength": 200},
-	"AddTriggerInputBody.reply_message":      {"pattern": textPattern, "minLength": 1, "maxLength": 1000},
-	"TriggerChange.trigger_phrase":           {"pattern": textPattern, "minLength": 1, "maxLength": 200},
-	"TriggerChange.reply_message":            {"pattern": textPattern, "minLength": 1, "maxLength": 1000},
+	"AddTriggerInputBody.trigger_phrase":     {"pattern": textPattern, "minLength": 1, "maxLength": pingr.MaxPhrase},
+	"AddTriggerInputBody.reply_message":      {"pattern": textPattern, "minLength": 1, "maxLength": pingr.MaxStaticReply},
+	"TriggerChange.trigger_phrase":           {"pattern": textPattern, "minLength": 1, "maxLength": pingr.MaxPhrase},
+	"TriggerChange.reply_message":            {"pattern": textPattern, "minLength": 1, "maxLength": pingr.MaxStaticReply},
 	"ChangeSettingsInputBody.no_phone_reply": {"pattern": textPattern, "minLength": 1},
 	"AddKeyInputBody.name":                   {"pattern": "^[^\\u0000]*$"},
-	"PasswordInputBody.new_password":         {"minLength": 8, "maxLength": 200},
-	"SetUpInputBody.password":                {"minLength": 8, "maxLength": 200},
+	"PasswordInputBody.new_password":         {"minLength": minPassword, "maxLength": maxPassword},
+	"SignUpInputBody.password":               {"minLength": minPassword, "maxLength": maxPassword},
+	"SetUpInputBody.password":                {"minLength": minPassword, "maxLength": maxPassword},
 }
 
 const (

@@ -28,8 +28,10 @@ const (
 	maxPassword       = 200
 )
 
+var passwordRule = fmt.Sprintf("must be %d to %d characters", minPassword, maxPassword)
+
 // ErrPassword means that a password is too short or too long.
-var ErrPassword = fmt.Errorf("password must be %d to %d characters", minPassword, maxPassword)
+var ErrPassword = errors.New("password " + passwordRule)
 
 // passwordFits reports whether a text may be a password.
 func passwordFits(password string) bool {

@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"errors"
-	"strings"
 
 	"github.com/heypingr/pingr"
 	"github.com/heypingr/pingr/hosted"
@@ -19,7 +18,7 @@ type passwordInput struct {
 // password, so every login ends with it. The caller gets a new login.
 func (s *Server) changePassword(ctx context.Context, c caller, in *passwordInput) (*loginOutput, error) {
 	if !passwordFits(in.Body.New) {
-		return nil, badParam("new_password", strings.TrimPrefix(ErrPassword.Error(), "password "))
+		return nil, badParam("new_password", passwordRule)
 	}
 	now := s.now()
 	giveBack, err := s.takeLogin(ctx, c.account.Email, s.client(in.request), now)

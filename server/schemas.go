@@ -92,7 +92,7 @@ type maybeTextSchema struct{}
 
 // Schema implements huma.SchemaProvider.
 func (maybeTextSchema) Schema(huma.Registry) *huma.Schema {
-	most := pingr.MaxReply
+	most := pingr.MaxText
 	return &huma.Schema{Type: huma.TypeString, Nullable: true, MaxLength: &most}
 }
 

@@ -26,7 +26,7 @@ func (s *Server) send(ctx context.Context, c caller, in *sendInput) (*sendOutput
 	if err != nil {
 		return nil, err
 	}
-	if err := checkText("message", in.Body.Message, pingr.MaxReply); err != nil {
+	if err := checkText("message", in.Body.Message, pingr.MaxText); err != nil {
 		return nil, err
 	}
 	in.Body.To = phone

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"regexp"
 	"strings"
 	"time"
 
@@ -123,19 +122,17 @@ type addSessionInput struct {
 	Body api.AddSession
 }
 
-var sessionID = regexp.MustCompile(`^[a-z0-9_-]{3,64}$`)
-
 // addSession is POST /v1/sessions.
 func (s *Server) addSession(ctx context.Context, c caller, in *addSessionInput) (*sessionOutput, error) {
-	if err := checkText("name", in.Body.Name, 100); err != nil {
+	if err := checkText("name", in.Body.Name, hosted.MaxName); err != nil {
 		return nil, err
 	}
 	id := in.Body.ID
 	if id == "" {
 		id = pingr.NewID("sess_")
 	}
-	if !sessionID.MatchString(id) {
-		return nil, badParam("id", "must be 3 to 64 characters: a-z, 0-9, _ and -")
+	if err := pingr.CheckSessionID(id); err != nil {
+		return nil, badParam("id", err.Error())
 	}
 	if c.test {
 		return nil, errFixed
@@ -175,7 +172,7 @@ type renameSessionInput struct {
 
 // renameSession is PATCH /v1/sessions/{id}.
 func (s *Server) renameSession(ctx context.Context, c caller, in *renameSessionInput) (*sessionOutput, error) {
-	if err := checkText("name", in.Body.Name, 100); err != nil {
+	if err := checkText("name", in.Body.Name, hosted.MaxName); err != nil {
 		return nil, err
 	}
 	n, fixed, err := s.session(c, in.ID)

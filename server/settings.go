@@ -34,7 +34,7 @@ func (s *Server) changeSettings(ctx context.Context, c caller, in *changeSetting
 		}
 	}
 	if text := b.NoPhoneReply.Text; text != nil {
-		if err := checkText("no_phone_reply", *text, pingr.MaxReply); err != nil {
+		if err := checkText("no_phone_reply", *text, pingr.MaxText); err != nil {
 			return nil, err
 		}
 	}

@@ -58,7 +58,7 @@ func (s *Server) setUp(ctx context.Context, _ caller, in *setUpInput) (*loginOut
 		return nil, fail(forbidden, "The request comes from another site.")
 	}
 	if !passwordFits(in.Body.Password) {
-		return nil, badParam("password", ErrPassword.Error())
+		return nil, badParam("password", passwordRule)
 	}
 	a, err := hosted.New(in.Body.Email, "", s.config.Plans[len(s.config.Plans)-1].Name, s.now())
 	if err != nil {

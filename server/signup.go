@@ -33,7 +33,7 @@ func (s *Server) signUp(ctx context.Context, _ caller, in *signUpInput) (*loginO
 		return nil, badParam("email", err.Error())
 	}
 	if !passwordFits(in.Body.Password) {
-		return nil, badParam("password", ErrPassword.Error())
+		return nil, badParam("password", passwordRule)
 	}
 	if s.config.SignUpPlan == "" {
 		return nil, fail(forbidden, "Sign-up is disabled on this server. Ask its operator for an account.")

@@ -11,8 +11,6 @@ import (
 	"github.com/heypingr/pingr/server/api"
 )
 
-const maxStaticReply = 1000
-
 func triggerOf(t pingr.Trigger) api.Trigger {
 	return api.Trigger{
 		ID: t.ID, Session: shownID(t.Session), Phrase: t.Phrase, Reply: t.Reply, Active: t.Active,
@@ -103,7 +101,7 @@ func changeTo(t *pingr.Trigger, change api.ChangeTrigger, now time.Time) error {
 		t.Phrase = strings.ToLower(strings.TrimSpace(*change.Phrase))
 	}
 	if change.Reply != nil {
-		if err := checkText("reply_message", *change.Reply, maxStaticReply); err != nil {
+		if err := checkText("reply_message", *change.Reply, pingr.MaxStaticReply); err != nil {
 			return err
 		}
 		t.Reply = *change.Reply

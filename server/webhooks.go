@@ -119,7 +119,7 @@ func (s *Server) simulate(ctx context.Context, c caller, in *simulateInput) (*si
 	if err != nil {
 		return nil, badParam("phone", err.Error())
 	}
-	if err := checkText("message", in.Body.Message, pingr.MaxReply); err != nil {
+	if err := checkText("message", in.Body.Message, pingr.MaxText); err != nil {
 		return nil, err
 	}
 	now := s.now()

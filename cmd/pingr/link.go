@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -44,11 +43,9 @@ type linking struct {
 	json                 bool
 }
 
-var sessionID = regexp.MustCompile(`^[a-z0-9_-]{3,64}$`)
-
 func (l *linking) check() error {
-	if !sessionID.MatchString(l.session) {
-		return usagef("--session %q must be 3 to 64 characters: a-z, 0-9, _ and -", l.session)
+	if err := pingr.CheckSessionID(l.session); err != nil {
+		return usagef("--session %q: %v", l.session, err)
 	}
 	if l.name == "" {
 		l.name = l.session

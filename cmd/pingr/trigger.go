@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/heypingr/pingr"
 )
 
 func (a *app) triggerCommand() *cobra.Command {
@@ -27,8 +29,8 @@ func (a *app) triggerCommand() *cobra.Command {
 		Example: "  pingr trigger add --phrase login --reply \"One moment.\"",
 	}, func(ctx context.Context, c *client, _ []string) error { return c.addTrigger(ctx, into, phrase, reply) })
 	add.Flags().StringVar(&into, "session", "", "id of the session (default: the only one)")
-	add.Flags().StringVar(&phrase, "phrase", "", "phrase, 1 to 200 characters (required)")
-	add.Flags().StringVar(&reply, "reply", "", "reply, 1 to 1000 characters (required)")
+	add.Flags().StringVar(&phrase, "phrase", "", fmt.Sprintf("phrase, 1 to %d characters (required)", pingr.MaxPhrase))
+	add.Flags().StringVar(&reply, "reply", "", fmt.Sprintf("reply, 1 to %d characters (required)", pingr.MaxStaticReply))
 
 	remove := a.remote(cobra.Command{
 		Use: "rm ID", Short: "Delete a trigger",

@@ -26,9 +26,6 @@ func triggersPage() page {
 
 type trigger api.Trigger
 
-// maxTriggerReply is the greatest length of a static reply, in characters.
-const maxTriggerReply = 1000
-
 func (t trigger) path(rest string) string { return "/auto-reply/" + escapePath(t.ID) + rest }
 
 // action returns where the form is sent.

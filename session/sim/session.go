@@ -18,9 +18,6 @@ import (
 	"github.com/heypingr/pingr"
 )
 
-// MaxText is the length of the longest text that can be sent, in characters.
-const MaxText = 4096
-
 // ErrListening is returned by a Listen while another one runs.
 var ErrListening = errors.New("already listening")
 
@@ -294,8 +291,8 @@ func check(m pingr.Outgoing) error {
 		return fmt.Errorf("%w: no message id", pingr.ErrNotSent)
 	case n == 0:
 		return fmt.Errorf("%w: no text", pingr.ErrNotSent)
-	case n > MaxText:
-		return fmt.Errorf("%w: text has %d characters; at most %d are allowed", pingr.ErrNotSent, n, MaxText)
+	case n > pingr.MaxText:
+		return fmt.Errorf("%w: text has %d characters; at most %d are allowed", pingr.ErrNotSent, n, pingr.MaxText)
 	}
 	user, server, ok := strings.Cut(m.To, "@")
 	if !ok || user == "" || strings.ContainsAny(user, ":.") {

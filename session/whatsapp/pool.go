@@ -150,14 +150,26 @@ func (silence) Warning(string, string) {}
 func (silence) Error(string, string)   {}
 func (silence) Configure(string)       {}
 
-var validID = regexp.MustCompile(`^[a-z0-9_-]{3,64}(:[a-z0-9_-]{1,64})?$`)
+// scope is what may follow a session's id and a colon.
+var scope = regexp.MustCompile(`^[a-z0-9_-]{1,64}$`)
+
+func checkID(id string) error {
+	name, after, scoped := strings.Cut(id, ":")
+	if err := pingr.CheckSessionID(name); err != nil {
+		return err
+	}
+	if scoped && !scope.MatchString(after) {
+		return errors.New("the scope behind the colon must be 1 to 64 characters: a-z, 0-9, _ and -")
+	}
+	return nil
+}
 
 // Add adds a session and begins to link it. The record needs an ID; State and
 // everything that only linking determines are overwritten. Add returns
 // [ErrExists] if the id is taken.
 func (p *Pool) Add(ctx context.Context, record pingr.SessionRecord) (*Session, error) {
-	if !validID.MatchString(record.ID) {
-		return nil, fmt.Errorf("add session: id %q must be 3 to 64 characters of a-z, 0-9, _ and -, optionally followed by a colon and a scope of 1 to 64 more", record.ID)
+	if err := checkID(record.ID); err != nil {
+		return nil, fmt.Errorf("add session %q: %w", record.ID, err)
 	}
 	record.State, record.Reason, record.Detail = pingr.SessionPairing, 0, ""
 	record.Device, record.Phone, record.Reported = "", "", false

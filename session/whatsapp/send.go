@@ -16,9 +16,6 @@ import (
 	"github.com/heypingr/pingr"
 )
 
-// MaxText is the length of the longest text that can be sent, in characters.
-const MaxText = 4096
-
 // Send implements [pingr.Session]. A session sends one message at a time, and
 // others wait. Each waits at most 20 seconds for WhatsApp's answer; after that
 // its outcome is unknown. A session that is connecting is given a few seconds.
@@ -115,8 +112,8 @@ func recipient(m pingr.Outgoing) (types.JID, error) {
 		return types.JID{}, fmt.Errorf("%w: no message id", pingr.ErrNotSent)
 	case n == 0:
 		return types.JID{}, fmt.Errorf("%w: no text", pingr.ErrNotSent)
-	case n > MaxText:
-		return types.JID{}, fmt.Errorf("%w: text has %d characters; at most %d are allowed", pingr.ErrNotSent, n, MaxText)
+	case n > pingr.MaxText:
+		return types.JID{}, fmt.Errorf("%w: text has %d characters; at most %d are allowed", pingr.ErrNotSent, n, pingr.MaxText)
 	}
 	user, _, isJID := strings.Cut(m.To, "@")
 	to, err := types.ParseJID(m.To)
