@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/server/api"
 )
 
 const (
@@ -168,9 +169,8 @@ func (c *client) stranger(resp *http.Response) error {
 
 // An apiError is an error from the API.
 type apiError struct {
-	Code    string `json:"error"`
-	Message string `json:"message"`
-	hint    string // what to do
+	api.ProblemDetail
+	hint string // what to do
 }
 
 func (e *apiError) Error() string {
@@ -178,26 +178,24 @@ func (e *apiError) Error() string {
 }
 
 func (c *client) refused(resp *http.Response, answer []byte) error {
-	var problem struct {
-		Detail apiError `json:"detail"`
-	}
+	var problem api.Problem
 	if err := json.Unmarshal(answer, &problem); err != nil || problem.Detail.Code == "" {
 		return c.stranger(resp)
 	}
-	e, header := &problem.Detail, resp.Request.Header
+	e, header := &apiError{ProblemDetail: problem.Detail}, resp.Request.Header
 	switch {
-	case e.Code == "invalid_key" && header.Get("X-Api-Key") != "":
+	case e.Code == api.InvalidKey && header.Get("X-Api-Key") != "":
 		e.Message, e.hint = "the server does not know this key", ": check PINGR_API_KEY and --server, or create a key with pingr key create"
-	case e.Code == "invalid_key" && header.Get("Authorization") != "":
+	case e.Code == api.InvalidKey && header.Get("Authorization") != "":
 		e.Message, e.hint = "the login has ended, or belongs to another server", ": "+howToLogIn
-	case e.Code == "internal":
+	case e.Code == api.Internal:
 		e.hint = fmt.Sprintf(" (request %s: see the server's log)", plain(resp.Header.Get("X-Request-Id")))
 	}
 	return e
 }
 
 // is reports whether an error is an answer with the code.
-func is(err error, code string) bool {
+func is(err error, code api.Code) bool {
 	var e *apiError
 	return errors.As(err, &e) && e.Code == code
 }

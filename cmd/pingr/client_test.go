@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/heypingr/pingr/server/api"
 )
 
 // Whatever answers, or does not: the error says what to do, and never the key.
@@ -134,18 +136,18 @@ func TestDollars(t *testing.T) {
 func TestDeliveryLine(t *testing.T) {
 	at, code, refused := time.Date(2026, 11, 23, 7, 35, 3, 965e6, time.UTC), 200, "dial tcp: refused"
 	for _, tt := range []struct {
-		line deliveryLine
+		line api.Delivery
 		want string
 	}{
 		{
-			deliveryLine{Status: "delivered", HTTPStatus: &code, Reply: true, CreatedAt: at, EventID: "evt_1", Event: "message.received", Attempt: 1, DurationMs: 12},
+			api.Delivery{Status: "delivered", HTTPStatus: &code, DynamicReply: true, CreatedAt: api.At(at), EventID: "evt_1", Event: "message.received", Attempt: 1, DurationMs: 12},
 			local(at) + "  delivered   200    1      12  dynamic  message.received evt_1",
 		},
 		{
-			deliveryLine{Status: "failed", CreatedAt: at, EventID: "evt_2", Event: "session.disconnected", Attempt: 10, DurationMs: 8000, Error: &refused},
+			api.Delivery{Status: "failed", CreatedAt: api.At(at), EventID: "evt_2", Event: "session.disconnected", Attempt: 10, DurationMs: 8000, Error: &refused},
 			local(at) + "  failed        -   10    8000  -        session.disconnected evt_2  dial tcp: refused",
 		},
 	} {
-		assert.Equal(t, tt.want, tt.line.text())
+		assert.Equal(t, tt.want, deliveryText(tt.line))
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/server/api"
 )
 
 const (
@@ -55,26 +56,10 @@ func (a *app) deliveriesCommand() *cobra.Command {
 	return c
 }
 
-// deliveryLine is an attempt as the API shows it.
-type deliveryLine struct {
-	ID         string    `json:"id"`
-	Status     string    `json:"status"`
-	URL        string    `json:"url"`
-	HTTPStatus *int      `json:"http_status"`
-	Reply      bool      `json:"dynamic_reply"`
-	Session    string    `json:"session_id"`
-	CreatedAt  time.Time `json:"created_at"`
-	EventID    string    `json:"event_id"`
-	Event      string    `json:"event"`
-	Attempt    int       `json:"attempt"`
-	DurationMs int64     `json:"duration_ms"`
-	Error      *string   `json:"error"`
-	NoReply    *string   `json:"no_reply_reason"`
-}
-
+// A deliveriesAnswer is api.Deliveries, with each row as it came.
 type deliveriesAnswer struct {
-	Deliveries []item[deliveryLine] `json:"deliveries"`
-	Next       *string              `json:"next_cursor"`
+	api.Deliveries
+	Rows []item[api.Delivery] `json:"deliveries"`
 }
 
 // page returns at most so many attempts before a cursor.
@@ -102,18 +87,18 @@ func (c *client) deliveries(ctx context.Context, q deliveriesQuery) error {
 		if err != nil {
 			return err
 		}
-		if first && len(got.Deliveries) == 0 {
+		if first && len(got.Rows) == 0 {
 			fmt.Fprintln(c.err, "There are none yet. Make one with pingr simulate.")
 			return nil
 		}
-		if err := c.printDeliveries(got.Deliveries, first); err != nil {
+		if err := c.printDeliveries(got.Rows, first); err != nil {
 			return err
 		}
-		if got.Next == nil {
+		if got.NextCursor == nil {
 			return nil
 		}
-		q.before = *got.Next
-		if left -= len(got.Deliveries); q.limit > 0 && left <= 0 {
+		q.before = *got.NextCursor
+		if left -= len(got.Rows); q.limit > 0 && left <= 0 {
 			fmt.Fprintln(c.err, "For more: --before "+q.before)
 			return nil
 		}
@@ -131,7 +116,7 @@ func (c *client) followDeliveries(ctx context.Context, q deliveriesQuery) error 
 	if err != nil {
 		return err
 	}
-	fresh, last := newest.Deliveries, ""
+	fresh, last := newest.Rows, ""
 	for first := true; ; first = false {
 		slices.Reverse(fresh)
 		if err := c.printDeliveries(fresh, first); err != nil {
@@ -162,26 +147,26 @@ func unlessStopped(ctx context.Context, err error) error {
 
 // since returns the attempts after one, newest first. Rows are logged in the
 // order in which they are listed, so none appears behind one that was seen.
-func (c *client) since(ctx context.Context, q deliveriesQuery, last string) (fresh []item[deliveryLine], err error) {
+func (c *client) since(ctx context.Context, q deliveriesQuery, last string) (fresh []item[api.Delivery], err error) {
 	for {
 		got, err := c.page(ctx, q, deliveriesPage)
 		if err != nil {
 			return nil, err
 		}
-		for i, d := range got.Deliveries {
+		for i, d := range got.Rows {
 			if d.value.ID == last {
-				return append(fresh, got.Deliveries[:i]...), nil
+				return append(fresh, got.Rows[:i]...), nil
 			}
 		}
-		fresh = append(fresh, got.Deliveries...)
-		if got.Next == nil {
+		fresh = append(fresh, got.Rows...)
+		if got.NextCursor == nil {
 			return fresh, nil
 		}
-		q.before = *got.Next
+		q.before = *got.NextCursor
 	}
 }
 
-func (c *client) printDeliveries(deliveries []item[deliveryLine], heading bool) error {
+func (c *client) printDeliveries(deliveries []item[api.Delivery], heading bool) error {
 	if c.json {
 		return printEach(c.app, deliveries)
 	}
@@ -189,20 +174,20 @@ func (c *client) printDeliveries(deliveries []item[deliveryLine], heading bool) 
 		fmt.Fprintln(c.out, styleOf(c.out).faint("TIME                 STATUS     HTTP  TRY      MS  REPLY    EVENT"))
 	}
 	for _, d := range deliveries {
-		fmt.Fprintln(c.out, d.value.text())
+		fmt.Fprintln(c.out, deliveryText(d.value))
 	}
 	return nil
 }
 
 // noReplyWords returns the words for a reason, or the reason itself if a newer
 // server sent it.
-func noReplyWords(reason string) string {
-	return cmp.Or(pingr.NoReply(reason).Description(), reason)
+func noReplyWords(reason pingr.NoReply) string {
+	return cmp.Or(reason.Description(), string(reason))
 }
 
-// text formats an attempt on one line. Its columns have fixed widths, because
+// deliveryText formats an attempt on one line. Its columns have fixed widths, because
 // page after page is printed.
-func (d deliveryLine) text() string {
+func deliveryText(d api.Delivery) string {
 	code, try, ms, reply, why := "-", "-", "-", "static", ""
 	if d.Attempt > 0 { // otherwise the endpoint was not asked
 		try, ms = strconv.Itoa(d.Attempt), strconv.FormatInt(d.DurationMs, 10)
@@ -210,10 +195,10 @@ func (d deliveryLine) text() string {
 	if d.HTTPStatus != nil {
 		code = strconv.Itoa(*d.HTTPStatus)
 	}
-	if d.Reply {
+	if d.DynamicReply {
 		reply = "dynamic"
 	}
-	if d.Event != "message.received" {
+	if d.Event != pingr.EventMessageReceived {
 		reply = "-"
 	}
 	switch {
@@ -223,5 +208,5 @@ func (d deliveryLine) text() string {
 		why = "  no reply: " + noReplyWords(*d.NoReply)
 	}
 	return plain(fmt.Sprintf("%s  %-9s  %4s  %3s  %6s  %-7s  %s %s%s",
-		local(d.CreatedAt), d.Status, code, try, ms, reply, d.Event, d.EventID, why))
+		local(d.CreatedAt.Time), d.Status, code, try, ms, reply, d.Event, d.EventID, why))
 }

@@ -4,9 +4,10 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/heypingr/pingr/server/api"
 )
 
 const howToLogIn = "export PINGR_TOKEN=$(pingr login --email you@example.com)"
@@ -34,11 +35,8 @@ func (c *client) logIn(ctx context.Context, email string) error {
 	if err != nil {
 		return fmt.Errorf("read password: %w", err)
 	}
-	var in item[struct {
-		Token     string    `json:"token"`
-		ExpiresAt time.Time `json:"expires_at"`
-	}]
-	err = c.send(ctx, http.MethodPost, "/v1/auth/login", map[string]string{"email": email, "password": password}, &in, http.Header{})
+	var in item[api.Login]
+	err = c.send(ctx, http.MethodPost, "/v1/auth/login", api.LogIn{Email: email, Password: password}, &in, http.Header{})
 	if err != nil {
 		return err
 	}
@@ -46,7 +44,7 @@ func (c *client) logIn(ctx context.Context, email string) error {
 		return c.writeJSON(in)
 	}
 	fmt.Fprintln(c.out, in.value.Token)
-	fmt.Fprintln(c.err, "Logged in until "+local(in.value.ExpiresAt)+".")
+	fmt.Fprintln(c.err, "Logged in until "+local(in.value.ExpiresAt.Time)+".")
 	return nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/server/api"
 	"github.com/heypingr/pingr/whatsapptest"
 )
 
@@ -62,7 +63,7 @@ func TestShell(t *testing.T) {
 		assert.Contains(t, s.fails(exitFailed, "session", "add", "--name", "Again", "--id", "office"), "id is taken")
 		assert.Equal(t, exitDone, call{args: []string{"session", "rm", "office"}, env: s.env}.run(t).code)
 		assert.Contains(t, s.fails(exitFailed, "session", "rm", "office"), "no such session")
-		var one sessionLine
+		var one api.Session
 		require.NoError(t, json.Unmarshal([]byte(s.does("session", "list", "--json")), &one))
 		assert.Equal(t, pingr.SessionConnected, one.Status)
 		assert.Equal(t, "shop", one.ID)

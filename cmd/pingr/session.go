@@ -6,11 +6,10 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/server/api"
 )
 
 func (a *app) sessionCommand() *cobra.Command {
@@ -39,20 +38,9 @@ func (a *app) sessionCommand() *cobra.Command {
 
 func sessionPath(id string) string { return "/v1/sessions/" + url.PathEscape(id) }
 
-// sessionLine is a session as the API shows it.
-type sessionLine struct {
-	ID          string             `json:"id"`
-	Name        string             `json:"name"`
-	Number      *string            `json:"number"` // with a plus
-	Status      pingr.SessionState `json:"status"`
-	ConnectedAt *time.Time         `json:"connectedAt"`
-	Today       int64              `json:"messagesToday"`
-	Detail      string             `json:"detail"`
-}
-
-func (c *client) sessions(ctx context.Context) ([]item[sessionLine], error) {
+func (c *client) sessions(ctx context.Context) ([]item[api.Session], error) {
 	var got struct {
-		Sessions []item[sessionLine] `json:"sessions"`
+		Sessions []item[api.Session] `json:"sessions"`
 	}
 	err := c.ask(ctx, http.MethodGet, "/v1/sessions", nil, &got)
 	return got.Sessions, err
@@ -77,9 +65,9 @@ func (c *client) listSessions(ctx context.Context) error {
 			number = *s.value.Number
 		}
 		if s.value.ConnectedAt != nil {
-			since = local(*s.value.ConnectedAt)
+			since = local(s.value.ConnectedAt.Time)
 		}
-		t.add(s.value.ID, s.value.Name, number, string(s.value.Status), since, strconv.FormatInt(s.value.Today, 10), s.value.Detail)
+		t.add(s.value.ID, s.value.Name, number, string(s.value.Status), since, strconv.FormatInt(s.value.MessagesToday, 10), s.value.Detail)
 	}
 	t.print(c.out)
 	return nil
@@ -89,12 +77,8 @@ func (c *client) addSession(ctx context.Context, id, name string) error {
 	if name == "" {
 		return usageError{"--name is missing"}
 	}
-	body := map[string]string{"name": name}
-	if id != "" {
-		body["id"] = id
-	}
-	var got item[sessionLine]
-	if err := c.ask(ctx, http.MethodPost, "/v1/sessions", body, &got); err != nil {
+	var got item[api.Session]
+	if err := c.ask(ctx, http.MethodPost, "/v1/sessions", api.AddSession{ID: id, Name: name}, &got); err != nil {
 		return err
 	}
 	if c.json {

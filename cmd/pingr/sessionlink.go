@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/server/api"
 	"github.com/heypingr/pingr/session/whatsapp"
 )
 
@@ -80,7 +81,7 @@ func (c *client) linkSession(ctx context.Context, l linking) error {
 // snapshot returns the progress of linking, with the code to scan if there is
 // one.
 func (c *client) snapshot(ctx context.Context, id string) (now whatsapp.Snapshot, err error) {
-	var s sessionLine
+	var s api.Session
 	if err := c.ask(ctx, http.MethodGet, sessionPath(id), nil, &s); err != nil {
 		return now, err
 	}
@@ -91,15 +92,12 @@ func (c *client) snapshot(ctx context.Context, id string) (now whatsapp.Snapshot
 	if s.Status != pingr.SessionPairing && s.Status != pingr.SessionLinkExpired && s.Status != pingr.SessionLoggedOut {
 		return now, nil
 	}
-	var code struct {
-		QR        string    `json:"qr"`
-		ExpiresAt time.Time `json:"expires_at"`
-	}
+	var code api.QR
 	err = c.ask(ctx, http.MethodGet, sessionPath(id)+"/qr", nil, &code)
-	if is(err, "session_unavailable") || is(err, "conflict") { // not yet, or not any more
+	if is(err, api.SessionUnavailable) || is(err, api.Conflict) { // not yet, or not any more
 		return now, nil
 	}
-	now.QR = whatsapp.QR{Code: code.QR, ExpiresAt: code.ExpiresAt}
+	now.QR = whatsapp.QR{Code: code.Code, ExpiresAt: code.ExpiresAt.Time}
 	return now, err
 }
 
@@ -108,10 +106,8 @@ func (c *client) pairCode(ctx context.Context, l linking, show *linkScreen) erro
 	if l.phone == "" {
 		return nil
 	}
-	var got struct {
-		Code string `json:"code"`
-	}
-	if err := c.ask(ctx, http.MethodPost, sessionPath(l.session)+"/pair-code", map[string]string{"phone": l.phone}, &got); err != nil {
+	var got api.PairCode
+	if err := c.ask(ctx, http.MethodPost, sessionPath(l.session)+"/pair-code", api.AskPairCode{Phone: l.phone}, &got); err != nil {
 		return err
 	}
 	show.code(got.Code)

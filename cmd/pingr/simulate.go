@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/server/api"
 )
 
 func (a *app) simulateCommand() *cobra.Command {
@@ -32,13 +33,6 @@ func (a *app) simulateCommand() *cobra.Command {
 	return c
 }
 
-type simulation struct {
-	Delivered    bool    `json:"delivered"`
-	StatusCode   *int    `json:"status_code"`
-	DynamicReply *string `json:"dynamic_reply"`
-	NoReply      *string `json:"no_reply_reason"`
-}
-
 func (c *client) simulate(ctx context.Context, phone, session, message string) (err error) {
 	if err := c.wantLogin(); err != nil {
 		return err
@@ -49,10 +43,10 @@ func (c *client) simulate(ctx context.Context, phone, session, message string) (
 	if session, err = c.theSession(ctx, session); err != nil {
 		return err
 	}
-	var got item[simulation]
+	var got item[api.Simulated]
 	began := time.Now()
-	err = c.ask(ctx, http.MethodPost, "/v1/webhooks/simulate", map[string]string{"phone": phone, "message": message, "session_id": session}, &got)
-	if is(err, "conflict") {
+	err = c.ask(ctx, http.MethodPost, "/v1/webhooks/simulate", api.Simulate{Phone: phone, Message: message, Session: session}, &got)
+	if is(err, api.Conflict) {
 		return errors.New("there is no webhook endpoint yet: set one with pingr webhook set")
 	}
 	if err != nil {
@@ -69,7 +63,7 @@ func (c *client) simulate(ctx context.Context, phone, session, message string) (
 	return err
 }
 
-func (c *client) saySimulation(s simulation, took time.Duration) {
+func (c *client) saySimulation(s api.Simulated, took time.Duration) {
 	look, answer := styleOf(c.out), "no answer"
 	if s.StatusCode != nil {
 		answer = strings.TrimSpace(fmt.Sprintf("%d %s", *s.StatusCode, http.StatusText(*s.StatusCode)))
@@ -83,7 +77,7 @@ func (c *client) saySimulation(s simulation, took time.Duration) {
 	case s.DynamicReply != nil:
 		fmt.Fprintln(c.out, "reply: "+plain(*s.DynamicReply))
 	case s.Delivered && s.NoReply != nil:
-		fmt.Fprintln(c.out, "no reply: "+noReplyWords(plain(*s.NoReply))+"; the trigger's static reply would be sent")
+		fmt.Fprintln(c.out, "no reply: "+plain(noReplyWords(*s.NoReply))+"; the trigger's static reply would be sent")
 	case s.Delivered:
 		fmt.Fprintln(c.out, "no reply; the trigger's static reply would be sent")
 	default:

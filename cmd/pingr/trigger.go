@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/server/api"
 )
 
 func (a *app) triggerCommand() *cobra.Command {
@@ -50,16 +50,17 @@ func (a *app) triggerSetCommand() *cobra.Command {
 		Example: "  pingr trigger set trg_0199c0de --reply \"Here you are.\"\n  pingr trigger set trg_0199c0de --active=false",
 		Args:    cobra.ExactArgs(1),
 	}, func(ctx context.Context, asks *client, args []string) error {
-		change := map[string]any{}
-		for flag, field := range map[string]struct {
-			name  string
-			value any
-		}{"phrase": {"trigger_phrase", phrase}, "reply": {"reply_message", reply}, "active": {"is_active", active}} {
-			if c.Flags().Changed(flag) {
-				change[field.name] = field.value
-			}
+		var change api.ChangeTrigger
+		if c.Flags().Changed("phrase") {
+			change.Phrase = &phrase
 		}
-		if len(change) == 0 {
+		if c.Flags().Changed("reply") {
+			change.Reply = &reply
+		}
+		if c.Flags().Changed("active") {
+			change.Active = &active
+		}
+		if change == (api.ChangeTrigger{}) {
 			return usageError{"say what to change: --phrase, --reply or --active"}
 		}
 		return asks.changeTrigger(ctx, args[0], change)
@@ -72,19 +73,9 @@ func (a *app) triggerSetCommand() *cobra.Command {
 
 func triggerPath(id string) string { return "/v1/triggers/" + url.PathEscape(id) }
 
-// triggerLine is a trigger as the API shows it.
-type triggerLine struct {
-	ID        string    `json:"id"`
-	Session   string    `json:"session_id"`
-	Phrase    string    `json:"trigger_phrase"`
-	Reply     string    `json:"reply_message"`
-	Active    bool      `json:"is_active"`
-	UpdatedAt time.Time `json:"updated_at"`
-}
-
 func (c *client) listTriggers(ctx context.Context, session string) error {
 	var got struct {
-		Triggers []item[triggerLine] `json:"triggers"`
+		Triggers []item[api.Trigger] `json:"triggers"`
 	}
 	path := "/v1/triggers"
 	if session != "" {
@@ -106,7 +97,7 @@ func (c *client) listTriggers(ctx context.Context, session string) error {
 		if !i.value.Active {
 			active = "no"
 		}
-		t.add(i.value.ID, i.value.Session, i.value.Phrase, active, local(i.value.UpdatedAt), i.value.Reply)
+		t.add(i.value.ID, i.value.Session, i.value.Phrase, active, local(i.value.UpdatedAt.Time), i.value.Reply)
 	}
 	t.print(c.out)
 	return nil
@@ -122,8 +113,8 @@ func (c *client) addTrigger(ctx context.Context, session, phrase, reply string) 
 	if session, err = c.theSession(ctx, session); err != nil {
 		return err
 	}
-	var got item[triggerLine]
-	err = c.ask(ctx, http.MethodPost, "/v1/triggers", map[string]string{"session_id": session, "trigger_phrase": phrase, "reply_message": reply}, &got)
+	var got item[api.Trigger]
+	err = c.ask(ctx, http.MethodPost, "/v1/triggers", api.AddTrigger{Session: session, Phrase: phrase, Reply: reply}, &got)
 	if err != nil {
 		return err
 	}
@@ -134,8 +125,8 @@ func (c *client) addTrigger(ctx context.Context, session, phrase, reply string) 
 	return nil
 }
 
-func (c *client) changeTrigger(ctx context.Context, id string, change map[string]any) error {
-	var got item[triggerLine]
+func (c *client) changeTrigger(ctx context.Context, id string, change api.ChangeTrigger) error {
+	var got item[api.Trigger]
 	if err := c.ask(ctx, http.MethodPatch, triggerPath(id), change, &got); err != nil {
 		return err
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/heypingr/pingr/server/api"
 )
 
 func (a *app) usageCommand() *cobra.Command {
@@ -18,19 +20,8 @@ func (a *app) usageCommand() *cobra.Command {
 	}, func(ctx context.Context, c *client, _ []string) error { return c.usage(ctx) })
 }
 
-// usageJSON is the answer of GET /v1/usage; nil means no limit.
-type usageJSON struct {
-	Plan      string `json:"plan"`
-	Month     string `json:"month"`
-	Used      int64  `json:"used"`
-	Included  *int64 `json:"included"`
-	Remaining *int64 `json:"remaining"`
-	Overage   int64  `json:"overage_messages"`
-	Micros    int64  `json:"overage_cost_micros"`
-}
-
 func (c *client) usage(ctx context.Context) error {
-	var got item[usageJSON]
+	var got item[api.Usage]
 	if err := c.ask(ctx, http.MethodGet, "/v1/usage", nil, &got); err != nil {
 		return err
 	}
@@ -40,7 +31,7 @@ func (c *client) usage(ctx context.Context) error {
 	u := got.value
 	t := newTable("MONTH", "PLAN", "USED", "INCLUDED", "REMAINING", "OVERAGE", "COST")
 	t.add(u.Month, u.Plan, strconv.FormatInt(u.Used, 10), orUnlimited(u.Included), orUnlimited(u.Remaining),
-		strconv.FormatInt(u.Overage, 10), dollars(u.Micros))
+		strconv.FormatInt(u.OverageMessages, 10), dollars(u.OverageCostMicros))
 	t.print(c.out)
 	return nil
 }

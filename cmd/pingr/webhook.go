@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/heypingr/pingr/server/api"
 )
 
 func (a *app) webhookCommand() *cobra.Command {
@@ -18,7 +20,7 @@ func (a *app) webhookCommand() *cobra.Command {
 		Use: "set URL", Short: "Set the webhook endpoint; an empty URL removes it",
 		Example: "  pingr webhook set https://shop.example/pingr", Args: cobra.ExactArgs(1),
 	}, func(ctx context.Context, c *client, args []string) error {
-		return c.webhook(ctx, http.MethodPut, map[string]string{"url": args[0]})
+		return c.webhook(ctx, http.MethodPut, api.SetWebhook{URL: args[0]})
 	})
 	return group("webhook", "Show and set the webhook endpoint of a server's account", "  pingr webhook show", show, set)
 }
@@ -26,10 +28,7 @@ func (a *app) webhookCommand() *cobra.Command {
 // webhook prints the endpoint, changed or not. Only a login gets the whole
 // secret, and it is shown only as JSON, to programs.
 func (c *client) webhook(ctx context.Context, method string, body any) error {
-	var got item[struct {
-		URL    *string  `json:"url"`
-		Events []string `json:"events"`
-	}]
+	var got item[api.Webhook]
 	if err := c.ask(ctx, method, "/v1/webhooks", body, &got); err != nil {
 		return err
 	}
@@ -41,7 +40,11 @@ func (c *client) webhook(ctx context.Context, method string, body any) error {
 		return nil
 	}
 	t := newTable("URL", "EVENTS")
-	t.add(*got.value.URL, strings.Join(got.value.Events, ", "))
+	var events []string
+	for _, e := range got.value.Events {
+		events = append(events, string(e))
+	}
+	t.add(*got.value.URL, strings.Join(events, ", "))
 	t.print(c.out)
 	return nil
 }
