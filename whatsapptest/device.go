@@ -22,6 +22,7 @@ type Device struct {
 	noiseKey [32]byte  // what the client logs in with
 	removed  atomic.Bool
 	acks     atomic.Pointer[AckRule]
+	garble   atomic.Int64 // how many messages of other clients to spoil
 
 	mu           sync.Mutex
 	registration uint32
@@ -56,6 +57,7 @@ type parcel struct {
 	key      parcelKey
 	position uint64
 	node     waBinary.Node
+	as       types.JID // how a message of another client addressed this one; may be empty
 }
 
 // JID returns the device's address, such as 15550100001:3@s.whatsapp.net.
@@ -159,7 +161,10 @@ func (d *Device) announceName(name string) {
 
 // deliver queues a stanza until the client acknowledges it, and sends it if the
 // client is connected.
-func (d *Device) deliver(key parcelKey, n waBinary.Node) {
+func (d *Device) deliver(key parcelKey, n waBinary.Node) { d.deliverAs(types.EmptyJID, key, n) }
+
+// deliverAs is deliver for what another client addressed to the client as that.
+func (d *Device) deliverAs(as types.JID, key parcelKey, n waBinary.Node) {
 	if d.removed.Load() {
 		return
 	}
@@ -168,7 +173,7 @@ func (d *Device) deliver(key parcelKey, n waBinary.Node) {
 	if d.queue == nil {
 		d.queue = make(map[parcelKey]*parcel)
 	}
-	d.queue[key] = &parcel{key, d.queued, n}
+	d.queue[key] = &parcel{key, d.queued, n, as}
 	var c *conn
 	if d.active {
 		c = d.conn
@@ -192,11 +197,13 @@ func (d *Device) tell(n waBinary.Node) {
 	}
 }
 
-// settle removes from the queue what the client has acknowledged.
-func (d *Device) settle(key parcelKey) {
+// settle removes from the queue what the client has acknowledged, and returns
+// how the client was addressed by it.
+func (d *Device) settle(key parcelKey) (as types.JID) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if _, ok := d.queue[key]; ok {
+	if p, ok := d.queue[key]; ok {
+		as = p.as
 		delete(d.queue, key)
 		if d.unlearned[key.id] {
 			delete(d.unlearned, key.id)
@@ -204,6 +211,7 @@ func (d *Device) settle(key parcelKey) {
 		}
 		d.announce()
 	}
+	return as
 }
 
 // introduces begins or ends what the phone tells a new client.
@@ -327,11 +335,15 @@ const lowPreKeys = 10
 
 // notify queues a notification until the client acknowledges it.
 func (d *Device) notify(kind string, from types.JID, content ...waBinary.Node) parcelKey {
-	n := waBinary.Node{
-		Tag:     "notification",
-		Attrs:   waBinary.Attrs{"from": from, "type": kind, "id": d.srv.nextID(), "t": d.srv.now().Unix()},
-		Content: content,
-	}
+	return d.queueNotification(waBinary.Node{
+		Tag: "notification", Attrs: waBinary.Attrs{"from": from, "type": kind}, Content: content,
+	})
+}
+
+// queueNotification queues a notification that lacks only id and time.
+func (d *Device) queueNotification(n waBinary.Node) parcelKey {
+	n.Attrs = cloneAttrs(n.Attrs)
+	n.Attrs["id"], n.Attrs["t"] = d.srv.nextID(), d.srv.now().Unix()
 	key := messageKey(n)
 	key.class = "notification"
 	d.deliver(key, n)

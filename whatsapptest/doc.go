@@ -26,7 +26,8 @@
 //
 // A [Device] is one linked client. Its methods do to it what the network and
 // WhatsApp do: [Device.Drop], [Device.StreamError], [Device.Replace],
-// [Device.Remove], [Device.FailLogins], [Device.Silence], [Device.Acks].
+// [Device.Remove], [Device.FailLogins], [Device.Silence], [Device.Acks],
+// [Device.Garble].
 // [Server.RefuseUpgrades], [Server.SetPairing] and [Server.EndPairing] affect
 // clients that are not logged in. [Config].Latency and [Server.SetLatency] put
 // the server some milliseconds away. [Phone.Resend] sends a message a second time,
@@ -46,6 +47,19 @@
 // These reports are of single accounts. No source says how common each case is, in
 // which order WhatsApp checks, or whether messages encrypted again are checked too;
 // here they are. By default an account takes both forms, and names itself by LID.
+//
+// # Devices and receipts
+//
+// Lists of devices carry key indexes and the list that the account has signed.
+// Clients that have asked for a list are told when a device comes or goes, also
+// later if they are away; the account's own clients are told too. An
+// acknowledgement carries the hash of the devices that a message should have gone
+// to. Receipts of a linked client reach the linked client that sent the message; a
+// read receipt reaches all clients of its account.
+//
+// No source says whom WhatsApp tells of a change (here those that have asked), what
+// <update> in place of <add> and <remove> means (it is never sent), or which clients
+// hear of a delivery (here the sender).
 //
 // # The ledger
 //

@@ -58,6 +58,23 @@ func (d *Device) ackRule() AckRule {
 	return AckRule{}
 }
 
+// Garble makes the next messages to the client unreadable that other clients
+// send. They get through when the client asks for them again.
+func (d *Device) Garble(times int) { d.garble.Store(int64(times)) }
+
+// garbles reports whether a message is to be spoilt, and counts it.
+func (d *Device) garbles() bool {
+	for {
+		left := d.garble.Load()
+		if left <= 0 {
+			return false
+		}
+		if d.garble.CompareAndSwap(left, left-1) {
+			return true
+		}
+	}
+}
+
 // LoginFailure is the answer to a login that fails.
 type LoginFailure struct {
 	// Reason is the code: 401 logged out, 402 temporarily banned, 403 locked,
@@ -139,11 +156,14 @@ func (d *Device) Remove() {
 }
 
 func (d *Device) unlink() {
-	d.removed.Store(true)
+	if d.removed.Swap(true) {
+		return
+	}
 	d.mu.Lock()
 	clear(d.queue)
 	d.announce()
 	d.mu.Unlock()
+	d.phone.devicesChanged("remove", d.jid.Device)
 }
 
 // Silence makes the client's connection, and every later one, dead without

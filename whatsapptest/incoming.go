@@ -1,13 +1,9 @@
 package whatsapptest
 
 import (
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"maps"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"go.mau.fi/libsignal/signalerror"
@@ -99,12 +95,8 @@ func (d *Device) acknowledge(c *conn, id string, to types.JID, at time.Time, rul
 // client fetches the device list again. It is empty if the server does not send
 // one.
 func (d *Device) participantHash(to types.JID) string {
-	var list []string
-	add := func(p *Phone, address types.JID) {
-		for _, n := range p.deviceNumbers() {
-			list = append(list, address.User+".0:"+strconv.Itoa(int(n))+"@"+address.Server)
-		}
-	}
+	var list []types.JID
+	add := func(p *Phone, address types.JID) { list = append(list, withDevices(address, p.deviceNumbers())...) }
 	switch to.Server {
 	case types.GroupServer:
 		g := d.srv.group(to)
@@ -125,9 +117,7 @@ func (d *Device) participantHash(to types.JID) string {
 	default:
 		return ""
 	}
-	slices.Sort(list)
-	sum := sha256.Sum256([]byte(strings.Join(list, "")))
-	return "2:" + base64.RawStdEncoding.EncodeToString(sum[:6])
+	return deviceHash(list)
 }
 
 // route passes a message on: to simulated devices as ciphertext for them to open, to
@@ -181,7 +171,10 @@ func (d *Device) forward(n *waBinary.Node, in inbound, to types.JID, encs []waBi
 	if other := p.Device(int(to.Device)); other != nil && other != d {
 		stanza := d.forwarded(n, in, other)
 		stanza.Content = slices.Concat(encs, n.GetChildrenByTag("device-identity"))
-		other.deliver(messageKey(stanza), stanza)
+		if other.garbles() {
+			stanza = garbled(stanza)
+		}
+		other.deliverAs(to, messageKey(stanza), stanza)
 	}
 }
 

@@ -334,6 +334,19 @@ func messageKey(n waBinary.Node) parcelKey {
 	return key
 }
 
+// garbled returns a copy of a stanza with spoilt ciphertexts.
+func garbled(n waBinary.Node) waBinary.Node {
+	content := slices.Clone(n.GetChildren())
+	for i, child := range content {
+		if c, ok := child.Content.([]byte); ok {
+			content[i].Content = slices.Clone(c)
+		}
+	}
+	n.Content = content
+	garble(n)
+	return n
+}
+
 // garble spoils the authentication code at the end of each ciphertext.
 func garble(n waBinary.Node) {
 	for _, enc := range n.GetChildrenByTag("enc") {

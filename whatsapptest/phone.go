@@ -47,10 +47,12 @@ type Phone struct {
 
 	mu      sync.Mutex
 	move    Move
-	refused [2]int     // codes, by AddressForm
-	parts   []*handset // [0] is the phone itself, then its companions
-	devices []*Device  // linked clients, including removed ones, in order of linking
-	lastNo  uint16     // the highest device number given so far
+	refused [2]int           // codes, by AddressForm
+	parts   []*handset       // [0] is the phone itself, then its companions
+	devices []*Device        // linked clients, including removed ones, in order of linking
+	lastNo  uint16           // the highest device number given so far
+	listed  time.Time        // when the list of devices changed
+	toldTo  map[*Device]bool // clients of others that are told of changes to it
 	inbox   []Message
 	next    int
 	seen    map[seenKey]bool
@@ -115,6 +117,7 @@ func (s *Server) AddPhone(c PhoneConfig) (*Phone, error) {
 	}
 	p := &Phone{
 		srv: s, name: c.Name, addressing: c.Addressing, move: c.Move, lookup: c.Lookup, quiet: c.Quiet,
+		listed:  s.now(),
 		pn:      types.NewJID(c.Number, types.DefaultUserServer),
 		lid:     types.NewJID(c.LID, types.HiddenUserServer),
 		seen:    make(map[seenKey]bool),
@@ -153,10 +156,12 @@ func (p *Phone) shown() string {
 // at most 255 devices in its life, including linked clients.
 func (p *Phone) AddCompanion() int {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.lastNo++
-	p.parts = append(p.parts, newHandset(p, p.lastNo))
-	return int(p.lastNo)
+	number := p.lastNo
+	p.parts = append(p.parts, newHandset(p, number))
+	p.mu.Unlock()
+	p.devicesChanged("add", number)
+	return int(number)
 }
 
 // Devices returns the clients that are now linked to the phone.

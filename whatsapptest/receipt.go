@@ -64,8 +64,8 @@ func (h *handset) undecryptable(in inbound) {
 	in.from.deliver(key, n)
 }
 
-// handleReceipt settles messages that a client has received, and passes its requests to
-// encrypt again to the phone that sent them.
+// handleReceipt settles messages that a client has received. It passes receipts
+// to the clients that sent them, and requests to encrypt again to the phone too.
 func (d *Device) handleReceipt(_ *conn, n *waBinary.Node) {
 	ag := n.AttrGetter()
 	kind := ag.OptionalString("type")
@@ -78,6 +78,7 @@ func (d *Device) handleReceipt(_ *conn, n *waBinary.Node) {
 		sender = key.participant
 	}
 	p := d.srv.phone(sender)
+	first, as := key.id, types.EmptyJID
 	ids := []string{key.id}
 	list := n.GetChildByTag("list")
 	for _, item := range list.GetChildrenByTag("item") {
@@ -87,17 +88,63 @@ func (d *Device) handleReceipt(_ *conn, n *waBinary.Node) {
 	}
 	for _, id := range ids {
 		key.id = id
-		d.settle(key)
+		if this := d.settle(key); id == first {
+			as = this
+		}
 		if p != nil {
 			d.srv.ledger.recordSettled(p.shown(), id, d.srv.now(), 0, kind == "retry")
 		}
 	}
-	if p == nil || kind != "retry" {
+	if p == nil {
 		return
 	}
-	if h := p.handset(int(sender.Device)); h != nil {
+	d.passReceipt(n, kind, p, sender, as)
+	if h := p.handset(int(sender.Device)); h != nil && kind == "retry" {
 		request := *n
-		h.post(func() { h.encryptAgain(d, key.id, request) })
+		h.post(func() { h.encryptAgain(d, first, request) })
+	}
+}
+
+// passReceipt passes a receipt to the linked client that sent the message, and
+// one that a person has read it to all clients of the sender. No source tells
+// which of them hear of a delivery. as is how the client was addressed, if that
+// is known.
+func (d *Device) passReceipt(n *waBinary.Node, kind string, to *Phone, sender, as types.JID) {
+	var hear func(*Device) bool
+	switch kind {
+	case "", "inactive", "retry":
+		hear = func(other *Device) bool { return other.jid.Device == sender.Device }
+	case "read", "played":
+		hear = func(*Device) bool { return true }
+	default:
+		return // of what our own account did
+	}
+	attrs := waBinary.Attrs{"id": n.Attrs["id"], "t": d.srv.now().Unix()}
+	if kind != "" {
+		attrs["type"] = kind
+	}
+	chat, _ := n.Attrs["to"].(types.JID)
+	if as.IsEmpty() {
+		as = d.lid
+		if chat.Server == types.DefaultUserServer && d.phone.addressing != LIDOnly {
+			as = d.jid
+		}
+	}
+	attrs["from"] = as
+	if g := d.srv.group(chat); g != nil {
+		attrs["from"], attrs["participant"] = chat, withDevice(g.address(d.phone), d.jid.Device)
+	}
+	if recipient := n.Attrs["recipient"]; recipient != nil {
+		attrs["recipient"] = recipient
+	}
+	for _, other := range to.Devices() {
+		if other == d || !hear(other) {
+			continue
+		}
+		receipt := waBinary.Node{Tag: "receipt", Attrs: attrs, Content: n.Content}
+		key := messageKey(receipt)
+		key.class = "receipt"
+		other.deliver(key, receipt)
 	}
 }
 

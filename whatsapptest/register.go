@@ -160,6 +160,7 @@ func (p *Phone) link(ctx context.Context, r *registration, secret []byte) (*Devi
 	p.mu.Lock()
 	p.devices = append(p.devices, d)
 	p.mu.Unlock()
+	p.devicesChanged("add", number)
 	// 515 makes the client log in on a new connection.
 	_ = r.conn.send(streamError(515))
 	r.conn.end()
@@ -189,15 +190,21 @@ func (p *Phone) nextDevice(r *registration) (uint16, error) {
 // pairedIdentity is what the account has signed for a new device.
 type pairedIdentity struct{ details, accountKey []byte }
 
+// account returns the key that signs the account's devices, which is the
+// identity of the phone itself (whatsmeow pair.go stores it as such).
+func (p *Phone) account() *keys.KeyPair {
+	h := p.handset(0)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.keys().identity
+}
+
 // signDevice makes the account's signature over the client's identity key,
 // sealed with the secret that only the QR text or the pairing code contains.
 func (p *Phone) signDevice(d *Device, secret []byte) (container []byte, signed pairedIdentity, err error) {
-	h := p.parts[0]
-	h.mu.Lock()
-	account := h.keys().identity // pair.go stores it as the identity of the phone itself
-	h.mu.Unlock()
+	account := p.account()
 	details, err := proto.Marshal(&waAdv.ADVDeviceIdentity{
-		RawID: proto.Uint32(binary.BigEndian.Uint32(randomBytes(4))), Timestamp: proto.Uint64(uint64(p.srv.now().Unix())),
+		RawID: proto.Uint32(rawID(account.Pub)), Timestamp: proto.Uint64(uint64(p.srv.now().Unix())),
 		KeyIndex: proto.Uint32(uint32(d.jid.Device)), AccountType: waAdv.ADVEncryptionType_E2EE.Enum(), DeviceType: waAdv.ADVEncryptionType_E2EE.Enum(),
 	})
 	if err != nil {

@@ -37,6 +37,7 @@ type savedPhone struct {
 	Refused    [2]int        `json:"refused"`
 	Quiet      bool          `json:"quiet,omitempty"`
 	LastDevice uint16        `json:"last_device,omitempty"`
+	Listed     time.Time     `json:"listed"`
 	Handsets   []savedSet    `json:"handsets"`
 	Devices    []savedDevice `json:"devices,omitempty"`
 	Inbox      []savedText   `json:"inbox,omitempty"`
@@ -102,7 +103,8 @@ type savedGroup struct {
 // groups to a file that Config.StateFile reads. It may be called while the
 // server runs. Close calls it if Config.StateFile is set. The ledger, faults,
 // and what retries of earlier messages need are not saved, and group members
-// hand out their keys again.
+// hand out their keys again. Nobody is told of changed devices before
+// having asked again.
 func (s *Server) Save(path string) error {
 	state := savedServer{Version: stateVersion, Aliases: s.aliases.Load()}
 	for _, p := range s.Phones() {
@@ -168,7 +170,7 @@ func (p *Phone) saveOwn() (saved savedPhone, parts []*handset, devices []*Device
 	saved = savedPhone{
 		Number: p.pn.User, LID: p.lid.User, Name: p.name, Quiet: p.quiet,
 		Addressing: p.addressing, Move: p.move, Lookup: p.lookup, Refused: p.refused,
-		LastDevice: p.lastNo, Read: p.next,
+		LastDevice: p.lastNo, Listed: p.listed, Read: p.next,
 		AppKeyID: p.share.keyID, AppKey: p.share.key, Patches: maps.Clone(p.share.patches),
 	}
 	for _, m := range p.inbox {
@@ -285,7 +287,7 @@ func (s *Server) loadPhone(saved savedPhone) error {
 	for _, m := range saved.Inbox {
 		p.show(Message{ID: m.ID, From: m.From, Group: m.Group, Text: m.Text, At: m.At, Expiration: m.Expiration, Full: TextMessage(m.Text)})
 	}
-	p.lastNo, p.next = saved.LastDevice, min(saved.Read, len(p.inbox))
+	p.lastNo, p.listed, p.next = saved.LastDevice, saved.Listed, min(saved.Read, len(p.inbox))
 	if saved.AppKey != nil {
 		p.share = appStateShare{keyID: saved.AppKeyID, key: saved.AppKey, patches: saved.Patches}
 		if p.share.patches == nil {

@@ -10,18 +10,18 @@ import (
 // usync answers a client's question about users: their devices, LIDs and
 // whether they exist (whatsmeow user.go). Users who are not on this server are
 // left out.
-func (s *Server) usync(request waBinary.Node) waBinary.Node {
+func (d *Device) usync(request waBinary.Node) waBinary.Node {
 	query, list := request.GetChildByTag("query"), request.GetChildByTag("list")
 	var users []waBinary.Node
 	for _, user := range list.GetChildrenByTag("user") {
 		if jid, ok := user.Attrs["jid"].(types.JID); ok {
-			if p := s.phone(jid); p != nil {
-				users = append(users, p.usync(query, jid))
+			if p := d.srv.phone(jid); p != nil {
+				users = append(users, p.usync(d, query, jid))
 			}
 			continue
 		}
 		if asked, ok := user.GetChildByTag("contact").Content.([]byte); ok {
-			users = append(users, s.contact(query, string(asked)))
+			users = append(users, d.contact(query, string(asked)))
 		}
 	}
 	attrs := cloneAttrs(request.Attrs)
@@ -32,19 +32,19 @@ func (s *Server) usync(request waBinary.Node) waBinary.Node {
 }
 
 // contact answers whether a number ("+15550100001@c.us") is on WhatsApp.
-func (s *Server) contact(query waBinary.Node, asked string) waBinary.Node {
+func (d *Device) contact(query waBinary.Node, asked string) waBinary.Node {
 	number, _, _ := strings.Cut(strings.TrimPrefix(asked, "+"), "@")
 	jid := types.NewJID(number, types.DefaultUserServer)
 	contact := waBinary.Node{Tag: "contact", Attrs: waBinary.Attrs{"type": "out"}, Content: []byte(asked)}
-	p := s.phone(jid)
+	p := d.srv.phone(jid)
 	if p == nil || p.addressing == LIDOnly {
 		return waBinary.Node{Tag: "user", Attrs: waBinary.Attrs{"jid": jid}, Content: []waBinary.Node{contact}}
 	}
 	contact.Attrs["type"] = "in"
 	// A client that wants the LID says so (whatsmeow user.go, IsOnWhatsApp).
-	n := p.usync(query, p.pn)
+	n := p.usync(d, query, p.pn)
 	if q := query.GetChildByTag("contact"); q.AttrGetter().OptionalString("addressing_mode") == "lid" {
-		n = p.usync(query, p.lid)
+		n = p.usync(d, query, p.lid)
 		n.Attrs["pn_jid"] = p.pn
 	}
 	n.Content = append(n.GetChildren(), contact)
@@ -53,17 +53,13 @@ func (s *Server) contact(query waBinary.Node, asked string) waBinary.Node {
 
 // usync returns the phone's part of an answer, under the address in the
 // question.
-func (p *Phone) usync(query waBinary.Node, asked types.JID) waBinary.Node {
+func (p *Phone) usync(d *Device, query waBinary.Node, asked types.JID) waBinary.Node {
 	n := waBinary.Node{Tag: "user", Attrs: waBinary.Attrs{"jid": asked}}
 	var content []waBinary.Node
 	for _, what := range query.GetChildren() {
 		switch what.Tag {
 		case "devices":
-			list := p.deviceList()
-			if p.lookup == LookupNoDevices && asked.Server == types.DefaultUserServer {
-				list.Content = nil
-			}
-			content = append(content, waBinary.Node{Tag: "devices", Content: []waBinary.Node{list}})
+			content = append(content, p.devicesFor(d, asked))
 		case "lid":
 			if asked.Server == types.DefaultUserServer && p.addressing != LIDOnly && p.lookup != LookupNoLID {
 				content = append(content, waBinary.Node{Tag: "lid", Attrs: waBinary.Attrs{"val": p.lid}})
@@ -72,13 +68,4 @@ func (p *Phone) usync(query waBinary.Node, asked types.JID) waBinary.Node {
 	}
 	n.Content = content
 	return n
-}
-
-func (p *Phone) deviceList() waBinary.Node {
-	numbers := p.deviceNumbers()
-	devices := make([]waBinary.Node, len(numbers))
-	for i, number := range numbers {
-		devices[i] = waBinary.Node{Tag: "device", Attrs: waBinary.Attrs{"id": int(number)}}
-	}
-	return waBinary.Node{Tag: "device-list", Content: devices}
 }

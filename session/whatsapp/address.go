@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -139,6 +140,9 @@ func (s *Session) addressed(ctx context.Context, l *line, id types.MessageID, to
 	if err != nil {
 		return attempt{err: err}
 	}
+	if err := l.learnDevices(ctx, first, second); err != nil {
+		return attempt{err: err}
+	}
 	names := s.chatNames(ctx, to) // the LID may be new
 	known := s.habits.of(names)
 	a := send(first)
@@ -259,6 +263,30 @@ func (l *line) acknowledged(ctx context.Context, to types.JID, phash string, ans
 	}
 	if code := attrs.OptionalInt("error"); code != 0 {
 		return serverRefusal(code)
+	}
+	return nil
+}
+
+// learnDevices makes whatsmeow ask for the devices of a person under both
+// addresses, if it has not yet. When WhatsApp tells it of a change of the
+// devices, it ignores that unless it knows them by number, and goes on sending to
+// those that it knows by LID (whatsmeow notification.go, handleDeviceNotification).
+func (l *line) learnDevices(ctx context.Context, names ...types.JID) error {
+	internals := l.client.DangerousInternals()
+	ask := []types.JID{internals.GetOwnLID().ToNonAD(), internals.GetOwnID().ToNonAD()}
+	for _, name := range names {
+		if !name.IsEmpty() && !l.listless.Contains(name) {
+			ask = append(ask, name)
+		}
+	}
+	devices, err := l.client.GetUserDevices(ctx, ask)
+	if err != nil {
+		return fmt.Errorf("learn devices: %w", err)
+	}
+	for _, name := range ask[2:] {
+		if !slices.ContainsFunc(devices, func(d types.JID) bool { return d.User == name.User }) {
+			l.listless.Add(name, struct{}{}) // whatsmeow would ask again for each message
+		}
 	}
 	return nil
 }

@@ -214,6 +214,8 @@ func TestBothFormsRefused(t *testing.T) {
 			person.Refuse(whatsapptest.ByNumber, 0)
 			out.ID = "3EB0B"
 			require.NoError(t, s.Send(t.Context(), out))
+			_, err = person.Next(t.Context())
+			require.NoError(t, err)
 			assert.Equal(t, 1, w.server.Ledger().Visible())
 		})
 	}

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	lru "github.com/hashicorp/golang-lru/v2"
 	"go.mau.fi/whatsmeow"
 	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/store"
@@ -18,9 +19,11 @@ type line struct {
 	session *Session
 	keys    *container
 	client  *whatsmeow.Client
-	conn    atomic.Pointer[meter]     // the latest connection
-	broken  atomic.Bool               // the database failed
-	jid     atomic.Pointer[types.JID] // nil until linked
+	conn    atomic.Pointer[meter] // the latest connection
+	broken  atomic.Bool           // the database failed
+	// listless are addresses of people under which WhatsApp tells no devices.
+	listless *lru.Cache[types.JID, struct{}]
+	jid      atomic.Pointer[types.JID] // nil until linked
 
 	words int // events of linking, see paired; guarded by session.mu
 
@@ -67,6 +70,7 @@ func newLine(s *Session, device *store.Device, keys *container) *line {
 	c.PrePairCallback = l.onPair
 	c.AddEventHandlerWithSuccessStatus(l.onEvent)
 	l.client = c
+	l.listless = must(lru.New[types.JID, struct{}](cacheSize))
 	return l
 }
 
