@@ -244,12 +244,16 @@ func (c *conn) handle(n *waBinary.Node) {
 		if c.dev != nil {
 			c.dev.handleAck(n)
 		}
+	case "ib":
+		if c.dev != nil {
+			c.dev.handleIB(c, n)
+		}
 	case "presence":
 		if name, _ := n.Attrs["name"].(string); c.dev != nil && name != "" {
 			c.dev.announceName(name)
 		}
 	}
-	// Chat states and unified sessions need no answer.
+	// Chat states need no answer.
 }
 
 // send encrypts and writes one stanza. An error means that the connection is

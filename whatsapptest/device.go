@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -34,6 +33,8 @@ type Device struct {
 	changed      chan struct{}
 	queue        map[parcelKey]*parcel
 	queued       uint64
+	offered      uint64 // the position up to which the connection got what had waited
+	given        int    // … and how much that was
 	failure      *LoginFailure
 	unlearned    map[string]bool // ids of the messages with which the phone introduces itself
 	lowKeys      parcelKey       // the last notification that one-time keys run out
@@ -233,48 +234,6 @@ func (d *Device) mustLearn(id string) {
 		d.unlearned = make(map[string]bool)
 	}
 	d.unlearned[id] = true
-}
-
-// activate sends the queue, oldest first and marked as offline messages, then
-// lets new stanzas through. The lock keeps new ones behind old ones.
-func (d *Device) activate(c *conn) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.conn != c || d.active {
-		return
-	}
-	waiting := d.waiting()
-	kinds := make(map[string]int)
-	for _, p := range waiting {
-		kinds[p.key.class]++
-	}
-	_ = c.send(ib(waBinary.Node{Tag: "offline_preview", Attrs: waBinary.Attrs{
-		"count": len(waiting), "message": kinds["message"], "appdata": 0,
-		"notification": kinds["notification"], "receipt": kinds["receipt"],
-	}}))
-	for i, p := range waiting {
-		n := p.node
-		n.Attrs = cloneAttrs(n.Attrs)
-		n.Attrs["offline"] = min(i, 9)
-		_ = c.send(n)
-	}
-	_ = c.send(ib(waBinary.Node{Tag: "offline", Attrs: waBinary.Attrs{"count": len(waiting)}}))
-	d.active = true
-	d.announce()
-	if !d.knowsKeys {
-		h := d.phone.parts[0]
-		h.post(func() { h.introduce(d) })
-	}
-}
-
-// waiting returns the queue, oldest first. The caller holds d.mu.
-func (d *Device) waiting() []*parcel {
-	waiting := make([]*parcel, 0, len(d.queue))
-	for _, p := range d.queue {
-		waiting = append(waiting, p)
-	}
-	slices.SortFunc(waiting, func(a, b *parcel) int { return cmp.Compare(a.position, b.position) })
-	return waiting
 }
 
 // connected makes c the device's connection and replaces an earlier one.

@@ -34,6 +34,13 @@ type Config struct {
 	// so that a round trip takes twice as long. Frames keep their order. Defaults
 	// to 0. [Server.SetLatency] changes it.
 	Latency time.Duration
+	// Primer is how many of the stanzas that waited a client gets after its login
+	// without asking. For the rest it has to ask, again and again, with
+	// <ib><offline_batch count="…"/></ib>, and nothing new comes before that.
+	// WhatsApp Web does so, and 5 were seen (whatsapp-rust offline_resume.rs). But
+	// most clients on whatsmeow, which does not ask, get their backlog. No source
+	// says for whom WhatsApp waits. Zero, the default, sends everything at once.
+	Primer int
 	// Logger receives connections and refused requests, never numbers, texts or
 	// keys. If nil, they are discarded.
 	Logger *slog.Logger
@@ -44,6 +51,7 @@ type Server struct {
 	now      func() time.Time
 	log      *slog.Logger
 	state    string
+	primer   int
 	listener net.Listener
 	http     *http.Server
 	tls      certificates
@@ -94,7 +102,7 @@ func Start(c Config) (*Server, error) {
 		return nil, fmt.Errorf("make noise certificate: %w", err)
 	}
 	s := &Server{
-		now: c.Now, log: c.Logger, state: c.StateFile, tls: certs, noise: noise,
+		now: c.Now, log: c.Logger, state: c.StateFile, primer: c.Primer, tls: certs, noise: noise,
 		ledger:  newLedger(),
 		phones:  make(map[types.JID]*Phone),
 		groups:  make(map[types.JID]*Group),

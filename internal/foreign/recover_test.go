@@ -14,16 +14,21 @@ import (
 	"github.com/heypingr/pingr/whatsapptest"
 )
 
-// What waited while the client was away arrives in its order, once.
+// What waited while the client was away arrives in its order, once. Baileys asks
+// for 100 stanzas, once, and so gets no more from a server that waits to be asked.
 func TestQueueOfTheNight(t *testing.T) {
-	s := newShop(t, whatsapptest.Config{})
+	t.Run("all at once", func(t *testing.T) { testQueueOfTheNight(t, 0, 300) })
+	t.Run("when asked", func(t *testing.T) { testQueueOfTheNight(t, 5, 105) })
+}
+
+func testQueueOfTheNight(t *testing.T, primer, waiting int) {
+	s := newShop(t, whatsapptest.Config{Primer: primer})
 	people := make([]*whatsapptest.Phone, 5)
 	for i := range people {
 		people[i] = s.srv.NewPhone(whatsapptest.PhoneConfig{})
 	}
 	s.client.do("close", nil)
 	require.NoError(t, s.device.WaitOffline(within(t)))
-	const waiting = 300
 	for i := range waiting {
 		_, err := people[i%len(people)].Send(t.Context(), s.phone.Number(), strconv.Itoa(i))
 		require.NoError(t, err)

@@ -41,7 +41,12 @@ func (l *line) onEvent(evt any) (ok bool) {
 		if e.Ephemeral != nil {
 			s.noteTimer(l.ctx, e.JID, chatTimer{e.Ephemeral.DisappearingTimer, e.Timestamp}, false)
 		}
+	case *events.OfflineSyncPreview:
+		if e.Total > 0 {
+			s.pool.run(func() { l.askForBacklog(e.Total) })
+		}
 	case *events.OfflineSyncCompleted:
+		l.caughtUp.Store(true)
 		s.caughtUp()
 	default:
 		l.onLinkEvent(evt)

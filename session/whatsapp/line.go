@@ -25,6 +25,8 @@ type line struct {
 	listless *lru.Cache[types.JID, struct{}]
 	jid      atomic.Pointer[types.JID] // nil until linked
 
+	caughtUp atomic.Bool // the connection got all that had waited at WhatsApp
+
 	words int // events of linking, see paired; guarded by session.mu
 
 	ctx    context.Context
@@ -79,6 +81,7 @@ func newLine(s *Session, device *store.Device, keys *container) *line {
 func (l *line) dial() error {
 	l.dials.Add(1)
 	l.hangUp()
+	l.caughtUp.Store(false)
 	l.dialing.Lock()
 	defer l.dialing.Unlock()
 	ctx, cancel := context.WithCancel(l.ctx)

@@ -62,8 +62,13 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
+	return newWorldOn(t, whatsapptest.Config{})
+}
+
+func newWorldOn(t *testing.T, c whatsapptest.Config) *world {
+	t.Helper()
 	requireRaceOff(t)
-	server, err := whatsapptest.Start(whatsapptest.Config{})
+	server, err := whatsapptest.Start(c)
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, server.Close()) })
 	w := &world{
