@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"github.com/heypingr/pingr/server/api"
 )
@@ -134,17 +133,4 @@ var fieldNames = map[string]string{
 	"trigger_phrase": "triggers.phrase", "reply_message": "triggers.reply",
 	"cooldown_seconds": "settings.cooldown", "max_message_age_seconds": "settings.age", "disconnect_grace_seconds": "settings.grace", "group_reply": "settings.group",
 	"no_phone_reply": "settings.no_phone", "overage": "settings.overage", "time_zone": "settings.zone",
-}
-
-// shown returns the message with the parameter named as on the page.
-func (p *Problem) shown() string {
-	name, rest, ok := strings.Cut(p.Message, ": ")
-	key, known := fieldNames[name]
-	if !ok || !known {
-		return p.Message
-	}
-	if after, again := strings.CutPrefix(rest, name+" "); again {
-		return say(key) + " " + after
-	}
-	return say(key) + ": " + rest
 }

@@ -13,7 +13,7 @@ func TestRefusalsNameFieldsAsThePageDoes(t *testing.T) {
 		"The plan allows no more triggers.":                          "The plan allows no more triggers.",
 		"unheard_of: is odd":                                         "unheard_of: is odd",
 	} {
-		assert.Equal(t, want, complaint(message).shown())
+		assert.Equal(t, want, (&visit{locale: locales[0]}).shown(complaint(message)))
 	}
 	for _, key := range fieldNames {
 		assert.Contains(t, english, key)

@@ -93,6 +93,7 @@ func New(c Config) (*Dashboard, error) {
 	d.handle("GET /login", d.showLogin)
 	d.handle("POST /login", d.logIn)
 	d.handle("POST /logout", d.logOut)
+	d.handle("POST /language", d.chooseLanguage)
 	d.handle("GET /setup", d.showSetup)
 	d.handle("POST /setup", d.setUp)
 	d.handle("GET /signup", d.showSignUp)
@@ -119,7 +120,7 @@ func (d *Dashboard) Patterns() []string { return d.patterns }
 // ServeHTTP implements http.Handler.
 func (d *Dashboard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err := new(http.CrossOriginProtection).Check(r); err != nil {
-		http.Error(w, english["error.foreign"], http.StatusForbidden)
+		http.Error(w, localeOf(r).T("error.foreign"), http.StatusForbidden)
 		return
 	}
 	d.mux.ServeHTTP(w, r)

@@ -18,6 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/heypingr/pingr/server"
+	"github.com/heypingr/pingr/server/dashboard"
 	"github.com/heypingr/pingr/store/memory"
 )
 
@@ -199,7 +200,7 @@ func TestPartsOfAPageSendWhoIsLoggedOutToTheLogin(t *testing.T) {
 func TestOtherSitesChangeNothing(t *testing.T) {
 	b, setup := newBrowser(t)
 	b.enter(setup)
-	for _, path := range []string{"/login", "/logout", "/setup", "/signup", "/sessions", "/sessions/x/name", "/sessions/x/unlink", "/sessions/x/reconnect", "/overview/try"} {
+	for _, path := range []string{"/login", "/logout", "/language", "/setup", "/signup", "/sessions", "/sessions/x/name", "/sessions/x/unlink", "/sessions/x/reconnect", "/overview/try"} {
 		for _, header := range [][]string{{"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site"}, {"Origin", "https://evil.example"}, {"Origin", "null"}} {
 			status, _, _ := b.do(http.MethodPost, path, anna, header...)
 			assert.Equal(t, http.StatusForbidden, status, "%s %v", path, header)
@@ -319,4 +320,60 @@ func TestChangingThePasswordOnThePage(t *testing.T) {
 	assert.Equal(t, "/settings", at, "whoever changed it stays")
 	_, _, at = other.get("/settings")
 	assert.Equal(t, "/login?next=%2Fsettings", at, "others do not")
+}
+
+func TestChoosingALanguageWithoutScripts(t *testing.T) {
+	b, setup := newBrowser(t)
+	_, page, _ := b.do(http.MethodGet, setup, nil, "Accept-Language", "pt-BR,pt;q=0.9")
+	assert.Contains(t, page, `<html lang="pt-BR" dir="ltr"`)
+	assert.Contains(t, page, "Boas-vindas ao Pingr")
+	next := regexp.MustCompile(`name="next" value="([^"]+)"`).FindStringSubmatch(page)
+	require.NotEmpty(t, next)
+	assert.Equal(t, setup, next[1], "the set-up link stays usable")
+
+	_, page, at := b.do(http.MethodPost, "/language", url.Values{"language": {"en"}, "next": {next[1]}}, "Accept-Language", "pt-BR")
+	assert.Equal(t, setup, at)
+	assert.Contains(t, page, `<html lang="en" dir="ltr"`)
+	b.enter(setup)
+	for next, want := range map[string]string{"/sessions?x=1": "/sessions?x=1", "//evil.example": "/overview", "https://evil.example": "/overview"} {
+		_, page, at = b.do(http.MethodPost, "/language", url.Values{"language": {"pt-BR"}, "next": {next}})
+		assert.Equal(t, want, at)
+		assert.Contains(t, page, `<html lang="pt-BR"`)
+	}
+	_, page, _ = b.do(http.MethodPost, "/language", url.Values{"language": {"xx"}, "next": {"/sessions"}})
+	assert.Contains(t, page, `<html lang="pt-BR"`, "an unknown language changes nothing")
+	assert.Contains(t, page, "Nenhum número conectado ainda")
+
+	_, page, _ = anotherBrowser(t, b.url).do(http.MethodPost, "/login", with(anna, "password", "wrong horse"), "Accept-Language", "pt-BR")
+	assert.Contains(t, page, "O e-mail ou a senha está errado.")
+}
+
+var (
+	hidden   = regexp.MustCompile(`(?s)<(script|style|svg|pre|title)\b.*?</(script|style|svg|pre|title)>|<details class="languages">.*?</details>|<!doctype html>|<!DOCTYPE html>`)
+	spoken   = regexp.MustCompile(`(?:aria-label|placeholder|title|data-copied|data-failed|data-say)="([^"]*)"|>([^<]*)<`)
+	inBraces = regexp.MustCompile(`⟦[^⟧]*⟧`)
+	letters  = regexp.MustCompile(`\p{L}{3,}`)
+)
+
+// In a language in which every text stands in brackets, nothing else is said.
+func TestNothingIsSaidOutsideTheStrings(t *testing.T) {
+	tag, remove := dashboard.AddPseudo()
+	defer remove()
+	b, setup := newBrowser(t)
+	b.enter(setup)
+	data := strings.NewReplacer( // names that are the same in every language
+		"anna@example.com", "", "Pingr", "", "unlimited", "", "message.received", "", "session.disconnected", "", "session.connected", "",
+		"https://shop.example/pingr", "", "Node", "", "Python", "", "login X4K9MQ", "", "PINGR_WEBHOOK_SECRET", "",
+	)
+	for _, path := range []string{
+		"/login", "/setup", "/signup", "/nowhere", "/overview", "/sessions", "/sessions/new", "/sessions/nope/link", "/auto-reply",
+		"/webhooks", "/webhooks/rotate", "/webhooks/test", "/webhooks/deliveries", "/webhooks/deliveries?outcome=failed", "/settings", "/keys", "/keys/new",
+	} {
+		_, page, _ := b.do(http.MethodGet, path, nil, "Cookie", "pingr_language="+tag, "Accept", "text/html")
+		require.Contains(t, page, "⟦", path)
+		for _, found := range spoken.FindAllStringSubmatch(hidden.ReplaceAllString(page, "<"), -1) {
+			text := data.Replace(inBraces.ReplaceAllString(found[1]+found[2], ""))
+			assert.NotRegexp(t, letters, text, "%s says %q", path, found[0])
+		}
+	}
 }

@@ -281,7 +281,7 @@ func linkState(v *visit, s session, code qrCode) templ.Component {
 				}
 				return nil
 			})
-			templ_7745c5c3_Err = emptyState("clock", v.T("link."+string(s.Status)), orElse(s.Detail, v.T("link."+string(s.Status)+".about"))).Render(templ.WithChildren(ctx, templ_7745c5c3_Var12), templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = emptyState("clock", v.T("link."+string(s.Status)), orElse(v.detail(s), v.T("link."+string(s.Status)+".about"))).Render(templ.WithChildren(ctx, templ_7745c5c3_Var12), templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -317,7 +317,7 @@ func linkState(v *visit, s session, code qrCode) templ.Component {
 				}
 				return nil
 			})
-			templ_7745c5c3_Err = emptyState("warning", v.T("sessions.status."+string(s.Status)), orElse(s.Detail, v.T("link.lost.about"))).Render(templ.WithChildren(ctx, templ_7745c5c3_Var15), templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = emptyState("warning", v.T("sessions.status."+string(s.Status)), orElse(v.detail(s), v.T("link.lost.about"))).Render(templ.WithChildren(ctx, templ_7745c5c3_Var15), templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -436,9 +436,9 @@ func linkSteps(v *visit, s session, code qrCode) templ.Component {
 				}
 				ctx = templ.InitializeContext(ctx)
 				var templ_7745c5c3_Var23 string
-				templ_7745c5c3_Var23, templ_7745c5c3_Err = templ.JoinStringErrs(s.Detail)
+				templ_7745c5c3_Var23, templ_7745c5c3_Err = templ.JoinStringErrs(v.detail(s))
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `link.templ`, Line: 67, Col: 15}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `link.templ`, Line: 67, Col: 18}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var23))
 				if templ_7745c5c3_Err != nil {
@@ -665,7 +665,7 @@ func pairForm(v *visit, id, phone string, p *Problem) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = formProblem(p).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = formProblem(v, p).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -2,27 +2,39 @@ package dashboard
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// grouped returns a number with its thousands separated, as on the charts'
-// axes.
-func grouped(n int64) string {
+// grouped returns a count with its thousands separated, as on the charts' axes.
+func (l *locale) grouped(n int64) string {
 	text := strconv.FormatInt(n, 10)
-	var b strings.Builder
-	for i, digit := range text {
-		if i > 0 && digit != '-' && (len(text)-i)%3 == 0 && text[i-1] != '-' {
-			b.WriteByte(',')
-		}
-		b.WriteRune(digit)
+	if l.long && len(text) < 5 {
+		return text
 	}
-	return b.String()
+	size, groups := 3, []string{}
+	for len(text) > size {
+		groups = append(groups, text[len(text)-size:])
+		text = text[:len(text)-size]
+		if l.pairs {
+			size = 2
+		}
+	}
+	groups = append(groups, text)
+	slices.Reverse(groups)
+	return strings.Join(groups, l.group)
+}
+
+// decimals returns a number with a count of decimals, or with all that it has
+// for -1.
+func (l *locale) decimals(n float64, count int) string {
+	return strings.Replace(strconv.FormatFloat(n, 'f', count, 64), ".", l.decimal, 1)
 }
 
 // percent returns a share of all, or "–" if all is 0.
-func percent(part, all int64) string {
+func (l *locale) percentage(part, all int64) string {
 	if all == 0 {
 		return "–"
 	}
@@ -31,38 +43,38 @@ func percent(part, all int64) string {
 		share = 99.9 // all is all
 	}
 	if share == float64(int64(share)) || share >= 10 && share < 99 {
-		return fmt.Sprintf("%.0f %%", share)
+		return fmt.Sprintf(l.percent, l.decimals(share, 0))
 	}
-	return fmt.Sprintf("%.1f %%", share)
+	return fmt.Sprintf(l.percent, l.decimals(share, 1))
 }
 
 // millis returns a time of the API, or "–" for none.
-func millis(n *int64) string {
+func (l *locale) millis(n *int64) string {
 	if n == nil {
 		return "–"
 	}
-	return took(time.Duration(*n) * time.Millisecond)
+	return l.took(time.Duration(*n) * time.Millisecond)
 }
 
 // took returns a duration as people compare it.
-func took(d time.Duration) string {
+func (l *locale) took(d time.Duration) string {
 	ms := float64(d) / float64(time.Millisecond)
 	if ms < 10 {
-		return fmt.Sprintf("%.1f ms", ms)
+		return l.decimals(ms, 1) + " ms"
 	}
 	if ms < 10_000 {
-		return fmt.Sprintf("%.0f ms", ms)
+		return l.decimals(ms, 0) + " ms"
 	}
-	return fmt.Sprintf("%.1f s", ms/1000)
+	return l.decimals(ms/1000, 1) + " s"
 }
 
 // dollars returns millionths of a dollar to the cent, and small sums to the
 // last digit.
-func dollars(micros int64) string {
+func (l *locale) dollars(micros int64) string {
 	if micros < 10_000 {
-		return "$" + strings.TrimRight(fmt.Sprintf("%d.%06d", micros/1_000_000, micros%1_000_000), "0")
+		return fmt.Sprintf(l.money, strings.TrimRight(l.decimals(float64(micros)/1e6, 6), "0"))
 	}
-	return fmt.Sprintf("$%d.%02d", micros/1_000_000, micros%1_000_000/10_000)
+	return fmt.Sprintf(l.money, l.grouped(micros/1_000_000)+fmt.Sprintf("%s%02d", l.decimal, micros%1_000_000/10_000))
 }
 
 // A barPart is a piece of a bar that is a thousand wide.

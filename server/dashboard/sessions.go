@@ -277,5 +277,5 @@ func (v *visit) sendRate() string {
 	if v.config.SendRate == 0 {
 		return v.T("link.rate.none")
 	}
-	return v.T("link.rate", strconv.FormatFloat(v.config.SendRate, 'f', -1, 64))
+	return v.N("link.rate", v.config.SendRate, v.decimals(v.config.SendRate, -1))
 }

@@ -178,7 +178,7 @@ func matchText(v *visit) error {
 	var m api.Matched
 	err := v.api.post("/v1/match", api.Match{Session: v.field("session"), Text: v.field("text")}, &m)
 	if p := asProblem(err); p != nil {
-		return v.part(matchProblem(p))
+		return v.part(matchProblem(v, p))
 	}
 	if err != nil {
 		return err

@@ -4,7 +4,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/heypingr/pingr"
 	"github.com/heypingr/pingr/server/api"
 )
 
@@ -111,14 +110,6 @@ func (h *hookTrial) explain(v *visit) error {
 		h.error = *last.Error
 	}
 	return nil
-}
-
-// noReply returns why an answer gave no reply, or "".
-func (v *visit) noReply(reason *pingr.NoReply) string {
-	if reason == nil {
-		return ""
-	}
-	return v.T("deliveries.no_reply", reason.Description())
 }
 
 // noReply returns why the endpoint's answer is not what would be sent.

@@ -362,7 +362,7 @@ func tryBox(v *visit, t trial) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = formProblem(t.problem).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = formProblem(v, t.problem).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -409,17 +409,17 @@ func trialSteps(v *visit, t trial) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = trailStep("good", v.T("try.step.text", t.phone), 0, "").Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = trailStep(v, "good", v.T("try.step.text", t.phone), 0, "").Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
 		if t.trigger == nil {
-			templ_7745c5c3_Err = trailStep("bad", v.T("try.step.none"), t.match, v.T("try.step.none.about")).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = trailStep(v, "bad", v.T("try.step.none"), t.match, v.T("try.step.none.about")).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		} else {
-			templ_7745c5c3_Err = trailStep("good", v.T("try.step.trigger", t.trigger.Phrase), t.match, "").Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = trailStep(v, "good", v.T("try.step.trigger", t.trigger.Phrase), t.match, "").Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -428,17 +428,17 @@ func trialSteps(v *visit, t trial) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if t.hook == nil {
-				templ_7745c5c3_Err = trailStep("warn", v.T("try.step.no_hook"), 0, v.T("try.step.no_hook.about")).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = trailStep(v, "warn", v.T("try.step.no_hook"), 0, v.T("try.step.no_hook.about")).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
 			} else if t.hook.Delivered {
-				templ_7745c5c3_Err = trailStep("good", v.T("try.step.hook", status(t.hook.StatusCode)), t.hook.took, t.hook.url).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = trailStep(v, "good", v.T("try.step.hook", v.status(t.hook.StatusCode)), t.hook.took, t.hook.url).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
 			} else {
-				templ_7745c5c3_Err = trailStep("bad", v.T("try.step.hook.failed", status(t.hook.StatusCode)), t.hook.took, orElse(t.hook.error, t.hook.url)).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = trailStep(v, "bad", v.T("try.step.hook.failed", v.status(t.hook.StatusCode)), t.hook.took, orElse(t.hook.error, t.hook.url)).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -448,12 +448,12 @@ func trialSteps(v *visit, t trial) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if t.hook != nil && t.hook.DynamicReply != nil {
-				templ_7745c5c3_Err = trailStep("good", v.T("try.step.dynamic"), 0, "").Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = trailStep(v, "good", v.T("try.step.dynamic"), 0, "").Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
 			} else {
-				templ_7745c5c3_Err = trailStep("good", v.T("try.step.static"), 0, t.noReply(v)).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = trailStep(v, "good", v.T("try.step.static"), 0, t.noReply(v)).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -476,9 +476,9 @@ func trialSteps(v *visit, t trial) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var22 string
-			templ_7745c5c3_Var22, templ_7745c5c3_Err = templ.JoinStringErrs(took(t.total()))
+			templ_7745c5c3_Var22, templ_7745c5c3_Err = templ.JoinStringErrs(v.took(t.total()))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `tryit.templ`, Line: 93, Col: 40}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `tryit.templ`, Line: 93, Col: 42}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var22))
 			if templ_7745c5c3_Err != nil {
@@ -497,7 +497,7 @@ func trialSteps(v *visit, t trial) templ.Component {
 	})
 }
 
-func trailStep(light, text string, after time.Duration, about string) templ.Component {
+func trailStep(v *visit, light, text string, after time.Duration, about string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -582,9 +582,9 @@ func trailStep(light, text string, after time.Duration, about string) templ.Comp
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var28 string
-			templ_7745c5c3_Var28, templ_7745c5c3_Err = templ.JoinStringErrs(took(after))
+			templ_7745c5c3_Var28, templ_7745c5c3_Err = templ.JoinStringErrs(v.took(after))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `tryit.templ`, Line: 108, Col: 35}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `tryit.templ`, Line: 108, Col: 37}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var28))
 			if templ_7745c5c3_Err != nil {
@@ -603,9 +603,10 @@ func trailStep(light, text string, after time.Duration, about string) templ.Comp
 	})
 }
 
-func status(code *int) string {
+// status returns the status of an answer.
+func (v *visit) status(code *int) string {
 	if code == nil {
-		return say("try.no_answer")
+		return v.T("try.no_answer")
 	}
 	return strconv.Itoa(*code)
 }

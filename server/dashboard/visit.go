@@ -14,6 +14,7 @@ import (
 // A visit is one request, with what its page needs.
 type visit struct {
 	*Dashboard
+	*locale
 	w       http.ResponseWriter
 	r       *http.Request
 	api     client
@@ -24,25 +25,11 @@ type visit struct {
 }
 
 func (d *Dashboard) newVisit(w http.ResponseWriter, r *http.Request) *visit {
-	v := &visit{Dashboard: d, w: w, r: r, api: client{api: d.config.API, r: r}}
+	v := &visit{Dashboard: d, locale: localeOf(r), w: w, r: r, api: client{api: d.config.API, r: r}}
 	if c, err := r.Cookie("pingr_theme"); err == nil && (c.Value == "light" || c.Value == "dark") {
 		v.theme = c.Value
 	}
 	return v
-}
-
-// T returns a string of the interface, with its arguments.
-func (v *visit) T(key string, args ...any) string { return say(key, args...) }
-
-func say(key string, args ...any) string {
-	text, ok := english[key]
-	if !ok {
-		return key
-	}
-	if len(args) > 0 {
-		return fmt.Sprintf(text, args...)
-	}
-	return text
 }
 
 // partial reports whether htmx asks for a part of the page that it shows.
@@ -60,7 +47,7 @@ func (v *visit) title() string {
 
 // where returns the page that the reader sees, without the server's address.
 func (v *visit) where() string {
-	if v.partial() {
+	if v.partial() || v.r.Method != http.MethodGet {
 		return v.page.path
 	}
 	return v.r.URL.RequestURI()
@@ -119,7 +106,7 @@ func (v *visit) fail(err error) {
 func (v *visit) errorText(err error) (text string, status int) {
 	var problem *Problem
 	if errors.As(err, &problem) && problem.Status < http.StatusInternalServerError {
-		return problem.Message, problem.Status
+		return v.shown(problem), problem.Status
 	}
 	v.config.Log.Error("page failed", "page", v.page.name, "error", err)
 	return v.T("error.internal"), http.StatusInternalServerError

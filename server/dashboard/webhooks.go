@@ -226,7 +226,7 @@ func redeliver(v *visit) error {
 	case err == nil:
 		v.toast(v.T("deliveries.again.done"))
 	case errors.As(err, &p) && p.Status != 401 && p.Status < 500:
-		v.toast(p.Message)
+		v.toast(v.shown(p))
 	default:
 		return err
 	}
@@ -271,14 +271,14 @@ func (d delivery) tried() string {
 }
 
 // took is in whole milliseconds, as in the log.
-func (d delivery) took() string {
+func (d delivery) took(v *visit) string {
 	switch {
 	case d.Attempt == 0:
 		return notMade
 	case d.DurationMs == 0:
 		return "< 1 ms"
 	}
-	return grouped(d.DurationMs) + " ms"
+	return v.grouped(d.DurationMs) + " ms"
 }
 
 // bar returns the width of the bar for an attempt's time, out of a hundred:

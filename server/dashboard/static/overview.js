@@ -19,7 +19,7 @@
     const names = element.dataset.names.split("|");
     const unit = element.dataset.unit ? ` ${element.dataset.unit}` : "";
     const bars = element.dataset.chart === "bars";
-    const language = document.documentElement.lang;
+    const language = document.documentElement.dataset.intl;
     const when = new Intl.DateTimeFormat(language, { timeZone: plot.zone, ...(plot.hours ? { hour: "numeric" } : { day: "numeric", month: "short" }) });
     const colors = (bars ? ["--chart-1", "--chart-2", "--chart-3"] : ["--chart-1", "--chart-4"]).map(paint);
     // Stacked: each column stands on those before it; drawn from the tallest.
@@ -91,7 +91,7 @@
     if (!entry) {
       entry = { line: document.createElement("li"), began: performance.now() };
       const at = document.createElement("time");
-      at.textContent = new Date().toLocaleTimeString(document.documentElement.lang);
+      at.textContent = new Date().toLocaleTimeString(document.documentElement.dataset.intl);
       entry.text = document.createElement("span");
       entry.after = document.createElement("span");
       entry.after.className = "mono muted";
@@ -105,7 +105,7 @@
     entry.line.dataset.state = state;
     entry.text.textContent = feed.dataset[state] ?? state;
     if (detail.outcome) {
-      entry.after.textContent = `${Math.round(performance.now() - entry.began)} ms`;
+      entry.after.textContent = `${Math.round(performance.now() - entry.began).toLocaleString(document.documentElement.dataset.intl)} ms`;
       lines.delete(detail.id);
     }
   });

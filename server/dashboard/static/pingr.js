@@ -85,7 +85,7 @@ const styles = {
 };
 function ago(at) {
   const seconds = Math.round((at - Date.now()) / 1000);
-  const relative = new Intl.RelativeTimeFormat(document.documentElement.lang, { numeric: "auto" });
+  const relative = new Intl.RelativeTimeFormat(document.documentElement.dataset.intl, { numeric: "auto" });
   for (const [unit, size] of [["day", 86400], ["hour", 3600], ["minute", 60]]) {
     if (Math.abs(seconds) >= size) return relative.format(Math.trunc(seconds / size), unit);
   }
@@ -95,15 +95,15 @@ function tellTime(element) {
   const at = new Date(element.dateTime);
   if (Number.isNaN(at.getTime())) return;
   const style = element.dataset.style;
-  element.textContent = style === "ago" ? ago(at) : at.toLocaleString(document.documentElement.lang, styles[style] ?? styles.full);
-  element.title = at.toLocaleString(document.documentElement.lang, { dateStyle: "full", timeStyle: "long" });
+  element.textContent = style === "ago" ? ago(at) : at.toLocaleString(document.documentElement.dataset.intl, styles[style] ?? styles.full);
+  element.title = at.toLocaleString(document.documentElement.dataset.intl, { dateStyle: "full", timeStyle: "long" });
 }
 setInterval(() => document.querySelectorAll("time[data-style=ago]").forEach(tellTime), 15000);
 
 // Countdowns: data-until is their end, data-say holds %s for the seconds.
 function tellLeft(element) {
   const left = Math.round((new Date(element.dataset.until) - Date.now()) / 1000);
-  if (left > 0) element.textContent = element.dataset.say.replace("%s", left);
+  if (left > 0) element.textContent = element.dataset.say.replace("%s", left.toLocaleString(document.documentElement.dataset.intl));
 }
 setInterval(() => document.querySelectorAll("[data-until]").forEach(tellLeft), 1000);
 
