@@ -29,7 +29,7 @@ func ExampleVerifyWebhook() {
 	fmt.Println(err)
 	// Output:
 	// message.received 919876543210
-	// webhook not accepted: the signature does not fit the body and the secret
+	// webhook not accepted: the signature does not match the body and the secret
 }
 
 func ExampleWebhookError() {

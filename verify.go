@@ -94,7 +94,7 @@ func checkSignature(body []byte, signature, secret string, others []string) (rea
 			return ""
 		}
 	}
-	return "the signature does not fit the body and the secret"
+	return "the signature does not match the body and the secret"
 }
 
 // fits reports in constant time whether given signs body.

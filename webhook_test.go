@@ -84,11 +84,11 @@ func TestVerifyWebhook(t *testing.T) {
 		{name: "no prefix", body: good, signature: Sign([]byte(good), testSecret)[7:], fault: "64 lowercase hex"},
 		{name: "one digit short", body: good, signature: Sign([]byte(good), testSecret)[:70], fault: "64 lowercase hex"},
 		{name: "space behind", body: good, signature: Sign([]byte(good), testSecret) + " ", fault: "64 lowercase hex"},
-		{name: "another body's", body: good, signature: Sign([]byte(good+" "), testSecret), fault: "does not fit"},
-		{name: "another secret's", body: good, signature: Sign([]byte(good), testSecret+"x"), fault: "does not fit"},
+		{name: "another body's", body: good, signature: Sign([]byte(good+" "), testSecret), fault: "does not match"},
+		{name: "another secret's", body: good, signature: Sign([]byte(good), testSecret+"x"), fault: "does not match"},
 		{name: "the old secret's, while it is rotated", body: good, signature: Sign([]byte(good), "old"), o: VerifyOptions{OtherSecrets: []string{"", "old"}}},
 		{name: "an empty secret accepts nothing", body: good, signature: Sign([]byte(good), ""), secret: "-", fault: "no secret"},
-		{name: "an empty old secret accepts nothing", body: good, signature: Sign([]byte(good), ""), o: VerifyOptions{OtherSecrets: []string{""}}, fault: "does not fit"},
+		{name: "an empty old secret accepts nothing", body: good, signature: Sign([]byte(good), ""), o: VerifyOptions{OtherSecrets: []string{""}}, fault: "does not match"},
 		{name: "a secret without whsec_", body: good, signature: Sign([]byte(good), "plain"), secret: "plain"},
 	}
 	for _, tt := range tests {

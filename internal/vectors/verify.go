@@ -12,7 +12,7 @@ import (
 const (
 	badForm    = "64 lowercase hex"
 	badSecret  = "no secret is given"
-	badMatch   = "does not fit"
+	badMatch   = "does not match"
 	badObject  = "not a JSON object"
 	badEvent   = "not an event"
 	badInteger = "not an integer"

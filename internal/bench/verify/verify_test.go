@@ -106,7 +106,7 @@ func bare(r request) (*pingr.Event, error) {
 	mac := hmac.New(sha256.New, []byte(secret))
 	mac.Write(r.body)
 	if !hmac.Equal(mac.Sum(nil), given) {
-		return nil, errors.New("the signature does not fit")
+		return nil, errors.New("the signature does not match")
 	}
 	return decode(r)
 }

@@ -56,7 +56,7 @@ function checkSignature(body: Uint8Array, signature: unknown, secrets: readonly 
   for (const secret of secrets) {
     if (secret && timingSafeEqual(createHmac('sha256', secret).update(body).digest(), given)) return;
   }
-  throw new PingrWebhookError('the signature does not fit the body and the secret');
+  throw new PingrWebhookError('the signature does not match the body and the secret');
 }
 
 function parse(body: Uint8Array): Record<string, unknown> {

@@ -50,7 +50,7 @@ test('the webhook server', async (t) => {
   assert.deepEqual(await post(port, body, signature), { status: 200, body: '{"reply":"Code X4K9MQ came from +919876543210."}' });
   assert.deepEqual(await post(port, `${body} `, signature), { status: 400, body: '' });
   while (said === '') await once(child.stderr, 'data'); // it may come after the answer
-  assert.match(said, /^the signature does not fit/);
+  assert.match(said, /^the signature does not match/);
 
   // A body that breaks off, and one without end, harm nobody.
   const stranger = connect(port, '127.0.0.1');

@@ -194,9 +194,9 @@ LOGIN = body_of("login x")
     ("body", "signature", "says"),
     [
         (LOGIN, None, "64 lowercase hex"),
-        (LOGIN, "sha256=" + "0" * 64, "does not fit"),
-        (LOGIN, sign(LOGIN, "whsec_other"), "does not fit"),
-        (LOGIN + b" ", sign(LOGIN), "does not fit"),
+        (LOGIN, "sha256=" + "0" * 64, "does not match"),
+        (LOGIN, sign(LOGIN, "whsec_other"), "does not match"),
+        (LOGIN + b" ", sign(LOGIN), "does not match"),
         (body_of("login x", 1), sign(body_of("login x", 1)), "5 minutes old"),
         (b"", sign(b""), "not a JSON object"),
         (b"[1]", sign(b"[1]"), "not a JSON object"),

@@ -79,7 +79,7 @@ def _check_signature(body: bytes, signature: object, secrets: Sequence[str]) -> 
         key = (secret or "").encode("utf-8", "surrogateescape")
         if key and hmac.compare_digest(hmac.new(key, body, hashlib.sha256).digest(), given):
             return
-    raise PingrWebhookError("the signature does not fit the body and the secret")
+    raise PingrWebhookError("the signature does not match the body and the secret")
 
 
 def _parse(body: bytes) -> dict[str, Any]:
