@@ -100,13 +100,13 @@ async function silent(page, say) {
   await told("Waiting for your message.");
   const silence = { status: "suppressed", reason: "cooldown" };
   assert.equal(await say(await sent(page), { ...silence, retry_after: 60 }), undefined);
-  await told(/You were just answered\. Text again in [1-6]?\d s\./);
+  await told(/We replied to you a moment ago\. Text again in [1-6]?\d s\./);
   await say(await sent(page), { ...silence, retry_after: 3 });
   await told("You can text again now.");
   await say(await sent(page), { status: "suppressed", reason: "quota" });
-  await told("no more can be answered this month");
+  await told("cannot reply to any more this month");
   await say(await sent(page), { status: "suppressed", reason: "answered" });
-  await told("was answered before it reached us");
+  await told("reached us too late to reply to");
 }
 
 // lost has the phone write, and Pingr tell it again because the answer did not
@@ -151,7 +151,7 @@ for (const language of Object.keys(commands)) {
         await page.getByRole("textbox").fill("+91 98765 43210");
         await page.getByRole("button").filter({ visible: true }).first().click();
         await silent(page, say);
-        await lost(page, say, "If no link came", "Get a new code");
+        await lost(page, say, "If you received no link", "Get a new code");
         const reply = await say(await sent(page));
         await page.getByText("Got it").waitFor();
         await tap(context, reply);
@@ -165,7 +165,7 @@ for (const language of Object.keys(commands)) {
         await page.getByRole("button", { name: "QR code" }).click();
         await page.waitForFunction(() => [...document.images].some((i) => i.naturalWidth > 0));
         await silent(page, say);
-        await lost(page, say, "If no digits came", "Start again");
+        await lost(page, say, "If you received no digits", "Start again");
         const right = (await say(await sent(page))).match(/^\d{6}$/m)[0];
         await digits().fill(right === "000000" ? "000001" : "000000");
         await digits().press("Enter");
@@ -178,7 +178,7 @@ for (const language of Object.keys(commands)) {
         await say(await sent(page));
         await digits().waitFor();
         await say("NO");
-        await page.getByText("answered NO").waitFor();
+        await page.getByText("replied NO").waitFor();
       }));
   });
 }

@@ -73,7 +73,7 @@ func (l *links) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case !ok:
 		w.WriteHeader(http.StatusGone)
-		fmt.Fprint(w, "<p>This link is used or too old.</p>")
+		fmt.Fprint(w, "<p>This link was already used or has expired.</p>")
 	case r.Method == http.MethodPost:
 		// A real program begins its session here: a cookie, HttpOnly and Secure.
 		fmt.Fprintf(w, "<p>Signed in as +%s.</p>", html.EscapeString(phone))

@@ -77,7 +77,7 @@ await main('desktop', (site) => {
       const { code, update } = await codes.read(m.code);
       if (code?.status !== 'waiting') return site.onMessage(m); // meanwhile it was ended, or sent by another phone
       const reply = `Log in to ${site.name} on ${code.device}? Then type these digits on that page:\n${digits}\n`
-        + 'They log that browser in as you: pass them on to nobody, whoever asks. Not you? Answer NO.';
+        + 'They log that browser in as you. Never share them, whoever asks. Not you? Reply NO.';
       const asked = update({ status: 'asked', phone: m.phone, event: m.event, digits, reply });
       const { changes } = await endAsked(m.phone, m.code, 'void');
       if (await site.state.commit([asked, ...changes])) return reply;
@@ -88,7 +88,7 @@ await main('desktop', (site) => {
   async function refuse(m) {
     for (;;) {
       const { code, changes } = await endAsked(m.phone, '', 'refused');
-      if (code?.status === 'done') return `Too late: the digits were typed on ${code.device}. Was that not you? Then tell ${site.name} at once.`;
+      if (code?.status === 'done') return `Too late: the digits were already entered on ${code.device}. If that was not you, tell ${site.name} at once.`;
       if (await site.state.commit(changes)) return 'Nobody was logged in.';
     }
   }

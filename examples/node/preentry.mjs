@@ -12,7 +12,7 @@ await main('preentry', (site) => {
   site.handle('POST /start', async (req, res) => {
     const phone = String(form(req).phone ?? '').replace(/[ +()-]/g, '');
     if (/^\d{7,15}$/.test(phone)) await codes.start(req, res, { phone });
-    else json(res, 422, { error: 'that is no phone number' });
+    else json(res, 422, { error: 'that is not a phone number' });
   });
 
   // Sends a link for a code, if it comes from the phone that was typed in.

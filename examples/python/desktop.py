@@ -125,7 +125,7 @@ class Desktop:
             code.reply = (
                 f"Log in to {self._site.options.site} on {code.device}? Then type these digits on that page:\n"
                 f"{digits}\n"
-                "They log that browser in as you: pass them on to nobody, whoever asks. Not you? Answer NO."
+                "They log that browser in as you. Never share them, whoever asks. Not you? Reply NO."
             )
             _, changes = self._end_asked(message.phone, word, "void")
             if self._state.commit(update(word, value, code), *changes):
@@ -137,7 +137,10 @@ class Desktop:
             code, changes = self._end_asked(message.phone, "", "refused")
             if code.status == "done":
                 site = self._site.options.site
-                return f"Too late: the digits were typed on {code.device}. Was that not you? Then tell {site} at once."
+                return (
+                    f"Too late: the digits were already entered on {code.device}. "
+                    f"If that was not you, tell {site} at once."
+                )
             if self._state.commit(*changes):
                 return "Nobody was logged in."
 

@@ -33,7 +33,7 @@ class Preentry:
         """Give the browser a code for the phone that was typed in."""
         phone = re.sub(r"[ +()-]", "", asked("phone"))
         if not re.fullmatch("[0-9]{7,15}", phone):
-            return answer(422, error="that is no phone number")
+            return answer(422, error="that is not a phone number")
         return self._codes.start(Code(phone=phone))
 
     def answer(self, message: Message) -> str | None:

@@ -181,7 +181,7 @@ func (f flow) ask(ctx context.Context, m login.Message) (string, error) {
 		}
 		code.Status, code.Phone, code.Event, code.Digits = login.Asked, m.Phone, m.Event, digits
 		code.Reply = fmt.Sprintf("Log in to %s on %s? Then type these digits on that page:\n%s\n"+
-			"They log that browser in as you: pass them on to nobody, whoever asks. Not you? Answer NO.",
+			"They log that browser in as you. Never share them, whoever asks. Not you? Reply NO.",
 			f.Name, code.Device, digits)
 		_, changes, err := f.endAsked(ctx, m.Phone, m.Code, login.Void)
 		if err != nil {
@@ -206,7 +206,7 @@ func (f flow) refuse(ctx context.Context, m login.Message) (string, error) {
 		case err != nil:
 			return "", err
 		case code.Status == login.Done:
-			return fmt.Sprintf("Too late: the digits were typed on %s. Was that not you? Then tell %s at once.", code.Device, f.Name), nil
+			return fmt.Sprintf("Too late: the digits were already entered on %s. If that was not you, tell %s at once.", code.Device, f.Name), nil
 		}
 		done, err := f.State.Commit(ctx, changes...)
 		if err != nil || done {

@@ -3,9 +3,9 @@
 
 const $ = (id) => document.getElementById(id);
 const OVER = {
-  void: "This login is void",
-  refused: "The phone answered NO",
-  none: "This code is too old",
+  void: "This login is no longer valid",
+  refused: "Somebody replied NO on the phone",
+  none: "This code has expired",
 };
 let timer;
 let counting = false;
@@ -32,9 +32,9 @@ function say(text, counts) {
 
 // unanswered is why the chat stays silent, though the message came.
 function unanswered(reason, seconds) {
-  if (reason === "cooldown") return seconds > 0 ? `You were just answered. Text again in ${seconds} s.` : "You can text again now.";
-  if (reason === "quota") return "Your message came, but no more can be answered this month.";
-  if (reason === "answered") return "Your message was answered before it reached us. Text again in a minute.";
+  if (reason === "cooldown") return seconds > 0 ? `We replied to you a moment ago. Text again in ${seconds} s.` : "You can text again now.";
+  if (reason === "quota") return "We got your message, but cannot reply to any more this month.";
+  if (reason === "answered") return "Your message reached us too late to reply to. Text again in a minute.";
   return "Waiting for your message.";
 }
 
@@ -74,7 +74,7 @@ async function start() {
   const answer = await fetch("/start", { method: "POST", body: "{}" });
   if (!answer.ok) {
     over("void");
-    $("over-text").textContent = "Too many logins; try again in a minute";
+    $("over-text").textContent = "Too many login attempts. Try again in a minute";
     return;
   }
   const started = await answer.json();
@@ -97,7 +97,7 @@ $("asked").addEventListener("submit", async (e) => {
   if (status === "done") {
     await show();
   } else if (status === "asked") {
-    $("wrong").textContent = `Not these. Tries left: ${left}.`;
+    $("wrong").textContent = `Wrong digits. Tries left: ${left}.`;
     $("wrong").hidden = false;
     $("digits").select();
   } else {

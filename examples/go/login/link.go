@@ -26,7 +26,7 @@ func (s *Site) NewLink(ctx context.Context, phone, code string) (token string, e
 // LinkText returns the message with a link.
 func (s *Site) LinkText(token string) string {
 	return "Log in to " + s.Name + ":\n" + s.Origin + "/in/" + token +
-		"\nGood once. Did you not ask for it? Then ignore it, and pass it on to nobody."
+		"\nIt works once. If you did not ask for it, ignore it. Never share it."
 }
 
 // HandleLinks adds the paths that links lead to.

@@ -26,7 +26,7 @@ func TestOptions(t *testing.T) {
 		{"all of them", "--listen :0 --origin https://shop.example --number 4917 --site Shop --redis redis://x --code-ttl 1 --link-ttl 2 --block-ttl 3", "whsec_x", ""},
 		{"a slash after the origin does not count", "--origin https://shop.example/", "whsec_x", ""},
 		{"no secret", "", "", "PINGR_WEBHOOK_SECRET"},
-		{"a word too many", "desktop", "whsec_x", `"desktop" is no option`},
+		{"a word too many", "desktop", "whsec_x", `"desktop" is not an option`},
 		{"a number with a plus", "--number +4917", "whsec_x", "digits only"},
 		{"an origin with a path", "--origin https://shop.example/login", "whsec_x", "--origin"},
 		{"an origin without a scheme", "--origin shop.example", "whsec_x", "--origin"},

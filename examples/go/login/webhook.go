@@ -95,7 +95,7 @@ func (s *Site) decide(ctx context.Context, e pingr.Event) (string, error) {
 	case e.Simulated:
 		return "Simulated: nobody is logged in.", nil
 	case e.From.Group:
-		return "Please write to me directly, not in a group: a login is nobody else's.", nil
+		return "Please message me directly, not in a group. Nobody else should see your login.", nil
 	}
 	m := Message{Event: e.ID, Phone: e.From.Phone, Forwarded: e.Message.Forwarded}
 	if a := e.AutoReply; a != nil && a.Status == "suppressed" {

@@ -25,7 +25,7 @@ func main() {
 	flag.Parse()
 	secret := os.Getenv("PINGR_WEBHOOK_SECRET")
 	if secret == "" {
-		fmt.Fprintln(os.Stderr, "set PINGR_WEBHOOK_SECRET to the secret that the example was given")
+		fmt.Fprintln(os.Stderr, "set PINGR_WEBHOOK_SECRET to the example's secret")
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -38,7 +38,7 @@ func main() {
 }
 
 // failed is the triggers' reply for when the webhook fails.
-const failed = "(The example gives no answer. Does it listen there, with the same secret?)"
+const failed = "(The example did not answer. Is it running there, with the same secret?)"
 
 // run sends each line that it reads and writes the answer, until the lines or
 // ctx end.
@@ -87,7 +87,7 @@ func chat(ctx context.Context, phone *sim.Phone, in io.Reader, out io.Writer) {
 				return
 			}
 			if !fires(line) {
-				fmt.Fprintln(out, "(Nobody answers: no trigger fires.)")
+				fmt.Fprintln(out, "(No reply: no trigger matches.)")
 				continue
 			}
 			phone.Send(line)

@@ -25,5 +25,5 @@ func TestPhone(t *testing.T) {
 	var out strings.Builder
 	require.NoError(t, run(t.Context(), "4917", backend, strings.NewReader("hello\nLogin X4K9MQ7T\nlogin BROKEN\nno\n"), &out))
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
-	assert.Equal(t, []string{"(Nobody answers: no trigger fires.)", "+4917 wrote Login X4K9MQ7T", failed, "+4917 wrote no"}, lines[1:])
+	assert.Equal(t, []string{"(No reply: no trigger matches.)", "+4917 wrote Login X4K9MQ7T", failed, "+4917 wrote no"}, lines[1:])
 }

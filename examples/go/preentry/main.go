@@ -33,7 +33,7 @@ func (f flow) start(w http.ResponseWriter, r *http.Request) error {
 	_ = json.NewDecoder(r.Body).Decode(&asked) // then there is no phone
 	phone, ok := digits(asked.Phone)
 	if !ok {
-		return login.WriteJSON(w, http.StatusUnprocessableEntity, map[string]string{"error": "that is no phone number"})
+		return login.WriteJSON(w, http.StatusUnprocessableEntity, map[string]string{"error": "that is not a phone number"})
 	}
 	return f.Start(w, r, login.Code{Phone: phone})
 }

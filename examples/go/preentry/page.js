@@ -3,12 +3,12 @@
 
 const $ = (id) => document.getElementById(id);
 const WORDS = {
-  sent: "Got it. Tap the link in the answer, in the browser that you want to use.",
-  done: "Done: the link was used. If that was another browser, it is the one that is logged in.",
-  void: "This code is void: it came from another phone, or was forwarded. Start again.",
-  none: "This code is too old. Start again.",
+  sent: "Got it. Open the link from the reply in the browser that you want to use.",
+  done: "Done: the link was used. The browser that opened it is logged in.",
+  void: "This code is no longer valid: it came from another phone, or was forwarded. Start again.",
+  none: "This code has expired. Start again.",
 };
-const LOST = "The answer may have been lost on its way. If no link came, get a new code.";
+const LOST = "Our reply may have been lost. If you received no link, get a new code.";
 let timer;
 let counting = false;
 
@@ -38,9 +38,9 @@ function say(text, counts) {
 
 // unanswered is why the chat stays silent, though the message came.
 function unanswered(reason, seconds) {
-  if (reason === "cooldown") return seconds > 0 ? `You were just answered. Text again in ${seconds} s.` : "You can text again now.";
-  if (reason === "quota") return "Your message came, but no more can be answered this month.";
-  if (reason === "answered") return "Your message was answered before it reached us. Text again in a minute.";
+  if (reason === "cooldown") return seconds > 0 ? `We replied to you a moment ago. Text again in ${seconds} s.` : "You can text again now.";
+  if (reason === "quota") return "We got your message, but cannot reply to any more this month.";
+  if (reason === "answered") return "Your message reached us too late to reply to. Text again in a minute.";
   return "Waiting for your message.";
 }
 
@@ -64,7 +64,7 @@ async function start() {
   $("wrong").hidden = answer.ok;
   if (!answer.ok) {
     only("outside");
-    $("wrong").textContent = answer.status === 422 ? "That is no phone number." : "Please try again in a minute.";
+    $("wrong").textContent = answer.status === 422 ? "That is not a phone number." : "Please try again in a minute.";
     return;
   }
   const started = await answer.json();

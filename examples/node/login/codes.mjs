@@ -134,6 +134,6 @@ export class Codes {
   }
 
   forwarded() {
-    return `Forwarded codes are not accepted: whoever sent it to you would be logged in. Get your own here: ${this.site.origin}/`;
+    return `Forwarded codes are not accepted: they would log in the person who sent you the code. Get your own here: ${this.site.origin}/`;
   }
 }

@@ -21,7 +21,7 @@ export class Links {
   /** A link with the words around it. */
   text(token) {
     return `Log in to ${this.site.name}:\n${this.site.origin}/in/${token}\n`
-      + 'Good once. Did you not ask for it? Then ignore it, and pass it on to nobody.';
+      + 'It works once. If you did not ask for it, ignore it. Never share it.';
   }
 
   /**

@@ -2,10 +2,10 @@
 import { parseArgs } from 'node:util';
 
 const HELP = `  --listen HOST:PORT   where to listen (127.0.0.1:8090); port 0 is any free one
-  --origin URL         by which browsers know the site (http:// and where it listens)
+  --origin URL         at which browsers reach the site (http:// and the address of --listen)
   --number DIGITS      the linked number (15550100)
   --site NAME          the name of the site (Example Shop)
-  --redis URL          keep the state there, such as redis://127.0.0.1:6379/0 (in memory)
+  --redis URL          keep the state in this Redis, such as redis://127.0.0.1:6379/0 (in memory)
   --code-ttl SECONDS   life of a code (300)
   --link-ttl SECONDS   life of a link (300)
   --block-ttl SECONDS  how long wrong codes of a phone are remembered (3600)
@@ -35,9 +35,9 @@ function read() {
   const secret = process.env.PINGR_WEBHOOK_SECRET;
   if (!secret) throw new Error('set PINGR_WEBHOOK_SECRET to the secret of the webhook (whsec_…)');
   const listen = /^(.+):(\d{1,5})$/.exec(values.listen);
-  if (!listen) throw new Error('--listen is HOST:PORT');
-  if (!/^\d+$/.test(values.number)) throw new Error('--number is digits only, with country code');
-  if (values.origin && !isOrigin(values.origin)) throw new Error('--origin is scheme, host and port, such as https://shop.example');
+  if (!listen) throw new Error('--listen must be HOST:PORT');
+  if (!/^\d+$/.test(values.number)) throw new Error('--number must be digits only, with country code');
+  if (values.origin && !isOrigin(values.origin)) throw new Error('--origin must be scheme, host and port, such as https://shop.example');
   return {
     secret, host: listen[1].replace(/^\[|\]$/g, ''), port: Number(listen[2]), origin: values.origin.replace(/\/$/, ''),
     number: values.number, name: values.site, redis: values.redis,
@@ -52,6 +52,6 @@ function isOrigin(text) {
 
 /** Milliseconds. */
 function life(values, name) {
-  if (!/^[1-9]\d{0,8}$/.test(values[name])) throw new Error(`--${name} is seconds, 1 or more`);
+  if (!/^[1-9]\d{0,8}$/.test(values[name])) throw new Error(`--${name} must be at least 1 second`);
   return Number(values[name]) * 1000;
 }

@@ -240,7 +240,7 @@ export class Site {
   /** Refuses what no flow takes. */
   async #decide({ id, from, message, trigger, auto_reply: autoReply, _simulated: simulated }) {
     if (simulated) return 'Simulated: nobody is logged in.';
-    if (from.is_group) return 'Please write to me directly, not in a group: a login is nobody else\'s.';
+    if (from.is_group) return 'Please message me directly, not in a group. Nobody else should see your login.';
     const code = extractChallengeCode(message.text, 'login');
     return this.onMessage({
       event: id, phone: from.phone, code,

@@ -171,6 +171,6 @@ class Codes:
     def forwarded(self) -> str:
         """Answer a forwarded code."""
         return (
-            "Forwarded codes are not accepted: whoever sent it to you would be logged in. "
+            "Forwarded codes are not accepted: they would log in the person who sent you the code. "
             f"Get your own here: {self._options.origin}/"
         )

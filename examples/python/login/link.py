@@ -41,7 +41,7 @@ class Links:
         """Return a link with the words around it."""
         return (
             f"Log in to {self._site.options.site}:\n{self._site.options.origin}/in/{token}\n"
-            "Good once. Did you not ask for it? Then ignore it, and pass it on to nobody."
+            "It works once. If you did not ask for it, ignore it. Never share it."
         )
 
     def show(self, token: str) -> Response:

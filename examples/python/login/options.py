@@ -29,10 +29,10 @@ def parse(description: str | None, arguments: list[str] | None = None) -> Option
     """Read the command line and PINGR_WEBHOOK_SECRET; exit with 2 when they are wrong."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--listen", type=_address, default=("127.0.0.1", 8090), metavar="HOST:PORT")
-    parser.add_argument("--origin", type=_origin, metavar="URL", help="by which browsers know the site")
+    parser.add_argument("--origin", type=_origin, metavar="URL", help="at which browsers reach the site")
     parser.add_argument("--number", type=_digits, default="15550100", metavar="DIGITS", help="the linked number")
     parser.add_argument("--site", default="Example Shop", metavar="NAME")
-    parser.add_argument("--redis", metavar="URL", help="keep the state there; by default in memory")
+    parser.add_argument("--redis", metavar="URL", help="keep the state in this Redis; by default in memory")
     parser.add_argument("--code-ttl", type=_seconds, default=300, metavar="SECONDS", help="life of a code")
     parser.add_argument("--link-ttl", type=_seconds, default=300, metavar="SECONDS", help="life of a link")
     parser.add_argument("--block-ttl", type=_seconds, default=3600, metavar="SECONDS", help="memory of wrong codes")
@@ -48,24 +48,24 @@ def parse(description: str | None, arguments: list[str] | None = None) -> Option
 def _address(value: str) -> tuple[str, int]:
     host, colon, port = value.rpartition(":")
     if not colon or not re.fullmatch("[0-9]{1,5}", port):
-        raise argparse.ArgumentTypeError("is HOST:PORT")
+        raise argparse.ArgumentTypeError("must be HOST:PORT")
     return host.strip("[]"), int(port)
 
 
 def _origin(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/") or parts.query:
-        raise argparse.ArgumentTypeError("is scheme, host and port, such as https://shop.example")
+        raise argparse.ArgumentTypeError("must be scheme, host and port, such as https://shop.example")
     return value.rstrip("/")
 
 
 def _digits(value: str) -> str:
     if not re.fullmatch("[0-9]+", value):
-        raise argparse.ArgumentTypeError("is digits only, with country code")
+        raise argparse.ArgumentTypeError("must be digits only, with country code")
     return value
 
 
 def _seconds(value: str) -> int:
     if not re.fullmatch("[0-9]{1,9}", value) or int(value) == 0:
-        raise argparse.ArgumentTypeError("is 1 second or more")
+        raise argparse.ArgumentTypeError("must be at least 1 second")
     return int(value)

@@ -64,7 +64,7 @@ class Webhook:
         if event.get("_simulated"):
             return "Simulated: nobody is logged in."
         if event["from"]["is_group"]:
-            return "Please write to me directly, not in a group: a login is nobody else's."
+            return "Please message me directly, not in a group. Nobody else should see your login."
         text = event["message"]["text"]
         reply = event.get("auto_reply", {})
         return self._answer(
