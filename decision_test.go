@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/hosted"
 	"github.com/heypingr/pingr/session/sim"
 	"github.com/heypingr/pingr/store/memory"
 )
@@ -37,10 +39,11 @@ func promises(w *world) []pingr.AutoReply {
 // attempts are the delivery log, oldest first.
 func attempts(w *world) []pingr.Delivery {
 	w.Helper()
-	rows, err := w.memory.Deliveries(w.Context(), account, time.Time{}, 10_000)
+	page, err := w.memory.DeliveryPage(w.Context(), hosted.DeliveryQuery{Account: account, Limit: 10_000})
 	require.NoError(w, err)
-	for i, j := 0, len(rows)-1; i < j; i, j = i+1, j-1 {
-		rows[i], rows[j] = rows[j], rows[i]
+	rows := make([]pingr.Delivery, 0, len(page.Rows))
+	for _, row := range slices.Backward(page.Rows) {
+		rows = append(rows, row.Delivery)
 	}
 	return rows
 }

@@ -149,23 +149,6 @@ func (s *Store) LogDelivery(ctx context.Context, d pingr.Delivery) error {
 	return nil
 }
 
-// Deliveries returns up to limit rows of an account's delivery log from before
-// a time, newest first; a zero time starts at the newest.
-func (s *Store) Deliveries(ctx context.Context, account string, before time.Time, limit int) ([]pingr.Delivery, error) {
-	if err := s.lock(ctx); err != nil {
-		return nil, err
-	}
-	defer s.mu.Unlock()
-	var rows []pingr.Delivery
-	for _, d := range slices.Backward(s.deliveries) {
-		if d.Account == account && (before.IsZero() || d.At.Before(before)) {
-			rows = append(rows, d.Delivery)
-		}
-	}
-	slices.SortStableFunc(rows, func(a, b pingr.Delivery) int { return b.At.Compare(a.At) })
-	return rows[:min(len(rows), max(limit, 0))], nil
-}
-
 // Purge implements [pingr.Events].
 func (s *Store) Purge(ctx context.Context, now, keys, deliveries time.Time) (int, error) {
 	if err := s.lock(ctx); err != nil {

@@ -180,13 +180,13 @@ func TestFullDiskOfTheDeliveryLog(t *testing.T) {
 		refused = s.LogDelivery(t.Context(), benchDelivery(logged))
 	}
 	require.ErrorContains(t, refused, "full", "it is bounded")
-	_, err := s.Deliveries(t.Context(), "acc_1", now, 1)
+	_, err := loggedRows(t, s)
 	require.ErrorContains(t, err, "full")
 	live(t, s, benchFiring(1)) // firings are elsewhere
 
 	require.NoError(t, s.LimitLogPages(t.Context(), 1<<30))
 	require.Eventually(t, func() bool {
-		rows, err := s.Deliveries(t.Context(), "acc_1", now.Add(1), 1_000_000)
+		rows, err := loggedRows(t, s)
 		return err == nil && len(rows) == logged-1
 	}, eventually, tick)
 }
@@ -208,7 +208,7 @@ func TestDeliveriesThatComeWhileOthersAreWritten(t *testing.T) {
 	require.NoError(t, s.LogDelivery(t.Context(), benchDelivery(2)))
 	close(free)
 	require.NoError(t, <-done)
-	rows, err := s.Deliveries(t.Context(), "acc_1", now.Add(1), 10)
+	rows, err := loggedRows(t, s)
 	require.NoError(t, err)
 	assert.Len(t, rows, 2)
 }
@@ -220,7 +220,7 @@ func TestDeliveriesAreFlushedOnClose(t *testing.T) {
 		require.NoError(t, s.LogDelivery(t.Context(), benchDelivery(i)))
 	}
 	require.NoError(t, s.Close())
-	rows, err := open(t, dir).Deliveries(t.Context(), "acc_1", now.Add(1), 2000)
+	rows, err := loggedRows(t, open(t, dir))
 	require.NoError(t, err)
 	assert.Len(t, rows, 1000)
 }

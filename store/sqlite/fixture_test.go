@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/hosted"
 	"github.com/heypingr/pingr/store/sqlite"
 )
 
@@ -41,6 +42,13 @@ func save(tb testing.TB, s *sqlite.Store, phrase string) {
 	require.NoError(tb, s.SaveTrigger(tb.Context(), pingr.Trigger{
 		ID: "trg_" + phrase, Session: "main", Phrase: phrase, Reply: "Hello", Active: true,
 	}))
+}
+
+// loggedRows returns the delivery log of acc_1.
+func loggedRows(t *testing.T, s *sqlite.Store) ([]hosted.DeliveryRow, error) {
+	t.Helper()
+	page, err := s.DeliveryPage(t.Context(), hosted.DeliveryQuery{Account: "acc_1", Limit: 10_000})
+	return page.Rows, err
 }
 
 // known asserts that a firing's message is not new.

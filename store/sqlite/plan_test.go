@@ -22,7 +22,7 @@ func TestQueriesUseTheirIndex(t *testing.T) {
 		{"what waits of an account", `SELECT seq FROM events WHERE account = $1 AND next_at > $2 AND next_at < $3 AND lease_until <= $2 AND scheduled_at = 0 ORDER BY next_at, seq LIMIT $4`, "INDEX events_account"},
 		{"a trigger", `SELECT id FROM triggers WHERE session = $1 AND phrase_key <= $2 AND active = 1 ORDER BY phrase_key DESC LIMIT 1`, "INDEX triggers_active (session=? AND phrase_key<?)"},
 		{"which events are queued", `SELECT id FROM events WHERE account = $1 AND id IN ($2, $3)`, "INDEX sqlite_autoindex_events_1 (id=?"},
-		{"the delivery log", `SELECT id FROM deliveries WHERE account = $1 AND at < $2 ORDER BY at DESC, seq DESC LIMIT $3`, "INDEX deliveries_newest (account=? AND at<?)"},
+		{"the delivery log", `SELECT id FROM deliveries WHERE account = $1 AND (logged_at, seq) < ($2, $3) ORDER BY logged_at DESC, seq DESC LIMIT $4`, "INDEX deliveries_logged (account=? AND (logged_at,seq)<(?,?))"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

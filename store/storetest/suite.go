@@ -5,7 +5,6 @@ package storetest
 import (
 	"context"
 	"testing"
-	"time"
 
 	"github.com/heypingr/pingr"
 	"github.com/heypingr/pingr/hosted"
@@ -26,9 +25,6 @@ type Store interface {
 	SaveSession(ctx context.Context, r pingr.SessionRecord) error
 	// DeleteSession deletes a record. A missing record is not an error.
 	DeleteSession(ctx context.Context, id string) error
-	// Deliveries returns up to limit rows of an account's delivery log from before
-	// a time, newest first. A zero time starts at the newest.
-	Deliveries(ctx context.Context, account string, before time.Time, limit int) ([]pingr.Delivery, error)
 	// Accounts returns all accounts, oldest first.
 	Accounts(ctx context.Context) ([]hosted.Account, error)
 	// Close ends the store. Every later call fails.

@@ -3,7 +3,6 @@ package sqlstore
 import (
 	"context"
 	"errors"
-	"math"
 	"sync"
 	"time"
 
@@ -200,33 +199,6 @@ func insertDeliveries(tx Tx, batch []loggedDelivery) error {
 		}
 	}
 	return countLatencies(tx, batch)
-}
-
-// Deliveries returns up to limit rows of an account's delivery log from before
-// a time, newest first. A zero time starts at the newest. It sees what was
-// logged before it was called.
-func (s *Store) Deliveries(ctx context.Context, account string, before time.Time, limit int) ([]pingr.Delivery, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	if err := s.log.flush(); err != nil {
-		return nil, err
-	}
-	end := int64(math.MaxInt64)
-	if !before.IsZero() {
-		end = before.Add(time.Millisecond - 1).UnixMilli() // rounded up
-	}
-	var rows []pingr.Delivery
-	err := s.log.db.Read(ctx, func(tx Tx) error {
-		return tx.Query(`SELECT `+deliveryColumns+` FROM deliveries
-			WHERE account = $1 AND at < $2 ORDER BY at DESC, seq DESC LIMIT $3`,
-			func(row Row) error {
-				d, err := scanDelivery(row)
-				rows = append(rows, d)
-				return err
-			}, account, end, int64(max(limit, 0)))
-	})
-	return rows, err
 }
 
 func scanDelivery(row Row, more ...any) (d pingr.Delivery, err error) {

@@ -132,7 +132,6 @@ CREATE TABLE deliveries (
 	logged_at     BIGINT NOT NULL,
 	no_reply      TEXT   NOT NULL
 );
-CREATE INDEX deliveries_newest ON deliveries (account, at, seq);
 CREATE INDEX deliveries_logged ON deliveries (account, logged_at, seq);
 CREATE INDEX deliveries_status ON deliveries (account, status, logged_at, seq);
 CREATE INDEX deliveries_id ON deliveries (id);

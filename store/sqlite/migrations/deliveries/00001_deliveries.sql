@@ -20,12 +20,11 @@ CREATE TABLE deliveries (
 	logged_at     INTEGER NOT NULL,
 	no_reply      TEXT    NOT NULL
 );
-CREATE INDEX deliveries_newest ON deliveries (account, at, seq);
 CREATE INDEX deliveries_logged ON deliveries (account, logged_at, seq);
 CREATE INDEX deliveries_status ON deliveries (account, status, logged_at, seq);
 CREATE INDEX deliveries_id ON deliveries (id);
 
--- How long attempts took, counted by class (account.LatencyClass). at is when
+-- How long attempts took, counted by class (hosted.LatencyClass). at is when
 -- the 15 minutes begin.
 CREATE TABLE latencies (
 	account TEXT    NOT NULL,
