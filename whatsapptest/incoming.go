@@ -15,12 +15,13 @@ import (
 
 // inbound is the part of a client's message for one device.
 type inbound struct {
-	from *Device
-	id   string
-	to   types.JID // the chat, as the client named it
-	peer bool      // between the client and its own phone's machinery
-	at   time.Time
-	encs []waBinary.Node // in the order to open them
+	from   *Device
+	id     string
+	to     types.JID // the chat, as the client named it
+	spoilt bool      // AckRule.Garble
+	peer   bool      // between the client and its own phone's machinery
+	at     time.Time
+	encs   []waBinary.Node // in the order to open them
 }
 
 // handleMessage takes a message from a client, answers it as the rule says and
@@ -28,11 +29,11 @@ type inbound struct {
 func (d *Device) handleMessage(c *conn, n *waBinary.Node) {
 	ag := n.AttrGetter()
 	id, to := ag.OptionalString("id"), ag.OptionalJIDOrEmpty("to")
-	rule := d.ackRule()
+	peer := ag.OptionalString("category") == "peer"
+	rule := d.ackRule(peer)
 	if rule.Error == 0 && !d.srv.exists(to) {
 		rule = AckRule{Error: 404}
 	}
-	peer := ag.OptionalString("category") == "peer"
 	if rule.Error == 0 && !peer {
 		rule.Error = d.refusal(n, to)
 	}
@@ -48,7 +49,7 @@ func (d *Device) handleMessage(c *conn, n *waBinary.Node) {
 		d.acknowledge(c, id, to, now, rule)
 	}
 	if rule.Error == 0 {
-		d.route(n, inbound{from: d, id: id, to: to, at: now, peer: peer})
+		d.route(n, inbound{from: d, id: id, to: to, at: now, peer: peer, spoilt: rule.Garble})
 	}
 }
 
@@ -162,6 +163,10 @@ func (d *Device) forward(n *waBinary.Node, in inbound, to types.JID, encs []waBi
 	p := d.srv.phone(to)
 	if p == nil || len(encs) == 0 {
 		return
+	}
+	if in.spoilt {
+		spoilt := garbled(waBinary.Node{Content: encs})
+		encs = spoilt.GetChildren()
 	}
 	if h := p.handset(int(to.Device)); h != nil {
 		in.encs = encs

@@ -136,8 +136,6 @@ class Client {
   }
   keys() { return this.sock.uploadPreKeysToServerIfRequired(); }
   logout() { return this.sock.logout(); }
-  // forget drops the Signal session with an address, as a damaged store does.
-  forget({ address }) { return this.auth.keys.set({ session: { [address]: null } }); }
   routing({ info }) { this.auth.creds.routingInfo = Buffer.from(info, "base64"); }
   hasRouting() { return this.auth.creds.routingInfo?.toString("base64") ?? ""; }
   stanza({ node }) { return this.sock.sendNode(node); }

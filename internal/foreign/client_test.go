@@ -28,8 +28,8 @@ const patience = 30 * time.Second
 
 // A program is Baileys in Node, with any number of clients.
 type program struct {
-	t  *testing.T
-	in io.WriteCloser
+	t     *testing.T
+	stdin io.WriteCloser
 
 	mu      sync.Mutex
 	asked   int
@@ -95,7 +95,7 @@ func baileys(t *testing.T, srv *whatsapptest.Server) *program {
 	out, err := cmd.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())
-	p := &program{t: t, in: in, answers: make(map[int]chan answer), clients: make(map[string]*client)}
+	p := &program{t: t, stdin: in, answers: make(map[int]chan answer), clients: make(map[string]*client)}
 	read := make(chan struct{})
 	go func() {
 		defer close(read)
@@ -183,7 +183,7 @@ func (c *client) try(do string, with args) (json.RawMessage, error) {
 	}
 	line, err := json.Marshal(request)
 	require.NoError(c.t, err)
-	_, err = c.in.Write(append(line, '\n'))
+	_, err = c.stdin.Write(append(line, '\n'))
 	require.NoError(c.t, err)
 	select {
 	case a := <-reply:
@@ -256,6 +256,16 @@ func (c *client) count(kind string, match func(event) bool) int {
 }
 
 func hasText(e event) bool { return e.Text != "" }
+
+// in runs a subtest with the program's failures reported there.
+func (p *program) in(t *testing.T, name string, test func(t *testing.T)) {
+	t.Run(name, func(t *testing.T) {
+		outer := p.t
+		p.t = t
+		defer func() { p.t = outer }()
+		test(t)
+	})
+}
 
 // link makes a client and links it to a phone by QR.
 func (p *program) link(name string, phone *whatsapptest.Phone) (*client, *whatsapptest.Device) {

@@ -32,16 +32,6 @@ func newShop(t *testing.T, c whatsapptest.Config) *shop {
 	return s
 }
 
-// in runs a subtest with the shop's failures reported there.
-func (s *shop) in(t *testing.T, name string, test func(t *testing.T)) {
-	t.Run(name, func(t *testing.T) {
-		outer := s.t
-		s.t = t
-		defer func() { s.t = outer }()
-		test(t)
-	})
-}
-
 // next returns the next message that a person sees.
 func next(t *testing.T, p *whatsapptest.Phone) whatsapptest.Message {
 	t.Helper()
@@ -179,4 +169,14 @@ func TestTwoClients(t *testing.T) {
 	require.Len(t, found, 1)
 	assert.True(t, found[0].Exists)
 	assert.Equal(t, s.phone.Number()+"@s.whatsapp.net", found[0].JID, "asked for by number, named by number")
+
+	id := asha.send(s.phone.LID()+"@lid", "hello")
+	got := s.client.text("hello")
+	assert.Equal(t, "Asha", got.Name)
+	asha.await("status", func(e event) bool { return e.ID == id && e.Status == statusDelivered })
+	s.client.do("read", args{"chat": got.Chat, "id": got.ID})
+	asha.await("status", func(e event) bool { return e.ID == id && e.Status == statusRead })
+	s.client.send(got.Chat, "hello Asha")
+	assert.Equal(t, "Shop", asha.text("hello Asha").Name)
+	assert.Equal(t, "hello Asha", next(t, phone).Text)
 }
