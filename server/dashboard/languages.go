@@ -30,6 +30,8 @@ type locale struct {
 var locales = []*locale{
 	{tag: "en", name: "English", group: ",", decimal: ".", percent: "%s %%", money: "$%s", texts: english},
 	{tag: "pt-BR", name: "Português (Brasil)", group: ".", decimal: ",", percent: "%s%%", money: "US$\u00a0%s", texts: portuguese},
+	{tag: "es", name: "Español", group: ".", decimal: ",", percent: "%s\u00a0%%", money: "%s\u00a0US$", long: true, texts: spanish},
+	{tag: "id", name: "Bahasa Indonesia", group: ".", decimal: ",", percent: "%s%%", money: "US$\u00a0%s", texts: indonesian},
 }
 
 // languageCookie holds the tag of the language that a reader chose.

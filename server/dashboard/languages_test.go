@@ -27,6 +27,9 @@ func TestTheLanguageIsTheChosenOneElseTheBrowsers(t *testing.T) {
 		{"en", "pt-BR", "en"},
 		{"pt-BR", "en", "pt-BR"},
 		{"xx", "pt-BR", "pt-BR"},
+		{"", "es-MX,es;q=0.9", "es"},
+		{"", "es-419", "es"},
+		{"", "id-ID,id;q=0.9,en;q=0.8", "id"},
 		{"../..", "", "en"},
 	} {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
@@ -44,6 +47,8 @@ func TestTheLanguageIsTheChosenOneElseTheBrowsers(t *testing.T) {
 func TestNumbersAreWrittenAsTheLanguageDoes(t *testing.T) {
 	for tag, want := range map[string][]string{
 		"en":    {"0", "999", "1,234", "1,234,567", "99.5 %", "1.5 ms", "12.3 s", "$0.0035", "$1,234.05"},
+		"es":    {"0", "999", "1234", "1.234.567", "99,5\u00a0%", "1,5 ms", "12,3 s", "0,0035\u00a0US$", "1234,05\u00a0US$"},
+		"id":    {"0", "999", "1.234", "1.234.567", "99,5%", "1,5 ms", "12,3 s", "US$\u00a00,0035", "US$\u00a01.234,05"},
 		"pt-BR": {"0", "999", "1.234", "1.234.567", "99,5%", "1,5 ms", "12,3 s", "US$\u00a00,0035", "US$\u00a01.234,05"},
 	} {
 		l := localeByTag(tag)
