@@ -104,7 +104,7 @@ func (p *Phone) Refuse(f AddressForm, code int) {
 }
 
 // refusal returns the code with which WhatsApp refuses a private message of a
-// client because of the form of its addresses, or 0.
+// client because of the form of its addresses, or for want of a token, or 0.
 func (d *Device) refusal(n *waBinary.Node, to types.JID) int {
 	p := d.srv.phone(to)
 	if p == nil || p == d.phone {
@@ -120,7 +120,11 @@ func (d *Device) refusal(n *waBinary.Node, to types.JID) int {
 	if to.Server == types.HiddenUserServer {
 		f = ByLID
 	}
-	return max(d.phone.refusesAsSender(f), p.refusesAsRecipient(f))
+	code := max(d.phone.refusesAsSender(f), p.refusesAsRecipient(f))
+	if code == 0 && d.srv.tokenRule() == TokensRequired && !isRetry(n) && !d.trusted(n, p) {
+		code = 463
+	}
+	return code
 }
 
 func (p *Phone) refusesAsSender(f AddressForm) int {

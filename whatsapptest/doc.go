@@ -61,6 +61,18 @@
 // <update> in place of <add> and <remove> means (it is never sent), or which clients
 // hear of a delivery (here the sender).
 //
+// # Privacy tokens
+//
+// Whoever writes to an account gives it a token, at most once a week, and messages
+// to that person carry it. Linked clients get tokens in notifications and in the
+// history of their phone, and ask the server to give theirs. [Config].Tokens can
+// make the server insist on a token, and refuse a message without it with 463.
+//
+// No source says when WhatsApp insists, when it is content with a token that is
+// made from the account's salt (here always, see [PhoneConfig].Salt), or how soon a
+// token follows a message (here at once; [PhoneConfig].KeepsTokens and
+// [Phone.GiveToken] delay it).
+//
 // # The ledger
 //
 // [Server.Ledger] records what every phone sent, what the client acknowledged,

@@ -112,7 +112,7 @@ func TestStreamError503BringsTheClientBack(t *testing.T) {
 }
 
 func TestSilentSocketNeitherAnswersNorCloses(t *testing.T) {
-	w := newWorld(t, whatsapptest.PhoneConfig{})
+	w := newWorld(t, whatsapptest.PhoneConfig{KeepsTokens: true})
 	// The client must know the recipient's devices, or it waits for those instead.
 	w.client.send(t, types.NewJID(w.alice.Number(), types.DefaultUserServer), "hi")
 	w.device.Silence(true)

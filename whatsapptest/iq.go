@@ -49,8 +49,6 @@ func (c *conn) answerCommon(n *waBinary.Node, what string) bool {
 		c.answer(n)
 	case "privacy privacy":
 		c.answer(n, privacySettings())
-	case "privacy tokens":
-		c.answer(n)
 	case "blocklist":
 		c.answer(n, waBinary.Node{Tag: "list", Attrs: waBinary.Attrs{"dhash": "none"}})
 	case "abt props":
@@ -82,6 +80,9 @@ func (d *Device) answerIQ(c *conn, n *waBinary.Node, what string) bool {
 		d.activate(c)
 	case "passive passive":
 		c.answer(n)
+	case "privacy tokens":
+		c.answer(n)
+		d.giveTokens(n.GetChildByTag("tokens"))
 	case "encrypt count":
 		d.mu.Lock()
 		left := len(d.oneTime)

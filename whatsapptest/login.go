@@ -57,14 +57,14 @@ func (c *conn) fail(f LoginFailure) error {
 }
 
 // introduce sends what a phone tells a newly linked client: the key to the
-// account's app state, and its history, which is empty but for the names.
+// account's app state, and its history, which is empty but for names and tokens.
 // Baileys fetches app state only after the history; whatsmeow does not wait.
 func (h *handset) introduce(d *Device) {
 	d.introduces(true)
 	defer d.introduces(false)
 	said := []*waE2E.Message{h.stateKeys()}
 	for _, part := range []*waHistorySync.HistorySync{
-		{SyncType: waHistorySync.HistorySync_INITIAL_BOOTSTRAP.Enum()},
+		h.phone.tokenHistory(),
 		{SyncType: waHistorySync.HistorySync_PUSH_NAME.Enum(), Pushnames: []*waHistorySync.Pushname{
 			{ID: proto.String(h.phone.pn.String()), Pushname: proto.String(h.phone.name)},
 		}},

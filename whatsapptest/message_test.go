@@ -350,7 +350,7 @@ func TestOneMessageDeliveredAgain(t *testing.T) {
 }
 
 func TestMessagesWaitForAClientThatIsAway(t *testing.T) {
-	w := newWorld(t, whatsapptest.PhoneConfig{})
+	w := newWorld(t, whatsapptest.PhoneConfig{KeepsTokens: true})
 	w.client.Disconnect()
 	require.NoError(t, w.device.WaitOffline(within(t)))
 	ages := []time.Duration{14 * 24 * time.Hour, time.Hour, 0}

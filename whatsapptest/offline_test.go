@@ -17,7 +17,7 @@ import (
 // With a primer, a client gets its queue only as far as it asks for it.
 func TestQueueThatIsPulled(t *testing.T) {
 	srv := start(t, whatsapptest.Config{Primer: 5})
-	shop, alice := srv.NewPhone(whatsapptest.PhoneConfig{}), srv.NewPhone(whatsapptest.PhoneConfig{})
+	shop, alice := srv.NewPhone(whatsapptest.PhoneConfig{}), srv.NewPhone(whatsapptest.PhoneConfig{KeepsTokens: true})
 	client, device := linked(t, srv, shop)
 	client.Disconnect()
 	require.NoError(t, device.WaitOffline(within(t)))

@@ -118,7 +118,9 @@ func (p *Phone) SendMessage(ctx context.Context, m Outgoing) (id string, err err
 			reader.show(out.asSeen(p))
 		}
 	}
-	return m.ID, out.dispatch(readers, p.addressing)
+	err = out.dispatch(readers, p.addressing)
+	p.giveTokenIfDue(to)
+	return m.ID, err
 }
 
 // Resend sends a message again to every linked client that got it. The message

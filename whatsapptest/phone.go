@@ -30,6 +30,12 @@ type PhoneConfig struct {
 	Move Move
 	// Lookup is what clients that ask about the number learn. Defaults to LookupAll.
 	Lookup Lookup
+	// KeepsTokens makes the phone give no privacy tokens by itself. See
+	// [Phone.GiveToken].
+	KeepsTokens bool
+	// Salt is the account's secret for tokens to people who have given it none. New
+	// clients learn it from the history. Empty for none.
+	Salt []byte
 	// Quiet withholds the delivery receipts for messages that the phone can read.
 	Quiet bool
 }
@@ -44,15 +50,19 @@ type Phone struct {
 	addressing Addressing
 	lookup     Lookup
 	quiet      bool
+	salt       []byte
+
+	keepsTokens bool
 
 	mu      sync.Mutex
 	move    Move
-	refused [2]int           // codes, by AddressForm
-	parts   []*handset       // [0] is the phone itself, then its companions
-	devices []*Device        // linked clients, including removed ones, in order of linking
-	lastNo  uint16           // the highest device number given so far
-	listed  time.Time        // when the list of devices changed
-	toldTo  map[*Device]bool // clients of others that are told of changes to it
+	refused [2]int             // codes, by AddressForm
+	parts   []*handset         // [0] is the phone itself, then its companions
+	devices []*Device          // linked clients, including removed ones, in order of linking
+	tokens  map[string][]token // given to the account, by the giver's number, oldest first
+	lastNo  uint16             // the highest device number given so far
+	listed  time.Time          // when the list of devices changed
+	toldTo  map[*Device]bool   // clients of others that are told of changes to it
 	inbox   []Message
 	next    int
 	seen    map[seenKey]bool
@@ -117,6 +127,7 @@ func (s *Server) AddPhone(c PhoneConfig) (*Phone, error) {
 	}
 	p := &Phone{
 		srv: s, name: c.Name, addressing: c.Addressing, move: c.Move, lookup: c.Lookup, quiet: c.Quiet,
+		salt: c.Salt, keepsTokens: c.KeepsTokens,
 		listed:  s.now(),
 		pn:      types.NewJID(c.Number, types.DefaultUserServer),
 		lid:     types.NewJID(c.LID, types.HiddenUserServer),

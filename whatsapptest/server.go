@@ -41,6 +41,9 @@ type Config struct {
 	// most clients on whatsmeow, which does not ask, get their backlog. No source
 	// says for whom WhatsApp waits. Zero, the default, sends everything at once.
 	Primer int
+	// Tokens selects what happens to privacy tokens. Defaults to TokensGiven.
+	// [Server.SetTokens] changes it.
+	Tokens Tokens
 	// Logger receives connections and refused requests, never numbers, texts or
 	// keys. If nil, they are discarded.
 	Logger *slog.Logger
@@ -73,6 +76,7 @@ type Server struct {
 	closed   bool
 
 	acks    atomic.Pointer[AckRule]
+	tokens  atomic.Int64  // a Tokens
 	latency atomic.Int64  // in nanoseconds
 	serial  atomic.Uint64 // makes numbers, LIDs and ids that need only be unique
 	aliases atomic.Uint64
@@ -111,6 +115,7 @@ func Start(c Config) (*Server, error) {
 		unknown: make(map[string]int),
 	}
 	s.SetLatency(c.Latency)
+	s.SetTokens(c.Tokens)
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	if c.StateFile != "" {
 		if err := s.load(c.StateFile); err != nil {

@@ -36,6 +36,7 @@ type savedPhone struct {
 	Lookup     Lookup        `json:"lookup,omitempty"`
 	Refused    [2]int        `json:"refused"`
 	Quiet      bool          `json:"quiet,omitempty"`
+	Salt       []byte        `json:"salt,omitempty"`
 	LastDevice uint16        `json:"last_device,omitempty"`
 	Listed     time.Time     `json:"listed"`
 	Handsets   []savedSet    `json:"handsets"`
@@ -45,7 +46,9 @@ type savedPhone struct {
 	AppKeyID   []byte        `json:"app_key_id,omitempty"`
 	AppKey     []byte        `json:"app_key,omitempty"`
 
-	Patches map[string][][]byte `json:"patches,omitempty"`
+	Patches     map[string][][]byte `json:"patches,omitempty"`
+	Tokens      map[string][]token  `json:"tokens,omitempty"`
+	KeepsTokens bool                `json:"keeps_tokens,omitempty"`
 }
 
 type savedText struct {
@@ -170,6 +173,7 @@ func (p *Phone) saveOwn() (saved savedPhone, parts []*handset, devices []*Device
 	saved = savedPhone{
 		Number: p.pn.User, LID: p.lid.User, Name: p.name, Quiet: p.quiet,
 		Addressing: p.addressing, Move: p.move, Lookup: p.lookup, Refused: p.refused,
+		Salt: p.salt, Tokens: maps.Clone(p.tokens), KeepsTokens: p.keepsTokens,
 		LastDevice: p.lastNo, Listed: p.listed, Read: p.next,
 		AppKeyID: p.share.keyID, AppKey: p.share.key, Patches: maps.Clone(p.share.patches),
 	}
@@ -279,11 +283,12 @@ func (s *Server) loadPhone(saved savedPhone) error {
 	p, err := s.AddPhone(PhoneConfig{
 		Number: saved.Number, LID: saved.LID, Name: saved.Name, Quiet: saved.Quiet,
 		Addressing: saved.Addressing, Move: saved.Move, Lookup: saved.Lookup,
+		Salt: saved.Salt, KeepsTokens: saved.KeepsTokens,
 	})
 	if err != nil {
 		return err
 	}
-	p.refused = saved.Refused
+	p.refused, p.tokens = saved.Refused, saved.Tokens
 	for _, m := range saved.Inbox {
 		p.show(Message{ID: m.ID, From: m.From, Group: m.Group, Text: m.Text, At: m.At, Expiration: m.Expiration, Full: TextMessage(m.Text)})
 	}

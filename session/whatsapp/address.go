@@ -133,7 +133,8 @@ func (a attempt) refusesForm() bool {
 
 // addressed sends a private message in the form that fits the recipient. If
 // WhatsApp refuses that, it sends the message in the other form, once for each
-// id. send sends it to one address.
+// id. What is refused for good is sent in the other form only to somebody who has
+// written: to others WhatsApp means it. send sends it to one address.
 func (s *Session) addressed(ctx context.Context, l *line, id types.MessageID, to types.JID, send func(types.JID) attempt) attempt {
 	prefer := s.habits.first(s.habits.of(s.chatNames(ctx, to)))
 	first, second, err := s.addresses(ctx, l, to, prefer)
@@ -145,12 +146,22 @@ func (s *Session) addressed(ctx context.Context, l *line, id types.MessageID, to
 	}
 	names := s.chatNames(ctx, to) // the LID may be new
 	known := s.habits.of(names)
-	a := send(first)
-	if !a.refusesForm() || second.IsEmpty() || known.tried == id {
+	wrote := s.hasWritten(ctx, l, known, first, second)
+	trusted := send // waits for a token, of somebody who may give one
+	if wrote {
+		trusted = func(to types.JID) attempt { return s.sendTrusted(ctx, l, to, send) }
+	}
+	var a attempt
+	if first.Server == types.HiddenUserServer || second.IsEmpty() {
+		a = trusted(first)
+	} else {
+		a = send(first) // more likely refused for its form
+	}
+	if !a.refusesForm() || second.IsEmpty() || known.tried == id || refusedForGood(a.err) && !wrote {
 		return a
 	}
 	known.tried = id
-	b := send(second)
+	b := trusted(second)
 	if !b.refusesForm() {
 		known.works = form(second.Server)
 	}

@@ -192,7 +192,7 @@ func TestBothFormsRefused(t *testing.T) {
 			w := newWorld(t)
 			s, _ := w.link("sess_forms")
 			in := w.listen(s)
-			person := w.server.NewPhone(whatsapptest.PhoneConfig{})
+			person := w.server.NewPhone(whatsapptest.PhoneConfig{KeepsTokens: true})
 			person.Refuse(whatsapptest.ByLID, c.lid)
 			person.Refuse(whatsapptest.ByNumber, c.number)
 			_, err := person.Send(t.Context(), w.shop.Number(), "login")

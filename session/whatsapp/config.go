@@ -65,6 +65,7 @@ type timing struct {
 	report     time.Duration // how long a start may take unreported
 	login      time.Duration // from dialing to connected
 	send       time.Duration // how long a send waits for its answer
+	token      time.Duration // how long a refused send waits for a person's token
 	probe      time.Duration // between two tries to use a failed database
 	backoff    time.Duration // first pause between two dials
 	backoffMax time.Duration
@@ -85,6 +86,7 @@ func (t timing) withDefaults() timing {
 		{&t.report, 10 * time.Second},
 		{&t.login, 45 * time.Second},
 		{&t.send, 20 * time.Second},
+		{&t.token, 2 * time.Second},
 		{&t.probe, 2 * time.Second},
 		{&t.backoff, time.Second},
 		{&t.backoffMax, time.Minute},

@@ -35,6 +35,7 @@ type device struct {
 	leases  *leases
 	journal *journal
 	outbox  *outbox
+	tokens  bell // rings when people give tokens
 	failed  atomic.Bool
 	onError func(error)
 

@@ -44,7 +44,7 @@ const patience = 20 * time.Second
 // second is no broken link.
 var quick = timing{
 	health: 100 * time.Millisecond, grace: 300 * time.Millisecond, report: 300 * time.Millisecond,
-	send: 3 * time.Second, probe: 50 * time.Millisecond,
+	send: 3 * time.Second, token: 300 * time.Millisecond, probe: 50 * time.Millisecond,
 	backoff: 20 * time.Millisecond, backoffMax: 200 * time.Millisecond, redeliver: 20 * time.Millisecond,
 }
 

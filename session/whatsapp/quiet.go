@@ -57,7 +57,8 @@ func (d *device) GetMessageSecret(context.Context, types.JID, types.JID, types.M
 
 // What follows is read for every message sent, and changes rarely.
 
-// GetPrivacyToken returns the token that lets us write to a person.
+// GetPrivacyToken returns the token of a person that shows WhatsApp that we may
+// write to that person.
 func (d *device) GetPrivacyToken(ctx context.Context, user types.JID) (*store.PrivacyToken, error) {
 	name := user.ToNonAD().String()
 	if token, ok := d.cache.token(d.jid, name); ok {
@@ -75,6 +76,7 @@ func (d *device) GetPrivacyToken(ctx context.Context, user types.JID) (*store.Pr
 func (d *device) PutPrivacyTokens(ctx context.Context, tokens ...store.PrivacyToken) error {
 	err := d.AllSessionSpecificStores.PutPrivacyTokens(ctx, tokens...)
 	d.cache.dropTokens()
+	d.tokens.ring()
 	return d.check(ctx, err)
 }
 

@@ -150,8 +150,8 @@ func (s *Session) names(ctx context.Context, jid, alt types.JID) (number, lid ty
 	return number.ToNonAD(), lid.ToNonAD(), nil
 }
 
-// keepHistory takes only the names of people from the phone's history. The
-// first bundle carries them; chats are not fetched at all.
+// keepHistory takes only the names of people and their privacy tokens from the
+// phone's history. The first bundle carries them; chats are not fetched at all.
 func (s *Session) keepHistory(ctx context.Context, l *line, e *events.Message) error {
 	history := e.Message.GetProtocolMessage().GetHistorySyncNotification()
 	if history == nil || !e.Info.IsFromMe || len(history.GetInitialHistBootstrapInlinePayload()) == 0 {
