@@ -26,16 +26,17 @@ func (a *attempt) unused(why NoReply) {
 
 // dispatch makes one delivery attempt. The caller records what came of the
 // answer, and logs the attempt.
-func (e *Engine) dispatch(ctx context.Context, p PendingEvent) attempt {
+func (e *Engine) dispatch(ctx context.Context, to Dispatcher, p PendingEvent) attempt {
 	began := e.cfg.Now()
 	event := p.Event
 	event.Account, event.Attempt, event.Timestamp = p.Account, p.Attempt, began.UnixMilli()
-	reply, err := e.callDispatcher(ctx, event)
+	reply, err := e.callDispatcher(ctx, to, event)
 	if ctx.Err() == nil { // otherwise we stopped, which says nothing about the backend
 		e.tried(ctx, p.Account, err)
 	}
-	d := p.row(began)
+	d := p.row(to, began)
 	d.Attempt, d.Duration = p.Attempt, e.cfg.Now().Sub(began)
+	setDefault(&reply.URL, d.URL)
 	d.URL, d.HTTPStatus, d.NoReply = reply.URL, reply.Status, reply.NoReply
 	if err != nil {
 		d.Status, d.Error, d.NoReply = "failed", err.Error(), ""
@@ -45,29 +46,35 @@ func (e *Engine) dispatch(ctx context.Context, p PendingEvent) attempt {
 
 // notAsked takes the place of a first attempt. Its row in the delivery log says
 // why no attempt was made.
-func (e *Engine) notAsked(p PendingEvent) attempt {
+func (e *Engine) notAsked(to Dispatcher, p PendingEvent) attempt {
 	now := e.cfg.Now()
-	d := p.row(now)
+	d := p.row(to, now)
 	d.Status, d.Error = "failed", "not asked, because most requests to the endpoint hang; the event is delivered later"
 	p.Next = now.Add(e.wait(1))
 	return attempt{Delivery: d, retry: &p}
 }
 
-// row is a row of the delivery log for the event, before its attempt.
-func (p PendingEvent) row(at time.Time) Delivery {
-	return Delivery{
+// row is a row of the delivery log for the event, before its attempt at to.
+func (p PendingEvent) row(to Dispatcher, at time.Time) Delivery {
+	d := Delivery{
 		ID: NewID("dlv_"), Account: p.Account, Session: p.Event.Session, EventID: p.Event.ID, Event: p.Event.Type,
 		Status: "delivered", At: at,
 	}
+	if to, ok := to.(interface{ Endpoint() string }); ok {
+		d.URL = to.Endpoint()
+	}
+	return d
 }
 
-// logged adds an attempt to the delivery log.
+// logged adds an attempt to the delivery log, and tells the observer.
 func (e *Engine) logged(ctx context.Context, d *Delivery) {
 	var panicked error // a panic must not keep the reply from being sent
 	defer e.survive(&panicked)
 	if err := e.cfg.Store.LogDelivery(context.WithoutCancel(ctx), *d); err != nil {
 		e.cfg.Log.Warn("could not log a delivery", "event_id", d.EventID, "error", err)
+		return
 	}
+	e.observeDelivery(*d)
 }
 
 // leaveTime is how long a dispatcher may take to return after its context ended.
@@ -75,7 +82,7 @@ const leaveTime = 100 * time.Millisecond
 
 // callDispatcher bounds the dispatcher's time even if it ignores its context,
 // and turns its panic into an error.
-func (e *Engine) callDispatcher(ctx context.Context, event Event) (Reply, error) {
+func (e *Engine) callDispatcher(ctx context.Context, to Dispatcher, event Event) (Reply, error) {
 	ctx, cancel := context.WithTimeout(ctx, e.cfg.DispatchTimeout)
 	type answer struct {
 		reply Reply
@@ -89,7 +96,7 @@ func (e *Engine) callDispatcher(ctx context.Context, event Event) (Reply, error)
 			_ = recover() // the value may hold what must not be logged
 			answers <- a
 		}()
-		a.reply, a.err = e.cfg.Dispatcher.Dispatch(ctx, event)
+		a.reply, a.err = to.Dispatch(ctx, event)
 	}()
 	select {
 	case a := <-answers:
@@ -110,12 +117,20 @@ func (e *Engine) callDispatcher(ctx context.Context, event Event) (Reply, error)
 // it requeues the event, gives it up or deletes it.
 func (e *Engine) deliverEvent(ctx context.Context, p PendingEvent) {
 	defer e.leave(e.retries, p.Account)
-	p.Event = p.Event.later(e.cfg.Now())
-	a := e.dispatch(ctx, p)
-	if p.Event.AutoReply != nil {
-		a.unused(NoReply(p.Event.AutoReply.Reason))
+	account, err := e.account(ctx, p.Account)
+	a := attempt{err: err} // as if the backend had failed: nobody knows where it is
+	switch {
+	case err != nil:
+		e.cfg.Log.Error("could not read where an event goes", "event_id", p.Event.ID, "account", p.Account, "error", err)
+	case account.wants(p.Event.Type):
+		p.Event = p.Event.later(e.cfg.Now())
+		a = e.dispatch(ctx, account.Dispatcher, p)
+		if p.Event.AutoReply != nil {
+			a.unused(NoReply(p.Event.AutoReply.Reason))
+		}
+		e.logged(ctx, &a.Delivery)
+	default: // it goes nowhere
 	}
-	e.logged(ctx, &a.Delivery)
 	if a.err != nil && ctx.Err() != nil {
 		return // stopped: the lease ends, and the event is tried again
 	}

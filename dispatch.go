@@ -73,6 +73,9 @@ func NewTransport(guard *Guard) *http.Transport {
 	}
 }
 
+// Endpoint returns d.URL.
+func (d *HTTPDispatcher) Endpoint() string { return d.URL }
+
 // Dispatch makes one attempt. The error of a refused, failed or late attempt
 // includes neither the query of the URL nor anything of the event.
 func (d *HTTPDispatcher) Dispatch(ctx context.Context, e Event) (Reply, error) {

@@ -67,19 +67,93 @@ func run(config pingr.Config) (engine *pingr.Engine, stop func()) {
 	return engine, func() { cancel(); <-stopped }
 }
 
-// A program with several numbers serves each under the account that owns it.
+// A program with several sessions attaches each under the account that owns it.
+// Every account has its own settings and its own backend.
+func ExampleEngine_Attach() {
+	store := memory.New()
+	backend := func(shop string) pingr.Dispatcher {
+		return pingr.DispatcherFunc(func(context.Context, pingr.Event) (pingr.Reply, error) {
+			return pingr.Reply{Text: "https://" + shop + ".example/login"}, nil
+		})
+	}
+	engine, stop := run(pingr.Config{
+		Store: store,
+		Accounts: func(_ context.Context, shop string) (pingr.Account, error) {
+			return pingr.Account{Dispatcher: backend(shop)}, nil
+		},
+	})
+	defer stop()
+
+	for _, shop := range []string{"books", "bikes"} {
+		id, session := "main_"+shop, sim.New(sim.Config{})
+		trigger := pingr.Trigger{ID: "trg_" + shop, Session: id, Phrase: "login", Reply: "Try again later.", Active: true}
+		if err := store.SaveTrigger(context.Background(), trigger); err != nil {
+			fmt.Println(err)
+			return
+		}
+		detach := engine.Attach(shop, id, session)
+		alice := session.NewPhone(sim.PhoneConfig{Number: "919876543210"})
+		alice.Send("login")
+		reply, err := alice.Next(context.Background())
+		fmt.Println(reply.Text, err)
+		detach() // when the shop unlinks its number
+	}
+	// Output:
+	// https://books.example/login <nil>
+	// https://bikes.example/login <nil>
+}
+
+// Serve is Attach for a program that wants to know when a session has ended.
 func ExampleEngine_Serve() {
 	engine, stop := run(pingr.Config{Store: memory.New()})
 	defer stop()
 
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error)
-	for _, shop := range []string{"shop_one", "shop_two"} {
-		go func() { ended <- engine.Serve(ctx, shop, "main_"+shop, sim.New(sim.Config{})) }()
-	}
+	go func() { ended <- engine.Serve(ctx, "shop", "main", sim.New(sim.Config{})) }()
 	cancel() // a real program serves until it stops
-	fmt.Println(<-ended, <-ended)
-	// Output: <nil> <nil>
+	fmt.Println(<-ended)
+	// Output: <nil>
+}
+
+// A counter of outcomes. A firing is told again in each new state; the last one
+// is done.
+func ExampleObserver() {
+	store, session := memory.New(), sim.New(sim.Config{})
+	trigger := pingr.Trigger{ID: "trg_login", Session: pingr.DefaultSession, Phrase: "login", Reply: "Hello!", Active: true}
+	if err := store.SaveTrigger(context.Background(), trigger); err != nil {
+		fmt.Println(err)
+		return
+	}
+	outcomes := make(chan pingr.OutcomeKind, 1)
+	_, stop := run(pingr.Config{
+		Store: store, Session: session,
+		Observer: pingr.Observer{Firing: func(f pingr.Firing) {
+			if f.State == pingr.StateDone {
+				outcomes <- f.Outcome
+			}
+		}},
+	})
+	defer stop()
+	session.NewPhone(sim.PhoneConfig{Number: "919876543210"}).Send("login")
+	fmt.Println(<-outcomes)
+	// Output: replied
+}
+
+// The reply to a message has the same id however often it is sent.
+func ExampleFiring_ReplyID() {
+	f := pingr.Firing{Session: "main", Message: pingr.Message{ID: "3EB0AA", Chat: "919876543210@s.whatsapp.net", Sender: "919876543210@s.whatsapp.net"}}
+	again := f
+	again.ID, again.Attempt = pingr.NewID("evt_"), 1
+	fmt.Println(len(f.ReplyID()), f.ReplyID() == again.ReplyID())
+	// Output: 22 true
+}
+
+// The delivery log names the endpoint even if a dispatcher does not return.
+func ExampleHTTPDispatcher_Endpoint() {
+	d := &pingr.HTTPDispatcher{URL: "https://shop.example/webhook"}
+	fmt.Println(d.Endpoint())
+	// Output: https://shop.example/webhook
 }
 
 // A program sends a message itself, under the same cooldown as replies.

@@ -186,3 +186,11 @@ func ExampleCheckSessionID() {
 	// <nil>
 	// session id must be 3 to 64 characters: a-z, 0-9, _ and -
 }
+
+// The messages of a day are counted, and none is refused.
+func ExampleDayLimit() {
+	midnight := time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)
+	limit := pingr.DayLimit("main", midnight)
+	fmt.Println(limit.Key, limit.Max)
+	// Output: day/main 0
+}

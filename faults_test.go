@@ -214,8 +214,7 @@ func TestSessionOfAnotherAccountSendsNothingOfOurs(t *testing.T) {
 		w.start()
 		w.person(asha).Send("login")
 		pass(time.Second)
-		stop := w.alsoAs("other", session, theirs)
-		defer stop()
+		w.engine.Attach("other", session, theirs)
 		pass(time.Minute)
 		assert.Empty(t, texts(spy))
 	})
@@ -357,15 +356,15 @@ func TestSettingsThatCannotBeRead(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			inWorld(t, func(w *world) {
 				began, asked := time.Now(), 0
-				w.config.Accounts = func(context.Context, string) (pingr.Settings, error) {
+				w.config.Accounts = func(context.Context, string) (pingr.Account, error) {
 					asked++
 					switch {
 					case time.Since(began) > tt.back:
-						return pingr.Settings{}, nil
+						return pingr.Account{}, nil
 					case tt.panics:
 						panic("no settings")
 					}
-					return pingr.Settings{}, errors.New("no settings")
+					return pingr.Account{}, errors.New("no settings")
 				}
 				w.start()
 				p := w.person(asha)
@@ -420,8 +419,7 @@ func TestOneAccountsSlowEndpointDelaysNoOther(t *testing.T) {
 			id := fmt.Sprintf("slow%d", i)
 			require.NoError(t, w.memory.SaveTrigger(t.Context(), pingr.Trigger{ID: "trg_" + id, Session: id, Phrase: "login", Reply: "static", Active: true}))
 			number := sim.New(sim.Config{})
-			stop := w.alsoAs(id, id, number)
-			defer stop()
+			w.engine.Attach(id, id, number)
 			for j := range 100 {
 				number.NewPhone(sim.PhoneConfig{Number: fmt.Sprintf("4917%04d%04d", i, j)}).Send("login")
 			}

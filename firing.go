@@ -237,15 +237,19 @@ func whatsappID(scope, name string) string {
 	return "3EB0" + strings.ToUpper(hex.EncodeToString(sum[:9]))
 }
 
-// outgoing returns the reply to send. Its id is derived from the message it
-// answers, so that WhatsApp sees a repeat after a crash as the same message.
+// outgoing returns the reply to send.
 func (f Firing) outgoing(s Settings) Outgoing {
 	to := f.Message.Sender
 	if f.Message.InGroup() && s.GroupReply == GroupPublic {
 		to = f.Message.Chat
 	}
-	return Outgoing{ID: whatsappID(f.Session, f.Message.Keys()[0]), To: to, Text: f.Text}
+	return Outgoing{ID: f.ReplyID(), To: to, Text: f.Text}
 }
+
+// ReplyID returns the WhatsApp id of the message that answers the firing. It is
+// derived from the message it answers, so that WhatsApp sees a repeat after a
+// crash as the same message.
+func (f Firing) ReplyID() string { return whatsappID(f.Session, f.Message.Keys()[0]) }
 
 // limits returns the limits that a reply to the firing takes.
 func (s Settings) limits(f Firing, at time.Time) []Limit {
@@ -255,7 +259,11 @@ func (s Settings) limits(f Firing, at time.Time) []Limit {
 			limits = append(limits, CooldownLimit(f.Account, name, cooldown, at))
 		}
 	}
-	return append(limits, QuotaLimit(f.Account, s.MonthlyQuota, at))
+	limits = append(limits, QuotaLimit(f.Account, s.MonthlyQuota, at))
+	if !s.DayEnds.IsZero() {
+		limits = append(limits, DayLimit(f.Session, s.DayEnds))
+	}
+	return limits
 }
 
 func (s Settings) cooldown() time.Duration {

@@ -47,3 +47,9 @@ func QuotaLimit(account string, limit int64, at time.Time) Limit {
 	end := time.Date(year, month+1, 1, 0, 0, 0, 0, time.UTC)
 	return Limit{Kind: Quota, Key: "quota/" + account, Max: limit, Until: end}
 }
+
+// DayLimit returns the limit that counts a session's messages until ends,
+// without refusing any; see [Settings.DayEnds].
+func DayLimit(session string, ends time.Time) Limit {
+	return Limit{Kind: Quota, Key: "day/" + session, Until: ends}
+}

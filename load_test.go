@@ -180,6 +180,6 @@ func (w *world) neighbour(id string) *sim.Session {
 	w.Helper()
 	require.NoError(w, w.memory.SaveTrigger(w.Context(), pingr.Trigger{ID: "trg_" + id, Session: id, Phrase: "login", Reply: "static", Active: true}))
 	number := sim.New(sim.Config{})
-	w.alsoAs(id, id, number)
+	w.engine.Attach(id, id, number)
 	return number
 }

@@ -44,20 +44,24 @@ const DefaultSession = "default"
 type Config struct {
 	// Store keeps everything that must survive a crash.
 	Store Store
-	// Dispatcher asks the backend. If nil, there is no backend and every reply is
-	// static.
+	// Dispatcher asks the backend. If nil, there is no backend, every reply is
+	// static, and events are dropped. Ignored if Accounts is set.
 	Dispatcher Dispatcher
 	// Session is the number of a program that has only one. Run serves it under
-	// SessionID and the default account. Programs with more sessions call Serve.
+	// SessionID and the default account. Programs with more sessions call Attach.
 	Session Session
 	// SessionID is the id of Session. Defaults to [DefaultSession].
 	SessionID string
 	// Settings apply to every account when Accounts is nil; otherwise they are
 	// ignored.
 	Settings Settings
-	// Accounts, if not nil, returns the settings of an account. It is called once
-	// per firing.
-	Accounts func(ctx context.Context, account string) (Settings, error)
+	// Accounts, if not nil, returns an account's settings and backend. It is called
+	// once per firing, and again if the firing is taken up again; once per later
+	// attempt to deliver an event; and once per Send. What it returned applies until
+	// that work ends. It must be safe for concurrent use.
+	Accounts func(ctx context.Context, account string) (Account, error)
+	// Observer is told what the engine does.
+	Observer Observer
 	// InFlight is the most firings of one account that are worked on at once. An
 	// endpoint that hangs delays others only when this many firings wait for it.
 	// Retries have a few places of their own. Once most attempts at a backend time
@@ -100,38 +104,6 @@ type Config struct {
 	Log *slog.Logger
 }
 
-// Settings are an account's own choices. The zero value holds the documented
-// defaults.
-type Settings struct {
-	// Cooldown is the least time between two messages to one number. Defaults to
-	// 60 s; a negative value disables it.
-	Cooldown time.Duration
-	// NoPhoneReply answers people whose number is hidden. If empty, they get no
-	// reply.
-	NoPhoneReply string
-	// GroupReply selects where a reply to a group message goes. Defaults to
-	// GroupPrivate.
-	GroupReply GroupReply
-	// MaxMessageAge is the age beyond which a message is not answered. Defaults to
-	// 300 s.
-	MaxMessageAge time.Duration
-	// MonthlyQuota is the number of messages per calendar month (UTC). 0 counts
-	// messages without refusing any; a plan that allows overage uses it too.
-	MonthlyQuota int64
-}
-
-// GroupReply selects what happens to a message written in a group.
-type GroupReply string
-
-const (
-	// GroupPrivate answers the sender in private: a login link is nobody else's.
-	GroupPrivate GroupReply = "private"
-	// GroupPublic answers in the group.
-	GroupPublic GroupReply = "group"
-	// GroupOff makes triggers ignore messages in groups.
-	GroupOff GroupReply = "off"
-)
-
 // An Engine answers the messages of any number of sessions of any number of
 // accounts. Create one with [New] and start it with Run. All methods are safe
 // for concurrent use.
@@ -146,9 +118,14 @@ type Engine struct {
 
 	mu       sync.Mutex
 	sessions map[string]*attachedSession
-	atWork   map[string]bool // ids of firings that a goroutine is working on
-	work     context.Context // ends when Run stops waiting for work in flight; nil when not running
-	inflight sync.WaitGroup
+	// receiving ends when the sessions of Attach receive no more; nil when Run is
+	// not running.
+	receiving context.Context
+	atWork    map[string]bool // ids of firings that a goroutine is working on
+	work      context.Context // ends when Run stops waiting for work in flight; nil when not running
+	inflight  sync.WaitGroup
+	// receivers are the goroutines that receive from the sessions of Attach.
+	receivers sync.WaitGroup
 }
 
 // New checks c and returns an engine that does nothing until Run is called. The
@@ -220,20 +197,21 @@ func setDefault[T comparable](field *T, value T) {
 	}
 }
 
-// Run works until ctx ends. It serves Config.Session, resumes what an earlier
-// run left unfinished, and repeats deliveries when they are due. When ctx ends,
+// Run works until ctx ends. It serves Config.Session and the sessions of Attach,
+// resumes what an earlier run left unfinished, and repeats deliveries when they
+// are due. When ctx ends,
 // Run waits up to Config.StopGrace for work in flight and returns nil. It
 // returns an error if Config.Session can never receive again, or if another Run
 // is in progress.
 func (e *Engine) Run(ctx context.Context) error {
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	if !e.begin(work) {
+	listening, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	if !e.begin(work, listening) {
 		return errors.New("engine is already running")
 	}
 
-	listening, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
 	var listener sync.WaitGroup
 	listener.Go(func() { e.purge(listening) })
 	if e.cfg.Session != nil {
@@ -248,21 +226,25 @@ func (e *Engine) Run(ctx context.Context) error {
 	stop(nil)
 	e.end(cancel)
 	listener.Wait()
+	e.receivers.Wait()
 	if cause := context.Cause(listening); ctx.Err() == nil && cause != nil && !errors.Is(cause, context.Canceled) {
 		return fmt.Errorf("session %s: %w", e.cfg.SessionID, cause)
 	}
 	return nil
 }
 
-func (e *Engine) begin(work context.Context) bool {
+func (e *Engine) begin(work, receiving context.Context) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.work != nil {
 		return false
 	}
-	e.work = work
+	e.work, e.receiving = work, receiving
 	if e.cfg.Session != nil {
-		e.sessions[e.cfg.SessionID] = e.newAttachedSession("", e.cfg.Session) // before anybody learns that Send works
+		e.attach(e.cfg.SessionID, e.newAttachedSession("", e.cfg.Session)) // before anybody learns that Send works
+	}
+	for id, s := range e.sessions {
+		e.receiveFrom(id, s)
 	}
 	select {
 	case <-e.begun: // by an earlier Run
@@ -279,7 +261,7 @@ func (e *Engine) Started() <-chan struct{} { return e.begun }
 // end refuses new work and waits at most StopGrace for work in flight.
 func (e *Engine) end(cancel context.CancelFunc) {
 	e.mu.Lock()
-	e.work = nil
+	e.work, e.receiving = nil, nil
 	e.mu.Unlock()
 	timer := time.AfterFunc(e.cfg.StopGrace, cancel)
 	defer timer.Stop()
@@ -323,10 +305,10 @@ func (e *Engine) survive(err *error) {
 
 // Notify queues an event that no firing causes, such as session.disconnected,
 // for the account's backend. The event is durable when Notify returns nil. An
-// event without an ID gets one. Without a Config.Dispatcher, Notify does
-// nothing.
+// event without an ID gets one. If the account has no backend, or its backend
+// does not want such events, the event is dropped.
 func (e *Engine) Notify(ctx context.Context, account string, event Event) error {
-	if e.cfg.Dispatcher == nil {
+	if e.cfg.Dispatcher == nil && e.cfg.Accounts == nil {
 		return nil // there is no backend to tell
 	}
 	if event.ID == "" {
@@ -342,16 +324,4 @@ func (e *Engine) Notify(ctx context.Context, account string, event Event) error 
 	}
 	e.poke()
 	return nil
-}
-
-func (e *Engine) settings(ctx context.Context, account string) (_ Settings, err error) {
-	defer e.survive(&err)
-	if e.cfg.Accounts == nil {
-		return e.cfg.Settings, nil
-	}
-	s, err := e.cfg.Accounts(ctx, account)
-	if err != nil {
-		return Settings{}, fmt.Errorf("settings: %w", err)
-	}
-	return s, nil
 }

@@ -3,7 +3,6 @@ package pingr
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 )
@@ -19,15 +18,19 @@ func (e *Engine) receive(ctx context.Context, account, session string, m Message
 	defer e.survive(&err)
 	trigger, ok, err := e.cfg.Store.FindTrigger(ctx, session, Phrases(m.Text))
 	if err != nil {
-		return fmt.Errorf("find trigger: %w", err)
+		return e.storeFailed("finding a trigger", err)
 	}
+	e.observeReceived(account, session, m, ok)
 	if !ok {
 		return nil
 	}
+	var known *Account // the account, if it is read already
 	if m.InGroup() {
-		if s, err := e.settings(ctx, account); err != nil || s.GroupReply == GroupOff {
+		a, err := e.account(ctx, account)
+		if err != nil || a.Settings.GroupReply == GroupOff {
 			return err
 		}
+		known = &a
 	}
 	m.Text = Cut(m.Text, maxText)
 	now := e.cfg.Now()
@@ -48,9 +51,12 @@ func (e *Engine) receive(ctx context.Context, account, session string, m Message
 	}()
 	first, err := e.cfg.Store.Accept(ctx, f, lease)
 	if err != nil {
-		return fmt.Errorf("accept message: %w", err)
+		return e.storeFailed("storing a message", err)
 	}
-	if first && room && e.spawn(func(work context.Context) { e.process(work, f) }) {
+	if first {
+		e.observeFiring(f)
+	}
+	if first && room && e.spawn(func(work context.Context) { e.process(work, f, known) }) {
 		room = false // the goroutine owns the place now
 	} else if first {
 		e.poke()
@@ -59,16 +65,20 @@ func (e *Engine) receive(ctx context.Context, account, session string, m Message
 }
 
 // answer takes a firing from its current state to its outcome. On an error the
-// firing stays where it is, to be claimed again.
-func (e *Engine) answer(ctx context.Context, f *Firing, line *wideLine) (err error) {
+// firing stays where it is, to be claimed again. known is its account, or nil if
+// that is still to be read.
+func (e *Engine) answer(ctx context.Context, f *Firing, known *Account, line *wideLine) (err error) {
 	defer e.survive(&err)
-	settings, err := e.settings(ctx, f.Account)
-	if err != nil {
+	var account Account
+	if known != nil {
+		account = *known
+	} else if account, err = e.account(ctx, f.Account); err != nil {
 		if e.cfg.Now().Sub(f.AcceptedAt) > e.cfg.ReplyDeadline {
 			return e.conclude(ctx, f, Outcome{Kind: Failed, Reason: "settings unavailable", Release: f.State == StateDecided})
 		}
 		return err
 	}
+	settings := account.Settings
 	if f.State == StateAccepted {
 		var decided bool
 		switch {
@@ -79,7 +89,7 @@ func (e *Engine) answer(ctx context.Context, f *Firing, line *wideLine) (err err
 		case f.Message.Phone == "":
 			decided, err = e.decide(ctx, f, settings, Decision{Text: settings.NoPhoneReply, Source: Static})
 		default:
-			decided, err = e.askAndDecide(ctx, f, settings, line)
+			decided, err = e.askAndDecide(ctx, f, account, line)
 		}
 		if err != nil || !decided {
 			return err // another engine was first, and sends the reply
@@ -95,15 +105,16 @@ func (e *Engine) answer(ctx context.Context, f *Firing, line *wideLine) (err err
 // the person's cooldown, so that no two simultaneous messages are both told
 // that a reply follows.
 func (e *Engine) askAndDecide(
-	ctx context.Context, f *Firing, settings Settings, line *wideLine,
+	ctx context.Context, f *Firing, account Account, line *wideLine,
 ) (decided bool, err error) {
-	if e.cfg.Dispatcher == nil {
+	settings := account.Settings
+	if !account.wants(EventMessageReceived) {
 		text, source := f.replyText(Reply{})
 		return e.decide(ctx, f, settings, Decision{Text: text, Source: source})
 	}
 	refused, drop := e.lookAhead(ctx, *f, settings)
 	defer drop()
-	a := e.ask(ctx, *f, refused, line)
+	a := e.ask(ctx, *f, account.Dispatcher, refused, line)
 	defer e.logged(ctx, &a.Delivery)
 	if ctx.Err() != nil {
 		a.unused(NoReplyAskedAgain)
@@ -132,15 +143,15 @@ func (e *Engine) askAndDecide(
 // backend that this limit will keep the firing from being answered. If enough
 // other firings already wait for a backend that hangs, ask does not call it and
 // schedules the event for later.
-func (e *Engine) ask(ctx context.Context, f Firing, refused *LimitError, line *wideLine) attempt {
+func (e *Engine) ask(ctx context.Context, f Firing, d Dispatcher, refused *LimitError, line *wideLine) attempt {
 	now := e.cfg.Now()
 	pending := PendingEvent{Account: f.Account, Attempt: f.Attempt + 1}
 	pending.Event = f.event(autoReply(refused, now))
 	if line.asked = e.endpoints.ask(f.Account); !line.asked {
-		return e.notAsked(pending)
+		return e.notAsked(d, pending)
 	}
 	defer e.endpoints.asked(f.Account)
-	a := e.dispatch(ctx, pending)
+	a := e.dispatch(ctx, d, pending)
 	line.webhook = e.cfg.Now().Sub(now)
 	line.status = a.reply.Status
 	if a.err == nil {
@@ -162,9 +173,12 @@ func (e *Engine) decide(ctx context.Context, f *Firing, settings Settings, d Dec
 	d.Limits = settings.limits(*f, d.At)
 	stands, decided, err := e.cfg.Store.Decide(ctx, d)
 	if err != nil {
-		return false, fmt.Errorf("decide: %w", err)
+		return false, e.storeFailed("storing a reply", err)
 	}
 	*f = stands
+	if decided {
+		e.observeFiring(*f)
+	}
 	return decided, nil
 }
 
@@ -180,7 +194,7 @@ func (e *Engine) deliver(ctx context.Context, f *Firing, settings Settings, line
 	}
 	defer done()
 	if waited {
-		held, err := e.cfg.Store.Keep(ctx, f.ID, e.holder, "", e.lease(e.cfg.Now()))
+		held, err := e.keep(ctx, f.ID, "", e.lease(e.cfg.Now()))
 		if err != nil || !held {
 			return err
 		}
@@ -221,6 +235,7 @@ func tooLate(f Firing) Outcome {
 // sendLater returns the firing to the queue until its next try, so that it
 // holds none of its account's places meanwhile.
 func (e *Engine) sendLater(ctx context.Context, f *Firing, cause error) error {
+	was := f.State
 	if !errors.Is(cause, ErrSessionUnavailable) && !errors.Is(cause, ErrRefused) {
 		f.State = StateUnknown
 	}
@@ -237,11 +252,11 @@ func (e *Engine) sendLater(ctx context.Context, f *Firing, cause error) error {
 	}
 	// The lease has no holder, because f.State holds all that is known of the
 	// send. A stop must not keep this from being recorded.
-	_, err := e.cfg.Store.Keep(context.WithoutCancel(ctx), f.ID, e.holder, f.State, Lease{Until: now.Add(wait)})
-	if err != nil {
-		return fmt.Errorf("keep firing: %w", err)
+	held, err := e.keep(context.WithoutCancel(ctx), f.ID, f.State, Lease{Until: now.Add(wait)})
+	if held && f.State != was {
+		e.observeFiring(*f)
 	}
-	return nil
+	return err
 }
 
 // pause returns how long to wait before retrying something that has been
@@ -258,20 +273,21 @@ func (e *Engine) conclude(ctx context.Context, f *Firing, o Outcome) error {
 		o.Holder = e.holder // whoever took the firing from us may have sent the reply
 	}
 	if err := e.cfg.Store.Finish(context.WithoutCancel(ctx), o); err != nil {
-		return fmt.Errorf("record outcome: %w", err)
+		return e.storeFailed("recording an outcome", err)
 	}
 	f.State, f.Outcome, f.Reason = StateDone, o.Kind, o.Reason
+	e.observeFiring(*f)
 	return nil
 }
 
 // process runs answer with a place in the gate, and logs one line.
-func (e *Engine) process(ctx context.Context, f Firing) {
+func (e *Engine) process(ctx context.Context, f Firing, known *Account) {
 	defer e.leave(e.first, f.Account)
 	e.setAtWork(f.ID, true)
 	defer e.setAtWork(f.ID, false)
 	var line wideLine
 	began := e.cfg.Now()
-	err := e.answer(ctx, &f, &line)
+	err := e.answer(ctx, &f, known, &line)
 	attrs := []any{
 		"event_id", f.ID, "account", f.Account, "session", f.Session, "trigger", f.Trigger.ID,
 		"state", f.State, "outcome", f.Outcome, "reason", f.Reason, "source", f.Source,
@@ -283,7 +299,7 @@ func (e *Engine) process(ctx context.Context, f Firing) {
 		// The row stays as it is, to be taken up after a while.
 		now := e.cfg.Now()
 		again := now.Add(pause(now.Sub(f.AcceptedAt)))
-		_, keepErr := e.cfg.Store.Keep(context.WithoutCancel(ctx), f.ID, e.holder, "", Lease{Holder: e.holder, Until: again})
+		_, keepErr := e.keep(context.WithoutCancel(ctx), f.ID, "", Lease{Holder: e.holder, Until: again})
 		e.cfg.Log.Log(ctx, slog.LevelError, "firing not finished", append(attrs, "error", errors.Join(err, keepErr))...)
 		return
 	}

@@ -47,23 +47,24 @@ func (e *Engine) takeUp(ctx context.Context) (err error) {
 		now := e.cfg.Now()
 		firings, err := e.cfg.Store.Claim(ctx, e.lease(now), now, e.first.full(), claimMax)
 		if err != nil {
-			return fmt.Errorf("claim firings: %w", err)
+			return e.storeFailed("claiming messages", err)
 		}
 		for _, f := range firings {
 			if e.hasAtWork(f.ID) {
 				continue // the clock jumped: its lease ended under us, and has just been renewed
 			}
+			e.observeFiring(f)
 			if !e.first.enter(f.Account) {
-				if _, err := e.cfg.Store.Keep(ctx, f.ID, e.holder, "", Lease{Until: now}); err != nil {
-					return fmt.Errorf("give back firing: %w", err)
+				if _, err := e.keep(ctx, f.ID, "", Lease{Until: now}); err != nil {
+					return err
 				}
-			} else if !e.spawn(func(work context.Context) { e.process(work, f) }) {
+			} else if !e.spawn(func(work context.Context) { e.process(work, f, nil) }) {
 				e.leave(e.first, f.Account)
 			}
 		}
 		events, err := e.cfg.Store.Due(ctx, e.lease(now), now, e.retries.full(), claimMax)
 		if err != nil {
-			return fmt.Errorf("claim events: %w", err)
+			return e.storeFailed("claiming events", err)
 		}
 		for _, p := range events {
 			if !e.retries.enter(p.Account) {
@@ -107,6 +108,13 @@ func (e *Engine) purgeOnce(ctx context.Context, now time.Time) (err error) {
 // step that may outlast it renews it.
 func (e *Engine) lease(now time.Time) Lease {
 	return Lease{Holder: e.holder, Until: now.Add(e.cfg.DispatchTimeout + sendTime + 10*time.Second)}
+}
+
+// keep replaces the lease of a firing that this engine holds, and its state
+// unless state is empty. It reports whether the engine still held it.
+func (e *Engine) keep(ctx context.Context, id string, state State, l Lease) (held bool, err error) {
+	held, err = e.cfg.Store.Keep(ctx, id, e.holder, state, l)
+	return held, e.storeFailed("renewing a message's lease", err)
 }
 
 // leave gives a place back, and wakes poll if something was passed over.

@@ -49,7 +49,7 @@ func TestMessageBeforeTheEngineRuns(t *testing.T) {
 func TestWithoutABackend(t *testing.T) {
 	inWorld(t, func(w *world) {
 		c := w.config
-		c.Store, c.Session = w.store, w.session
+		c.Store, c.Session, c.Accounts = w.store, w.session, nil
 		require.NoError(t, w.memory.SaveTrigger(w.Context(), pingr.Trigger{ID: "trg_d", Session: pingr.DefaultSession, Phrase: "login", Reply: "hi {{phone}}", Active: true}))
 		engine, err := pingr.New(c)
 		require.NoError(t, err)
@@ -137,12 +137,12 @@ func TestNotifyNamesAndStampsAnEvent(t *testing.T) {
 	})
 }
 
-// A number that is forgotten sends nothing more: its replies fail when their time
+// A session that is detached sends nothing more: its replies fail when their time
 // is over.
-func TestForgottenNumberSendsNothing(t *testing.T) {
+func TestDetachedSessionSendsNothing(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.backend = func(context.Context, pingr.Event) (pingr.Reply, error) {
-			w.engine.Forget(session)
+			w.detach()
 			return pingr.Reply{Text: "link"}, nil
 		}
 		w.start()

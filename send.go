@@ -29,7 +29,7 @@ type SendRequest struct {
 	ID string
 	// Account owns the session and the limits. Empty is the default account.
 	Account string
-	// Session is the id that Serve was called with.
+	// Session is the id that the session was attached under.
 	Session string
 	// Via, if not nil, sends in place of that session. It is for messages that
 	// must not leave the process.
@@ -84,12 +84,13 @@ func (e *Engine) Send(ctx context.Context, r SendRequest) (id string, err error)
 // sendOwn takes the limits, sends the message, and gives back the limits if the
 // message was certainly not sent.
 func (e *Engine) sendOwn(ctx context.Context, r SendRequest, phone string) error {
-	settings, err := e.settings(ctx, r.Account)
+	account, err := e.account(ctx, r.Account)
 	if err != nil {
 		return err
 	}
 	now := e.cfg.Now()
-	limits := settings.limits(Firing{Account: r.Account, Message: Message{Phone: phone}}, now)
+	firing := Firing{Account: r.Account, Session: r.Session, Message: Message{Phone: phone}}
+	limits := account.Settings.limits(firing, now)
 	if !r.Again {
 		if err := e.cfg.Store.Reserve(ctx, now, limits...); err != nil {
 			return fmt.Errorf("reserve: %w", err)

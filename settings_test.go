@@ -20,9 +20,9 @@ func (w *world) unreadable() (readable func()) {
 	was := w.config.Accounts
 	var broken atomic.Bool
 	broken.Store(true)
-	w.config.Accounts = func(ctx context.Context, account string) (pingr.Settings, error) {
+	w.config.Accounts = func(ctx context.Context, account string) (pingr.Account, error) {
 		if broken.Load() {
-			return pingr.Settings{}, errors.New("no settings")
+			return pingr.Account{}, errors.New("no settings")
 		}
 		return was(ctx, account)
 	}

@@ -105,7 +105,9 @@ type Reply struct {
 // A Dispatcher asks the backend. An error means that the event was not taken.
 // It is tried again later unless the error is [ErrGone]. The Reply's URL and
 // Status count even with an error. Dispatch must return soon after ctx ends,
-// and must be safe for concurrent use.
+// and must be safe for concurrent use. If a Dispatcher also has a method
+// Endpoint() string, the delivery log shows its result for attempts that ended
+// without a Reply.
 type Dispatcher interface {
 	Dispatch(ctx context.Context, e Event) (Reply, error)
 }

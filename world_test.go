@@ -40,8 +40,7 @@ type world struct {
 	events []told
 	stop   func()
 	engine *pingr.Engine // since start
-	// alsoAs serves one more session of an account.
-	alsoAs func(account, id string, s *sim.Session) (stop func())
+	detach func()        // ends what the engine has of session
 }
 
 // told is an event and when the backend heard of it.
@@ -57,7 +56,9 @@ func inWorld(t *testing.T, test func(*world)) {
 	synctest.Test(t, func(t *testing.T) {
 		m := memory.New()
 		w := &world{T: t, store: m, memory: m, session: sim.New(sim.Config{})}
-		w.config.Accounts = func(context.Context, string) (pingr.Settings, error) { return w.config.Settings, nil }
+		w.config.Accounts = func(context.Context, string) (pingr.Account, error) {
+			return pingr.Account{Settings: w.config.Settings, Dispatcher: pingr.DispatcherFunc(w.ask)}, nil
+		}
 		w.trigger("login", "static for {{phone}}")
 		test(w)
 		w.halt()
@@ -84,12 +85,7 @@ func (w *world) start() *world {
 	if w.wrap != nil {
 		served = w.wrap(served)
 	}
-	running.Go(func() { _ = engine.Serve(ctx, account, session, served) })
-	w.alsoAs = func(account, id string, s *sim.Session) func() {
-		ctx, cancel := context.WithCancel(ctx)
-		running.Go(func() { _ = engine.Serve(ctx, account, id, s) })
-		return cancel
-	}
+	w.detach = engine.Attach(account, session, served)
 	w.stop = func() {
 		cancel()
 		running.Wait()
@@ -102,18 +98,21 @@ func (w *world) configured() *pingr.Engine {
 	w.Helper()
 	c := w.config
 	c.Store = w.store
-	c.Dispatcher = pingr.DispatcherFunc(func(ctx context.Context, e pingr.Event) (pingr.Reply, error) {
-		w.mu.Lock()
-		w.events = append(w.events, told{e, time.Now()})
-		w.mu.Unlock()
-		if w.backend == nil {
-			return pingr.Reply{}, nil
-		}
-		return w.backend(ctx, e)
-	})
+	c.Dispatcher = pingr.DispatcherFunc(w.ask)
 	engine, err := pingr.New(c)
 	require.NoError(w, err)
 	return engine
+}
+
+// ask is the backend, as the engine calls it.
+func (w *world) ask(ctx context.Context, e pingr.Event) (pingr.Reply, error) {
+	w.mu.Lock()
+	w.events = append(w.events, told{e, time.Now()})
+	w.mu.Unlock()
+	if w.backend == nil {
+		return pingr.Reply{}, nil
+	}
+	return w.backend(ctx, e)
 }
 
 // halt stops the engine, if one runs.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/heypingr/pingr"
 	"github.com/heypingr/pingr/hosted"
 	"github.com/heypingr/pingr/server/api"
+	"github.com/heypingr/pingr/session/sim"
 	"github.com/heypingr/pingr/store/memory"
 )
 
@@ -89,19 +91,64 @@ func TestDisconnectGrace(t *testing.T) {
 	require.ErrorIs(t, err, errBroken)
 }
 
-// An event that cannot be told because its account cannot be read is told later,
-// not dropped.
-func TestAnEventWaitsForItsAccount(t *testing.T) {
+// The engine is not told that an account has no endpoint when it cannot be read.
+func TestAnAccountThatCannotBeRead(t *testing.T) {
 	broken := &brokenStore{}
 	w := newWorld(t, func(c *Config) { broken.Store, c.Store = c.Store, broken })
-	require.Equal(t, 200, w.call("anna", "PUT", "/v1/webhooks", `{"url":"`+w.hook.URL+`"}`).Code)
 	broken.breaks("Account")
-	_, err := dispatcher{w.server}.Dispatch(t.Context(), pingr.Event{Type: pingr.EventSessionConnected, Account: "acc_anna", Session: "anna-bot"})
+	_, err := w.server.accountOf(t.Context(), "acc_anna")
 	require.ErrorIs(t, err, errBroken)
-	_, err = w.server.settingsOf(t.Context(), "acc_anna")
-	require.ErrorIs(t, err, errBroken)
-	bodies, _ := w.hook.got()
-	assert.Empty(t, bodies)
+}
+
+// What an endpoint gets is the account's choice. Nothing goes out from test mode.
+func TestAccountOf(t *testing.T) {
+	w := newWorld(t)
+	none, err := w.server.accountOf(t.Context(), "acc_anna")
+	require.NoError(t, err)
+	assert.Nil(t, none.Dispatcher, "no endpoint is set")
+	require.Equal(t, 200, w.call("anna", "PUT", "/v1/webhooks", `{"url":"`+w.hook.URL+`","events":["session.connected"]}`).Code)
+	a, err := w.server.accountOf(t.Context(), "acc_anna")
+	require.NoError(t, err)
+	assert.Equal(t, w.hook.URL, a.Dispatcher.(accountDispatcher).Endpoint())
+	assert.Equal(t, []pingr.EventType{pingr.EventSessionConnected}, a.Settings.Events)
+	assert.Equal(t, time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC), a.Settings.DayEnds.UTC())
+	require.Equal(t, 200, w.call("anna's test key", "PUT", "/v1/webhooks", `{"url":"`+w.hook.URL+`"}`).Code)
+	test, err := w.server.accountOf(t.Context(), "acc_anna:test")
+	require.NoError(t, err)
+	assert.Nil(t, test.Dispatcher)
+}
+
+// A readStore counts how often accounts are read.
+type readStore struct {
+	Store
+	reads atomic.Int64
+}
+
+func (s *readStore) Account(ctx context.Context, id string) (hosted.Account, error) {
+	s.reads.Add(1)
+	return s.Store.Account(ctx, id)
+}
+
+// A message costs one look at its account: for its settings, its endpoint, its row
+// in the delivery log and the day that it counts for.
+func TestAMessageReadsItsAccountOnce(t *testing.T) {
+	for name, status := range map[string]int{"delivered": 200, "failed": 500} {
+		t.Run(name, func(t *testing.T) {
+			store := &readStore{}
+			w := newWorld(t, func(c *Config) { store.Store, c.Store = c.Store, store })
+			require.Equal(t, 201, w.call("anna", "POST", "/v1/triggers", `{"session_id":"anna-bot","trigger_phrase":"login","reply_message":"static"}`).Code)
+			require.Equal(t, 200, w.call("anna", "PUT", "/v1/webhooks", `{"url":"`+w.hook.URL+`"}`).Code)
+			w.hook.answer(status, "your link")
+			phone := w.sessions.find("anna-bot").NewPhone(sim.PhoneConfig{Number: "919876543210"})
+			before := store.reads.Load()
+			phone.Send("login")
+			w.shown(phone)
+			assert.EqualValues(t, 1, store.reads.Load()-before)
+			n, err := w.store.LimitTaken(t.Context(), w.clock(), pingr.DayLimit("anna-bot", time.Time{}).Key)
+			require.NoError(t, err)
+			assert.EqualValues(t, 1, n, "it counts for today")
+		})
+	}
 }
 
 // Charts have the account's days, those of test mode its own; a machine's zone is

@@ -105,9 +105,8 @@ type Server struct {
 	// strangeProxy is set once an untrusted proxy has been logged.
 	strangeProxy atomic.Bool
 
-	mu     sync.Mutex // guards adding and removing sessions, and serving
-	serve  func(Session)
-	unlink map[string]context.CancelFunc // by session: stops serving it
+	mu     sync.Mutex        // guards adding and removing sessions
+	detach map[string]func() // by session: takes it from the engine
 }
 
 // New returns a server with its engine and sessions. It reads the store and may
@@ -139,7 +138,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 		config: c, store: c.Store, log: c.Log, now: c.Now, hub: newHub(),
 		transport: pingr.NewTransport(c.Guard),
 		passwords: make(chan struct{}, maxPasswordChecks),
-		unlink:    map[string]context.CancelFunc{},
+		detach:    map[string]func(){},
 	}
 	s.trouble.log = c.Log
 	s.metrics = newMetrics(s)
@@ -155,7 +154,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 		return nil, err
 	}
 	s.engine, err = pingr.New(pingr.Config{
-		Store: newObserved(c.Store, s.hub, s.metrics, &s.trouble), Dispatcher: dispatcher{s}, Accounts: s.settingsOf,
+		Store: c.Store, Accounts: s.accountOf, Observer: s.observer(),
 		RetrySchedule: c.RetrySchedule, SendRate: c.SendRate, BacklogRate: c.BacklogRate, Now: c.Now, Log: c.Log,
 	})
 	if err != nil {
@@ -180,45 +179,32 @@ func randomKey() []byte {
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
+// attach gives a session to the engine. s.mu is held.
+func (s *Server) attach(n Session) {
+	owner := n.Record().Account
+	if owner == "" {
+		// Its messages stay unacknowledged, so that they come again once it has one.
+		s.log.Warn("session has no account and is not served", "session", n.ID())
+		return
+	}
+	s.detach[n.ID()] = s.engine.Attach(owner, n.ID(), n)
+}
+
 // Run runs the engine and serves the sessions until ctx ends and work in flight
 // is finished.
 func (s *Server) Run(ctx context.Context) error {
-	var serving sync.WaitGroup
 	s.mu.Lock()
-	s.serve = func(n Session) {
-		owner := n.Record().Account
-		if owner == "" {
-			// Its messages stay unacknowledged, so that they come again once it has one.
-			s.log.Warn("session has no account and is not served", "session", n.ID())
-			return
-		}
-		ctx, cancel := context.WithCancel(ctx)
-		s.unlink[n.ID()] = cancel
-		listening := make(chan struct{})
-		serving.Go(func() {
-			session := counted{Session: n, server: s, account: owner, id: n.ID(), listening: func() { close(listening) }}
-			if err := s.engine.Serve(ctx, owner, n.ID(), session); err != nil {
-				s.log.Info("session is no longer served", "session", n.ID(), "error", err)
-			}
-		})
-		<-listening
-	}
 	for _, n := range s.sessions.List() {
-		s.serve(n)
+		s.attach(n)
 	}
 	s.mu.Unlock()
-	serving.Go(func() { s.sweep(ctx) })
+	var sweeping sync.WaitGroup
+	sweeping.Go(func() { s.sweep(ctx) })
 	context.AfterFunc(ctx, s.hub.close)
 	s.running.Store(true)
 	err := s.engine.Run(ctx)
 	s.running.Store(false)
-	s.mu.Lock()
-	s.serve = nil
-	for _, cancel := range s.unlink {
-		cancel()
-	}
-	s.mu.Unlock()
-	serving.Wait()
+	sweeping.Wait()
 	s.Close()
 	return err
 }

@@ -41,7 +41,7 @@ func TestDocumentedExamples(t *testing.T) {
 			ConnectedAt: time.Date(2025, 4, 18, 8, 22, 11, 0, time.UTC),
 		})
 		for range 842 {
-			w.server.countSent(t.Context(), "acc_anna", "main-login-bot")
+			require.NoError(t, w.store.Reserve(t.Context(), w.clock(), pingr.DayLimit("main-login-bot", w.clock().Add(time.Hour))))
 		}
 		assert.Equal(t, compact(`{
 			"sessions": [
@@ -190,12 +190,12 @@ func TestASessionWithoutAnAccount(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()
-	reply, err := dispatcher{s}.Dispatch(ctx, pingr.Event{Type: pingr.EventSessionConnected, Session: "linked-before"})
+	nobody, err := s.accountOf(ctx, "")
 	require.NoError(t, err, "nobody is to be told")
-	assert.Empty(t, reply)
+	assert.Nil(t, nobody.Dispatcher)
 	require.Eventually(t, s.running.Load, 5*time.Second, time.Millisecond)
 	s.mu.Lock()
-	assert.Empty(t, s.unlink)
+	assert.Empty(t, s.detach)
 	s.mu.Unlock()
 	stop()
 	require.NoError(t, <-done)
@@ -275,7 +275,7 @@ func TestIdempotentSends(t *testing.T) {
 		other := pingr.SessionRecord{ID: "a-bot", Account: "acc_anna", Phone: "15550101", State: pingr.SessionDisconnected}
 		first := w.sessions.add(other) // the first of her sessions that are connected sends
 		w.server.mu.Lock()
-		w.server.serve(first)
+		w.server.attach(first)
 		w.server.mu.Unlock()
 		asha := w.sessions.find("anna-bot").NewPhone(sim.PhoneConfig{Number: "919876543210"})
 		elsewhere := first.NewPhone(sim.PhoneConfig{Number: "919876543210"})

@@ -24,7 +24,7 @@ func (s *Server) sessionOf(ctx context.Context, c caller, r pingr.SessionRecord)
 		out.Number = &number
 	}
 	var err error
-	out.MessagesToday, err = s.store.LimitTaken(ctx, s.now(), dayKey(r.ID))
+	out.MessagesToday, err = s.store.LimitTaken(ctx, s.now(), pingr.DayLimit(r.ID, time.Time{}).Key)
 	return out, err
 }
 
@@ -159,9 +159,7 @@ func (s *Server) addSession(ctx context.Context, c caller, in *addSessionInput) 
 	if err != nil {
 		return nil, orProblem(err, map[error]*problem{pingr.ErrConflict: taken})
 	}
-	if s.serve != nil {
-		s.serve(n)
-	}
+	s.attach(n)
 	return s.sessionAnswer(ctx, c, n.Record())
 }
 
@@ -200,12 +198,11 @@ func (s *Server) removeSession(ctx context.Context, c caller, in *SessionInput) 
 		return nil, err
 	}
 	s.mu.Lock()
-	if cancel := s.unlink[stored]; cancel != nil {
-		cancel()
-		delete(s.unlink, stored)
+	if detach := s.detach[stored]; detach != nil {
+		detach()
+		delete(s.detach, stored)
 	}
 	s.mu.Unlock()
-	s.engine.Forget(stored)
 	// WhatsApp may take its time; a client that leaves must not stop it midway.
 	if err := s.sessions.Remove(context.WithoutCancel(ctx), stored); err != nil {
 		return nil, err

@@ -148,7 +148,7 @@ func (s *Server) simulate(ctx context.Context, c caller, in *simulateInput) (*si
 	event := simulated(in.Body.Session, phone, in.Body.Message, trigger, now)
 	out := &simulateOutput{}
 	out.Body.PayloadSent = event
-	reply, failed := s.endpoint(hook).Dispatch(ctx, event)
+	reply, failed := s.dispatcher(hook).Dispatch(ctx, event)
 	d := pingr.Delivery{
 		ID: pingr.NewID("dlv_"), Account: c.scope(), Session: in.Body.Session, EventID: event.ID, Event: event.Type,
 		URL: reply.URL, Status: "simulated", HTTPStatus: reply.Status, DynamicReply: failed == nil && reply.Text != "", NoReply: reply.NoReply,

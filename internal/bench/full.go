@@ -48,7 +48,7 @@ func full(ctx context.Context, dir string, sessions int, hook string, say func(l
 		if err != nil {
 			return err
 		}
-		go func() { _ = engine.Serve(ctx, "", id, session) }()
+		engine.Attach("", id, session)
 		shown := ""
 		linking, linked := context.WithCancel(ctx)
 		for s := range session.Changes(linking) {

@@ -34,8 +34,8 @@ type backend struct {
 	logins *logins
 	// seen are the webhooks that came, so that a repeated one is refused.
 	seen pingr.SeenInMemory
-	// saw is called for the steps that only the site sees.
-	saw func(message string, step Step)
+	// saw is called for the steps that the site sees.
+	saw func(message string, step Step, note string)
 	// wire is called with each webhook and its answer.
 	wire func(exchange)
 }
@@ -80,7 +80,13 @@ func (b *backend) webhook(w http.ResponseWriter, r *http.Request) {
 		Reply string `json:"reply,omitempty"`
 	}{}
 	if event.Type == pingr.EventMessageReceived {
+		b.saw(event.Message.ID, StepAsked, "")
 		answer.Reply = b.logins.answer(*event, func(token string) string { return b.origin + "/shop/in/" + token })
+		note := "with a reply"
+		if answer.Reply == "" {
+			note = "without a reply"
+		}
+		b.saw(event.Message.ID, StepAnswered, note)
 	}
 	text := encode(answer)
 	b.wire(exchange{signature, body, http.StatusOK, string(text)})
@@ -155,7 +161,7 @@ func (b *backend) open(w http.ResponseWriter, r *http.Request) {
 		b.writePage(w, http.StatusGone, "gone.html", "")
 		return
 	}
-	b.saw(k.message, StepOpened)
+	b.saw(k.message, StepOpened, "")
 	b.writePage(w, http.StatusOK, "link.html", k.phone)
 }
 
@@ -166,7 +172,7 @@ func (b *backend) redeem(w http.ResponseWriter, r *http.Request) {
 		b.writePage(w, http.StatusGone, "gone.html", "")
 		return
 	}
-	b.saw(k.message, StepSignedIn)
+	b.saw(k.message, StepSignedIn, "")
 	setCookie(w, sessionCookie, session)
 	http.Redirect(w, r, "/shop/", http.StatusSeeOther)
 }

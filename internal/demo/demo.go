@@ -181,14 +181,12 @@ func (d *Demo) openStore(ctx context.Context) (string, error) {
 // openSession makes the engine, links the number and starts to answer.
 func (d *Demo) openSession(ctx context.Context, secret string) (string, error) {
 	engine, err := pingr.New(pingr.Config{
-		Store: tracedStore{d.store, d.trace},
-		Dispatcher: tracedDispatcher{&pingr.HTTPDispatcher{
-			URL: d.URL() + "/webhook", Secret: secret,
-			Transport: d.transport(),
-		}, d.trace},
-		Settings:  pingr.Settings{Cooldown: d.config.Cooldown},
-		StopGrace: 2 * time.Second,
-		Log:       d.config.Log,
+		Store:      d.store,
+		Dispatcher: &pingr.HTTPDispatcher{URL: d.URL() + "/webhook", Secret: secret, Transport: d.transport()},
+		Observer:   d.trace.observer(),
+		Settings:   pingr.Settings{Cooldown: d.config.Cooldown},
+		StopGrace:  2 * time.Second,
+		Log:        d.config.Log,
 	})
 	if err != nil {
 		return "", err
@@ -206,13 +204,11 @@ func (d *Demo) openSession(ctx context.Context, secret string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	engine.Attach("", sessionID, d.session)
 	d.work.Go(func() {
 		if err := engine.Run(d.ctx); err != nil {
 			d.config.Log.Error("engine stopped", "error", err)
 		}
-	})
-	d.work.Go(func() {
-		_ = engine.Serve(d.ctx, "", sessionID, tracedSession{d.session, d.trace}) // ends with the demo
 	})
 	return how, nil
 }
@@ -258,9 +254,7 @@ func (d *Demo) watchPhone() {
 		if err != nil {
 			return
 		}
-		if trace := d.trace.find(d.trace.replies, m.ID); trace != "" {
-			d.trace.step(trace, StepShown, "")
-		}
+		d.trace.shown(m.ID)
 		d.feed.publish("message", bubble{ID: m.ID, Text: m.Text, At: m.At})
 	}
 }

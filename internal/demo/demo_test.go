@@ -107,7 +107,7 @@ func TestWebhookOfAStranger(t *testing.T) {
 // while another attempt of Pingr's is answered.
 func TestWebhookThatCameBefore(t *testing.T) {
 	const secret = "whsec_x"
-	b := &backend{secret: secret, origin: "http://shop.example", logins: newLogins(time.Now), wire: func(exchange) {}}
+	b := &backend{secret: secret, origin: "http://shop.example", logins: newLogins(time.Now), wire: func(exchange) {}, saw: func(string, Step, string) {}}
 	post := func(stamp int64) *httptest.ResponseRecorder {
 		body := fmt.Sprintf(`{"event":"message.received","id":"evt_1","from":{"phone":"919876543210"},"message":{"text":"login"},"timestamp":%d}`, stamp)
 		r := httptest.NewRequest(http.MethodPost, "/webhook", strings.NewReader(body))

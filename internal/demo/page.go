@@ -20,7 +20,7 @@ var static embed.FS
 func (d *Demo) serve(secret string) {
 	site := &backend{
 		number: shopNumber, secret: secret, origin: d.URL(), logins: newLogins(time.Now),
-		saw:  func(message string, step Step) { d.trace.step(message, step, "") },
+		saw:  d.trace.step,
 		wire: func(x exchange) { d.feed.publish("wire", x) },
 	}
 	mux := http.NewServeMux()

@@ -92,7 +92,7 @@ func child(dir string) error {
 			return err
 		}
 	}
-	go func() { _ = engine.Serve(ctx, account, session, linked) }()
+	engine.Attach(account, session, linked)
 	go func() {
 		for snapshot := range linked.Changes(ctx) {
 			if snapshot.QR.Code != "" {

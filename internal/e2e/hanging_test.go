@@ -105,7 +105,7 @@ func newHanging(t *testing.T) *hanging {
 	var running sync.WaitGroup
 	running.Go(func() { _ = engine.Run(ctx) })
 	<-engine.Started()
-	running.Go(func() { _ = engine.Serve(ctx, account, session, h.session) })
+	engine.Attach(account, session, h.session)
 	t.Cleanup(func() {
 		cancel()
 		running.Wait()

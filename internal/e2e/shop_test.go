@@ -44,7 +44,7 @@ type shop struct {
 	store    *sqlite.Store
 	pool     *whatsapp.Pool
 	ended    atomic.Int64 // firings
-	serve    func(id string, linked *whatsapp.Session)
+	engine   *pingr.Engine
 	stop     func()
 }
 
@@ -71,7 +71,12 @@ func openAt(t *testing.T, config pingr.Config, now func() time.Time) *shop {
 	s.store, err = sqlite.Open(ctx, sqlite.Config{Dir: dir})
 	require.NoError(t, err)
 	require.NoError(t, s.store.SaveTrigger(ctx, pingr.Trigger{ID: "trg_1", Session: session, Phrase: "login", Reply: "static for {{phone}}", Active: true}))
-	config.Store, config.Dispatcher = ends{s.store, &s.ended}, &pingr.HTTPDispatcher{URL: s.backend.URL, Secret: secret}
+	config.Store, config.Dispatcher = s.store, &pingr.HTTPDispatcher{URL: s.backend.URL, Secret: secret}
+	config.Observer.Firing = func(f pingr.Firing) {
+		if f.State == pingr.StateDone {
+			s.ended.Add(1)
+		}
+	}
 	engine, err := pingr.New(config)
 	require.NoError(t, err)
 	pool, err := whatsapp.Open(ctx, whatsapp.Config{
@@ -83,10 +88,8 @@ func openAt(t *testing.T, config pingr.Config, now func() time.Time) *shop {
 	require.NoError(t, err)
 	var running sync.WaitGroup
 	running.Go(func() { _ = engine.Run(ctx) })
-	s.pool, s.serve = pool, func(id string, linked *whatsapp.Session) {
-		running.Go(func() { _ = engine.Serve(ctx, account, id, linked) })
-	}
-	s.serve(session, linked)
+	s.pool, s.engine = pool, engine
+	engine.Attach(account, session, linked)
 	s.stop = sync.OnceFunc(func() {
 		cancel()
 		running.Wait()
@@ -99,27 +102,13 @@ func openAt(t *testing.T, config pingr.Config, now func() time.Time) *shop {
 	return s
 }
 
-// ends counts the firings that ended.
-type ends struct {
-	pingr.Store
-	n *atomic.Int64
-}
-
-func (e ends) Finish(ctx context.Context, o pingr.Outcome) error {
-	err := e.Store.Finish(ctx, o)
-	if err == nil {
-		e.n.Add(1)
-	}
-	return err
-}
-
 // another links one more number, with a trigger of its own.
 func (s *shop) another(id string) (*whatsapptest.Phone, *whatsapptest.Device) {
 	s.Helper()
 	require.NoError(s, s.store.SaveTrigger(s.Context(), pingr.Trigger{ID: "trg_" + id, Session: id, Phrase: "login", Reply: "static", Active: true}))
 	linked, err := s.pool.Add(s.Context(), pingr.SessionRecord{ID: id, Account: account})
 	require.NoError(s, err)
-	s.serve(id, linked)
+	s.engine.Attach(account, id, linked)
 	phone := s.whatsapp.NewPhone(whatsapptest.PhoneConfig{Name: id})
 	return phone, s.link(linked, phone)
 }
