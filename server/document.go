@@ -34,8 +34,8 @@ var rules = map[string]jsonObject{
 }
 
 const (
-	// phonePattern matches what pingr.ParsePhone accepts.
-	phonePattern = `^[ +()-]*[1-9]([ +()-]*[0-9]){6,14}[ +()-]*$`
+	// phonePattern matches what pingr.ParsePhone accepts in ASCII.
+	phonePattern = `^[ ()./-]*(\+|00)?[ ()./-]*[1-9]([ ()./-]*[0-9]){6,14}[ ()./-]*$`
 	// timePattern matches RFC 3339, or nothing.
 	timePattern = `^$|^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?(Z|[+-](0[0-9]|1[0-3]):[0-5][0-9])$`
 	// textPattern matches a text that shows something, without NUL.

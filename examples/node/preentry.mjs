@@ -1,6 +1,7 @@
 // Logs people in who type their number first: a code that is sent from that
 // phone is answered by a link that logs in the browser that opens it. The page
 // that waits only says how far it is.
+import { parsePhone } from 'hey-pingr';
 import { Codes, isPending } from './login/codes.mjs';
 import { Links } from './login/links.mjs';
 import { form, json, main } from './login/site.mjs';
@@ -10,8 +11,8 @@ await main('preentry', (site) => {
   const links = new Links(site, codes);
 
   site.handle('POST /start', async (req, res) => {
-    const phone = String(form(req).phone ?? '').replace(/[ +()-]/g, '');
-    if (/^\d{7,15}$/.test(phone)) await codes.start(req, res, { phone });
+    const phone = parsePhone(String(form(req).phone ?? ''));
+    if (phone) await codes.start(req, res, { phone });
     else json(res, 422, { error: 'that is not a phone number' });
   });
 

@@ -6,8 +6,9 @@ only says how far it is.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
+
+from pingr import parse_phone
 
 from login.code import PENDING, Code, Codes
 from login.link import Links
@@ -31,8 +32,8 @@ class Preentry:
 
     def start(self) -> Response:
         """Give the browser a code for the phone that was typed in."""
-        phone = re.sub(r"[ +()-]", "", asked("phone"))
-        if not re.fullmatch("[0-9]{7,15}", phone):
+        phone = parse_phone(asked("phone"))
+        if phone is None:
             return answer(422, error="that is not a phone number")
         return self._codes.start(Code(phone=phone))
 

@@ -21,6 +21,7 @@ type vectorFile struct {
 	Extract  []extractCase  `json:"extract"`
 	Create   []createCase   `json:"create"`
 	Link     []linkCase     `json:"link"`
+	Phone    []phoneCase    `json:"phone"`
 }
 
 // A verifyCase is one call of the verifier. Exactly one of the bodies is set.
@@ -104,6 +105,13 @@ type linkCase struct {
 	Link     string `json:"link"`
 }
 
+// A phoneCase is what somebody typed or pasted as a phone number.
+type phoneCase struct {
+	Name  string  `json:"name"`
+	Text  string  `json:"text"`
+	Phone *string `json:"phone"` // null: none
+}
+
 // textOf is the text, or what its JSON says.
 func textOf(text, textJSON string) string {
 	if textJSON != "" {
@@ -121,6 +129,7 @@ func build() (vectorFile, error) {
 		Extract:  append(extractCases(), characterCases()...),
 		Create:   createCases(),
 		Link:     linkCases(),
+		Phone:    phoneCases(),
 	}, err
 }
 
@@ -134,6 +143,7 @@ func (f vectorFile) encode() []byte {
 	list(&b, "extract", f.Extract)
 	list(&b, "create", f.Create)
 	list(&b, "link", f.Link)
+	list(&b, "phone", f.Phone)
 	b.WriteString("\n}\n")
 	return b.Bytes()
 }

@@ -43,6 +43,7 @@ func TestCasesHaveNames(t *testing.T) {
 	total := 0
 	check := func(list string, names []string) {
 		seen := map[string]bool{}
+		assert.NotEmpty(t, names, list)
 		for _, name := range names {
 			assert.NotEmpty(t, name, list)
 			assert.False(t, seen[name], "%s: %q twice", list, name)
@@ -55,6 +56,7 @@ func TestCasesHaveNames(t *testing.T) {
 	check("extract", names(f.Extract, func(c extractCase) string { return c.Name }))
 	check("create", names(f.Create, func(c createCase) string { return c.Name }))
 	check("link", names(f.Link, func(c linkCase) string { return c.Name }))
+	check("phone", names(f.Phone, func(c phoneCase) string { return c.Name }))
 	assert.GreaterOrEqual(t, total, 300)
 	t.Logf("%d cases", total)
 }
@@ -132,6 +134,24 @@ func TestLink(t *testing.T) {
 	for _, c := range read(t).Link {
 		t.Run(c.Name, func(t *testing.T) {
 			assert.Equal(t, c.Link, pingr.LoginLink(c.Number, textOf(c.Text, c.TextJSON)))
+		})
+	}
+}
+
+func TestPhone(t *testing.T) {
+	for _, c := range read(t).Phone {
+		t.Run(c.Name, func(t *testing.T) {
+			phone, err := pingr.ParsePhone(c.Text)
+			if c.Phone == nil {
+				require.ErrorIs(t, err, pingr.ErrPhone)
+				assert.Empty(t, phone)
+				return
+			}
+			require.NoError(t, err)
+			assert.Equal(t, *c.Phone, phone)
+			again, err := pingr.ParsePhone(phone)
+			require.NoError(t, err)
+			assert.Equal(t, phone, again)
 		})
 	}
 }

@@ -2,7 +2,8 @@ package api
 
 // Send is the body of POST /v1/send.
 type Send struct {
-	// The recipient's phone number with country code. Spaces, +, -, ( and ) are ignored.
+	// The recipient's phone number with country code. Spaces, brackets, dashes, dots
+	// and slashes are ignored; + or 00 may precede it.
 	To string `json:"to" maxLength:"64" example:"919876543210"`
 	// The text: 1 to 4096 characters.
 	Message string `json:"message" example:"Your order is ready."`

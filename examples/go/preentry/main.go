@@ -8,8 +8,8 @@ import (
 	"embed"
 	"encoding/json"
 	"net/http"
-	"strings"
 
+	"github.com/heypingr/pingr"
 	"github.com/heypingr/pingr/examples/go/login"
 )
 
@@ -31,17 +31,11 @@ type flow struct{ *login.Site }
 func (f flow) start(w http.ResponseWriter, r *http.Request) error {
 	var asked struct{ Phone string }
 	_ = json.NewDecoder(r.Body).Decode(&asked) // then there is no phone
-	phone, ok := digits(asked.Phone)
-	if !ok {
+	phone, err := pingr.ParsePhone(asked.Phone)
+	if err != nil {
 		return login.WriteJSON(w, http.StatusUnprocessableEntity, map[string]string{"error": "that is not a phone number"})
 	}
 	return f.Start(w, r, login.Code{Phone: phone})
-}
-
-// digits is a number as events name it.
-func digits(typed string) (phone string, ok bool) {
-	phone = strings.NewReplacer(" ", "", "+", "", "-", "", "(", "", ")", "").Replace(typed)
-	return phone, len(phone) >= 7 && len(phone) <= 15 && strings.Trim(phone, "0123456789") == ""
 }
 
 // answer sends a link for a code, if it comes from the phone that was typed in.

@@ -7,6 +7,7 @@ export type { ErrorDetails } from './errors.js';
 export type {
   AutoReply, From, Message, MessageReceived, PingrEvent, SessionConnected, SessionDisconnected, Trigger,
 } from './events.js';
+export { parsePhone } from './phone.js';
 export type { DeliveryQuery, SettingsChange, TriggerChange } from './resources.js';
 export { SeenInMemory } from './seen.js';
 export type { Seen } from './seen.js';

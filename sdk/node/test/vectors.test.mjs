@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createChallengeCode, extractChallengeCode, loginLink, PingrWebhookError, verifyWebhook } from 'hey-pingr';
+import { createChallengeCode, extractChallengeCode, loginLink, parsePhone, PingrWebhookError, verifyWebhook } from 'hey-pingr';
 import { bodyOf, textOf, vectors } from './vectors.mjs';
 
 test('verifyWebhook', async (t) => {
@@ -41,5 +41,11 @@ test('createChallengeCode', async (t) => {
 test('loginLink', async (t) => {
   for (const c of vectors.link) {
     await t.test(c.name, () => assert.equal(loginLink(c.number, textOf(c)), c.link));
+  }
+});
+
+test('parsePhone', async (t) => {
+  for (const c of vectors.phone) {
+    await t.test(c.name, () => assert.equal(parsePhone(c.text), c.phone));
   }
 });

@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 from conftest import VECTORS, body_of, text_of
 
-from pingr import PingrWebhookError, create_challenge_code, extract_challenge_code, login_link, verify_webhook
+from pingr import (
+    PingrWebhookError,
+    create_challenge_code,
+    extract_challenge_code,
+    login_link,
+    parse_phone,
+    verify_webhook,
+)
 
 
 @pytest.mark.vectors("verify")
@@ -41,3 +48,8 @@ def test_create_challenge_code(case: dict[str, Any]) -> None:
 @pytest.mark.vectors("link")
 def test_login_link(case: dict[str, Any]) -> None:
     assert login_link(case["number"], text_of(case)) == case["link"]
+
+
+@pytest.mark.vectors("phone")
+def test_parse_phone(case: dict[str, Any]) -> None:
+    assert parse_phone(case["text"]) == case["phone"]

@@ -21,6 +21,7 @@ from .events import (
     SessionDisconnected,
     Trigger,
 )
+from .phone import parse_phone
 from .seen import AsyncSeen, Seen, SeenInMemory
 from .webhook import verify_webhook
 
@@ -49,6 +50,7 @@ __all__ = [
     "create_challenge_code",
     "extract_challenge_code",
     "login_link",
+    "parse_phone",
     "types",
     "verify_webhook",
 ]

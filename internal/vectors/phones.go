@@ -1,0 +1,102 @@
+package main
+
+import "strings"
+
+// phoneCases: an empty phone in the table means that there is none.
+func phoneCases() []phoneCase {
+	const india, germany = "919876543210", "491701234567"
+	tests := []struct{ name, text, phone string }{
+		{"digits alone", india, india},
+		{"as phones show it", "+91 98765 43210", india},
+		{"with dashes", "+91-98765-43210", india},
+		{"with brackets", "+91 (98765) 43210", india},
+		{"with square brackets", "[+49] 170 1234567", germany},
+		{"the country code in brackets", "(+49) 170 1234567", germany},
+		{"with dots", "+49.170.123.4567", germany},
+		{"with slashes", "+49 170/1234567", germany},
+		{"without a plus", "49 170 1234567", germany},
+		{"with 00", "0049 170 1234567", germany},
+		{"with 00 in brackets", "(0049) 170 1234567", germany},
+		{"with 00 and spaces", "00 49 170 1234567", germany},
+		{"both 00 and plus", "+0049 170 1234567", ""},
+		{"the trunk zero in brackets", "+49 (0) 170 1234567", germany},
+		{"the trunk zero in brackets, without spaces", "+49(0)1701234567", germany},
+		{"the trunk zero in brackets, after 00", "0049 (0)170 1234567", germany},
+		{"the trunk zero in brackets, without a plus", "44 (0)7911 123456", "447911123456"},
+		{"the trunk zero in brackets, spaced", "+49 ( 0 ) 170 1234567", germany},
+		{"the trunk zero in brackets, after a country code in brackets", "(+49) (0) 170 1234567", germany},
+		{"Italy keeps its zero", "+39 (0)6 12345678", "390612345678"},
+		{"a zero in brackets later is a digit", "+49 170 1 (0) 234567", "4917010234567"},
+		{"two trunk zeros", "+49 (0) (0) 170 1234567", "4901701234567"},
+		{"a national number", "0170 1234567", ""},
+		{"a national number in brackets", "(0170) 1234567", ""},
+		{"a national number of a country without trunk zeros", "98765 43210", "9876543210"},
+		{"no-break spaces", "+49\u00a0170\u00a01234567", germany},
+		{"narrow no-break spaces", "+33\u202f6\u202f12\u202f34\u202f56\u202f78", "33612345678"},
+		{"ideographic spaces", "+81\u300090\u30001234\u30005678", "819012345678"},
+		{"thin and figure spaces", "+49\u2009170\u20071234567", germany},
+		{"tabs and line feeds around it", "\t+49 170 1234567\r\n", germany},
+		{"a non-breaking hyphen", "+49 170\u20111234567", germany},
+		{"dashes of all lengths", "+49\u2010170\u20121\u20132\u20143\u20154567", germany},
+		{"a minus sign", "+49 170\u22121234567", germany},
+		{"full-width signs", "＋４９（１７０）１２３－４５６７", germany},
+		{"marks of a copied contact", "\u202a+49 170 1234567\u202c", germany},
+		{"isolates of a copied contact", "\u2068+49 170 1234567\u2069", germany},
+		{"marks of right to left", "\u200f+972 50-123-4567\u200e", "972501234567"},
+		{"zero-width spaces and joiners", "+49\u200b170\u200c123\u200d4567", germany},
+		{"a byte order mark", "\ufeff491701234567", germany},
+		{"soft hyphens", "+49\u00ad170\u00ad1234567", germany},
+		{"Arabic-Indic digits", "+٩١ ٩٨٧٦٥ ٤٣٢١٠", india},
+		{"Persian digits", "+۹۸۹۱۲۱۲۳۴۵۶۷", "989121234567"},
+		{"Devanagari digits", "+९१ ९८७६५ ४३२१०", india},
+		{"Bengali digits", "+৯১ ৯৮৭৬৫ ৪৩২১০", india},
+		{"Thai digits", "+๖๖๘๑๒๓๔๕๖๗๘", "66812345678"},
+		{"Khmer and Myanmar digits", "+៨៥၅៨៥၅៨៥", "85585585"},
+		{"full-width digits", "９１９８７６５４３２１０", india},
+		{"digits of two scripts", "+91 ٩٨٧٦٥ 43210", india},
+		{"superscripts are no digits", "⁹¹9876543210", ""},
+		{"circled digits are no digits", "①⑨9876543210", ""},
+		{"Roman numerals are no digits", "Ⅸ19876543210", ""},
+		{"mathematical digits are no digits", "𝟵𝟭9876543210", ""},
+		{"a tel: link", "tel:+49-170-1234567", germany},
+		{"a tel: link in capitals", "TEL:+491701234567", germany},
+		{"an address of Twilio", "whatsapp:+491701234567", germany},
+		{"another scheme", "sms:+491701234567", ""},
+		{"an extension", "+49 170 1234567 ext. 12", ""},
+		{"a JID", "919876543210@s.whatsapp.net", ""},
+		{"a LID", "100000000000001@lid", ""},
+		{"a letter for a digit", "91987654321O", ""},
+		{"two numbers", "+491701234567 +491701234568", ""},
+		{"two numbers with a comma", "491701234567,491701234568", ""},
+		{"two pluses", "++491701234567", ""},
+		{"a plus at the end", "491701234567+", ""},
+		{"nothing", "", ""},
+		{"spaces", "   ", ""},
+		{"a plus", "+", ""},
+		{"brackets", "()", ""},
+		{"00", "00", ""},
+		{"zeros", "0000000000", ""},
+		{"six digits", "123456", ""},
+		{"seven digits", "1234567", "1234567"},
+		{"15 digits", "123456789012345", "123456789012345"},
+		{"16 digits", "1234567890123456", ""},
+		{"7 digits after the trunk zero", "+49 (0) 12345", "4912345"},
+		{"15 digits after the trunk zero", "+49 (0) 1234567890123", "491234567890123"},
+		{"a country code that begins with 0", "+049 170 1234567", ""},
+		{"a word", "call me", ""},
+		{"a NUL", "+49170\x001234567", ""},
+		{"an emoji", "📞 +491701234567", ""},
+		{"a thousand spaces", "+49170" + strings.Repeat(" ", 1000) + "1234567", germany},
+		{"a thousand brackets", strings.Repeat("(", 1000) + germany + strings.Repeat(")", 1000), germany},
+		{"a thousand digits", strings.Repeat("9", 1000), ""},
+	}
+	cases := make([]phoneCase, 0, len(tests))
+	for _, tt := range tests {
+		c := phoneCase{Name: tt.name, Text: tt.text}
+		if tt.phone != "" {
+			c.Phone = &tt.phone
+		}
+		cases = append(cases, c)
+	}
+	return cases
+}
