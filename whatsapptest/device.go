@@ -174,7 +174,8 @@ func (d *Device) deliverAs(as types.JID, key parcelKey, n waBinary.Node) {
 	if d.queue == nil {
 		d.queue = make(map[parcelKey]*parcel)
 	}
-	d.queue[key] = &parcel{key, d.queued, n, as}
+	p := &parcel{key, d.queued, n, as}
+	d.queue[key] = p
 	var c *conn
 	if d.active {
 		c = d.conn
@@ -182,6 +183,7 @@ func (d *Device) deliverAs(as types.JID, key parcelKey, n waBinary.Node) {
 	d.mu.Unlock()
 	if c != nil {
 		_ = c.send(n) // the queue covers a failed send
+		d.expectAck(c, p)
 	}
 }
 

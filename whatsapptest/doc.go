@@ -31,8 +31,21 @@
 // [Server.RefuseUpgrades], [Server.SetPairing] and [Server.EndPairing] affect
 // clients that are not logged in. [Config].Latency and [Server.SetLatency] put
 // the server some milliseconds away. [Phone.Resend] sends a message a second time,
-// [Outgoing].Garbled sends one that can only be read after a retry, and
-// [Outgoing].At backdates it.
+// [Outgoing].Garbled sends one that can only be read after a retry,
+// [Outgoing].Unavailable one that only the client's own phone has, and
+// [Outgoing].At backdates it. [Phone.Reinstall] gives a person new keys.
+//
+// Some consequences are off unless a test asks for them, because no source says
+// when WhatsApp draws them: [Config].Primer keeps the queue until the client asks
+// for it, [Config].AckWithin ends the connection of a client that does not
+// acknowledge. Always on is the refusal (479) of a message that begins a session
+// without the account's signature on the client's keys, or has an empty ciphertext.
+//
+// Not here: a message that a client refuses is settled, though WhatsApp was once
+// seen to send it first at every login and to keep all others behind it. Receipts,
+// acknowledgements of unknown stanzas and unknown stanzas have no consequence. The
+// keys of simulated companions come without their account's signature. View-once
+// messages, calls, <dirty>, w:gp2, account_sync and server_sync are never sent.
 //
 // # Numbers and LIDs
 //

@@ -20,10 +20,6 @@ type AckRule struct {
 	Lose bool
 	// Vanish withholds answer and message.
 	Vanish bool
-	// Garble spoils the ciphertexts on their way: nobody can read the message before
-	// the client has encrypted it again. Such a rule is for messages to people, not
-	// for what the client says to its own phone.
-	Garble bool
 	// Times is how many messages the rule applies to. Zero means all.
 	Times int
 }
@@ -37,14 +33,14 @@ func (s *Server) Acks(r AckRule) { s.acks.Store(&r) }
 func (d *Device) Acks(r AckRule) { d.acks.Store(&r) }
 
 // ackRule returns the rule for the next message and counts it.
-func (d *Device) ackRule(peer bool) AckRule {
+func (d *Device) ackRule() AckRule {
 	for _, holder := range []interface {
 		Load() *AckRule
 		CompareAndSwap(old, new *AckRule) bool
 	}{&d.acks, &d.srv.acks} {
 		for {
 			r := holder.Load()
-			if r == nil || *r == (AckRule{}) || r.Garble && peer {
+			if r == nil || *r == (AckRule{}) {
 				break
 			}
 			if r.Times == 0 {

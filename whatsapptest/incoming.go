@@ -15,13 +15,12 @@ import (
 
 // inbound is the part of a client's message for one device.
 type inbound struct {
-	from   *Device
-	id     string
-	to     types.JID // the chat, as the client named it
-	spoilt bool      // AckRule.Garble
-	peer   bool      // between the client and its own phone's machinery
-	at     time.Time
-	encs   []waBinary.Node // in the order to open them
+	from *Device
+	id   string
+	to   types.JID // the chat, as the client named it
+	peer bool      // between the client and its own phone's machinery
+	at   time.Time
+	encs []waBinary.Node // in the order to open them
 }
 
 // handleMessage takes a message from a client, answers it as the rule says and
@@ -30,9 +29,12 @@ func (d *Device) handleMessage(c *conn, n *waBinary.Node) {
 	ag := n.AttrGetter()
 	id, to := ag.OptionalString("id"), ag.OptionalJIDOrEmpty("to")
 	peer := ag.OptionalString("category") == "peer"
-	rule := d.ackRule(peer)
+	rule := d.ackRule()
 	if rule.Error == 0 && !d.srv.exists(to) {
 		rule = AckRule{Error: 404}
+	}
+	if rule.Error == 0 && malformed(n) {
+		rule.Error = codeMalformed
 	}
 	if rule.Error == 0 && !peer {
 		rule.Error = d.refusal(n, to)
@@ -49,7 +51,7 @@ func (d *Device) handleMessage(c *conn, n *waBinary.Node) {
 		d.acknowledge(c, id, to, now, rule)
 	}
 	if rule.Error == 0 {
-		d.route(n, inbound{from: d, id: id, to: to, at: now, peer: peer, spoilt: rule.Garble})
+		d.route(n, inbound{from: d, id: id, to: to, at: now, peer: peer})
 	}
 }
 
@@ -163,10 +165,6 @@ func (d *Device) forward(n *waBinary.Node, in inbound, to types.JID, encs []waBi
 	p := d.srv.phone(to)
 	if p == nil || len(encs) == 0 {
 		return
-	}
-	if in.spoilt {
-		spoilt := garbled(waBinary.Node{Content: encs})
-		encs = spoilt.GetChildren()
 	}
 	if h := p.handset(int(to.Device)); h != nil {
 		in.encs = encs

@@ -56,6 +56,7 @@ func (d *Device) offer(c *conn, count int) {
 		n.Attrs = cloneAttrs(n.Attrs)
 		n.Attrs["offline"] = min(d.given, 9)
 		_ = c.send(n)
+		d.expectAck(c, p)
 		d.offered = p.position
 		d.given++
 	}

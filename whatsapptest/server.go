@@ -44,6 +44,11 @@ type Config struct {
 	// Tokens selects what happens to privacy tokens. Defaults to TokensGiven.
 	// [Server.SetTokens] changes it.
 	Tokens Tokens
+	// AckWithin is how long a client may take to acknowledge what it was sent. Then
+	// the server ends its connection with <stream:error><ack …/></stream:error>, as
+	// was seen after stanzas that a client never acknowledged (Cobalt, issue 592).
+	// No source says how long WhatsApp waits. Zero, the default, waits forever.
+	AckWithin time.Duration
 	// Logger receives connections and refused requests, never numbers, texts or
 	// keys. If nil, they are discarded.
 	Logger *slog.Logger
@@ -55,6 +60,7 @@ type Server struct {
 	log      *slog.Logger
 	state    string
 	primer   int
+	patience time.Duration // Config.AckWithin
 	listener net.Listener
 	http     *http.Server
 	tls      certificates
@@ -106,7 +112,7 @@ func Start(c Config) (*Server, error) {
 		return nil, fmt.Errorf("make noise certificate: %w", err)
 	}
 	s := &Server{
-		now: c.Now, log: c.Logger, state: c.StateFile, primer: c.Primer, tls: certs, noise: noise,
+		now: c.Now, log: c.Logger, state: c.StateFile, primer: c.Primer, patience: c.AckWithin, tls: certs, noise: noise,
 		ledger:  newLedger(),
 		phones:  make(map[types.JID]*Phone),
 		groups:  make(map[types.JID]*Group),

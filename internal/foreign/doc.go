@@ -4,5 +4,9 @@
 // only to a third.
 //
 // Baileys runs in Node (baileys.mjs) and is driven by the tests here. They judge
-// by the server's ledger and by what both sides saw.
+// by the server's ledger and by what both sides saw. Of the cases of Baileys' own
+// end-to-end suite, which npm does not ship, they cover: linking, a private message
+// between two clients, push names, receipts, groups in both directions, offline
+// messages, and reconnecting. Media, and making groups from a client, are missing
+// here as in the loopback server.
 package foreign

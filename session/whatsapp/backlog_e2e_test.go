@@ -3,12 +3,17 @@
 package whatsapp
 
 import (
+	"context"
+	"errors"
 	"strconv"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/heypingr/pingr"
 	"github.com/heypingr/pingr/whatsapptest"
 )
 
@@ -48,4 +53,36 @@ func TestBacklogIsAskedFor(t *testing.T) {
 			}
 		})
 	}
+}
+
+// WhatsApp ends the connection of who does not acknowledge a message. We come back,
+// and get it again.
+func TestMessageThatWasNotTakenInTime(t *testing.T) {
+	w := newWorldOn(t, whatsapptest.Config{AckWithin: time.Second})
+	require.NoError(t, w.pool.Close())
+	w.config.timing.redeliver = time.Hour // we do not ask ourselves
+	w.open()
+	s, device := w.link("sess_slow")
+	taken := make(chan string, 10)
+	refuse := errors.New("the disk is full")
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error)
+	var refused atomic.Bool
+	go func() {
+		ended <- s.Listen(ctx, func(_ context.Context, m pingr.Message) error {
+			if !refused.Swap(true) {
+				return refuse
+			}
+			taken <- m.Text
+			return nil
+		})
+	}()
+	defer func() { cancel(); <-ended }()
+	require.Eventually(t, func() bool { return s.listening.Load() != nil }, patience, time.Millisecond)
+	_, err := w.server.NewPhone(whatsapptest.PhoneConfig{}).Send(t.Context(), w.shop.Number(), "login")
+	require.NoError(t, err)
+	assert.Equal(t, "login", receive(t, taken))
+	require.NoError(t, device.WaitLogins(w.within(), 2))
+	require.NoError(t, device.WaitQueueEmpty(w.within()))
+	assert.Empty(t, taken)
 }

@@ -119,6 +119,11 @@ func (l *line) onConnectionEvent(evt any) {
 		if !l.client.IsConnected() {
 			s.lost(l, 0, 0, "")
 		}
+	case *events.StreamError:
+		// WhatsApp closes the stream after an error in it, or forgets to.
+		if !l.client.IsLoggedIn() {
+			s.lost(l, 0, 0, "WhatsApp ended the connection. Pingr is reconnecting.")
+		}
 	case *events.ConnectFailure:
 		s.lost(l, 0, int(e.Reason), "WhatsApp refused the connection ("+strconv.Itoa(int(e.Reason))+"). Pingr keeps trying.")
 	case *events.LoggedOut:
