@@ -14,8 +14,8 @@ const (
 	// backlogAge is the delay from which on a message counts as part of an
 	// outage's backlog; see [Config.BacklogRate].
 	backlogAge = 10 * time.Second
-	// sendsAtOnce is how many replies a session is given at a time. So many, one
-	// after another, take less than sendTime. Others wait for their turn.
+	// sendsAtOnce is how many replies a session is given at a time. So many take
+	// less than sendTime, even one after another. Others wait for their turn.
 	sendsAtOnce = 64
 	// renewAfter is how long a reply waits for its turn before its lease is
 	// renewed.

@@ -2,17 +2,11 @@ package whatsapp
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
-	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
-	"go.mau.fi/whatsmeow"
-	waBinary "go.mau.fi/whatsmeow/binary"
-	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
 )
@@ -141,9 +135,6 @@ func (s *Session) addressed(ctx context.Context, l *line, id types.MessageID, to
 	if err != nil {
 		return attempt{err: err}
 	}
-	if err := l.learnDevices(ctx, first, second); err != nil {
-		return attempt{err: err}
-	}
 	names := s.chatNames(ctx, to) // the LID may be new
 	known := s.habits.of(names)
 	wrote := s.hasWritten(ctx, l, known, first, second)
@@ -220,93 +211,3 @@ func (s *Session) findLID(ctx context.Context, l *line, number types.JID) (types
 
 // errNotThere means that a number is not on WhatsApp.
 var errNotThere = errors.New("not on WhatsApp")
-
-// sendByNumber is whatsmeow's SendMessage to a number, without the step that
-// replaces the number by a LID. repeated reports whether whatsmeow sent the
-// message a second time, after the connection broke.
-func (l *line) sendByNumber(ctx context.Context, to types.JID, id types.MessageID, m *waE2E.Message, wait time.Duration) (repeated bool, err error) {
-	in := l.client.DangerousInternals()
-	if in.ShouldIncludeReportingToken(m) && m.MessageContextInfo == nil {
-		m.MessageContextInfo = &waE2E.MessageContextInfo{MessageSecret: make([]byte, 32)}
-		_, _ = rand.Read(m.MessageContextInfo.MessageSecret) // never fails
-	}
-	if err := in.AddRecentMessage(ctx, to, id, m, nil); err != nil {
-		return false, err
-	}
-	answers := in.WaitResponse(id)
-	phash, data, err := sendPrivately(in.SendDM, ctx, in.GetOwnID(), to, id, m)
-	if err != nil {
-		in.CancelResponse(id, answers)
-		return false, err
-	}
-	ctx, cancel := context.WithTimeoutCause(ctx, wait, whatsmeow.ErrMessageTimedOut)
-	defer cancel()
-	var answer *waBinary.Node
-	select {
-	case answer = <-answers:
-	case <-ctx.Done():
-		in.CancelResponse(id, answers)
-		return false, context.Cause(ctx)
-	}
-	if answer.Tag != "ack" { // the connection ended
-		repeated = true
-		if answer, err = in.RetryFrame(ctx, "message send", id, data, answer, 0); err != nil {
-			return repeated, err
-		}
-	}
-	return repeated, l.acknowledged(ctx, to, phash, answer)
-}
-
-// sendPrivately calls whatsmeow's sendDM with the defaults of its last
-// parameter, whose type only whatsmeow can name.
-func sendPrivately[P any](
-	send func(context.Context, types.JID, types.JID, types.MessageID, *waE2E.Message, *whatsmeow.MessageDebugTimings, P) (string, []byte, error),
-	ctx context.Context, own, to types.JID, id types.MessageID, m *waE2E.Message,
-) (phash string, data []byte, err error) {
-	return send(ctx, own, to, id, m, new(whatsmeow.MessageDebugTimings), *new(P))
-}
-
-// acknowledged reads the acknowledgement of a private message.
-func (l *line) acknowledged(ctx context.Context, to types.JID, phash string, answer *waBinary.Node) error {
-	attrs := answer.AttrGetter()
-	if theirs := attrs.OptionalString("phash"); theirs != "" && theirs != phash {
-		l.forgetDevices(ctx, to)
-	}
-	if code := attrs.OptionalInt("error"); code != 0 {
-		return serverRefusal(code)
-	}
-	return nil
-}
-
-// learnDevices makes whatsmeow ask for the devices of a person under both
-// addresses, if it has not yet. When WhatsApp tells it of a change of the
-// devices, it ignores that unless it knows them by number, and goes on sending to
-// those that it knows by LID (whatsmeow notification.go, handleDeviceNotification).
-func (l *line) learnDevices(ctx context.Context, names ...types.JID) error {
-	internals := l.client.DangerousInternals()
-	ask := []types.JID{internals.GetOwnLID().ToNonAD(), internals.GetOwnID().ToNonAD()}
-	for _, name := range names {
-		if !name.IsEmpty() && !l.listless.Contains(name) {
-			ask = append(ask, name)
-		}
-	}
-	devices, err := l.client.GetUserDevices(ctx, ask)
-	if err != nil {
-		return fmt.Errorf("learn devices: %w", err)
-	}
-	for _, name := range ask[2:] {
-		if !slices.ContainsFunc(devices, func(d types.JID) bool { return d.User == name.User }) {
-			l.listless.Add(name, struct{}{}) // whatsmeow would ask again for each message
-		}
-	}
-	return nil
-}
-
-// forgetDevices makes whatsmeow ask for a person's devices before the next
-// message. Its cache cannot be reached otherwise.
-func (l *line) forgetDevices(ctx context.Context, of types.JID) {
-	l.client.DangerousInternals().HandleDeviceNotification(ctx, &waBinary.Node{
-		Tag: "notification", Attrs: waBinary.Attrs{"from": of.ToNonAD()},
-		Content: []waBinary.Node{{Tag: "update", Attrs: waBinary.Attrs{"device_hash": ""}}},
-	})
-}

@@ -2,6 +2,7 @@ package whatsapp
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"go.mau.fi/whatsmeow/types"
@@ -70,14 +71,18 @@ func (d *device) GetManySessions(ctx context.Context, addresses []string) (map[s
 		if err != nil {
 			return nil, err
 		}
+		if session == nil && h != nil && slices.Contains(h.keyless, a) {
+			continue // whatsmeow would ask again while everybody is locked
+		}
 		sessions[a] = session
 	}
 	return sessions, nil
 }
 
 // PutManySessions ends the encryption of a message. When it returns, the
-// changes are on disk. Everybody is unlocked before the message goes out, so
-// that a slow answer delays nobody's messages.
+// changes are on disk. Everybody is unlocked before they are, so that one write
+// serves all who wait for it: whoever goes on from these sessions writes them
+// too before his own message goes out.
 func (d *device) PutManySessions(ctx context.Context, sessions map[string][]byte) error {
 	h := holderOf(ctx)
 	if h != nil && h.recipient != "" && !d.reaches(d.person(h.recipient), sessions) {
@@ -92,12 +97,14 @@ func (d *device) PutManySessions(ctx context.Context, sessions map[string][]byte
 		d.cache.putSession(d.jid, a, s)
 		d.noteNumbered(a)
 	}
+	if h != nil {
+		h.drop()
+	}
 	if err := d.journal.flush(ctx); err != nil {
 		return err
 	}
 	if h != nil {
 		h.sealed = true
-		h.drop()
 	}
 	return nil
 }

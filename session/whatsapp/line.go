@@ -6,7 +6,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	lru "github.com/hashicorp/golang-lru/v2"
 	"go.mau.fi/whatsmeow"
 	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/store"
@@ -20,10 +19,9 @@ type line struct {
 	keys    *container
 	client  *whatsmeow.Client
 	conn    atomic.Pointer[meter] // the latest connection
-	broken  atomic.Bool           // the database failed
-	// listless are addresses of people under which WhatsApp tells no devices.
-	listless *lru.Cache[types.JID, struct{}]
-	jid      atomic.Pointer[types.JID] // nil until linked
+	met     *acquaintances
+	broken  atomic.Bool               // the database failed
+	jid     atomic.Pointer[types.JID] // nil until linked
 
 	caughtUp atomic.Bool // the connection got all that had waited at WhatsApp
 
@@ -72,7 +70,7 @@ func newLine(s *Session, device *store.Device, keys *container) *line {
 	c.PrePairCallback = l.onPair
 	c.AddEventHandlerWithSuccessStatus(l.onEvent)
 	l.client = c
-	l.listless = must(lru.New[types.JID, struct{}](cacheSize))
+	l.met = newAcquaintances(l)
 	return l
 }
 

@@ -78,6 +78,8 @@ type holder struct {
 	// ciphertext exists; from then on it may have been sent.
 	recipient string
 	sealed    bool
+	// keyless are the Signal addresses of devices that gave no keys a moment ago.
+	keyless []string
 	// failure is the first error of the database.
 	failure error
 }

@@ -16,9 +16,15 @@ import (
 	"github.com/heypingr/pingr"
 )
 
-// Send implements [pingr.Session]. A session sends one message at a time, and
-// others wait. Each waits at most 20 seconds for WhatsApp's answer; after that
-// its outcome is unknown. A session that is connecting is given a few seconds.
+// sendsInFlight is how many messages of a session may wait for WhatsApp's
+// acknowledgement at a time. At a round trip of 100 ms that is 320 a second.
+const sendsInFlight = 32
+
+// Send implements [pingr.Session]. Messages to one person or group go out in
+// the order of the calls, each after WhatsApp's answer to the one before.
+// Messages to different people go out side by side, up to 32 at a time. Each
+// waits at most 20 seconds for its answer; after that its outcome is unknown. A
+// session that is connecting is given a few seconds.
 func (s *Session) Send(ctx context.Context, m pingr.Outgoing) error {
 	to, err := recipient(m)
 	if err != nil {
@@ -31,12 +37,11 @@ func (s *Session) Send(ctx context.Context, m pingr.Outgoing) error {
 	if l == nil {
 		return pingr.ErrSessionUnavailable
 	}
-	select {
-	case s.sending <- struct{}{}:
-		defer func() { <-s.sending }()
-	case <-ctx.Done():
+	chat := s.chatNames(ctx, to)[0]
+	if s.chats.acquire(ctx, chat) != nil {
 		return notNow(ctx.Err())
 	}
+	defer s.chats.release(chat)
 	dev := l.keys.device.Load()
 	if s.connectedLine() != l || dev == nil {
 		return pingr.ErrSessionUnavailable
@@ -58,15 +63,9 @@ func (s *Session) sendOnce(ctx context.Context, l *line, dev *device, to types.J
 	if to.Server != types.GroupServer {
 		h.recipient = to.SignalAddress().String()
 	}
-	var a attempt
-	if to.Server == types.DefaultUserServer {
-		a.repeated, a.err = l.sendByNumber(withHolder(ctx, h), to, id, m, s.pool.timing.send)
-	} else {
-		var sent whatsmeow.SendResponse
-		sent, a.err = l.client.SendMessage(withHolder(ctx, h), to, m, whatsmeow.SendRequestExtra{ID: id, Timeout: s.pool.timing.send})
-		a.repeated = sent.DebugTimings.Retry > 0
-	}
-	if a.sealed = h.sealed; a.err == nil && h.recipient != "" && !h.sealed {
+	repeated, err := s.fly(ctx, l, dev, h, to, id, m)
+	a := attempt{err: err, sealed: h.sealed, repeated: repeated}
+	if a.err == nil && h.recipient != "" && !h.sealed {
 		// whatsmeow found nobody to encrypt it for, and sent an empty envelope.
 		a.err = errNoDevice
 	}
@@ -74,6 +73,39 @@ func (s *Session) sendOnce(ctx context.Context, l *line, dev *device, to types.J
 		_, _ = l.client.GetGroupInfo(ctx, to) // refreshes whatsmeow's copy for the next try
 	}
 	return a
+}
+
+// fly sends a message and waits for its acknowledgement. It reports whether the
+// connection broke meanwhile and the message was sent a second time.
+func (s *Session) fly(
+	ctx context.Context, l *line, dev *device, h *holder, to types.JID, id types.MessageID, m *waE2E.Message,
+) (repeated bool, err error) {
+	alone := to.Server == types.GroupServer || to.IsBot() // rare enough to go one at a time
+	d := l.destination(ctx, to)
+	if !alone {
+		if err := l.acquaint(ctx, dev, h, d); err != nil {
+			return false, err
+		}
+	}
+	select {
+	case s.flights <- struct{}{}:
+		defer func() { <-s.flights }()
+	case <-ctx.Done():
+		return false, ctx.Err()
+	}
+	if s.connectedLine() != l {
+		return false, whatsmeow.ErrNotConnected
+	}
+	if alone {
+		sent, err := l.client.SendMessage(withHolder(ctx, h), to, m,
+			whatsmeow.SendRequestExtra{ID: id, Timeout: s.pool.timing.send})
+		return sent.DebugTimings.Retry > 0, err
+	}
+	f, err := l.depart(withHolder(ctx, h), d, id, m)
+	if err != nil {
+		return false, err
+	}
+	return l.land(ctx, f, s.pool.timing.send)
 }
 
 // awaitLine returns the line of a session that is connected or about to be, or

@@ -20,7 +20,8 @@ type Session struct {
 	id   string
 
 	listening atomic.Pointer[listener]
-	sending   chan struct{} // holds a token during a send
+	chats     *persons      // by chat, held during a send
+	flights   chan struct{} // holds a token for each message that waits for its acknowledgement
 
 	undecryptable atomic.Uint64
 	retries       atomic.Uint64
@@ -73,7 +74,8 @@ type Snapshot struct {
 func newSession(ctx context.Context, p *Pool, record pingr.SessionRecord) (*Session, error) {
 	s := &Session{
 		pool: p, id: record.ID, record: record,
-		sending:  make(chan struct{}, 1),
+		chats:    newPersons(),
+		flights:  make(chan struct{}, sendsInFlight),
 		habits:   newHabits(),
 		done:     make(chan struct{}),
 		watchers: make(map[chan Snapshot]struct{}),
