@@ -113,6 +113,7 @@ type Engine struct {
 	// first holds the places for firings, retries those for repeated deliveries.
 	first, retries *gate
 	endpoints      *endpoints
+	order          *order
 	wake           chan struct{}
 	begun          chan struct{} // closed when Run has begun
 
@@ -161,6 +162,7 @@ func New(c Config) (*Engine, error) {
 		first:     newGate(leastFirst, c.InFlight, c.MaxInFlight),
 		retries:   newGate(leastRetries, mostRetries, totalRetries),
 		endpoints: newEndpoints(),
+		order:     newOrder(),
 		wake:      make(chan struct{}, 1),
 		begun:     make(chan struct{}),
 		sessions:  map[string]*attachedSession{},

@@ -56,7 +56,7 @@ func (e *Engine) receive(ctx context.Context, account, session string, m Message
 	if first {
 		e.observeFiring(f)
 	}
-	if first && room && e.spawn(func(work context.Context) { e.process(work, f, known) }) {
+	if first && room && e.start(f, known) {
 		room = false // the goroutine owns the place now
 	} else if first {
 		e.poke()
@@ -188,6 +188,7 @@ func (e *Engine) deliver(ctx context.Context, f *Firing, settings Settings, line
 	if e.cfg.Now().Sub(f.DecidedAt) > e.cfg.ReplyDeadline {
 		return e.conclude(ctx, f, tooLate(*f))
 	}
+	e.order.wait(ctx, *f)
 	done, waited, err := e.turn(ctx, *f)
 	if err != nil {
 		return err
@@ -280,9 +281,21 @@ func (e *Engine) conclude(ctx context.Context, f *Firing, o Outcome) error {
 	return nil
 }
 
+// start processes a firing in a goroutine, which takes over the place in the
+// gate. It returns false, without doing anything, if Run is not running.
+func (e *Engine) start(f Firing, known *Account) bool {
+	e.order.enter(f)
+	started := e.spawn(func(work context.Context) { e.process(work, f, known) })
+	if !started {
+		e.order.leave(f)
+	}
+	return started
+}
+
 // process runs answer with a place in the gate, and logs one line.
 func (e *Engine) process(ctx context.Context, f Firing, known *Account) {
 	defer e.leave(e.first, f.Account)
+	defer e.order.leave(f)
 	e.setAtWork(f.ID, true)
 	defer e.setAtWork(f.ID, false)
 	var line wideLine

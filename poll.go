@@ -58,7 +58,7 @@ func (e *Engine) takeUp(ctx context.Context) (err error) {
 				if _, err := e.keep(ctx, f.ID, "", Lease{Until: now}); err != nil {
 					return err
 				}
-			} else if !e.spawn(func(work context.Context) { e.process(work, f, nil) }) {
+			} else if !e.start(f, nil) {
 				e.leave(e.first, f.Account)
 			}
 		}
