@@ -32,6 +32,7 @@ func main() {
 	flag.IntVar(&o.rounds, "rounds", 3, "turns of each bot")
 	flag.IntVar(&o.idle, "idle", 200, "idle sessions to weigh (0: none)")
 	flag.StringVar(&o.profile, "cpuprofile", "", "write CPU profiles of the bots to `FILE`.KIND")
+	flag.BoolVar(&o.far, "latency", false, "only the rows with a WhatsApp that is far away")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	err := run(ctx, o)
@@ -47,9 +48,18 @@ type options struct {
 	rounds  int
 	idle    int
 	profile string
+	far     bool
 }
 
 func run(ctx context.Context, o options) error {
+	if o.far {
+		s, err := newStage()
+		if err != nil {
+			return err
+		}
+		defer s.close()
+		return s.latency(ctx, o)
+	}
 	if err := matching(ctx); err != nil {
 		return fmt.Errorf("matching: %w", err)
 	}
@@ -72,6 +82,9 @@ func run(ctx context.Context, o options) error {
 	}
 	if err := s.throughput(ctx, o); err != nil {
 		return fmt.Errorf("throughput: %w", err)
+	}
+	if err := s.latency(ctx, o); err != nil {
+		return fmt.Errorf("latency: %w", err)
 	}
 	if o.idle > 0 {
 		if err := s.idle(ctx, o.idle); err != nil {
