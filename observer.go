@@ -8,13 +8,14 @@ import "fmt"
 // concurrent use and must not block. A panic in one is logged and changes
 // nothing. What they are told includes phones, texts and addresses.
 type Observer struct {
-	// Received is told of every message that a session brings, before it is
-	// stored, and whether it matches a trigger.
+	// Received is told of every message that a session brings, each time that it
+	// brings it, before it is stored, and whether it matches a trigger.
 	Received func(account, session string, m Message, matches bool)
 	// Firing is told of a firing once the Store holds it in a new state: accepted,
 	// decided, unknown or done. It is also told of each firing that this engine
 	// takes up again, in the state in which it was left. Of two engines that share
-	// a Store, the one that made the change is told.
+	// a Store, the one that made the change is told; one that lost its lease in the
+	// meantime may also tell how it would have ended the firing.
 	Firing func(Firing)
 	// Delivery is told of each row of the delivery log once it is in the Store.
 	Delivery func(Delivery)

@@ -36,27 +36,28 @@ type Account struct {
 	Settings Settings
 	Webhook  Webhook
 	// Test holds what test mode has changed for itself, or nil if nothing.
-	Test *TestMode
+	Test *PerMode
 	// CreatedAt is in whole milliseconds.
 	CreatedAt time.Time
 }
 
-// A TestMode is what test keys may change without touching live data.
-type TestMode struct {
+// PerMode is what live mode and test mode each have of their own: test keys
+// change it without touching live data.
+type PerMode struct {
 	Settings Settings `json:"settings"`
 	Webhook  Webhook  `json:"webhook"`
 }
 
 // Of returns what applies in a mode: test mode's own values if it has any.
-func (a Account) Of(m Mode) TestMode {
+func (a Account) Of(m Mode) PerMode {
 	if m == Test && a.Test != nil {
 		return *a.Test
 	}
-	return TestMode{a.Settings, a.Webhook}
+	return PerMode{a.Settings, a.Webhook}
 }
 
 // Change changes what applies in a mode, and nothing of the other mode.
-func (a *Account) Change(m Mode, change func(*TestMode)) {
+func (a *Account) Change(m Mode, change func(*PerMode)) {
 	now := a.Of(m)
 	now.Webhook.Events = slices.Clone(now.Webhook.Events)
 	change(&now)

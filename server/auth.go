@@ -70,7 +70,7 @@ func (c caller) mode() hosted.Mode {
 }
 
 // own returns what applies in the caller's mode.
-func (c caller) own() hosted.TestMode { return c.account.Of(c.mode()) }
+func (c caller) own() hosted.PerMode { return c.account.Of(c.mode()) }
 
 // ModeParam lets dashboard logins see test mode. It is exported, like all
 // embedded inputs, because huma skips others.

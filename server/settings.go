@@ -39,7 +39,7 @@ func (s *Server) changeSettings(ctx context.Context, c caller, in *changeSetting
 		}
 	}
 	a, err := s.store.UpdateAccount(ctx, c.account.ID, func(a *hosted.Account) error {
-		a.Change(c.mode(), func(own *hosted.TestMode) {
+		a.Change(c.mode(), func(own *hosted.PerMode) {
 			setIf(&own.Settings.CooldownSeconds, (*int)(b.CooldownSeconds))
 			setIf(&own.Settings.GroupReply, b.GroupReply)
 			setIf(&own.Settings.MaxMessageAgeSeconds, (*int)(b.MaxMessageAgeSeconds))

@@ -59,7 +59,7 @@ func (s *Server) setWebhook(ctx context.Context, c caller, in *setWebhookInput) 
 		}
 	}
 	a, err := s.store.UpdateAccount(ctx, c.account.ID, func(a *hosted.Account) error {
-		a.Change(c.mode(), func(own *hosted.TestMode) {
+		a.Change(c.mode(), func(own *hosted.PerMode) {
 			own.Webhook.URL, own.Webhook.Events = in.Body.URL, nil
 			if in.Body.Events != nil {
 				own.Webhook.Events = *in.Body.Events
@@ -90,7 +90,7 @@ func (s *Server) rotateSecret(ctx context.Context, c caller, in *rotateInput) (*
 		overlap = time.Duration(*in.Body.Overlap) * time.Second
 	}
 	_, err := s.store.UpdateAccount(ctx, c.account.ID, func(a *hosted.Account) (err error) {
-		a.Change(c.mode(), func(own *hosted.TestMode) {
+		a.Change(c.mode(), func(own *hosted.PerMode) {
 			signsFrom, err = own.Webhook.Rotate(secret, overlap, s.now())
 		})
 		return err

@@ -16,10 +16,10 @@ import (
 
 // anna returns an account with all fields set.
 func anna() hosted.Account {
-	own := func(url string) hosted.TestMode {
+	own := func(url string) hosted.PerMode {
 		noPhone, settings := "Please write from a number.", hosted.DefaultSettings()
 		settings.NoPhoneReply, settings.TimeZone = &noPhone, "Europe/Berlin"
-		return hosted.TestMode{Settings: settings, Webhook: hosted.Webhook{
+		return hosted.PerMode{Settings: settings, Webhook: hosted.Webhook{
 			URL: url, Events: []pingr.EventType{pingr.EventMessageReceived},
 			Secret: "whsec_new", OldSecret: "whsec_old", Between: []string{"whsec_between"}, OldUntil: 1_770_000_000_000,
 		}}
