@@ -32,6 +32,9 @@ var locales = []*locale{
 	{tag: "pt-BR", name: "Português (Brasil)", group: ".", decimal: ",", percent: "%s%%", money: "US$\u00a0%s", texts: portuguese},
 	{tag: "es", name: "Español", group: ".", decimal: ",", percent: "%s\u00a0%%", money: "%s\u00a0US$", long: true, texts: spanish},
 	{tag: "id", name: "Bahasa Indonesia", group: ".", decimal: ",", percent: "%s%%", money: "US$\u00a0%s", texts: indonesian},
+	{tag: "hi", name: "हिन्दी", group: ",", decimal: ".", percent: "%s%%", money: "$%s", pairs: true, texts: hindi},
+	{tag: "ar", name: "العربية", rtl: true, group: ",", decimal: ".", percent: "%s%%", money: "US$\u00a0%s", texts: arabic},
+	{tag: "fr", name: "Français", group: "\u202f", decimal: ",", percent: "%s\u00a0%%", money: "%s\u00a0$US", texts: french},
 }
 
 // languageCookie holds the tag of the language that a reader chose.

@@ -29,6 +29,9 @@ func TestTheLanguageIsTheChosenOneElseTheBrowsers(t *testing.T) {
 		{"xx", "pt-BR", "pt-BR"},
 		{"", "es-MX,es;q=0.9", "es"},
 		{"", "es-419", "es"},
+		{"", "hi-IN,en;q=0.5", "hi"},
+		{"", "ar-EG", "ar"},
+		{"", "fr-CA,fr;q=0.8,en;q=0.5", "fr"},
 		{"", "id-ID,id;q=0.9,en;q=0.8", "id"},
 		{"../..", "", "en"},
 	} {
@@ -43,11 +46,20 @@ func TestTheLanguageIsTheChosenOneElseTheBrowsers(t *testing.T) {
 	}
 }
 
+func TestTheRightToLeftLanguagesAreThose(t *testing.T) {
+	for _, l := range locales {
+		assert.Equal(t, map[string]string{"ar": "rtl"}[l.tag] == "rtl", l.dir() == "rtl", l.tag)
+	}
+}
+
 // As the browser's Intl writes them in each language.
 func TestNumbersAreWrittenAsTheLanguageDoes(t *testing.T) {
 	for tag, want := range map[string][]string{
 		"en":    {"0", "999", "1,234", "1,234,567", "99.5 %", "1.5 ms", "12.3 s", "$0.0035", "$1,234.05"},
 		"es":    {"0", "999", "1234", "1.234.567", "99,5\u00a0%", "1,5 ms", "12,3 s", "0,0035\u00a0US$", "1234,05\u00a0US$"},
+		"hi":    {"0", "999", "1,234", "12,34,567", "99.5%", "1.5 ms", "12.3 s", "$0.0035", "$1,234.05"},
+		"ar":    {"0", "999", "1,234", "1,234,567", "99.5%", "1.5 ms", "12.3 s", "US$\u00a00.0035", "US$\u00a01,234.05"},
+		"fr":    {"0", "999", "1\u202f234", "1\u202f234\u202f567", "99,5\u00a0%", "1,5 ms", "12,3 s", "0,0035\u00a0$US", "1\u202f234,05\u00a0$US"},
 		"id":    {"0", "999", "1.234", "1.234.567", "99,5%", "1,5 ms", "12,3 s", "US$\u00a00,0035", "US$\u00a01.234,05"},
 		"pt-BR": {"0", "999", "1.234", "1.234.567", "99,5%", "1,5 ms", "12,3 s", "US$\u00a00,0035", "US$\u00a01.234,05"},
 	} {
@@ -75,6 +87,9 @@ func TestCountsTakeTheLanguagesPlural(t *testing.T) {
 	l := localeByTag("pt-BR")
 	assert.Equal(t, "1 mensagem acima do plano: X até agora.", l.N("usage.overage", 1, "1", "X"))
 	assert.Equal(t, "2 mensagens acima do plano: X até agora.", l.N("usage.overage", 2, "2", "X"))
+	l = localeByTag("ar")
+	assert.Equal(t, "رسالتان (\u20682\u2069) فوق الخطة: \u2068X\u2069 حتى الآن.", l.N("usage.overage", 2, "2", "X"))
+	assert.Equal(t, "\u20683\u2069 رسائل فوق الخطة: \u2068X\u2069 حتى الآن.", l.N("usage.overage", 3, "3", "X"))
 	assert.Equal(t, "2 messages over the plan: X so far.", locales[0].N("usage.overage", 2, "2", "X"))
 }
 
