@@ -33,7 +33,7 @@
     const grid = { stroke: paint("--line"), width: 1 };
     const axis = { stroke: paint("--muted"), grid: { show: false }, ticks: { show: false }, font: "12px system-ui, sans-serif" };
     const chart = new uPlot({
-      width: element.clientWidth, height: element.clientHeight, legend: { show: false }, padding: [12, 8, 0, 0],
+      width: element.clientWidth, height: element.clientHeight, legend: { show: false }, padding: [12, 24, 0, 0],
       cursor: { y: false, points: { show: !bars, size: 8 }, drag: { x: false, y: false } },
       tzDate: (seconds) => new Date(seconds * 1000),
       scales: { x: { time: false, range: (_, min, max) => { const step = plot.at.length > 1 ? plot.at[1] - plot.at[0] : 3600; return [min - step * 0.6, max + step * 0.6]; } }, y: { range: (_, min, max) => [0, Math.max(bars ? 4 : 10, max * 1.08)] } },

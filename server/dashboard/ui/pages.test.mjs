@@ -142,6 +142,18 @@ test("pages of an account that has everything", async () => {
   await page.click("text=I have copied it");
   await page.waitForSelector("tbody tr");
   await check("keys");
+  await open("/overview");
+  const tags = await page.locator("button[name=language]").evaluateAll((all) => all.map((button) => button.value));
+  assert.ok(tags.includes("ar"));
+  for (const tag of tags.filter((tag) => tag !== "en")) {
+    await page.context().addCookies([{ name: "pingr_language", value: tag, url: stage.url }]);
+    for (const path of ["/overview", "/auto-reply", "/webhooks/deliveries", "/settings"]) {
+      await open(path);
+      assert.equal(await page.getAttribute("html", "lang"), tag);
+      await check(`${path} in ${tag}`);
+    }
+  }
+  await page.context().addCookies([{ name: "pingr_language", value: "en", url: stage.url }]);
   await open("/settings");
   await page.fill("#zone", "Mars/Olympus");
   await page.click("text=Save");
