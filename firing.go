@@ -178,11 +178,16 @@ type Delivery struct {
 // age returns how old the message is at now. The time before it arrived is
 // measured by the network's clock alone, the rest by ours.
 func (f Firing) age(now time.Time) time.Duration {
+	return f.transit() + now.Sub(f.AcceptedAt)
+}
+
+// transit returns how long the message took to arrive.
+func (f Firing) transit() time.Duration {
 	arrived := f.Message.Arrived
 	if arrived.IsZero() {
 		arrived = f.AcceptedAt
 	}
-	return arrived.Sub(f.Message.Time) + now.Sub(f.AcceptedAt)
+	return arrived.Sub(f.Message.Time)
 }
 
 // event returns the firing's event for the webhook.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/time/rate"
 )
 
 func TestNewReportsEveryProblemAtOnce(t *testing.T) {
@@ -57,6 +58,20 @@ func TestAgeNeedsNoRightClock(t *testing.T) {
 	f := Firing{Message: Message{Time: network.Add(-time.Minute), Arrived: network}, AcceptedAt: wrong}
 	assert.Equal(t, time.Minute, f.age(wrong))
 	assert.Equal(t, 3*time.Minute, f.age(wrong.Add(2*time.Minute)), "waiting here counts too")
+}
+
+// A Session that does not know when a message arrived leaves it out. Our clock
+// takes its place: the message expires, and belongs to a backlog, as any other.
+func TestAMessageWithoutATimeOfArrival(t *testing.T) {
+	sent := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
+	f := Firing{Message: Message{Time: sent}, AcceptedAt: sent.Add(time.Hour)}
+	assert.Equal(t, 61*time.Minute, f.age(sent.Add(61*time.Minute)))
+	never := rate.NewLimiter(rate.Every(time.Hour), 1)
+	never.Allow()
+	s := attachedSession{all: rate.NewLimiter(rate.Inf, 1), backlog: never}
+	assert.Greater(t, s.pause(f), 30*time.Minute)
+	f.AcceptedAt = sent
+	assert.Zero(t, s.pause(f), "it has just been sent")
 }
 
 // What fails is tried again ever less often, and never so seldom that a number that

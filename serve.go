@@ -176,7 +176,7 @@ func (e *Engine) turn(ctx context.Context, f Firing) (done func(), waited bool, 
 		}
 	}
 	done = func() { s.turns <- struct{}{} }
-	if pause := s.pause(f.Message); pause > 0 {
+	if pause := s.pause(f); pause > 0 {
 		waited = true
 		if err := await(ctx, e, f, time.After(pause)); err != nil {
 			done()
@@ -186,11 +186,11 @@ func (e *Engine) turn(ctx context.Context, f Firing) (done func(), waited bool, 
 	return done, waited, nil
 }
 
-// pause returns how long the reply to m must wait for the session's rates.
-func (s *attachedSession) pause(m Message) time.Duration {
+// pause returns how long the reply of f must wait for the session's rates.
+func (s *attachedSession) pause(f Firing) time.Duration {
 	now := time.Now()
 	pause := s.all.ReserveN(now, 1).DelayFrom(now)
-	if m.Arrived.Sub(m.Time) >= backlogAge {
+	if f.transit() >= backlogAge {
 		pause = max(pause, s.backlog.ReserveN(now, 1).DelayFrom(now))
 	}
 	return pause

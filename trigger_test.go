@@ -45,6 +45,8 @@ func TestMatch(t *testing.T) {
 		{"only the phrase in bold", "*login* X4K9MQ", []string{"login"}, "login"},
 		{"quotes", "“login X4K9MQ”", []string{"login"}, "login"},
 		{"a question may be about logging in", "login?", []string{"login"}, ""},
+		{"and so may an address", "login?x", []string{"login"}, ""},
+		{"or one within a text", "login?next=/ X4K9MQ", []string{"login"}, ""},
 		{"a colon", "login: X4K9MQ", []string{"login"}, "login"},
 		{"a colon without space", "login:X4K9MQ", []string{"login"}, "login"},
 		{"an emoji behind the phrase", "login🙏", []string{"login"}, "login"},

@@ -238,6 +238,46 @@ func (f *failingStore) Due(ctx context.Context, l pingr.Lease, now time.Time, sk
 	return f.Store.Due(ctx, l, now, skip, most)
 }
 
+// A tiredStore cannot be checked while err is set.
+type tiredStore struct {
+	Store
+	err error
+}
+
+func (t *tiredStore) Check(ctx context.Context, now time.Time) error {
+	if t.err != nil {
+		return t.err
+	}
+	return t.Store.Check(ctx, now)
+}
+
+// Load balancers ask every few seconds. The log names a cause when it begins, when
+// it changes and when it comes back, and does not fill up with it.
+func TestReadyLogsEachCauseOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var said bytes.Buffer
+		store := &tiredStore{Store: memory.New()}
+		s, err := New(t.Context(), Config{Store: store, Log: slog.New(slog.NewTextHandler(&said, nil))})
+		require.NoError(t, err)
+		s.running.Store(true) // the checks need no engine
+		disk, gone := errors.New("the disk is full"), errors.New("the database is down")
+		logged := func() [2]int {
+			return [2]int{strings.Count(said.String(), disk.Error()), strings.Count(said.String(), gone.Error())}
+		}
+		for _, step := range []struct {
+			err  error
+			want [2]int
+		}{{disk, [2]int{1, 0}}, {gone, [2]int{1, 1}}, {nil, [2]int{1, 1}}, {gone, [2]int{1, 2}}} {
+			store.err = step.err
+			for range 3 {
+				assert.Equal(t, step.err == nil, readyCheck(t, s, "database").Status == "ok")
+				time.Sleep(time.Minute)
+			}
+			assert.Equal(t, step.want, logged(), "after %v", step.err)
+		}
+	})
+}
+
 // What the pipeline meets is believed, though the check itself goes well, and
 // forgotten after a while in which all went well.
 func TestReadyBelievesThePipeline(t *testing.T) {

@@ -85,6 +85,8 @@ func writtenCases() []extractCase {
 		{"marks alone", "*_~`\"", ""},
 		{"the phrase as a question", "login?", ""},
 		{"the phrase and a question mark", "login ?", ""},
+		{"a question mark in place of the space", "login?X4K9MQ", ""},
+		{"a question mark in place of the space, and another word", "login?X4K9MQ please", ""},
 		{"marks within the code", "login X4*K9.MQ", "X4*K9.MQ"},
 	}
 	list := make([]extractCase, 0, len(tests))
