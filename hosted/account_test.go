@@ -64,7 +64,9 @@ func TestNewKey(t *testing.T) {
 func TestSettingsForTheEngine(t *testing.T) {
 	plan := hosted.Plan{Messages: 7}
 	s := hosted.DefaultSettings()
-	assert.Equal(t, pingr.Settings{Cooldown: time.Minute, GroupReply: pingr.GroupPrivate, MaxMessageAge: 5 * time.Minute, MonthlyQuota: 7}, s.Engine(plan))
+	assert.Equal(t, pingr.Settings{
+		Cooldown: time.Minute, GroupReply: pingr.GroupPrivate, MaxMessageAge: 5 * time.Minute, MonthlyQuota: 7,
+	}, s.Engine(plan))
 	text := "number, please"
 	s.CooldownSeconds, s.Overage, s.NoPhoneReply = 0, hosted.OverageAllow, &text
 	got := s.Engine(plan)

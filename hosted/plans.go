@@ -35,7 +35,8 @@ func ReadPlans(r io.Reader) ([]Plan, error) {
 			return nil, fmt.Errorf("plan %q is listed twice", p.Name)
 		}
 		for field, n := range map[string]int64{
-			"triggers": int64(p.Triggers), "sessions": int64(p.Sessions), "messages": p.Messages, "overage_micros": p.OverageMicros,
+			"triggers": int64(p.Triggers), "sessions": int64(p.Sessions),
+			"messages": p.Messages, "overage_micros": p.OverageMicros,
 		} {
 			if n < 0 {
 				return nil, fmt.Errorf("plan %q: %s is negative; 0 means unlimited", p.Name, field)

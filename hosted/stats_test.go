@@ -57,7 +57,9 @@ func TestLatencyClassesRise(t *testing.T) {
 
 func TestCountsKnowEveryOutcome(t *testing.T) {
 	var c hosted.Counts
-	for _, o := range []pingr.OutcomeKind{pingr.Replied, pingr.Cooldown, pingr.Quota, pingr.Expired, pingr.NoPhone, pingr.Failed} {
+	for _, o := range []pingr.OutcomeKind{
+		pingr.Replied, pingr.Cooldown, pingr.Quota, pingr.Expired, pingr.NoPhone, pingr.Failed,
+	} {
 		*c.Of(o, pingr.Static)++
 	}
 	*c.Of(pingr.Replied, pingr.Dynamic)++

@@ -27,12 +27,16 @@ func TestRotate(t *testing.T) {
 		{"with a day's overlap", [][2]time.Duration{{0, day}}, []signs{
 			{0, "a", []string{"b"}}, {day - time.Millisecond, "a", []string{"b"}}, {day, "b", nil},
 		}},
-		{"again when the first is over", [][2]time.Duration{{0, day}, {2 * day, day}}, []signs{{2 * day, "b", []string{"c"}}, {3 * day, "c", nil}}},
-		{"again within the first: what the endpoint surely knows goes on", [][2]time.Duration{{0, day}, {time.Hour, day}}, []signs{
+		{"again when the first is over", [][2]time.Duration{{0, day}, {2 * day, day}}, []signs{
+			{2 * day, "b", []string{"c"}}, {3 * day, "c", nil},
+		}},
+		{"again within the first: what the endpoint surely knows stays", [][2]time.Duration{{0, day}, {time.Hour, day}}, []signs{
 			{time.Hour, "a", []string{"b", "c"}}, {day, "a", []string{"b", "c"}}, {day + time.Hour, "c", nil},
 		}},
 		{"a leaked one", [][2]time.Duration{{0, 0}}, []signs{{0, "b", nil}}},
-		{"a leaked one within an overlap", [][2]time.Duration{{0, day}, {time.Hour, 0}}, []signs{{time.Hour, "c", nil}, {day, "c", nil}}},
+		{"a leaked one within an overlap", [][2]time.Duration{{0, day}, {time.Hour, 0}}, []signs{
+			{time.Hour, "c", nil}, {day, "c", nil},
+		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := hosted.Webhook{Secret: "a"}

@@ -37,7 +37,8 @@ func TestEnd(t *testing.T) {
 	require.ErrorIs(t, <-done, ended)
 	alice.Send("anybody there?")
 	require.ErrorIs(t, s.Listen(t.Context(), nothing), ended)
-	require.ErrorIs(t, s.Send(t.Context(), pingr.Outgoing{ID: "3EB0", To: alice.JID(), Text: "hi"}), pingr.ErrSessionUnavailable)
+	err := s.Send(t.Context(), pingr.Outgoing{ID: "3EB0", To: alice.JID(), Text: "hi"})
+	require.ErrorIs(t, err, pingr.ErrSessionUnavailable)
 	assert.Empty(t, alice.Received())
 	assert.Equal(t, 1, s.Waiting(), "what nobody took waits")
 }

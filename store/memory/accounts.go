@@ -91,7 +91,9 @@ func (s *Store) AnyAccount(ctx context.Context) (bool, error) {
 }
 
 // UpdateAccount implements [hosted.Accounts].
-func (s *Store) UpdateAccount(ctx context.Context, id string, change func(*hosted.Account) error) (hosted.Account, error) {
+func (s *Store) UpdateAccount(
+	ctx context.Context, id string, change func(*hosted.Account) error,
+) (hosted.Account, error) {
 	if err := s.lock(ctx); err != nil {
 		return hosted.Account{}, err
 	}

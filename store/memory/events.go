@@ -37,7 +37,9 @@ func (s *Store) enqueue(p *pingr.PendingEvent) {
 }
 
 // Due implements [pingr.Events].
-func (s *Store) Due(ctx context.Context, l pingr.Lease, now time.Time, skip []string, limit int) ([]pingr.PendingEvent, error) {
+func (s *Store) Due(
+	ctx context.Context, l pingr.Lease, now time.Time, skip []string, limit int,
+) ([]pingr.PendingEvent, error) {
 	if err := s.lock(ctx); err != nil {
 		return nil, err
 	}

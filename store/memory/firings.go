@@ -46,7 +46,9 @@ func (s *Store) Accept(ctx context.Context, f pingr.Firing, l pingr.Lease) (bool
 }
 
 // Claim implements [pingr.Firings].
-func (s *Store) Claim(ctx context.Context, l pingr.Lease, now time.Time, skip []string, limit int) ([]pingr.Firing, error) {
+func (s *Store) Claim(
+	ctx context.Context, l pingr.Lease, now time.Time, skip []string, limit int,
+) ([]pingr.Firing, error) {
 	if err := s.lock(ctx); err != nil {
 		return nil, err
 	}

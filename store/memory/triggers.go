@@ -79,7 +79,9 @@ func (s *Store) CreateTrigger(ctx context.Context, t pingr.Trigger, sessions []s
 }
 
 // UpdateTrigger implements [hosted.Triggers].
-func (s *Store) UpdateTrigger(ctx context.Context, id string, change func(*pingr.Trigger) error) (pingr.Trigger, error) {
+func (s *Store) UpdateTrigger(
+	ctx context.Context, id string, change func(*pingr.Trigger) error,
+) (pingr.Trigger, error) {
 	if err := s.lock(ctx); err != nil {
 		return pingr.Trigger{}, err
 	}

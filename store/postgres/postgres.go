@@ -91,7 +91,8 @@ func parse(c Config) (*pgx.ConnConfig, error) {
 	}
 	config, err := pgx.ParseConfig(c.URL)
 	if err != nil {
-		return nil, errors.New("the database URL is not of the form postgres://USER:PASSWORD@HOST:PORT/DATABASE (write %2F for a slash in the password, and so on)")
+		return nil, errors.New("the database URL is not of the form postgres://USER:PASSWORD@HOST:PORT/DATABASE " +
+			"(write %2F for a slash in the password, and so on)")
 	}
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = connectTimeout

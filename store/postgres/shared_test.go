@@ -47,7 +47,8 @@ func TestLimitsHoldAcrossProcesses(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range 64 {
 		wg.Go(func() {
-			err := processes[i%2].Reserve(t.Context(), now, pingr.CooldownLimit("acc", "919876543210", time.Minute, now), pingr.QuotaLimit("acc", 10, now))
+			err := processes[i%2].Reserve(t.Context(), now,
+				pingr.CooldownLimit("acc", "919876543210", time.Minute, now), pingr.QuotaLimit("acc", 10, now))
 			var limit *pingr.LimitError
 			if err == nil {
 				won.Add(1)
@@ -109,16 +110,23 @@ func TestReadThenWriteAcrossProcesses(t *testing.T) {
 	for i := range 32 {
 		s := processes[i%2]
 		wg.Go(func() {
-			_, err := s.UpdateAccount(t.Context(), a.ID, func(a *hosted.Account) error { a.Settings.CooldownSeconds++; return nil })
+			_, err := s.UpdateAccount(t.Context(), a.ID, func(a *hosted.Account) error {
+				a.Settings.CooldownSeconds++
+				return nil
+			})
 			assert.NoError(t, err)
-			_, first, err := s.BeginReplay(t.Context(), hosted.Replay{Scope: a.ID, Key: "k", State: hosted.ReplayPending, At: now})
+			r := hosted.Replay{Scope: a.ID, Key: "k", State: hosted.ReplayPending, At: now}
+			_, first, err := s.BeginReplay(t.Context(), r)
 			assert.NoError(t, err)
 			if first {
 				replays.Add(1)
 			}
 			_, err = s.UpdateTrigger(t.Context(), word.ID, func(t *pingr.Trigger) error { t.Reply += "x"; return nil })
 			assert.NoError(t, err)
-			trigger := pingr.Trigger{ID: fmt.Sprint("trg_", i), Session: "main", Phrase: fmt.Sprint("phrase ", i), Active: true, CreatedAt: now, UpdatedAt: now}
+			trigger := pingr.Trigger{
+				ID: fmt.Sprint("trg_", i), Session: "main", Phrase: fmt.Sprint("phrase ", i),
+				Active: true, CreatedAt: now, UpdatedAt: now,
+			}
 			if err := s.CreateTrigger(t.Context(), trigger, []string{"main"}, 5); err != nil {
 				assert.ErrorIs(t, err, hosted.ErrLimit)
 				return
@@ -141,7 +149,10 @@ func accept(t *testing.T, s *postgres.Store, id string, l pingr.Lease) error {
 	t.Helper()
 	first, err := s.Accept(t.Context(), pingr.Firing{
 		ID: id, Account: "acc", Session: "main", State: pingr.StateAccepted, AcceptedAt: now,
-		Message: pingr.Message{ID: id, Chat: "1@s.whatsapp.net", Sender: "1@s.whatsapp.net", Phone: "1", Text: "login", Time: now, Arrived: now},
+		Message: pingr.Message{
+			ID: id, Chat: "1@s.whatsapp.net", Sender: "1@s.whatsapp.net", Phone: "1",
+			Text: "login", Time: now, Arrived: now,
+		},
 	}, l)
 	if err == nil && !first {
 		return errors.New("known already")

@@ -67,9 +67,13 @@ var accountTests = []test{
 		require.NoError(t, s.CreateKey(t.Context(), key))
 		require.NoError(t, s.UseKey(t.Context(), key.ID, after(1)))
 		assert.True(t, latest().Equal(after(1)))
-		require.NoError(t, s.SaveSession(t.Context(), pingr.SessionRecord{ID: "shop", State: pingr.SessionConnected, ConnectedAt: after(2), CreatedAt: t0}))
+		require.NoError(t, s.SaveSession(t.Context(), pingr.SessionRecord{
+			ID: "shop", State: pingr.SessionConnected, ConnectedAt: after(2), CreatedAt: t0,
+		}))
 		assert.True(t, latest().Equal(after(2)))
-		require.NoError(t, s.SaveSession(t.Context(), pingr.SessionRecord{ID: "new", State: pingr.SessionPairing, CreatedAt: after(3)}))
+		require.NoError(t, s.SaveSession(t.Context(), pingr.SessionRecord{
+			ID: "new", State: pingr.SessionPairing, CreatedAt: after(3),
+		}))
 		assert.True(t, latest().Equal(after(3)))
 		f := firing("a")
 		f.AcceptedAt = after(4)
@@ -91,7 +95,10 @@ var accountTests = []test{
 		require.ErrorIs(t, s.CreateAccount(t.Context(), ben), pingr.ErrConflict)
 		ben.Email = "ben@example.com"
 		require.NoError(t, s.CreateAccount(t.Context(), ben))
-		_, err := s.UpdateAccount(t.Context(), "acc_ben", func(a *hosted.Account) error { a.Email = "anna@example.com"; return nil })
+		_, err := s.UpdateAccount(t.Context(), "acc_ben", func(a *hosted.Account) error {
+			a.Email = "anna@example.com"
+			return nil
+		})
 		require.ErrorIs(t, err, pingr.ErrConflict)
 		got, err := s.Account(t.Context(), "acc_ben")
 		require.NoError(t, err)
@@ -102,7 +109,10 @@ var accountTests = []test{
 		var all sync.WaitGroup
 		for range 20 {
 			all.Go(func() {
-				_, err := s.UpdateAccount(t.Context(), "acc_anna", func(a *hosted.Account) error { a.Settings.CooldownSeconds++; return nil })
+				_, err := s.UpdateAccount(t.Context(), "acc_anna", func(a *hosted.Account) error {
+					a.Settings.CooldownSeconds++
+					return nil
+				})
 				assert.NoError(t, err)
 			})
 		}
@@ -121,8 +131,8 @@ var accountTests = []test{
 	{"an update replaces everything but the id", func(t *testing.T, s Store) {
 		require.NoError(t, s.CreateAccount(t.Context(), anna()))
 		want := hosted.Account{
-			ID: "acc_anna", Email: "ann@example.com", PasswordHash: "$argon2id$new", Plan: "starter", Settings: hosted.DefaultSettings(),
-			Webhook: hosted.Webhook{URL: "https://example.com/new"}, CreatedAt: after(1),
+			ID: "acc_anna", Email: "ann@example.com", PasswordHash: "$argon2id$new", Plan: "starter",
+			Settings: hosted.DefaultSettings(), Webhook: hosted.Webhook{URL: "https://example.com/new"}, CreatedAt: after(1),
 		}
 		got, err := s.UpdateAccount(t.Context(), "acc_anna", func(a *hosted.Account) error {
 			*a = want
@@ -240,7 +250,10 @@ var planTests = []test{
 	{"an update is one step, and undone by its error", func(t *testing.T, s Store) {
 		save(t, s, login)
 		save(t, s, trigger("help"))
-		got, err := s.UpdateTrigger(t.Context(), login.ID, func(t *pingr.Trigger) error { t.Phrase = "log me in"; return nil })
+		got, err := s.UpdateTrigger(t.Context(), login.ID, func(t *pingr.Trigger) error {
+			t.Phrase = "log me in"
+			return nil
+		})
 		require.NoError(t, err)
 		assert.Equal(t, "log me in", got.Phrase)
 		finds(t, s, "log me in", login.ID)

@@ -81,7 +81,8 @@ var concurrentTests = []test{
 		assert.Len(t, claim(t, s, me, t0), 64)
 	}},
 	{"32 holding one key: one has it", func(t *testing.T, s Store) {
-		assert.Equal(t, 1, race(t, 32, func(i int) (bool, error) { return s.Hold(t.Context(), "k", fmt.Sprint(i), t0, after(13)) }))
+		hold := func(i int) (bool, error) { return s.Hold(t.Context(), "k", fmt.Sprint(i), t0, after(13)) }
+		assert.Equal(t, 1, race(t, 32, hold))
 	}},
 	{"16 deciding: one text stands, one quota is taken", func(t *testing.T, s Store) {
 		accept(t, s, firing("a"), mine)

@@ -76,7 +76,8 @@ var decideTests = []test{
 	{"what was told to be refused is, and takes no limit", func(t *testing.T, s Store) {
 		accept(t, s, firing("a"), mine)
 		d := decision("a")
-		d.Limits, d.Refused = []pingr.Limit{cooldown(d.At), quota(1)}, &pingr.LimitError{Kind: pingr.Cooldown, Until: after(48)}
+		d.Limits = []pingr.Limit{cooldown(d.At), quota(1)}
+		d.Refused = &pingr.LimitError{Kind: pingr.Cooldown, Until: after(48)}
 		retry := pending("a")
 		d.Retry = &retry
 		got, decided, err := s.Decide(t.Context(), d)
@@ -151,7 +152,8 @@ var decideTests = []test{
 		d.Retry = &retry
 		decide(t, s, d)
 		want := retry
-		want.Event.AutoReply, want.Event.Timestamp = &pingr.AutoReply{Status: "suppressed", Reason: "answered"}, d.At.UnixMilli()
+		want.Event.AutoReply = &pingr.AutoReply{Status: "suppressed", Reason: "answered"}
+		want.Event.Timestamp = d.At.UnixMilli()
 		assert.Equal(t, []pingr.PendingEvent{want}, due(t, s, me, after(5)))
 		assert.Equal(t, "pending", retry.Event.AutoReply.Status, "the caller's is left alone")
 	}},
@@ -238,7 +240,9 @@ var finishTests = []test{
 		require.NoError(t, s.Reserve(t.Context(), after(1), quota(2)))
 		finish(t, s, pingr.Outcome{Firing: "a", At: after(2), Kind: pingr.Replied})
 		retry := pending("a")
-		finish(t, s, pingr.Outcome{Firing: "a", At: after(3), Kind: pingr.Failed, Reason: "late", Release: true, Retry: &retry})
+		finish(t, s, pingr.Outcome{
+			Firing: "a", At: after(3), Kind: pingr.Failed, Reason: "late", Release: true, Retry: &retry,
+		})
 		got := stands(t, s, "a")
 		assert.Equal(t, pingr.Replied, got.Outcome)
 		assert.Empty(t, got.Reason)

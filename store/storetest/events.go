@@ -30,8 +30,8 @@ var eventTests = []test{
 		assert.EqualValues(t, 2, n)
 	}},
 	{"an event comes back whole when it is due", func(t *testing.T, s Store) {
-		enqueue(t, s, full(t, pending("a"), "Event.Reason", "Event.Kind", "Event.ExpiresAt", "Event.Simulated", "Event.Attempt",
-			"PendingEvent.Scheduled", "PendingEvent.GivenUp"))
+		enqueue(t, s, full(t, pending("a"), "Event.Reason", "Event.Kind", "Event.ExpiresAt", "Event.Simulated",
+			"Event.Attempt", "PendingEvent.Scheduled", "PendingEvent.GivenUp"))
 		assert.Empty(t, due(t, s, me, after(5).Add(-time.Millisecond)))
 		assert.Equal(t, []pingr.PendingEvent{pending("a")}, due(t, s, me, after(5)))
 	}},
@@ -40,8 +40,8 @@ var eventTests = []test{
 			Type: pingr.EventSessionDisconnected, Session: session, ID: "a", Reason: 402, Kind: "terminal",
 			ExpiresAt: after(900).UnixMilli(), Timestamp: t0.UnixMilli(), Simulated: true, Attempt: 1,
 		}}
-		enqueue(t, s, full(t, p, "PendingEvent.Account", "Event.Account", "Event.From", "Event.Message", "Event.Trigger", "Event.AutoReply",
-			"PendingEvent.Scheduled", "PendingEvent.GivenUp"))
+		enqueue(t, s, full(t, p, "PendingEvent.Account", "Event.Account", "Event.From", "Event.Message", "Event.Trigger",
+			"Event.AutoReply", "PendingEvent.Scheduled", "PendingEvent.GivenUp"))
 		assert.Equal(t, []pingr.PendingEvent{p}, due(t, s, me, t0))
 	}},
 	{"an event id is queued once", func(t *testing.T, s Store) {
@@ -335,7 +335,8 @@ func enqueue(t *testing.T, s Store, p pingr.PendingEvent) {
 func delivery(id string, at time.Time) pingr.Delivery {
 	return pingr.Delivery{
 		ID: id, Account: owner, Session: session, EventID: "evt_" + id, Event: pingr.EventMessageReceived,
-		URL: "https://x.test/hook", Status: "failed", HTTPStatus: 503, DynamicReply: true, NoReply: pingr.NoReplyAnswered, Attempt: 3,
+		URL: "https://x.test/hook", Status: "failed", HTTPStatus: 503,
+		DynamicReply: true, NoReply: pingr.NoReplyAnswered, Attempt: 3,
 		Duration: 8123 * time.Millisecond, Error: "status 503", At: at,
 	}
 }

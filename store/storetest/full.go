@@ -15,7 +15,8 @@ import (
 func full[T any](t *testing.T, fixture T, except ...string) T {
 	t.Helper()
 	for _, field := range zeroFields(reflect.ValueOf(fixture), "") {
-		assert.True(t, slices.Contains(except, field), "the fixture leaves %s zero: set it, so that stores are held to keep it", field)
+		assert.True(t, slices.Contains(except, field),
+			"the fixture leaves %s zero: set it, so that stores are held to keep it", field)
 	}
 	return fixture
 }

@@ -41,7 +41,8 @@ var pageTests = []test{
 		for i := range 10 {
 			deliver(t, s, delivery(fmt.Sprint(i), t0))
 		}
-		assert.Equal(t, [][]string{{"9", "8", "7", "6"}, {"5", "4", "3", "2"}, {"1", "0"}}, pages(t, s, hosted.DeliveryQuery{Limit: 4}, nil))
+		want := [][]string{{"9", "8", "7", "6"}, {"5", "4", "3", "2"}, {"1", "0"}}
+		assert.Equal(t, want, pages(t, s, hosted.DeliveryQuery{Limit: 4}, nil))
 	}},
 	{"rows that begin early and end late are not skipped", func(t *testing.T, s Store) {
 		for i := range 6 {

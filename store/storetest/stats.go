@@ -31,7 +31,9 @@ var statsTests = []test{
 			id := fmt.Sprint(i)
 			accept(t, s, firing(id), mine)
 			for range 2 { // the second changes nothing
-				require.NoError(t, s.Finish(t.Context(), pingr.Outcome{Firing: id, At: hours[1].Add(-time.Millisecond), Kind: o, Release: i == 3}))
+				require.NoError(t, s.Finish(t.Context(), pingr.Outcome{
+					Firing: id, At: hours[1].Add(-time.Millisecond), Kind: o, Release: i == 3,
+				}))
 			}
 		}
 		for i, source := range []pingr.Source{pingr.Dynamic, pingr.Static, pingr.Static} {
@@ -65,7 +67,9 @@ var statsTests = []test{
 	{"every kind is counted beside all others", func(t *testing.T, s Store) {
 		require.NoError(t, s.Reserve(t.Context(), t0, cooldown(t0), quota(1)))
 		for round := range 2 {
-			for i, o := range []pingr.OutcomeKind{pingr.Replied, pingr.Replied, pingr.Cooldown, pingr.Quota, pingr.Expired, pingr.NoPhone, pingr.Failed} {
+			for i, o := range []pingr.OutcomeKind{
+				pingr.Replied, pingr.Replied, pingr.Cooldown, pingr.Quota, pingr.Expired, pingr.NoPhone, pingr.Failed,
+			} {
 				id := fmt.Sprint(round, i)
 				accept(t, s, firing(id), mine)
 				d := decision(id)

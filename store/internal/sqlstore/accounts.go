@@ -48,7 +48,9 @@ func accountArgs(a hosted.Account) ([]any, error) {
 			return nil, err
 		}
 	}
-	return []any{a.ID, a.Email, a.PasswordHash, a.Plan, string(settings), string(webhook), a.CreatedAt.UnixMilli(), string(test)}, nil
+	return []any{
+		a.ID, a.Email, a.PasswordHash, a.Plan, string(settings), string(webhook), a.CreatedAt.UnixMilli(), string(test),
+	}, nil
 }
 
 // CreateAccount implements [hosted.Accounts].
@@ -62,7 +64,8 @@ func (s *Store) CreateAccount(ctx context.Context, a hosted.Account) error {
 		if err := s.dialect.alone(tx, "accounts"); err != nil {
 			return err
 		}
-		n, err = tx.Exec(`INSERT INTO accounts (`+accountColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING`, args...)
+		n, err = tx.Exec(`INSERT INTO accounts (`+accountColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+			ON CONFLICT DO NOTHING`, args...)
 		return err
 	})
 	if err == nil && n == 0 {
@@ -118,13 +121,15 @@ func (s *Store) AnyAccount(ctx context.Context) (bool, error) {
 	found := false
 	err := s.db.Read(ctx, func(tx Tx) error {
 		found = false
-		return tx.Query(`SELECT 1 FROM accounts LIMIT 1`, func(Row) error { found = true; return nil })
+		return tx.Query(`SELECT 1 FROM accounts LIMIT 1`, mark(&found))
 	})
 	return found, err
 }
 
 // UpdateAccount implements [hosted.Accounts].
-func (s *Store) UpdateAccount(ctx context.Context, id string, change func(*hosted.Account) error) (hosted.Account, error) {
+func (s *Store) UpdateAccount(
+	ctx context.Context, id string, change func(*hosted.Account) error,
+) (hosted.Account, error) {
 	var a hosted.Account
 	var answer error // the operation's own error, which must not end the transaction of others
 	err := s.db.Write(ctx, func(tx Tx) (err error) {
@@ -140,7 +145,7 @@ func (s *Store) UpdateAccount(ctx context.Context, id string, change func(*hoste
 		}
 		a.ID = id
 		taken := false
-		err = tx.Query(`SELECT id FROM accounts WHERE email = $1 AND id <> $2`, func(Row) error { taken = true; return nil }, a.Email, id)
+		err = tx.Query(`SELECT id FROM accounts WHERE email = $1 AND id <> $2`, mark(&taken), a.Email, id)
 		if err != nil || taken {
 			if taken {
 				answer = pingr.ErrConflict
@@ -152,7 +157,8 @@ func (s *Store) UpdateAccount(ctx context.Context, id string, change func(*hoste
 			return err
 		}
 		_, err = tx.Exec(`
-			UPDATE accounts SET email = $2, password_hash = $3, plan = $4, settings = $5, webhook = $6, created_at = $7, test = $8
+			UPDATE accounts SET email = $2, password_hash = $3, plan = $4, settings = $5, webhook = $6,
+				created_at = $7, test = $8
 			WHERE id = $1`, args...)
 		return err
 	})
@@ -170,10 +176,12 @@ func (s *Store) LoadOrStoreValue(ctx context.Context, name string, make func() [
 	var value []byte
 	err := s.db.Write(ctx, func(tx Tx) error {
 		value = nil
-		if _, err := tx.Exec(`INSERT INTO values_kept (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING`, name, make()); err != nil {
+		const insert = `INSERT INTO values_kept (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING`
+		if _, err := tx.Exec(insert, name, make()); err != nil {
 			return err
 		}
-		return tx.Query(`SELECT value FROM values_kept WHERE name = $1`, func(row Row) error { return row.Scan(&value) }, name)
+		read := func(row Row) error { return row.Scan(&value) }
+		return tx.Query(`SELECT value FROM values_kept WHERE name = $1`, read, name)
 	})
 	return value, err
 }

@@ -42,7 +42,9 @@ func liveAndVanish(tx Tx, name string, now time.Time) error {
 	}
 	limits := []pingr.Limit{{Kind: pingr.Cooldown, Key: name, Max: 1, Until: now.Add(time.Minute)}}
 	retry := &pingr.PendingEvent{Event: pingr.Event{ID: name, Account: name}, Account: name, Attempt: 1, Next: now}
-	f, decided, err := decide(tx, pingr.Decision{Firing: name, Holder: name, At: now, Text: name, Source: pingr.Static, Limits: limits, Retry: retry})
+	f, decided, err := decide(tx, pingr.Decision{
+		Firing: name, Holder: name, At: now, Text: name, Source: pingr.Static, Limits: limits, Retry: retry,
+	})
 	if err != nil {
 		return err
 	}

@@ -18,7 +18,8 @@ const (
 	logPause = 20 * time.Millisecond
 )
 
-const deliveryColumns = `id, account, session, event_id, event, url, status, http_status, dynamic_reply, attempt, duration_ms, error, at, no_reply`
+const deliveryColumns = `id, account, session, event_id, event, url, status, http_status, dynamic_reply, attempt,
+	duration_ms, error, at, no_reply`
 
 // A deliveryLog writes deliveries in the background.
 type deliveryLog struct {
@@ -185,7 +186,8 @@ func (l *deliveryLog) close() error {
 func insertDeliveries(tx Tx, batch []loggedDelivery) error {
 	// Rows of an earlier or another process may be ahead of our clock.
 	var newest int64
-	err := tx.Query(`SELECT logged_at FROM deliveries ORDER BY seq DESC LIMIT 1`, func(row Row) error { return row.Scan(&newest) })
+	read := func(row Row) error { return row.Scan(&newest) }
+	err := tx.Query(`SELECT logged_at FROM deliveries ORDER BY seq DESC LIMIT 1`, read)
 	if err != nil {
 		return err
 	}
@@ -193,7 +195,8 @@ func insertDeliveries(tx Tx, batch []loggedDelivery) error {
 		_, err := tx.Exec(`INSERT INTO deliveries (`+deliveryColumns+`, logged_at)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`,
 			d.ID, d.Account, d.Session, d.EventID, string(d.Event), d.URL, d.Status, int64(d.HTTPStatus),
-			toInt(d.DynamicReply), int64(d.Attempt), d.Duration.Milliseconds(), d.Error, d.At.UnixMilli(), string(d.NoReply), max(d.logged, newest))
+			toInt(d.DynamicReply), int64(d.Attempt), d.Duration.Milliseconds(), d.Error, d.At.UnixMilli(),
+			string(d.NoReply), max(d.logged, newest))
 		if err != nil {
 			return err
 		}
@@ -204,8 +207,11 @@ func insertDeliveries(tx Tx, batch []loggedDelivery) error {
 func scanDelivery(row Row, more ...any) (d pingr.Delivery, err error) {
 	var event, noReply string
 	var status, dynamic, attempt, ms, at int64
-	into := append([]any{&d.ID, &d.Account, &d.Session, &d.EventID, &event, &d.URL, &d.Status, &status, &dynamic, &attempt, &ms, &d.Error, &at, &noReply}, more...)
-	err = row.Scan(into...)
+	into := []any{
+		&d.ID, &d.Account, &d.Session, &d.EventID, &event, &d.URL, &d.Status, &status, &dynamic, &attempt,
+		&ms, &d.Error, &at, &noReply,
+	}
+	err = row.Scan(append(into, more...)...)
 	d.Event, d.HTTPStatus, d.DynamicReply, d.Attempt = pingr.EventType(event), int(status), dynamic == 1, int(attempt)
 	d.Duration, d.At = time.Duration(ms)*time.Millisecond, toTime(at)
 	d.NoReply = pingr.NoReply(noReply)

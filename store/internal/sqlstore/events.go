@@ -33,7 +33,9 @@ func enqueue(tx Tx, p *pingr.PendingEvent) error {
 }
 
 // Due implements [pingr.Events].
-func (s *Store) Due(ctx context.Context, l pingr.Lease, now time.Time, skip []string, limit int) ([]pingr.PendingEvent, error) {
+func (s *Store) Due(
+	ctx context.Context, l pingr.Lease, now time.Time, skip []string, limit int,
+) ([]pingr.PendingEvent, error) {
 	if limit <= 0 {
 		return nil, ctx.Err()
 	}
@@ -92,8 +94,9 @@ func (s *Store) Delivered(ctx context.Context, id string) error {
 
 // Retry implements [pingr.Events].
 func (s *Store) Retry(ctx context.Context, id string, attempt int, next time.Time) error {
-	return s.writeEvent(ctx, `UPDATE events SET attempt = $2, next_at = $3, lease_until = 0, scheduled_at = 0 WHERE id = $1`,
-		id, int64(attempt), next.UnixMilli())
+	return s.writeEvent(ctx, `
+		UPDATE events SET attempt = $2, next_at = $3, lease_until = 0, scheduled_at = 0
+		WHERE id = $1`, id, int64(attempt), next.UnixMilli())
 }
 
 // PutBack implements [pingr.Events].
@@ -118,7 +121,8 @@ func (s *Store) MakeAllDue(ctx context.Context, account string, now time.Time, l
 	if limit <= 0 {
 		return 0, ctx.Err()
 	}
-	const waiting = ` FROM events WHERE account = $1 AND next_at > $2 AND next_at < $3 AND lease_until <= $2 AND scheduled_at = 0`
+	const waiting = ` FROM events
+		WHERE account = $1 AND next_at > $2 AND next_at < $3 AND lease_until <= $2 AND scheduled_at = 0`
 	args := []any{account, now.UnixMilli(), int64(never)}
 	if ok, err := s.exists(ctx, waiting, args); err != nil || !ok {
 		return 0, err
@@ -139,6 +143,7 @@ const never = math.MaxInt64
 
 // GiveUp implements [pingr.Events].
 func (s *Store) GiveUp(ctx context.Context, id string, attempt int, at time.Time) error {
-	return s.writeEvent(ctx, `UPDATE events SET attempt = $2, next_at = $3, lease_until = 0, given_up_at = $4 WHERE id = $1`,
-		id, int64(attempt), int64(never), at.UnixMilli())
+	return s.writeEvent(ctx, `
+		UPDATE events SET attempt = $2, next_at = $3, lease_until = 0, given_up_at = $4
+		WHERE id = $1`, id, int64(attempt), int64(never), at.UnixMilli())
 }

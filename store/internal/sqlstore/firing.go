@@ -20,7 +20,8 @@ func scanFiring(row Row, f *pingr.Firing) error {
 	if err != nil {
 		return err
 	}
-	f.State, f.Outcome, f.Attempt, f.AcceptedAt = pingr.State(state), pingr.OutcomeKind(outcome), int(attempt), toTime(accepted)
+	f.State, f.Outcome = pingr.State(state), pingr.OutcomeKind(outcome)
+	f.Attempt, f.AcceptedAt = int(attempt), toTime(accepted)
 	if err := readBody(body, f); err != nil {
 		return fmt.Errorf("read firing %s: %w", f.ID, err)
 	}

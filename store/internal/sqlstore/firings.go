@@ -84,7 +84,9 @@ func forgetKeys(tx Tx, keys [][]byte) error {
 }
 
 // Claim implements [pingr.Firings].
-func (s *Store) Claim(ctx context.Context, l pingr.Lease, now time.Time, skip []string, limit int) ([]pingr.Firing, error) {
+func (s *Store) Claim(
+	ctx context.Context, l pingr.Lease, now time.Time, skip []string, limit int,
+) ([]pingr.Firing, error) {
 	if limit <= 0 {
 		return nil, ctx.Err()
 	}

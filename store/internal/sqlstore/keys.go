@@ -39,8 +39,10 @@ func maybeInt(t time.Time) int64 {
 func (s *Store) CreateKey(ctx context.Context, k hosted.Key) error {
 	var n int64
 	err := s.db.Write(ctx, func(tx Tx) (err error) {
-		n, err = tx.Exec(`INSERT INTO api_keys (`+keyColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING`,
-			k.ID, k.Account, k.Name, string(k.Mode), k.Hash[:], k.Last, k.CreatedAt.UnixMilli(), maybeInt(k.LastUsed), maybeInt(k.RevokedAt))
+		n, err = tx.Exec(`INSERT INTO api_keys (`+keyColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+			ON CONFLICT DO NOTHING`,
+			k.ID, k.Account, k.Name, string(k.Mode), k.Hash[:], k.Last,
+			k.CreatedAt.UnixMilli(), maybeInt(k.LastUsed), maybeInt(k.RevokedAt))
 		return err
 	})
 	if err == nil && n == 0 {
@@ -67,7 +69,8 @@ func (s *Store) KeyByHash(ctx context.Context, hash [32]byte) (k hosted.Key, err
 func (s *Store) Keys(ctx context.Context, owner string) ([]hosted.Key, error) {
 	var keys []hosted.Key
 	err := s.db.Read(ctx, func(tx Tx) error {
-		return tx.Query(`SELECT `+keyColumns+` FROM api_keys WHERE account = $1 ORDER BY created_at, id`, func(row Row) error {
+		const list = `SELECT ` + keyColumns + ` FROM api_keys WHERE account = $1 ORDER BY created_at, id`
+		return tx.Query(list, func(row Row) error {
 			k, err := scanKey(row)
 			keys = append(keys, k)
 			return err

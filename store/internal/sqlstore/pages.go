@@ -76,7 +76,8 @@ func (s *Store) Delivery(ctx context.Context, owner, id string) (d pingr.Deliver
 		return d, err
 	}
 	err = s.log.db.Read(ctx, func(tx Tx) error {
-		return tx.Query(`SELECT `+deliveryColumns+` FROM deliveries WHERE account = $1 AND id = $2`, func(row Row) (err error) {
+		const find = `SELECT ` + deliveryColumns + ` FROM deliveries WHERE account = $1 AND id = $2`
+		return tx.Query(find, func(row Row) (err error) {
 			d, err = scanDelivery(row)
 			return err
 		}, owner, id)
@@ -95,7 +96,8 @@ func (s *Store) QueuedEvents(ctx context.Context, owner string, events []string)
 	}
 	err := s.db.Read(ctx, func(tx Tx) error {
 		clear(queued)
-		return tx.Query(`SELECT id FROM events WHERE account = $1 AND id IN (`+places(2, len(events))+`)`, func(row Row) error {
+		among := `SELECT id FROM events WHERE account = $1 AND id IN (` + places(2, len(events)) + `)`
+		return tx.Query(among, func(row Row) error {
 			var id string
 			err := row.Scan(&id)
 			queued[id] = true
@@ -110,11 +112,12 @@ func (s *Store) MakeDue(ctx context.Context, owner, event string, now time.Time)
 	queued := false
 	err := s.db.Write(ctx, func(tx Tx) error {
 		queued = false
-		err := tx.Query(`SELECT id FROM events WHERE id = $1 AND account = $2`, func(Row) error { queued = true; return nil }, event, owner)
+		err := tx.Query(`SELECT id FROM events WHERE id = $1 AND account = $2`, mark(&queued), event, owner)
 		if err != nil || !queued {
 			return err
 		}
-		_, err = tx.Exec(`UPDATE events SET next_at = $2, given_up_at = 0 WHERE id = $1 AND next_at > $2`, event, now.UnixMilli())
+		const due = `UPDATE events SET next_at = $2, given_up_at = 0 WHERE id = $1 AND next_at > $2`
+		_, err = tx.Exec(due, event, now.UnixMilli())
 		return err
 	})
 	if err == nil && !queued {

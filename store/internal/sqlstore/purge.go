@@ -21,7 +21,9 @@ func (s *Store) Purge(ctx context.Context, now, keys, deliveries time.Time) (int
 		func() (int, error) { return s.purgeFirings(ctx, keys) },
 		func() (int, error) { return s.purgeKeys(ctx, keys) },
 		func() (int, error) {
-			return purgeByKey(ctx, s.db, `SELECT key FROM (SELECT key FROM limits WHERE key > $1 ORDER BY key LIMIT $2) AS chunk ORDER BY key DESC LIMIT 1`,
+			return purgeByKey(ctx, s.db,
+				`SELECT key FROM (SELECT key FROM limits WHERE key > $1 ORDER BY key LIMIT $2) AS chunk
+					ORDER BY key DESC LIMIT 1`,
 				`DELETE FROM limits WHERE key > $1 AND key <= $2 AND until < $3`, now)
 		},
 		func() (int, error) { return s.purgeHolds(ctx, now) },
@@ -42,7 +44,8 @@ func (s *Store) Purge(ctx context.Context, now, keys, deliveries time.Time) (int
 // stops at the first chunk that holds only young firings.
 func (s *Store) purgeFirings(ctx context.Context, before time.Time) (int, error) {
 	return purgeBySeq(ctx, s.db,
-		`SELECT max(seq), min(accepted_at) FROM (SELECT seq, accepted_at FROM firings WHERE seq > $1 ORDER BY seq LIMIT $2) AS chunk`,
+		`SELECT max(seq), min(accepted_at)
+			FROM (SELECT seq, accepted_at FROM firings WHERE seq > $1 ORDER BY seq LIMIT $2) AS chunk`,
 		`DELETE FROM firings WHERE seq > $1 AND seq <= $2 AND accepted_at < $3 AND done_at IS NOT NULL`, before)
 }
 
@@ -80,7 +83,9 @@ func (s *Store) purgeKeys(ctx context.Context, before time.Time) (int, error) {
 	if unfinished := toTime(oldest); unfinished.Before(before) {
 		before = unfinished
 	}
-	return purgeByKey(ctx, s.db, `SELECT key FROM (SELECT key FROM message_keys WHERE key > $1 ORDER BY key LIMIT $2) AS chunk ORDER BY key DESC LIMIT 1`,
+	return purgeByKey(ctx, s.db,
+		`SELECT key FROM (SELECT key FROM message_keys WHERE key > $1 ORDER BY key LIMIT $2) AS chunk
+			ORDER BY key DESC LIMIT 1`,
 		`DELETE FROM message_keys WHERE key > $1 AND key <= $2 AND accepted_at < $3`, before)
 }
 

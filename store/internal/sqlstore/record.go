@@ -33,7 +33,8 @@ func (r *record) bool(field protowire.Number, b bool) {
 // time differs from int in that zero is the zero Time, not 1970.
 func (r *record) time(field protowire.Number, t time.Time) {
 	if !t.IsZero() {
-		*r = protowire.AppendVarint(protowire.AppendTag(*r, field, protowire.VarintType), protowire.EncodeZigZag(t.UnixMilli()))
+		tagged := protowire.AppendTag(*r, field, protowire.VarintType)
+		*r = protowire.AppendVarint(tagged, protowire.EncodeZigZag(t.UnixMilli()))
 	}
 }
 

@@ -32,7 +32,8 @@ func FuzzRecords(f *testing.F) {
 		assert.Equal(t, pingr.Firing{DecidedAt: at, Source: pingr.Source(id), Limits: limits}, got)
 
 		event := pingr.Event{
-			Type: pingr.EventType(text), Session: id, Reason: n, Kind: text, ExpiresAt: ms, Timestamp: ms, ID: id, Simulated: n > 1,
+			Type: pingr.EventType(text), Session: id, Reason: n, Kind: text,
+			ExpiresAt: ms, Timestamp: ms, ID: id, Simulated: n > 1,
 			From:      &pingr.From{Phone: text, JID: jid, Group: n > 2, GroupJID: &jid, LID: jid},
 			Message:   &pingr.EventMessage{Text: text, Type: text, ID: id, Timestamp: ms},
 			Trigger:   &pingr.EventTrigger{ID: id, Phrase: text},

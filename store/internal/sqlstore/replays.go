@@ -23,7 +23,8 @@ func (s *Store) BeginReplay(ctx context.Context, r hosted.Replay) (found hosted.
 			return err
 		}
 		body := r.Body
-		err := tx.Query(`SELECT request, state, status, body, at FROM replays WHERE name = $1 AND at > $2`, func(row Row) error {
+		const known = `SELECT request, state, status, body, at FROM replays WHERE name = $1 AND at > $2`
+		err := tx.Query(known, func(row Row) error {
 			var request []byte
 			var state string
 			var status, at int64
@@ -39,7 +40,8 @@ func (s *Store) BeginReplay(ctx context.Context, r hosted.Replay) (found hosted.
 		}
 		_, err = tx.Exec(`
 			INSERT INTO replays (name, request, state, status, body, at) VALUES ($1, $2, $3, 0, $5, $4)
-			ON CONFLICT (name) DO UPDATE SET request = excluded.request, state = excluded.state, status = 0, body = excluded.body, at = excluded.at`,
+			ON CONFLICT (name) DO UPDATE SET request = excluded.request, state = excluded.state, status = 0,
+				body = excluded.body, at = excluded.at`,
 			name, r.Request[:], string(hosted.ReplayPending), r.At.UnixMilli(), body)
 		return err
 	})
@@ -62,7 +64,9 @@ func (s *Store) EndReplay(ctx context.Context, r hosted.Replay) error {
 
 // PurgeReplays implements [hosted.Replays].
 func (s *Store) PurgeReplays(ctx context.Context, before time.Time) (int, error) {
-	return purgeByKey(ctx, s.db, `SELECT name FROM (SELECT name FROM replays WHERE name > $1 ORDER BY name LIMIT $2) AS chunk ORDER BY name DESC LIMIT 1`,
+	return purgeByKey(ctx, s.db,
+		`SELECT name FROM (SELECT name FROM replays WHERE name > $1 ORDER BY name LIMIT $2) AS chunk
+			ORDER BY name DESC LIMIT 1`,
 		`DELETE FROM replays WHERE name > $1 AND name <= $2 AND at < $3`, before)
 }
 

@@ -16,7 +16,8 @@ func (s *Store) Sessions(ctx context.Context) ([]pingr.SessionRecord, error) {
 			var r pingr.SessionRecord
 			var state string
 			var reason, reported, connected, created int64
-			err := row.Scan(&r.ID, &r.Account, &r.Name, &r.Device, &r.Phone, &state, &reason, &r.Detail, &reported, &connected, &created)
+			err := row.Scan(&r.ID, &r.Account, &r.Name, &r.Device, &r.Phone, &state, &reason, &r.Detail,
+				&reported, &connected, &created)
 			r.State, r.Reason, r.Reported = pingr.SessionState(state), int(reason), reported == 1
 			r.ConnectedAt, r.CreatedAt = toTime(connected), toTime(created)
 			records = append(records, r)

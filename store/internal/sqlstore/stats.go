@@ -18,7 +18,8 @@ const countColumns = `dynamic, static, cooldown, quota, expired, no_phone, faile
 // reads some thousand rows, however many firings there were.
 const countUp = `
 	INSERT INTO counts (account, at, ` + countColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-	ON CONFLICT (account, at) DO UPDATE SET dynamic = counts.dynamic + excluded.dynamic, static = counts.static + excluded.static,
+	ON CONFLICT (account, at) DO UPDATE SET
+		dynamic = counts.dynamic + excluded.dynamic, static = counts.static + excluded.static,
 		cooldown = counts.cooldown + excluded.cooldown, quota = counts.quota + excluded.quota,
 		expired = counts.expired + excluded.expired, no_phone = counts.no_phone + excluded.no_phone,
 		failed = counts.failed + excluded.failed`

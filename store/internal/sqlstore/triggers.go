@@ -63,7 +63,8 @@ func (s *Store) Trigger(ctx context.Context, id string) (t pingr.Trigger, err er
 }
 
 func findTrigger(tx Tx, id string) (t pingr.Trigger, err error) {
-	err = tx.Query(`SELECT `+triggerColumns+` FROM triggers WHERE id = $1`, func(row Row) error { return scanTrigger(row, &t) }, id)
+	read := func(row Row) error { return scanTrigger(row, &t) }
+	err = tx.Query(`SELECT `+triggerColumns+` FROM triggers WHERE id = $1`, read, id)
 	if err == nil && t.ID == "" {
 		return pingr.Trigger{}, hosted.ErrNotFound
 	}
@@ -103,7 +104,9 @@ func (s *Store) CreateTrigger(ctx context.Context, t pingr.Trigger, sessions []s
 }
 
 // UpdateTrigger implements [hosted.Triggers].
-func (s *Store) UpdateTrigger(ctx context.Context, id string, change func(*pingr.Trigger) error) (pingr.Trigger, error) {
+func (s *Store) UpdateTrigger(
+	ctx context.Context, id string, change func(*pingr.Trigger) error,
+) (pingr.Trigger, error) {
 	var t pingr.Trigger
 	var answer error
 	err := s.db.Write(ctx, func(tx Tx) (err error) {
@@ -153,7 +156,7 @@ func saveTrigger(tx Tx, t pingr.Trigger) (conflict, err error) {
 	key := pingr.Normalize(t.Phrase)
 	taken := false
 	err = tx.Query(`SELECT id FROM triggers WHERE session = $1 AND phrase_key = $2 AND id <> $3`,
-		func(Row) error { taken = true; return nil }, t.Session, key, t.ID)
+		mark(&taken), t.Session, key, t.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -190,6 +193,14 @@ func (s *Store) Triggers(ctx context.Context, session string) ([]pingr.Trigger, 
 			}, session)
 	})
 	return triggers, err
+}
+
+// mark returns what a query calls for a row that only has to exist.
+func mark(exists *bool) func(Row) error {
+	return func(Row) error {
+		*exists = true
+		return nil
+	}
 }
 
 func toInt(b bool) int64 {
