@@ -47,7 +47,8 @@ func TestFailingOperationsDoNotHarmTheirBatch(t *testing.T) {
 		wg.Go(func() {
 			errs[i] = s.Write(t.Context(), func(tx sqlstore.Tx) error {
 				runs[i]++
-				if _, err := tx.Exec(`INSERT INTO limits (key, taken, until) VALUES ($1, 1, 1)`, []byte(fmt.Sprint(i))); err != nil {
+				key := []byte(fmt.Sprint(i))
+				if _, err := tx.Exec(`INSERT INTO limits (key, taken, until) VALUES ($1, 1, 1)`, key); err != nil {
 					return err
 				}
 				switch i % 10 {
@@ -249,7 +250,9 @@ func TestCountsOfAQuarterOfAnHourAreOneRow(t *testing.T) {
 	for i := range int64(10) {
 		f := benchFiring(i)
 		accept(t, s, f)
-		require.NoError(t, s.Finish(t.Context(), pingr.Outcome{Firing: f.ID, At: now.Add(time.Duration(i) * time.Second), Kind: pingr.Failed}))
+		require.NoError(t, s.Finish(t.Context(), pingr.Outcome{
+			Firing: f.ID, At: now.Add(time.Duration(i) * time.Second), Kind: pingr.Failed,
+		}))
 	}
 	n, err := s.Rows(t.Context(), "counts")
 	require.NoError(t, err)

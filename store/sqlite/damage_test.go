@@ -51,9 +51,11 @@ func TestADeliveryLogThatCannotBeReadIsSetAside(t *testing.T) {
 		"overwritten": func(t *testing.T, file string) {
 			overwrite(t, file, 0, []byte(strings.Repeat("not a database ", 2000)))
 		},
-		"cut short":          func(t *testing.T, file string) { require.NoError(t, os.Truncate(file, pageSize+7)) },
-		"its first page":     func(t *testing.T, file string) { overwrite(t, file, 0, make([]byte, pageSize)) },
-		"its list of tables": func(t *testing.T, file string) { overwrite(t, file, 100, bytes.Repeat([]byte{0xa5}, pageSize-100)) },
+		"cut short":      func(t *testing.T, file string) { require.NoError(t, os.Truncate(file, pageSize+7)) },
+		"its first page": func(t *testing.T, file string) { overwrite(t, file, 0, make([]byte, pageSize)) },
+		"its list of tables": func(t *testing.T, file string) {
+			overwrite(t, file, 100, bytes.Repeat([]byte{0xa5}, pageSize-100))
+		},
 		"a directory in its place": func(t *testing.T, file string) {
 			require.NoError(t, os.Remove(file))
 			require.NoError(t, os.Mkdir(file, 0o700))
@@ -113,7 +115,9 @@ func TestSetAsideTakesEverythingAlong(t *testing.T) {
 
 // Damage that shows while the log is in use costs no row that is logged then.
 func TestADeliveryLogThatBreaksInUse(t *testing.T) {
-	for name, of := range map[string]string{"its table": "deliveries", "an index": "deliveries_status", "latencies": "latencies"} {
+	for name, of := range map[string]string{
+		"its table": "deliveries", "an index": "deliveries_status", "latencies": "latencies",
+	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			s := open(t, dir)

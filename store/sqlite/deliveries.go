@@ -94,8 +94,9 @@ func (f *deliveryFile) rename(cause error) error {
 	if err != nil {
 		return fmt.Errorf("set %s aside: %w", logFile, err)
 	}
-	f.log.Error("delivery log is damaged; it is set aside and a new one is started", "file", logFile, "now", filepath.Base(aside),
-		"error", cause, "do", "check the disk; delete the old file when nobody needs it")
+	f.log.Error("delivery log is damaged; it is set aside and a new one is started",
+		"file", logFile, "now", filepath.Base(aside), "error", cause,
+		"do", "check the disk; delete the old file when nobody needs it")
 	return nil
 }
 

@@ -26,7 +26,9 @@ func ExampleOpen() {
 	}
 	defer store.Close()
 
-	login := pingr.Trigger{ID: "trg_1", Session: pingr.DefaultSession, Phrase: "login", Reply: "One moment…", Active: true}
+	login := pingr.Trigger{
+		ID: "trg_1", Session: pingr.DefaultSession, Phrase: "login", Reply: "One moment…", Active: true,
+	}
 	if err := store.SaveTrigger(ctx, login); err != nil {
 		fmt.Println(err)
 		return

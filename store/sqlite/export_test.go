@@ -81,7 +81,8 @@ func (s *Store) Setting(t *testing.T, file, name string) string {
 // Leaves are the pages of a table or an index that hold its rows, in order.
 func (s *Store) Leaves(t *testing.T, file, name string) (pages []int64) {
 	t.Helper()
-	for _, text := range s.texts(t, file, `SELECT pageno FROM dbstat WHERE name = $1 AND pagetype = 'leaf' ORDER BY path`, name) {
+	const leaves = `SELECT pageno FROM dbstat WHERE name = $1 AND pagetype = 'leaf' ORDER BY path`
+	for _, text := range s.texts(t, file, leaves, name) {
 		page, err := strconv.ParseInt(text, 10, 64)
 		require.NoError(t, err)
 		pages = append(pages, page)

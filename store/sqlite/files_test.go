@@ -49,7 +49,8 @@ func TestErasedTextsAreGoneFromTheFiles(t *testing.T) {
 		d := benchDecision(f.ID)
 		d.Text = secret + "reply"
 		d.Retry = &pingr.PendingEvent{
-			Event: pingr.Event{ID: f.ID, Message: &pingr.EventMessage{Text: texts[i%2]}}, Account: "acc_1", Attempt: 1, Next: now,
+			Event:   pingr.Event{ID: f.ID, Message: &pingr.EventMessage{Text: texts[i%2]}},
+			Account: "acc_1", Attempt: 1, Next: now,
 		}
 		_, _, err := s.Decide(t.Context(), d)
 		require.NoError(t, err)
@@ -105,7 +106,8 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 	require.Error(t, err)
 
 	dir := t.TempDir()
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "pingr.db"), []byte(strings.Repeat("not a database ", 1000)), 0o600))
+	other := []byte(strings.Repeat("not a database ", 1000))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "pingr.db"), other, 0o600))
 	_, err = sqlite.Open(t.Context(), sqlite.Config{Dir: dir})
 	require.ErrorContains(t, err, "pingr.db")
 	require.NoError(t, os.Remove(filepath.Join(dir, "pingr.db")))

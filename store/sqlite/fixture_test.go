@@ -89,12 +89,15 @@ func accept(tb testing.TB, s *sqlite.Store, f pingr.Firing) {
 func benchFiring(i int64) pingr.Firing {
 	phone, lid := fmt.Sprintf("91%010d", i), fmt.Sprintf("%015d@lid", i)
 	return pingr.Firing{
-		ID: fmt.Sprintf("evt_0193a2b4c5d67%019x", i), Account: "acc_1", Session: "main", State: pingr.StateAccepted, AcceptedAt: now,
+		ID: fmt.Sprintf("evt_0193a2b4c5d67%019x", i), Account: "acc_1", Session: "main",
+		State: pingr.StateAccepted, AcceptedAt: now,
 		Message: pingr.Message{
 			ID: fmt.Sprintf("3EB0%016X", i), Chat: lid, Sender: lid, Phone: phone, LID: lid, Type: "text",
 			Text: "login X4K9MQ", Time: now, Arrived: now,
 		},
-		Trigger: pingr.Trigger{ID: "trg_1", Session: "main", Phrase: "login", Reply: "Sending your link, {{phone}}…", Active: true},
+		Trigger: pingr.Trigger{
+			ID: "trg_1", Session: "main", Phrase: "login", Reply: "Sending your link, {{phone}}…", Active: true,
+		},
 	}
 }
 
@@ -113,7 +116,8 @@ func benchDecision(id string) pingr.Decision {
 
 func benchDelivery(i int) pingr.Delivery {
 	return pingr.Delivery{
-		ID: fmt.Sprint("dlv_", i), Account: "acc_1", Session: "main", EventID: fmt.Sprint("evt_", i), Event: pingr.EventMessageReceived,
+		ID: fmt.Sprint("dlv_", i), Account: "acc_1", Session: "main",
+		EventID: fmt.Sprint("evt_", i), Event: pingr.EventMessageReceived,
 		URL: "https://example.test/webhook", Status: "delivered", HTTPStatus: 200, Attempt: 1, At: now,
 	}
 }

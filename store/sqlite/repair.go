@@ -41,7 +41,8 @@ type Salvaged struct {
 // message from being answered twice, limits, unfinished work. Tables that it
 // does not name come after.
 var salvageOrder = []string{
-	"message_keys", "limits", "firings", "events", "replays", "values_kept", "accounts", "api_keys", "sessions", "triggers",
+	"message_keys", "limits", "firings", "events", "replays",
+	"values_kept", "accounts", "api_keys", "sessions", "triggers",
 }
 
 // Repair saves what can be read of a damaged pingr.db into a fresh one, and
@@ -202,7 +203,8 @@ func schemaPages(file string) (pages []int64, size int64, err error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	err = c.Query(`SELECT pageno, page_size FROM dbstat, pragma_page_size WHERE name = 'sqlite_schema'`, func(r sqlstore.Row) error {
+	const list = `SELECT pageno, page_size FROM dbstat, pragma_page_size WHERE name = 'sqlite_schema'`
+	err = c.Query(list, func(r sqlstore.Row) error {
 		var page int64
 		err := r.Scan(&page, &size)
 		pages = append(pages, page)
@@ -268,7 +270,9 @@ func (r *Repaired) mend(to *conn) error {
 // tablesOf returns our tables, in the order of salvageOrder.
 func tablesOf(c *conn) ([]string, error) {
 	var tables []string
-	err := c.Query(`SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE 'goose_%' ORDER BY name`,
+	err := c.Query(`
+		SELECT name FROM sqlite_schema
+		WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE 'goose_%' ORDER BY name`,
 		func(r sqlstore.Row) error {
 			var name string
 			err := r.Scan(&name)

@@ -42,10 +42,12 @@ func TestOperationsThatRunTwiceAnswerOnce(t *testing.T) {
 			}
 			for _, statement := range []string{
 				`INSERT INTO limits (key, taken, until) VALUES (CAST('` + limit.Key + `' AS BLOB), 1, 9000000000000)`,
-				`INSERT INTO triggers (id, session, phrase, phrase_key, reply, active, created_at, updated_at) VALUES ('trg_x', 'main', 'login', 'login', '', 1, 0, 0)`,
+				`INSERT INTO triggers (id, session, phrase, phrase_key, reply, active, created_at, updated_at)
+					VALUES ('trg_x', 'main', 'login', 'login', '', 1, 0, 0)`,
 				`DELETE FROM firings WHERE id = '` + benchFiring(1).ID + `'`,
 				`INSERT INTO events (id, account, attempt, next_at, event) VALUES ('evt_2', 'acc_1', 1, 9000000000000, '')`,
-				`INSERT INTO replays (name, request, state, status, at) VALUES (X'` + hex.EncodeToString(name[:]) + `', X'00', 'done', 200, 9000000000000)`,
+				`INSERT INTO replays (name, request, state, status, at)
+					VALUES (X'` + hex.EncodeToString(name[:]) + `', X'00', 'done', 200, 9000000000000)`,
 				`DELETE FROM accounts`,
 			} {
 				if _, err := tx.Exec(statement); err != nil {
@@ -71,7 +73,8 @@ func TestOperationsThatRunTwiceAnswerOnce(t *testing.T) {
 			return s.SaveTrigger(ctx, pingr.Trigger{ID: "trg_1", Session: "main", Phrase: "Login", Active: true})
 		}},
 		{"CreateTrigger", func() error {
-			return s.CreateTrigger(ctx, pingr.Trigger{ID: "trg_2", Session: "main", Phrase: "help", Active: true}, []string{"main"}, 2)
+			help := pingr.Trigger{ID: "trg_2", Session: "main", Phrase: "help", Active: true}
+			return s.CreateTrigger(ctx, help, []string{"main"}, 2)
 		}},
 		{"Finish", func() error {
 			return s.Finish(ctx, pingr.Outcome{Firing: benchFiring(1).ID, At: now, Kind: pingr.Replied})

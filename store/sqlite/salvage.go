@@ -205,7 +205,8 @@ func (s *salvage) describe() error {
 	for i := range places {
 		places[i] = fmt.Sprint("$", i+1)
 	}
-	s.insert = fmt.Sprintf("INSERT OR IGNORE INTO %s (%s) VALUES (%s)", s.done.Table, s.names(), strings.Join(places, ", "))
+	s.insert = fmt.Sprintf("INSERT OR IGNORE INTO %s (%s) VALUES (%s)",
+		s.done.Table, s.names(), strings.Join(places, ", "))
 	return nil
 }
 

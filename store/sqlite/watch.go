@@ -104,7 +104,8 @@ func (w *watch) found(damage *DamageError) {
 	case damage == nil && before != nil:
 		w.log.Warn("database is not damaged after all", "file", before.File)
 	case damage != nil && (before == nil || !slices.Equal(before.Found, damage.Found)):
-		w.log.Error("database is damaged", "file", damage.File, "found", damage.Found, "error", damage.Err, "do", damage.Advice())
+		w.log.Error("database is damaged",
+			"file", damage.File, "found", damage.Found, "error", damage.Err, "do", damage.Advice())
 	}
 }
 
