@@ -30,7 +30,9 @@ func TestRotate(t *testing.T) {
 		{"again when the first is over", [][2]time.Duration{{0, day}, {2 * day, day}}, []signs{
 			{2 * day, "b", []string{"c"}}, {3 * day, "c", nil},
 		}},
-		{"again within the first: what the endpoint surely knows stays", [][2]time.Duration{{0, day}, {time.Hour, day}}, []signs{
+		{"again within the first: what the endpoint surely knows stays", [][2]time.Duration{
+			{0, day}, {time.Hour, day},
+		}, []signs{
 			{time.Hour, "a", []string{"b", "c"}}, {day, "a", []string{"b", "c"}}, {day + time.Hour, "c", nil},
 		}},
 		{"a leaked one", [][2]time.Duration{{0, 0}}, []signs{{0, "b", nil}}},
