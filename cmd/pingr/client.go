@@ -151,7 +151,7 @@ func (c *client) unreachable(err error) error {
 		return fmt.Errorf("%s did not answer in time", c.base)
 	case errors.As(err, &dial) && dial.Op == "dial":
 		return fmt.Errorf("no server answers at %s: start one with pingr serve, or give another address with --server or PINGR_SERVER", c.base)
-	case errors.As(err, &noTLS), strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
+	case errors.As(err, &noTLS), errors.Is(err, http.ErrSchemeMismatch):
 		return fmt.Errorf("%s does not speak https: if it is on this machine, try http://", c.base)
 	case errors.As(err, &wrapped):
 		err = wrapped.Err // the path in it tells people nothing
