@@ -230,6 +230,7 @@ type kind struct {
 }
 
 func (k kind) make(t *testing.T, c *copyist) (p *whatsapptest.Phone, to string) {
+	k.phone.KeepsTokens = true // people's own differ; see the kind with a token
 	p = c.server.NewPhone(k.phone)
 	for range k.companions {
 		p.AddCompanion()
