@@ -33,8 +33,9 @@ type Device struct {
 	changed      chan struct{}
 	queue        map[parcelKey]*parcel
 	queued       uint64
-	offered      uint64 // the position up to which the connection got what had waited
-	given        int    // … and how much that was
+	calls        map[string]types.JID // how other clients addressed this one, by the id of the message
+	offered      uint64               // the position up to which the connection got what had waited
+	given        int                  // … and how much that was
 	failure      *LoginFailure
 	unlearned    map[string]bool // ids of the messages with which the phone introduces itself
 	lowKeys      parcelKey       // the last notification that one-time keys run out
@@ -58,7 +59,6 @@ type parcel struct {
 	key      parcelKey
 	position uint64
 	node     waBinary.Node
-	as       types.JID // how a message of another client addressed this one; may be empty
 }
 
 // JID returns the device's address, such as 15550100001:3@s.whatsapp.net.
@@ -162,10 +162,7 @@ func (d *Device) announceName(name string) {
 
 // deliver queues a stanza until the client acknowledges it, and sends it if the
 // client is connected.
-func (d *Device) deliver(key parcelKey, n waBinary.Node) { d.deliverAs(types.EmptyJID, key, n) }
-
-// deliverAs is deliver for what another client addressed to the client as that.
-func (d *Device) deliverAs(as types.JID, key parcelKey, n waBinary.Node) {
+func (d *Device) deliver(key parcelKey, n waBinary.Node) {
 	if d.removed.Load() {
 		return
 	}
@@ -174,7 +171,7 @@ func (d *Device) deliverAs(as types.JID, key parcelKey, n waBinary.Node) {
 	if d.queue == nil {
 		d.queue = make(map[parcelKey]*parcel)
 	}
-	p := &parcel{key, d.queued, n, as}
+	p := &parcel{key, d.queued, n}
 	d.queue[key] = p
 	var c *conn
 	if d.active {
@@ -200,13 +197,11 @@ func (d *Device) tell(n waBinary.Node) {
 	}
 }
 
-// settle removes from the queue what the client has acknowledged, and returns
-// how the client was addressed by it.
-func (d *Device) settle(key parcelKey) (as types.JID) {
+// settle removes from the queue what the client has acknowledged.
+func (d *Device) settle(key parcelKey) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if p, ok := d.queue[key]; ok {
-		as = p.as
+	if _, ok := d.queue[key]; ok {
 		delete(d.queue, key)
 		if d.unlearned[key.id] {
 			delete(d.unlearned, key.id)
@@ -214,7 +209,6 @@ func (d *Device) settle(key parcelKey) (as types.JID) {
 		}
 		d.announce()
 	}
-	return as
 }
 
 // introduces begins or ends what the phone tells a new client.

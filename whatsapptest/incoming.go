@@ -177,7 +177,8 @@ func (d *Device) forward(n *waBinary.Node, in inbound, to types.JID, encs []waBi
 		if other.garbles() {
 			stanza = garbled(stanza)
 		}
-		other.deliverAs(to, messageKey(stanza), stanza)
+		other.wasCalled(to, in.id)
+		other.deliver(messageKey(stanza), stanza)
 	}
 }
 

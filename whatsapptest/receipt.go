@@ -78,8 +78,8 @@ func (d *Device) handleReceipt(_ *conn, n *waBinary.Node) {
 		sender = key.participant
 	}
 	p := d.srv.phone(sender)
-	first, as := key.id, types.EmptyJID
-	ids := []string{key.id}
+	first := key.id
+	ids := []string{first}
 	list := n.GetChildByTag("list")
 	for _, item := range list.GetChildrenByTag("item") {
 		if id, ok := item.Attrs["id"].(string); ok {
@@ -88,9 +88,7 @@ func (d *Device) handleReceipt(_ *conn, n *waBinary.Node) {
 	}
 	for _, id := range ids {
 		key.id = id
-		if this := d.settle(key); id == first {
-			as = this
-		}
+		d.settle(key)
 		if p != nil {
 			d.srv.ledger.recordSettled(p.shown(), id, d.srv.now(), 0, kind == "retry")
 		}
@@ -98,18 +96,44 @@ func (d *Device) handleReceipt(_ *conn, n *waBinary.Node) {
 	if p == nil {
 		return
 	}
-	d.passReceipt(n, kind, p, sender, as)
+	d.passReceipt(n, kind, p, sender)
 	if h := p.handset(int(sender.Device)); h != nil && kind == "retry" {
 		request := *n
 		h.post(func() { h.encryptAgain(d, first, request) })
 	}
 }
 
+// rememberedNames bounds for how many messages a client's name is remembered.
+const rememberedNames = 1024
+
+// wasCalled remembers how another client addressed this one in a message.
+func (d *Device) wasCalled(name types.JID, id string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.calls == nil || len(d.calls) >= rememberedNames {
+		d.calls = make(map[string]types.JID)
+	}
+	d.calls[id] = name
+}
+
+// calledIn returns how a receipt for a message names the client: as the message did,
+// or else in the form in which the receipt names the chat.
+func (d *Device) calledIn(id string, chat types.JID) types.JID {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if name, ok := d.calls[id]; ok {
+		return name
+	}
+	if chat.Server == types.DefaultUserServer && d.phone.addressing != LIDOnly {
+		return d.jid
+	}
+	return d.lid
+}
+
 // passReceipt passes a receipt to the linked client that sent the message, and
 // one that a person has read it to all clients of the sender. No source tells
-// which of them hear of a delivery. as is how the client was addressed, if that
-// is known.
-func (d *Device) passReceipt(n *waBinary.Node, kind string, to *Phone, sender, as types.JID) {
+// which of them hear of a delivery.
+func (d *Device) passReceipt(n *waBinary.Node, kind string, to *Phone, sender types.JID) {
 	var hear func(*Device) bool
 	switch kind {
 	case "", "inactive", "retry":
@@ -124,13 +148,8 @@ func (d *Device) passReceipt(n *waBinary.Node, kind string, to *Phone, sender, a
 		attrs["type"] = kind
 	}
 	chat, _ := n.Attrs["to"].(types.JID)
-	if as.IsEmpty() {
-		as = d.lid
-		if chat.Server == types.DefaultUserServer && d.phone.addressing != LIDOnly {
-			as = d.jid
-		}
-	}
-	attrs["from"] = as
+	id, _ := n.Attrs["id"].(string)
+	attrs["from"] = d.calledIn(id, chat)
 	if g := d.srv.group(chat); g != nil {
 		attrs["from"], attrs["participant"] = chat, withDevice(g.address(d.phone), d.jid.Device)
 	}

@@ -8,7 +8,10 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/store/sqlstore"
 	"go.mau.fi/whatsmeow/types"
+	"go.mau.fi/whatsmeow/types/events"
 
 	"github.com/heypingr/pingr"
 	"github.com/heypingr/pingr/whatsapptest"
@@ -78,4 +81,72 @@ func TestAnswerReachesAClientLinkedASecondAgo(t *testing.T) {
 			require.NoError(t, w.server.Ledger().WaitReplies(t.Context(), 4))
 		})
 	}
+}
+
+// A person's WhatsApp Web that cannot read an answer gets it again, in the form of
+// address that the answer had.
+func TestLinkedClientThatCannotReadAnAnswer(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		shop   whatsapptest.Move
+		person whatsapptest.PhoneConfig
+	}{
+		{"by LID", whatsapptest.Moving, whatsapptest.PhoneConfig{Move: whatsapptest.Moved}},
+		{"by number", whatsapptest.NotMoved, whatsapptest.PhoneConfig{Addressing: whatsapptest.NumberFirst}},
+		{"by number alone", whatsapptest.NotMoved, whatsapptest.PhoneConfig{
+			Addressing: whatsapptest.NumberOnly, Lookup: whatsapptest.LookupNoLID,
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.shop.SetMove(c.shop)
+			s, device := w.link("sess_retry")
+			in := w.listen(s)
+			person := w.server.NewPhone(c.person)
+			texts, web := w.linkWeb(person)
+			for i := range 2 { // in a new Signal session, and in one that works
+				_, err := person.Send(t.Context(), w.shop.Number(), "login")
+				require.NoError(t, err)
+				web.Garble(1)
+				text := fmt.Sprint("answer ", i)
+				require.NoError(t, s.Send(t.Context(), pingr.Outgoing{ID: fmt.Sprint("3EB0R", i), To: receive(t, in).Sender, Text: text}))
+				assert.Equal(t, text, receive(t, texts))
+			}
+			require.NoError(t, device.WaitQueueEmpty(w.within()))
+			assert.Empty(t, texts)
+			for _, stanza := range w.server.Ledger().Stanzas() {
+				assert.Zero(t, stanza.Error)
+			}
+		})
+	}
+}
+
+// linkWeb links a bare whatsmeow client to a person's phone, and returns what
+// others write to it.
+func (w *world) linkWeb(to *whatsapptest.Phone) (<-chan string, *whatsapptest.Device) {
+	w.t.Helper()
+	pragmas := "?_pragma=foreign_keys(1)&_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(OFF)"
+	store, err := sqlstore.New(w.t.Context(), "sqlite", "file:"+w.t.TempDir()+"/web.db"+pragmas, nil)
+	require.NoError(w.t, err)
+	w.t.Cleanup(func() { assert.NoError(w.t, store.Close()) })
+	client := whatsmeow.NewClient(store.NewDevice(), nil)
+	client.ManualHistorySyncDownload = true // the other way leaves a goroutine behind
+	codes, texts := make(chan string, 1), make(chan string, 10)
+	client.AddEventHandler(func(e any) {
+		switch e := e.(type) {
+		case *events.QR:
+			codes <- e.Codes[0]
+		case *events.Message:
+			if text := e.Message.GetConversation(); text != "" && !e.Info.IsFromMe {
+				texts <- text
+			}
+		}
+	})
+	w.server.Point(client)
+	w.t.Cleanup(client.Disconnect)
+	require.NoError(w.t, client.Connect())
+	device, err := to.Scan(w.within(), receive(w.t, codes))
+	require.NoError(w.t, err)
+	require.NoError(w.t, device.WaitOnline(w.within()))
+	return texts, device
 }
