@@ -185,8 +185,8 @@ func (e *Engine) decide(ctx context.Context, f *Firing, settings Settings, d Dec
 // deliver sends the reply. If the outcome of a send is unknown, it is repeated
 // with the same id and text, and the person sees one message.
 func (e *Engine) deliver(ctx context.Context, f *Firing, settings Settings, line *wideLine) error {
-	if e.cfg.Now().Sub(f.DecidedAt) > e.cfg.ReplyDeadline {
-		return e.conclude(ctx, f, tooLate(*f))
+	if e.tooLate(*f) {
+		return e.conclude(ctx, f, unsent(*f))
 	}
 	e.order.wait(ctx, *f)
 	done, waited, err := e.turn(ctx, *f)
@@ -198,6 +198,9 @@ func (e *Engine) deliver(ctx context.Context, f *Firing, settings Settings, line
 		held, err := e.keep(ctx, f.ID, "", e.lease(e.cfg.Now()))
 		if err != nil || !held {
 			return err
+		}
+		if e.tooLate(*f) {
+			return e.conclude(ctx, f, unsent(*f))
 		}
 	}
 	began := e.cfg.Now()
@@ -224,9 +227,12 @@ func refused(f Firing, cause error) Outcome {
 	return o
 }
 
-// tooLate returns the outcome of a firing whose reply nobody needs any more.
-// The limits are given back only if the reply was certainly not sent.
-func tooLate(f Firing) Outcome {
+// tooLate reports whether nobody needs the firing's reply any more.
+func (e *Engine) tooLate(f Firing) bool { return e.cfg.Now().Sub(f.DecidedAt) > e.cfg.ReplyDeadline }
+
+// unsent returns the outcome of a firing whose reply comes too late. The limits
+// are given back only if the reply was certainly not sent.
+func unsent(f Firing) Outcome {
 	if f.State == StateDecided {
 		return Outcome{Kind: Failed, Reason: "session unavailable", Release: true}
 	}

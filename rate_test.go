@@ -90,3 +90,32 @@ func TestRateOfSend(t *testing.T) {
 		require.NoError(t, err, "the first try took no cooldown")
 	})
 }
+
+// A reply whose turn comes after its deadline is not sent, and takes no limits.
+func TestTurnAfterTheDeadline(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.config.SendRate, w.config.ReplyDeadline = 0.1, 25*time.Second
+		w.start()
+		pass(time.Millisecond)
+		var people []*sim.Phone
+		for i := range 5 {
+			p := w.person(fmt.Sprintf("49170%08d", i))
+			p.Send("login")
+			people = append(people, p)
+		}
+		pass(5 * time.Minute)
+		answered := 0
+		for _, p := range people {
+			answered += len(texts(p))
+		}
+		assert.Equal(t, 3, answered, "at once, after 10 s and after 20 s")
+
+		for i, p := range people {
+			if len(texts(p)) == 0 {
+				p.Send("login")
+				pass(11 * time.Second)
+				assert.Len(t, texts(p), 1, "person %d was never in cooldown", i)
+			}
+		}
+	})
+}

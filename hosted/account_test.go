@@ -84,12 +84,3 @@ func TestSettingsOfAnEarlierVersion(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(`{"disconnect_grace_seconds":0}`), &s))
 	assert.Zero(t, s.DisconnectGraceSeconds, "at once is what was chosen")
 }
-
-func TestWebhookWants(t *testing.T) {
-	w := hosted.Webhook{}
-	assert.False(t, w.Wants(pingr.EventMessageReceived), "there is none")
-	w.URL = "https://example.com"
-	assert.True(t, w.Wants(pingr.EventSessionConnected), "all, unless it says which")
-	w.Events = []pingr.EventType{pingr.EventMessageReceived}
-	assert.False(t, w.Wants(pingr.EventSessionConnected))
-}

@@ -23,11 +23,6 @@ type Webhook struct {
 	OldUntil  int64    `json:"old_until,omitempty"`
 }
 
-// Wants reports whether the endpoint should receive an event.
-func (w Webhook) Wants(e pingr.EventType) bool {
-	return w.URL != "" && (len(w.Events) == 0 || slices.Contains(w.Events, e))
-}
-
 // maxBetween bounds how often a secret is rotated while an older one signs.
 const maxBetween = 8
 
