@@ -275,7 +275,7 @@ func (d *Device) bundle() publicBundle {
 	}
 	d.mu.Unlock()
 	if left < lowPreKeys {
-		key := d.notify("encrypt", types.ServerJID, waBinary.Node{Tag: "count", Attrs: waBinary.Attrs{"value": left}})
+		key := d.notifyOfKeys(types.ServerJID, waBinary.Node{Tag: "count", Attrs: waBinary.Attrs{"value": left}})
 		d.mu.Lock()
 		d.lowKeys = key
 		d.mu.Unlock()
@@ -288,10 +288,10 @@ func (d *Device) bundle() publicBundle {
 // issue 836). Clients differ in when they obey: whatsmeow and Baileys below 5.
 const lowPreKeys = 10
 
-// notify queues a notification until the client acknowledges it.
-func (d *Device) notify(kind string, from types.JID, content ...waBinary.Node) parcelKey {
+// notifyOfKeys queues a notification about somebody's keys.
+func (d *Device) notifyOfKeys(from types.JID, content waBinary.Node) parcelKey {
 	return d.queueNotification(waBinary.Node{
-		Tag: "notification", Attrs: waBinary.Attrs{"from": from, "type": kind}, Content: content,
+		Tag: "notification", Attrs: waBinary.Attrs{"from": from, "type": "encrypt"}, Content: []waBinary.Node{content},
 	})
 }
 

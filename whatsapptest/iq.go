@@ -1,7 +1,7 @@
 package whatsapptest
 
 import (
-	"crypto/sha1" //nolint:gosec // see digest
+	"crypto/sha1"
 	"encoding/binary"
 	"strings"
 
@@ -180,7 +180,7 @@ func (d *Device) rotateSigned(c *conn, n *waBinary.Node) {
 func (d *Device) digest() waBinary.Node {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	sum := sha1.New() //nolint:gosec // WhatsApp's choice
+	sum := sha1.New()
 	sum.Write(concat(d.identity[:], d.signed.Pub[:], d.signed.Signature[:]))
 	list := make([]waBinary.Node, len(d.oneTime))
 	for i, k := range d.oneTime {

@@ -3,7 +3,7 @@
 package whatsapptest_test
 
 import (
-	"crypto/sha1" //nolint:gosec // WhatsApp's choice
+	"crypto/sha1"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -77,7 +77,7 @@ func TestDigestOfTheKeys(t *testing.T) {
 	w := newWorld(t, whatsapptest.PhoneConfig{})
 	digest := w.client.iq(t, "encrypt", waBinary.Node{Tag: "digest"})
 	require.Equal(t, "digest", digest.Tag)
-	sum := sha1.New() //nolint:gosec // see above
+	sum := sha1.New()
 	sum.Write(w.client.Store.IdentityKey.Pub[:])
 	sum.Write(w.client.Store.SignedPreKey.Pub[:])
 	sum.Write(w.client.Store.SignedPreKey.Signature[:])

@@ -149,7 +149,7 @@ func (id noiseIdentity) accept(read func() ([]byte, error), write func([]byte) e
 	}
 	pattern := patternXX
 	if hello := first.GetClientHello(); hello.GetStatic() != nil {
-		if done, err := id.resume(hello, write); done != nil || err != nil {
+		if done, err := id.resume(hello, write); !errors.Is(err, errOtherKey) {
 			return done, err
 		}
 		pattern = patternFallback

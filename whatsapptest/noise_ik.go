@@ -1,6 +1,7 @@
 package whatsapptest
 
 import (
+	"errors"
 	"fmt"
 
 	"go.mau.fi/whatsmeow/proto/waWa6"
@@ -8,10 +9,13 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
+// errOtherKey means that the client remembers another key of the server. The two
+// then fall back to XX.
+var errOtherKey = errors.New("client greets another server")
+
 // resume answers a client that remembers the server's key from an earlier
 // connection and sends its own key and payload at once, as WhatsApp Web does
-// (Noise IK; whatsapp-rust wacore-noise/src/handshake.rs). It returns nil if the
-// client remembers another key: the two then fall back to XX.
+// (Noise IK; whatsapp-rust wacore-noise/src/handshake.rs).
 func (id noiseIdentity) resume(hello *waWa6.HandshakeMessage_ClientHello, write func([]byte) error) (*shakenHands, error) {
 	h, err := newHandshake(patternIK)
 	if err != nil {
@@ -24,14 +28,14 @@ func (id noiseIdentity) resume(hello *waWa6.HandshakeMessage_ClientHello, write 
 	}
 	key, err := h.open(hello.GetStatic())
 	if err != nil || len(key) != 32 {
-		return nil, nil //nolint:nilerr // not for our key
+		return nil, errOtherKey
 	}
 	if err := h.mixKey(id.static.Priv[:], key); err != nil {
 		return nil, fmt.Errorf("mix static keys: %w", err)
 	}
 	plain, err := h.open(hello.GetPayload())
 	if err != nil {
-		return nil, nil //nolint:nilerr // not for our key
+		return nil, errOtherKey
 	}
 	ephemeral := keys.NewKeyPair()
 	h.mixHash(ephemeral.Pub[:])

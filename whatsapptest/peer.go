@@ -152,7 +152,7 @@ func (p *Phone) Reinstall() {
 	}
 	for _, other := range p.srv.Phones() {
 		for _, d := range other.Devices() {
-			d.notify("encrypt", from, waBinary.Node{Tag: "identity"})
+			d.notifyOfKeys(from, waBinary.Node{Tag: "identity"})
 		}
 	}
 }
