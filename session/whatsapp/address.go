@@ -111,6 +111,7 @@ type attempt struct {
 	err      error // whatsmeow's
 	sealed   bool  // the ciphertext was made, and may have gone out
 	repeated bool  // whatsmeow sent it twice by itself
+	token    bool  // it carried the person's privacy token
 }
 
 func (a attempt) error() error { return sendError(a.err, a.sealed, a.repeated) }

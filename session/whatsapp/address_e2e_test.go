@@ -70,7 +70,7 @@ func TestAnswerReachesWhoeverWrote(t *testing.T) {
 			Addressing: whatsapptest.NumberOnly, Lookup: whatsapptest.LookupNoDevices}, first: []string{"LID"}, then: []string{"LID"}},
 		{name: "by number, and no device is found by it", person: whatsapptest.PhoneConfig{
 			Addressing: whatsapptest.NumberFirst, Lookup: whatsapptest.LookupNoDevices, Move: moved}, first: []string{"LID"}, then: []string{"LID"}},
-		{name: "by LID, which is refused", refused: codes{lid: 463},
+		{name: "by LID, which is refused", refused: codes{lid: 463}, person: whatsapptest.PhoneConfig{KeepsTokens: true},
 			first: []string{"LID 463", "number"}, then: []string{"number"}},
 		{name: "by LID, which is stale", refused: codes{lid: 421},
 			first: []string{"LID 421", "number"}, then: []string{"number"}},

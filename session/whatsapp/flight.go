@@ -59,6 +59,7 @@ type flight struct {
 	id     types.MessageID
 	data   []byte // the stanza, to be sent again
 	hash   string // of the devices that it was encrypted for
+	token  bool   // it carries the person's privacy token
 	answer chan *waBinary.Node
 }
 
@@ -92,10 +93,12 @@ func (l *line) depart(ctx context.Context, d destination, id types.MessageID, m 
 	if reported {
 		node.Content = append(node.GetChildren(), internals.GetMessageReportingToken(plaintext, m, d.own, d.to, id))
 	}
-	if token, ok := l.token(ctx, d.to); ok {
+	token, some := l.token(ctx, d.to)
+	if some {
 		node.Content = append(node.GetChildren(), token)
 	}
 	f := flight{destination: d, id: id, hash: participantHash(devices), answer: internals.WaitResponse(id)}
+	f.token = some && token.Tag == "tctoken"
 	if f.data, err = internals.SendNodeAndGetData(ctx, *node); err != nil {
 		l.withdraw(f)
 		return flight{}, fmt.Errorf("write message: %w", err) // sendError needs it wrapped

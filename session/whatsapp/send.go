@@ -63,8 +63,9 @@ func (s *Session) sendOnce(ctx context.Context, l *line, dev *device, to types.J
 	if to.Server != types.GroupServer {
 		h.recipient = to.SignalAddress().String()
 	}
-	repeated, err := s.fly(ctx, l, dev, h, to, id, m)
-	a := attempt{err: err, sealed: h.sealed, repeated: repeated}
+	var a attempt
+	a.repeated, a.token, a.err = s.fly(ctx, l, dev, h, to, id, m)
+	a.sealed = h.sealed
 	if a.err == nil && h.recipient != "" && !h.sealed {
 		// whatsmeow found nobody to encrypt it for, and sent an empty envelope.
 		a.err = errNoDevice
@@ -76,36 +77,38 @@ func (s *Session) sendOnce(ctx context.Context, l *line, dev *device, to types.J
 }
 
 // fly sends a message and waits for its acknowledgement. It reports whether the
-// connection broke meanwhile and the message was sent a second time.
+// connection broke meanwhile and the message was sent a second time, and whether
+// it carried the person's privacy token.
 func (s *Session) fly(
 	ctx context.Context, l *line, dev *device, h *holder, to types.JID, id types.MessageID, m *waE2E.Message,
-) (repeated bool, err error) {
+) (repeated, token bool, err error) {
 	alone := to.Server == types.GroupServer || to.IsBot() // rare enough to go one at a time
 	d := l.destination(ctx, to)
 	if !alone {
 		if err := l.acquaint(ctx, dev, h, d); err != nil {
-			return false, err
+			return false, false, err
 		}
 	}
 	select {
 	case s.flights <- struct{}{}:
 		defer func() { <-s.flights }()
 	case <-ctx.Done():
-		return false, ctx.Err()
+		return false, false, ctx.Err()
 	}
 	if s.connectedLine() != l {
-		return false, whatsmeow.ErrNotConnected
+		return false, false, whatsmeow.ErrNotConnected
 	}
 	if alone {
 		sent, err := l.client.SendMessage(withHolder(ctx, h), to, m,
 			whatsmeow.SendRequestExtra{ID: id, Timeout: s.pool.timing.send})
-		return sent.DebugTimings.Retry > 0, err
+		return sent.DebugTimings.Retry > 0, false, err
 	}
 	f, err := l.depart(withHolder(ctx, h), d, id, m)
 	if err != nil {
-		return false, err
+		return false, false, err
 	}
-	return l.land(ctx, f, s.pool.timing.send)
+	repeated, err = l.land(ctx, f, s.pool.timing.send)
+	return repeated, f.token, err
 }
 
 // awaitLine returns the line of a session that is connected or about to be, or

@@ -41,9 +41,8 @@ func (b *bell) ring() {
 // sendTrusted sends a message to one address. If it is refused for want of a
 // token, sendTrusted waits a moment for the token and sends the message with it.
 func (s *Session) sendTrusted(ctx context.Context, l *line, to types.JID, send func(types.JID) attempt) attempt {
-	had := l.hasToken(ctx, to)
 	a := send(to)
-	if code, refused := serverCode(a.err); !refused || code != codeNotTrusted || a.repeated || had {
+	if code, refused := serverCode(a.err); !refused || code != codeNotTrusted || a.repeated || a.token {
 		return a
 	}
 	waiting, cancel := context.WithTimeout(ctx, s.pool.timing.token)
