@@ -19,8 +19,6 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func TestStore(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) storetest.Store {
 		t.Helper()
-		s := memory.New()
-		t.Cleanup(func() { _ = s.Close() })
-		return s
+		return memory.New()
 	})
 }

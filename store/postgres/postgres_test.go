@@ -29,6 +29,14 @@ func TestStore(t *testing.T) {
 	})
 }
 
+func TestReopenedStore(t *testing.T) {
+	url := pgtest.New(t, fast...).URL(t)
+	storetest.Reopened(t, func(t *testing.T) storetest.Store {
+		t.Helper()
+		return open(t, url)
+	})
+}
+
 // A process that crashed drops no hold, and a hold's key holds a phone number.
 func TestHoldsThatHaveEndedArePurged(t *testing.T) {
 	s := open(t, pgtest.New(t, fast...).URL(t))

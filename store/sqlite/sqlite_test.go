@@ -12,3 +12,11 @@ func TestStore(t *testing.T) {
 		return open(t, t.TempDir())
 	})
 }
+
+func TestReopenedStore(t *testing.T) {
+	dir := t.TempDir()
+	storetest.Reopened(t, func(t *testing.T) storetest.Store {
+		t.Helper()
+		return open(t, dir)
+	})
+}

@@ -90,11 +90,11 @@ var claimTests = []test{
 		assert.Equal(t, 1, got[0].Attempt)
 		assert.Equal(t, pingr.StateAccepted, got[0].State)
 		assert.Equal(t, 1, stands(t, s, "a").Attempt, "stored")
-		assert.Equal(t, 2, claim(t, s, me, after(120))[0].Attempt, "a second crash")
+		assert.Equal(t, 2, only(t, claim(t, s, me, after(120))).Attempt, "a second crash")
 	}},
 	{"what was only queued was not attempted", func(t *testing.T, s Store) {
 		accept(t, s, firing("a"), free)
-		assert.Equal(t, 0, claim(t, s, me, t0)[0].Attempt)
+		assert.Equal(t, 0, only(t, claim(t, s, me, t0)).Attempt)
 	}},
 	{"a crash while sending leaves the send unknown", func(t *testing.T, s Store) {
 		accept(t, s, firing("a"), mine)
@@ -118,8 +118,8 @@ var claimTests = []test{
 		accept(t, s, firing("a"), mine)
 		decide(t, s, decision("a"))
 		require.True(t, keep(t, s, "a", me, pingr.StateUnknown, pingr.Lease{Until: after(5)}))
-		assert.Equal(t, pingr.StateUnknown, claim(t, s, other, after(5))[0].State)
-		assert.Equal(t, pingr.StateUnknown, claim(t, s, me, after(500))[0].State)
+		assert.Equal(t, pingr.StateUnknown, only(t, claim(t, s, other, after(5))).State)
+		assert.Equal(t, pingr.StateUnknown, only(t, claim(t, s, me, after(500))).State)
 	}},
 	{"a claimed decision comes whole", func(t *testing.T, s Store) {
 		want := firing("a")
@@ -175,7 +175,7 @@ var keepTests = []test{
 	{"giving back without a holder counts no attempt", func(t *testing.T, s Store) {
 		accept(t, s, firing("a"), mine)
 		keep(t, s, "a", me, "", pingr.Lease{Until: t0})
-		assert.Equal(t, 0, claim(t, s, other, t0)[0].Attempt)
+		assert.Equal(t, 0, only(t, claim(t, s, other, t0)).Attempt)
 	}},
 	{"with a state", func(t *testing.T, s Store) {
 		accept(t, s, firing("a"), mine)

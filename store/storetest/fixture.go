@@ -153,6 +153,13 @@ func due(t *testing.T, s Store, holder string, now time.Time, skip ...string) []
 	return events
 }
 
+// only returns the one that there is.
+func only[T any](t *testing.T, all []T) T {
+	t.Helper()
+	require.Len(t, all, 1)
+	return all[0]
+}
+
 func ids(firings []pingr.Firing) []string {
 	all := make([]string, 0, len(firings))
 	for _, f := range firings {

@@ -67,7 +67,7 @@ func hostileEvent(t *testing.T, s Store, text string) {
 	enqueue(t, s, p)
 	assert.Equal(t, []pingr.PendingEvent{p}, due(t, s, me, after(5)))
 	require.NoError(t, s.Retry(t.Context(), "a", 2, t0))
-	assert.Equal(t, p.Event, due(t, s, me, after(5))[0].Event)
+	assert.Equal(t, p.Event, only(t, due(t, s, me, after(5))).Event)
 }
 
 // hostileWords have passed an API that checks them. A store need not keep a NUL

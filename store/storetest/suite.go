@@ -6,6 +6,8 @@ import (
 	"context"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+
 	"github.com/heypingr/pingr"
 	"github.com/heypingr/pingr/hosted"
 )
@@ -40,6 +42,10 @@ type test struct {
 // Run runs the suite. It calls open once per case for an empty store, and
 // closes the store when the case ends. Closing it twice must do no harm. The
 // suite's times are whole milliseconds, so a store need not keep more.
+//
+// It opens no store a second time; see [Reopened]. What only an engine itself can
+// show needs tests beside it, such as what survives a crash, tables of a newer
+// program, several processes, and erased texts that must not stay in its files.
 func Run(t *testing.T, open func(t *testing.T) Store) {
 	t.Helper()
 	for _, group := range []struct {
@@ -69,7 +75,11 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			for _, tt := range group.tests {
-				t.Run(tt.name, func(t *testing.T) { tt.run(t, open(t)) })
+				t.Run(tt.name, func(t *testing.T) {
+					s := open(t)
+					t.Cleanup(func() { assert.NoError(t, s.Close()) })
+					tt.run(t, s)
+				})
 			}
 		})
 	}

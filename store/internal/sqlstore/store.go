@@ -4,9 +4,10 @@
 // [DB]s, the tables (in its migrations), and how a writing transaction begins.
 //
 // What a driver must know about the SQL:
-//   - Columns that hold strangers' bytes (body, text, decision, reply, event,
-//     key of limits and message_keys) are BLOB or BYTEA; triggers.phrase_key
-//     compares by bytes (BINARY, COLLATE "C").
+//   - Columns that hold bytes are BLOB or BYTEA: body, text, decision and reply
+//     of firings, events.event, key of message_keys, limits and holds,
+//     api_keys.hash, name, request and body of replays, values_kept.value.
+//   - All text that is ordered or a key compares by bytes (BINARY, COLLATE "C").
 //   - Most writes are single statements that decide by themselves. If rows are
 //     read first, one writer at a time is enough (SQLite). An engine with several
 //     writers, each of whose statements sees what was committed before it (READ
@@ -31,11 +32,14 @@ type DB interface {
 	// WriteSoon is Write for operations that nobody waits for. It may wait some
 	// milliseconds first, to run together with something urgent.
 	WriteSoon(ctx context.Context, op func(Tx) error) error
-	// Read runs op, which only reads.
+	// Read runs op, which only reads. It may run op again, but not once op has seen
+	// a row. Each statement sees at least what was written before Read was called;
+	// two statements need not see the same state of the database.
 	Read(ctx context.Context, op func(Tx) error) error
 }
 
-// A Tx runs statements. Arguments are int64, string, []byte or nil.
+// A Tx runs statements. $N is the N-th argument, however often and in whatever
+// order a statement names it. Arguments are int64, string, []byte or nil.
 type Tx interface {
 	// Exec runs a statement and returns how many rows it changed.
 	Exec(query string, args ...any) (int64, error)
@@ -43,7 +47,9 @@ type Tx interface {
 	Query(query string, each func(Row) error, args ...any) error
 }
 
-// A Row is scanned into *int64, *string, *[]byte; NULL leaves the zero value.
+// A Row is scanned into *int64, *string, *[]byte; NULL leaves the zero value. A
+// sum is scanned into *int64 too, whatever type the engine gives it. Bytes that
+// were scanned are the caller's.
 type Row interface {
 	Scan(into ...any) error
 }
@@ -55,7 +61,8 @@ type Dialect struct {
 	Lock string
 	// Alone, if not empty, is a query that waits until the transaction is the only
 	// one that asked for its number, $1, such as "SELECT
-	// pg_advisory_xact_lock($1)".
+	// pg_advisory_xact_lock($1)". It says that several processes may use the
+	// database at once: holds are then in a table, not in memory.
 	Alone string
 	// Sessions, if not nil, returns the ids of the sessions that this process
 	// serves. It then claims no firings of sessions that others serve.
@@ -85,8 +92,9 @@ type Store struct {
 	holds   holds
 }
 
-// New returns a Store that keeps everything in db except the delivery log,
-// which is in log. It starts a goroutine that Close ends.
+// New returns a Store that keeps everything in db except the delivery log (the
+// tables deliveries and latencies), which is in log. Both may be the same DB. It
+// starts a goroutine that Close ends.
 func New(db, log DB, dialect Dialect) *Store {
 	return &Store{db: db, dialect: dialect, log: newDeliveryLog(log, dialect), holds: holds{has: map[string]hold{}}}
 }
@@ -96,7 +104,8 @@ func New(db, log DB, dialect Dialect) *Store {
 func (s *Store) Close() error { return s.log.close() }
 
 // VoidLeases ends every lease that has a holder. It is for a driver that knows
-// that all processes with leases are gone.
+// that all processes with leases are gone: when it opens the database for the
+// one engine, not when it opens it beside a running one.
 func VoidLeases(ctx context.Context, db DB) error {
 	return db.Write(ctx, func(tx Tx) error {
 		if _, err := tx.Exec(`UPDATE firings SET lease_until = 0 WHERE done_at IS NULL AND holder <> ''`); err != nil {
