@@ -91,6 +91,6 @@ type Outgoing struct {
 	ID string
 	// To is the JID of the chat: a person's bare JID or a group's.
 	To string
-	// Text has 1 to [MaxText] characters.
+	// Text has 1 to [MaxText] characters. Invalid UTF-8 in it is sent as U+FFFD.
 	Text string
 }

@@ -15,14 +15,19 @@ type Handler func(context.Context, Message) error
 
 // A Session is one linked WhatsApp number. session/whatsapp implements it over
 // the real protocol and session/sim in process; both pass the suite in
-// session/sessiontest. All methods are safe for concurrent use.
+// session/sessiontest. Whatever the network, people and groups have WhatsApp's
+// names: NUMBER@s.whatsapp.net, ID@lid and ID@g.us. All methods are safe for
+// concurrent use.
 type Session interface {
 	// Listen calls handle for every inbound message until ctx ends or the session
-	// can never receive again, and returns why. If handle returns an error, the
-	// message is not acknowledged and comes again.
+	// can never receive again, and returns why. If handle returns an error or
+	// panics, the message is not acknowledged and comes again; it holds up no other.
+	// What arrives while nobody listens waits. A second Listen returns an error at
+	// once while the first one runs.
 	Listen(ctx context.Context, handle Handler) error
-	// Send sends one text and returns when WhatsApp has acknowledged it. Its
-	// errors say what happened to the message in this call:
+	// Send sends one text and returns when WhatsApp has acknowledged it, whether or
+	// not anybody listens. Its errors say what happened to the message in this
+	// call:
 	//
 	//   - [ErrNotSent]: it did not go out and never will. The error is
 	//     [ErrNotOnWhatsApp] too if that is known to be the reason.

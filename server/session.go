@@ -9,13 +9,18 @@ import (
 )
 
 // Sessions are the sessions of the process. session/whatsapp's Pool is one, by
-// a thin adapter. All methods are safe for concurrent use.
+// a thin adapter. The server keeps no records of them: Sessions save their own,
+// return them after a restart, and tell [Notify] of each change and of the events
+// session.connected and session.disconnected. All methods are safe for concurrent
+// use.
 type Sessions interface {
 	// Add adds a session and begins to link it. It returns [pingr.ErrConflict] if
-	// the id is taken, in whatever account.
+	// the id is taken, in whatever account. The id is a name, a colon and the
+	// account's id.
 	Add(ctx context.Context, r pingr.SessionRecord) (Session, error)
 	Get(id string) (Session, bool)
-	// List returns all sessions of all accounts, by id.
+	// List returns all sessions of all accounts, by id, from the start of the
+	// program on.
 	List() []Session
 	// Remove unlinks a session at WhatsApp and forgets it.
 	Remove(ctx context.Context, id string) error
@@ -34,6 +39,7 @@ type Session interface {
 	pingr.Session
 	ID() string
 	Record() pingr.SessionRecord
+	// Rename sets the name in the record, saves it and reports the change.
 	Rename(name string)
 	// Link begins to link the session. It returns [ErrLinked] if it is linked.
 	Link() error

@@ -93,6 +93,40 @@ func listenEnds(t *testing.T, h Harness) {
 	assert.Equal(t, id, in.one(t).ID)
 }
 
+func ends(t *testing.T, h Harness) {
+	s := h.Session()
+	alice := h.Phone(t, PhoneConfig{})
+	first := alice.Send(t, Message{Text: "hi"})
+	came, done := make(chan pingr.Message, 1), make(chan error, 1)
+	go func() {
+		done <- s.Listen(context.Background(), func(_ context.Context, m pingr.Message) error {
+			came <- m
+			return nil
+		})
+	}()
+	select {
+	case m := <-came:
+		require.Equal(t, first, m.ID)
+	case <-time.After(patience):
+		t.Fatal("the message did not arrive")
+	}
+	h.End(t)
+	select {
+	case err := <-done:
+		require.Error(t, err)
+	case <-time.After(patience):
+		t.Fatal("Listen did not return")
+	}
+	err := trySend(t, s, pingr.Outgoing{ID: "3EB0LATE", To: alice.Number() + "@s.whatsapp.net", Text: "too late"})
+	saysOnly(t, err, pingr.ErrSessionUnavailable)
+	assert.Empty(t, alice.Shown())
+
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	require.Error(t, s.Listen(ctx, func(context.Context, pingr.Message) error { return nil }))
+	require.NoError(t, ctx.Err(), "it returned at once")
+}
+
 func listenOnce(t *testing.T, h Harness) {
 	in := listen(t, h.Session(), nil)
 	alice := h.Phone(t, PhoneConfig{})

@@ -17,14 +17,21 @@ type Harness interface {
 	Session() pingr.Session
 	// Phone adds a person.
 	Phone(t *testing.T, c PhoneConfig) Phone
-	// Group makes a group of the session and members, and returns its JID.
+	// Nobody returns the JID of a number that nobody has, or "" if the network does
+	// not tell. The session sends to nobody else in the same case.
+	Nobody(t *testing.T) string
+	// Group makes a group of the session and members, and returns its JID. It is
+	// not called if the harness implements [Forms] and cannot do [InGroup].
 	Group(t *testing.T, members ...Phone) string
 	// Sends sets what happens to the session's sends from now on.
 	Sends(t *testing.T, f Fault)
-	// Cut breaks the session's link. Restore brings it back and returns when the
-	// session can send again. What phones send meanwhile waits in the network.
+	// Cut breaks the session's link and returns when the session knows it. Restore
+	// brings it back and returns when the session can send again. What phones send
+	// meanwhile waits in the network.
 	Cut(t *testing.T)
 	Restore(t *testing.T)
+	// End ends the session for good, as when it is removed.
+	End(t *testing.T)
 }
 
 // Undecryptable is implemented by a Harness whose network encrypts. It returns
@@ -55,14 +62,15 @@ type PhoneConfig struct {
 	ByLID bool
 	// Hidden makes messages name the sender by LID. The number is not known.
 	Hidden bool
-	// Web makes messages come from a linked device instead of the phone itself.
+	// Web makes messages come from a linked device instead of the phone itself. A
+	// network without linked devices ignores it.
 	Web bool
 }
 
 // A Phone is one person.
 type Phone interface {
-	// Number is digits only. LID is the digits of the hidden id, which may be
-	// empty if a session has none.
+	// Number is digits only. LID is the digits of the hidden id, or empty in a
+	// network that has none.
 	Number() string
 	LID() string
 	// Send sends one message and returns its id once the network has it.
@@ -77,8 +85,7 @@ type Phone interface {
 type Form string
 
 // The forms. Those up to DocumentCaption carry a text that a person wrote now.
-// The others must not reach the handler. A harness that lacks a form returns
-// false from Can.
+// Those up to History must not reach the handler.
 const (
 	Plain           Form = ""
 	Extended        Form = "extended"
@@ -95,11 +102,37 @@ const (
 	Newsletter Form = "newsletter"
 	Own        Form = "own"     // written by the session's own phone
 	History    Form = "history" // old messages handed over after linking
+
+	// What else a network may lack. No Message has these.
+	ByLID        Form = "by LID"             // PhoneConfig.ByLID
+	Hidden       Form = "number hidden"      // PhoneConfig.Hidden
+	InGroup      Form = "in a group"         // Message.Group
+	Disappearing Form = "disappearing timer" // Message.Timer and Reply.Timer
 )
 
-// Forms is implemented by a Harness that lacks some forms.
+// Forms is implemented by a Harness whose network lacks some forms, for which
+// Can returns false. The cases that need one are skipped, and say so.
 type Forms interface {
 	Can(Form) bool
+}
+
+// can reports whether the network has a form. If not, the test's log says so.
+func can(t *testing.T, h Harness, f Form) bool {
+	t.Helper()
+	forms, ok := h.(Forms)
+	if !ok || forms.Can(f) {
+		return true
+	}
+	t.Logf("this session has no form %q", f)
+	return false
+}
+
+// needs skips a case if the network lacks a form.
+func needs(t *testing.T, h Harness, f Form) {
+	t.Helper()
+	if !can(t, h, f) {
+		t.SkipNow()
+	}
 }
 
 // A Message is what a phone sends.

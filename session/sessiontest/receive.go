@@ -44,6 +44,12 @@ func whoWrote(t *testing.T, h Harness) {
 		{"from WhatsApp Web by LID", PhoneConfig{Web: true, ByLID: true}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			if c.config.ByLID {
+				needs(t, h, ByLID)
+			}
+			if c.config.Hidden {
+				needs(t, h, Hidden)
+			}
 			in := listen(t, h.Session(), nil)
 			p := h.Phone(t, c.config)
 			p.Send(t, Message{Text: "hi"})
@@ -59,11 +65,11 @@ func whoWrote(t *testing.T, h Harness) {
 			} else {
 				assert.Equal(t, p.Number(), m.Phone)
 			}
-			if c.config.ByLID || c.config.Hidden {
-				assert.Equal(t, p.LID()+"@lid", m.LID)
-			}
 			if lid := p.LID(); lid != "" {
 				assert.NotEqual(t, lid, m.Phone, "a LID's digits are nobody's number")
+				if c.config.ByLID || c.config.Hidden {
+					assert.Equal(t, lid+"@lid", m.LID)
+				}
 			}
 
 			// Whatever the sender is called, a reply to that name arrives.
@@ -84,9 +90,7 @@ func forms(t *testing.T, h Harness) {
 		DocumentCaption: "document",
 	} {
 		t.Run(fmt.Sprintf("%q", form), func(t *testing.T) {
-			if !can(h, form) {
-				t.Skip("this session has no such form")
-			}
+			needs(t, h, form)
 			in := listen(t, h.Session(), nil)
 			p := h.Phone(t, PhoneConfig{})
 			p.Send(t, Message{Text: "login", Form: form})
@@ -105,7 +109,7 @@ func notForUs(t *testing.T, h Harness) {
 	in := listen(t, h.Session(), nil)
 	p := h.Phone(t, PhoneConfig{})
 	for _, form := range []Form{Reaction, Edit, Revoke, Status, Newsletter, Own, History} {
-		if can(h, form) {
+		if can(t, h, form) {
 			p.Send(t, Message{Text: "login", Form: form})
 		}
 	}
@@ -114,15 +118,18 @@ func notForUs(t *testing.T, h Harness) {
 	assert.Equal(t, last, in.one(t).ID)
 }
 
-func can(h Harness, f Form) bool {
-	forms, ok := h.(Forms)
-	return !ok || forms.Can(f)
+func group(t *testing.T, h Harness) {
+	needs(t, h, InGroup)
+	byNumberAndLID(t, h, groupOf)
 }
 
-func group(t *testing.T, h Harness) {
-	for name, c := range map[string]PhoneConfig{"by number": {}, "by LID": {ByLID: true}} {
-		t.Run(name, func(t *testing.T) { groupOf(t, h, c) })
-	}
+// byNumberAndLID runs a case for people of either name.
+func byNumberAndLID(t *testing.T, h Harness, run func(*testing.T, Harness, PhoneConfig)) {
+	t.Run("by number", func(t *testing.T) { run(t, h, PhoneConfig{}) })
+	t.Run("by LID", func(t *testing.T) {
+		needs(t, h, ByLID)
+		run(t, h, PhoneConfig{ByLID: true})
+	})
 }
 
 func groupOf(t *testing.T, h Harness, c PhoneConfig) {

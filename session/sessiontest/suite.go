@@ -3,7 +3,8 @@ package sessiontest
 import "testing"
 
 // Run runs the suite. It calls make once per case for a session of its own that
-// is connected and has no messages waiting.
+// is connected and has no messages waiting. It has no case for
+// [pingr.ErrUnknown], which only a session that repeats sends by itself returns.
 func Run(t *testing.T, make func(t *testing.T) Harness) {
 	cases := []struct {
 		name string
@@ -24,7 +25,10 @@ func Run(t *testing.T, make func(t *testing.T) Harness) {
 		{"a send that is refused for now may be made again", sendRefusedForNow},
 		{"a send without an answer is unknown", sendUnknown},
 		{"what cannot be sent is refused at once", sendImpossible},
+		{"a send to a number that nobody has says so", sendToNobody},
+		{"a send works while nobody listens", sendWhileNobodyListens},
 		{"Listen ends with its context", listenEnds},
+		{"Listen ends when the session does, and sends are refused", ends},
 		{"only one listens at a time", listenOnce},
 		{"messages sent while we were away come with their time", offline},
 		{"the disappearing timer is honoured", disappearing},

@@ -25,6 +25,13 @@ func TestSession(t *testing.T) {
 	})
 }
 
+// A network without hidden ids, groups and timers passes too.
+func TestSessionOfABareNetwork(t *testing.T) {
+	sessiontest.Run(t, func(*testing.T) sessiontest.Harness {
+		return bare{&harness{session: sim.New(sim.Config{})}}
+	})
+}
+
 // A session that ended says why, to whoever listens and to whoever would, and sends
 // nothing.
 func TestEnd(t *testing.T) {
@@ -95,6 +102,11 @@ func (h *harness) Phone(_ *testing.T, c sessiontest.PhoneConfig) sessiontest.Pho
 	})}
 }
 
+func (h *harness) Nobody(*testing.T) string {
+	h.session.SetFault(sim.Nobody)
+	return "15550109999@s.whatsapp.net"
+}
+
 func (h *harness) Group(_ *testing.T, members ...sessiontest.Phone) string {
 	phones := make([]*sim.Phone, len(members))
 	for i, m := range members {
@@ -117,6 +129,24 @@ func (h *harness) Cut(*testing.T) { h.session.SetFault(sim.Away) }
 func (h *harness) Restore(*testing.T) {
 	h.session.SetFault(sim.None)
 	h.session.Reconnect()
+}
+
+func (h *harness) End(*testing.T) { h.session.End(errors.New("removed")) }
+
+// bare is a harness that has only what every network must have.
+type bare struct{ *harness }
+
+func (bare) Can(f sessiontest.Form) bool { return f == sessiontest.Plain }
+
+func (bare) Group(t *testing.T, _ ...sessiontest.Phone) string {
+	require.FailNow(t, "there are no groups")
+	return ""
+}
+
+func (b bare) Phone(_ *testing.T, c sessiontest.PhoneConfig) sessiontest.Phone {
+	b.people++
+	number := fmt.Sprintf("9198765%05d", b.people)
+	return &phone{number: number, Phone: b.session.NewPhone(sim.PhoneConfig{Number: number, ByLID: c.ByLID, Hidden: c.Hidden})}
 }
 
 type phone struct {
