@@ -146,7 +146,8 @@ func (bare) Group(t *testing.T, _ ...sessiontest.Phone) string {
 func (b bare) Phone(_ *testing.T, c sessiontest.PhoneConfig) sessiontest.Phone {
 	b.people++
 	number := fmt.Sprintf("9198765%05d", b.people)
-	return &phone{number: number, Phone: b.session.NewPhone(sim.PhoneConfig{Number: number, ByLID: c.ByLID, Hidden: c.Hidden})}
+	person := sim.PhoneConfig{Number: number, ByLID: c.ByLID, Hidden: c.Hidden}
+	return &phone{number: number, Phone: b.session.NewPhone(person)}
 }
 
 type phone struct {
