@@ -68,8 +68,12 @@ func TestAccountsBackend(t *testing.T) {
 	}{
 		{"every event", false, nil, "link", pingr.EventTypes()},
 		{"no backend", true, nil, "static for " + asha, nil},
-		{"only that it is connected", false, []pingr.EventType{pingr.EventSessionConnected}, "static for " + asha,
-			[]pingr.EventType{pingr.EventSessionConnected}},
+		{
+			"only that it is connected", false,
+			[]pingr.EventType{pingr.EventSessionConnected},
+			"static for " + asha,
+			[]pingr.EventType{pingr.EventSessionConnected},
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			inWorld(t, func(w *world) {

@@ -114,7 +114,9 @@ func TestAttachedSessionThatEnds(t *testing.T) {
 		w.engine.Attach(account, "ended", endedSession{w.session})
 		p := w.person(asha)
 		p.Send("login")
-		_, err := w.engine.Send(w.Context(), pingr.SendRequest{Account: account, Session: "ended", To: "4917012345678", Text: "hi"})
+		_, err := w.engine.Send(w.Context(), pingr.SendRequest{
+			Account: account, Session: "ended", To: "4917012345678", Text: "hi",
+		})
 		require.NoError(t, err)
 		pass(time.Second)
 		assert.Len(t, texts(p), 1)

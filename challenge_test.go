@@ -30,7 +30,8 @@ func TestChallengeCodesAreUniform(t *testing.T) {
 		d := float64(c) - draws/n
 		chi += d * d / (draws / n)
 	}
-	assert.Less(t, chi, 320.0, "chi-square of 199 degrees of freedom: 320 is one in ten million") // a modulo gives some 50,000
+	assert.Less(t, chi, 320.0,
+		"chi-square of 199 degrees of freedom: 320 is one in ten million") // a modulo gives some 50,000
 }
 
 func TestExtractChallengeCode(t *testing.T) {

@@ -190,7 +190,9 @@ func TestTwoQuickTapsOnTwoEngines(t *testing.T) {
 			time.Sleep(3 * time.Second)
 			return pingr.Reply{Text: "link"}, nil
 		}
-		require.NoError(t, w.memory.SaveTrigger(t.Context(), pingr.Trigger{ID: "trg_2", Session: "second", Phrase: "login", Active: true}))
+		require.NoError(t, w.memory.SaveTrigger(t.Context(), pingr.Trigger{
+			ID: "trg_2", Session: "second", Phrase: "login", Active: true,
+		}))
 		w.start()
 		second := sim.New(sim.Config{})
 		stop := w.another("second", second)

@@ -59,9 +59,15 @@ func TestDeliveryErrorsNameNothingOfOurs(t *testing.T) {
 		want      string
 	}{
 		{"no such name", "https://no.such.example./", resolver(t, 3), "lookup no.such.example.: no such host"},
-		{"a resolver that fails", "https://no.such.example./", resolver(t, 2), "lookup no.such.example.: the resolver failed"},
+		{
+			"a resolver that fails", "https://no.such.example./", resolver(t, 2),
+			"lookup no.such.example.: the resolver failed",
+		},
 		{"nobody listens", "http://127.0.0.1:1/", nil, "dial tcp 127.0.0.1:1: connect: connection refused"},
-		{"it hangs up", "http://" + hangsUp.Addr().String() + "/", nil, "read tcp " + hangsUp.Addr().String() + ": read: connection reset by peer"},
+		{
+			"it hangs up", "http://" + hangsUp.Addr().String() + "/", nil,
+			"read tcp " + hangsUp.Addr().String() + ": read: connection reset by peer",
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			transport := NewTransport(nil)

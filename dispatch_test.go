@@ -76,10 +76,20 @@ func TestEndpoints(t *testing.T) {
 		fault  string // part of the error; empty: the event was taken
 	}{
 		{"204 without a body", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }, "", 204, ""},
-		{"HTML with status 200", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") }, "", 200, ""},
-		{"a number for a reply", func(w http.ResponseWriter, _ *http.Request) { asJSON(w); _, _ = io.WriteString(w, `{"reply": 42}`) }, "", 200, ""},
+		{
+			"HTML with status 200", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") }, "",
+			200, "",
+		},
+		{
+			"a number for a reply",
+			func(w http.ResponseWriter, _ *http.Request) { asJSON(w); _, _ = io.WriteString(w, `{"reply": 42}`) }, "", 200,
+			"",
+		},
 		{"500", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }, "", 500, "status 500"},
-		{"404, for a moment perhaps", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404) }, "", 404, "status 404"},
+		{
+			"404, for a moment perhaps", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404) }, "", 404,
+			"status 404",
+		},
 		{"401", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(401) }, "", 401, "status 401"},
 		{"410", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(410) }, "", 410, "gone"},
 		{"hangs before its headers", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "", 0, late},
@@ -244,7 +254,9 @@ func TestConnectionsAreKeptAndReplaced(t *testing.T) {
 				return
 			}
 			assert.NotContains(t, r.Header, "Idempotency-Key")
-			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 14\r\n\r\n{\"reply\":\"hi\"}")
+			_, _ = io.WriteString(
+				c, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 14\r\n\r\n{\"reply\":\"hi\"}",
+			)
 		}
 	})
 	transport := NewTransport(nil)
@@ -253,7 +265,10 @@ func TestConnectionsAreKeptAndReplaced(t *testing.T) {
 		e := sample
 		e.ID = fmt.Sprint("evt_", i)
 		// A dispatcher for each call: what they share is the transport.
-		d := HTTPDispatcher{URL: url, Transport: transport, Secret: testSecret, Now: func() time.Time { return time.UnixMilli(1714825320000) }}
+		d := HTTPDispatcher{
+			URL: url, Transport: transport, Secret: testSecret,
+			Now: func() time.Time { return time.UnixMilli(1714825320000) },
+		}
 		reply, err := d.Dispatch(t.Context(), e)
 		require.NoError(t, err)
 		assert.Equal(t, "hi", reply.Text)
@@ -287,7 +302,9 @@ func TestSlowEndpointHoldsNobodyUp(t *testing.T) {
 		})
 	}
 	require.Eventually(t, func() bool { return hanging.Load() == slow }, 10*time.Second, time.Millisecond)
-	reply, err := (&HTTPDispatcher{URL: quick.URL, Transport: transport, Timeout: 5 * time.Second}).Dispatch(t.Context(), sample)
+	reply, err := (&HTTPDispatcher{URL: quick.URL, Transport: transport, Timeout: 5 * time.Second}).Dispatch(
+		t.Context(), sample,
+	)
 	assert.NoError(t, err)
 	assert.Equal(t, 204, reply.Status)
 	assert.EqualValues(t, slow, hanging.Load())
@@ -296,10 +313,15 @@ func TestSlowEndpointHoldsNobodyUp(t *testing.T) {
 }
 
 func TestSecretsOfOtherForms(t *testing.T) {
-	for secret, want := range map[string][2]bool{testSecret: {true, true}, "plain": {true, false}, "whsec_***": {true, false}, "whsec_": {true, false}, "": {false, false}} {
+	for secret, want := range map[string][2]bool{
+		testSecret: {true, true}, "plain": {true, false}, "whsec_***": {true, false}, "whsec_": {true, false},
+		"": {false, false},
+	} {
 		r, err := (&HTTPDispatcher{URL: "https://example.com", Secret: secret}).request(t.Context(), sample, time.Now())
 		require.NoError(t, err)
-		assert.Equal(t, want, [2]bool{r.Header.Get("X-Pingr-Signature") != "", r.Header.Get("Webhook-Signature") != ""}, secret)
+		assert.Equal(t, want, [2]bool{
+			r.Header.Get("X-Pingr-Signature") != "", r.Header.Get("Webhook-Signature") != "",
+		}, secret)
 	}
 }
 
@@ -310,7 +332,10 @@ func TestAttemptsCountFromOne(t *testing.T) {
 }
 
 func TestEndpointThatSpeaksNoHTTP(t *testing.T) {
-	for name, say := range map[string]string{"garbage": "\x00\x01garbage\r\n\r\n", "nothing": "", "a broken chunk": "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"} {
+	for name, say := range map[string]string{
+		"garbage": "\x00\x01garbage\r\n\r\n", "nothing": "",
+		"a broken chunk": "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+	} {
 		t.Run(name, func(t *testing.T) {
 			url := serveRaw(t, func(_ int, c net.Conn, in *bufio.Reader) {
 				readRequest(in)

@@ -108,7 +108,9 @@ func TestConnectionsOfACrowdAreKept(t *testing.T) {
 		var calls sync.WaitGroup
 		for range crowd {
 			calls.Go(func() {
-				_, err := (&HTTPDispatcher{URL: server.URL, Transport: transport, Timeout: time.Minute}).Dispatch(t.Context(), sample)
+				_, err := (&HTTPDispatcher{URL: server.URL, Transport: transport, Timeout: time.Minute}).Dispatch(
+					t.Context(), sample,
+				)
 				assert.NoError(t, err)
 			})
 		}
@@ -130,7 +132,9 @@ func TestAttemptTakes8SecondsAtMost(t *testing.T) {
 				return nil, errors.New("nobody there")
 			}
 			began := time.Now()
-			_, err := (&HTTPDispatcher{URL: "https://shop.example/hook", Transport: transport, Timeout: timeout}).Dispatch(t.Context(), sample)
+			_, err := (&HTTPDispatcher{URL: "https://shop.example/hook", Transport: transport, Timeout: timeout}).Dispatch(
+				t.Context(), sample,
+			)
 			assert.EqualError(t, err, "no complete response within "+want.String()+": context deadline exceeded")
 			assert.Equal(t, want, time.Since(began))
 			time.Sleep(time.Minute)

@@ -406,7 +406,9 @@ func TestOnlyTheSameAccountIsToldAtOnce(t *testing.T) {
 		w.gather("49", 3)
 		pass(50 * time.Minute)
 		before := len(w.heard())
-		require.NoError(t, w.engine.Notify(t.Context(), "acc_other", pingr.Event{Type: pingr.EventSessionConnected, Session: "x"}))
+		require.NoError(t, w.engine.Notify(t.Context(), "acc_other", pingr.Event{
+			Type: pingr.EventSessionConnected, Session: "x",
+		}))
 		pass(time.Minute)
 		assert.Len(t, w.heard(), before+1)
 	})

@@ -120,7 +120,9 @@ func ExampleEngine_Serve() {
 // is done.
 func ExampleObserver() {
 	store, session := memory.New(), sim.New(sim.Config{})
-	trigger := pingr.Trigger{ID: "trg_login", Session: pingr.DefaultSession, Phrase: "login", Reply: "Hello!", Active: true}
+	trigger := pingr.Trigger{
+		ID: "trg_login", Session: pingr.DefaultSession, Phrase: "login", Reply: "Hello!", Active: true,
+	}
 	if err := store.SaveTrigger(context.Background(), trigger); err != nil {
 		fmt.Println(err)
 		return
@@ -142,7 +144,9 @@ func ExampleObserver() {
 
 // The reply to a message has the same id however often it is sent.
 func ExampleFiring_ReplyID() {
-	f := pingr.Firing{Session: "main", Message: pingr.Message{ID: "3EB0AA", Chat: "919876543210@s.whatsapp.net", Sender: "919876543210@s.whatsapp.net"}}
+	f := pingr.Firing{Session: "main", Message: pingr.Message{
+		ID: "3EB0AA", Chat: "919876543210@s.whatsapp.net", Sender: "919876543210@s.whatsapp.net",
+	}}
 	again := f
 	again.ID, again.Attempt = pingr.NewID("evt_"), 1
 	fmt.Println(len(f.ReplyID()), f.ReplyID() == again.ReplyID())
@@ -185,7 +189,9 @@ func ExampleEngine_Notify() {
 	})
 	defer stop()
 
-	event := pingr.Event{Type: pingr.EventSessionDisconnected, Session: pingr.DefaultSession, Reason: 401, Kind: "terminal"}
+	event := pingr.Event{
+		Type: pingr.EventSessionDisconnected, Session: pingr.DefaultSession, Reason: 401, Kind: "terminal",
+	}
 	if err := engine.Notify(context.Background(), "", event); err != nil {
 		fmt.Println(err)
 		return

@@ -23,21 +23,31 @@ func TestReply(t *testing.T) {
 		after   time.Duration
 		want    []string
 	}{
-		{"a dynamic reply is sent as it is", says("Tap: https://x.test/a?b={{phone}}"), 0, []string{"Tap: https://x.test/a?b={{phone}}"}},
+		{
+			"a dynamic reply is sent as it is", says("Tap: https://x.test/a?b={{phone}}"), 0,
+			[]string{"Tap: https://x.test/a?b={{phone}}"},
+		},
 		{"no reply field: static, with the number filled in", says(""), 0, static},
 		{"an error: static at once", refuses, 0, static},
-		{"an error that comes with a text: static, for the event was not taken", func(context.Context, pingr.Event) (pingr.Reply, error) {
+		{"an error that comes with a text: static, for the event was not taken", func(
+			context.Context, pingr.Event,
+		) (pingr.Reply, error) {
 			return pingr.Reply{Text: "not taken"}, errors.New("no")
 		}, 0, static},
 		{"no answer: static after 8 seconds, not before", hangs, 8 * time.Second, static},
 		{"a panic: static at once", func(context.Context, pingr.Event) (pingr.Reply, error) { panic("boom") }, 0, static},
-		{"an answer that ignores its context: static a tenth of a second later", func(context.Context, pingr.Event) (pingr.Reply, error) {
+		{"an answer that ignores its context: static a tenth of a second later", func(
+			context.Context, pingr.Event,
+		) (pingr.Reply, error) {
 			time.Sleep(9 * time.Second)
 			return pingr.Reply{Text: "too late"}, nil
 		}, 8100 * time.Millisecond, static},
 		{"invalid UTF-8 is mended", says("a\xffb"), 0, []string{"a\uFFFDb"}},
 		{"4097 characters are cut to 4096", says(fmt.Sprintf("%04097d", 0)), 0, []string{fmt.Sprintf("%04096d", 0)}},
-		{"a cut does not split a family", says(fmt.Sprintf("%04094d", 0) + family(1)), 0, []string{fmt.Sprintf("%04094d", 0)}},
+		{
+			"a cut does not split a family", says(fmt.Sprintf("%04094d", 0) + family(1)), 0,
+			[]string{fmt.Sprintf("%04094d", 0)},
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -72,7 +82,9 @@ func TestWhatTheBackendIsTold(t *testing.T) {
 		assert.Equal(t, account, e.Account)
 		assert.Equal(t, 1, e.Attempt)
 		assert.Equal(t, &pingr.From{Phone: asha, JID: asha + "@s.whatsapp.net", LID: "777@lid"}, e.From)
-		assert.Equal(t, &pingr.EventMessage{Text: "Login  x4k9mq", Type: "text", ID: id, Timestamp: time.Now().UnixMilli()}, e.Message)
+		assert.Equal(t, &pingr.EventMessage{
+			Text: "Login  x4k9mq", Type: "text", ID: id, Timestamp: time.Now().UnixMilli(),
+		}, e.Message)
 		assert.Equal(t, &pingr.EventTrigger{ID: "trg_login", Phrase: "login"}, e.Trigger)
 		assert.Equal(t, &pingr.AutoReply{Status: "pending"}, e.AutoReply)
 	})
@@ -324,7 +336,8 @@ func TestEventsAreRetried(t *testing.T) {
 		heard := w.heard()
 		require.Len(t, heard, 1+len(waits))
 		for i, wait := range waits {
-			assert.InDelta(t, wait, heard[i+1].at.Sub(heard[i].at), float64(wait/10+2*time.Second), "wait before attempt %d", i+2)
+			assert.InDelta(t, wait, heard[i+1].at.Sub(heard[i].at), float64(wait/10+2*time.Second), "wait before attempt %d",
+				i+2)
 			assert.Equal(t, i+2, heard[i+1].Attempt)
 			assert.Equal(t, heard[0].ID, heard[i+1].ID)
 			assert.Equal(t, heard[i+1].at.UnixMilli(), heard[i+1].Timestamp, "stamped again")
@@ -433,7 +446,9 @@ func TestNotifyIsRetriedToo(t *testing.T) {
 		c.Store, c.Dispatcher = w.store, pingr.DispatcherFunc(refuses)
 		engine, err := pingr.New(c)
 		require.NoError(t, err)
-		require.NoError(t, engine.Notify(t.Context(), account, pingr.Event{Type: pingr.EventSessionDisconnected, Session: session, Reason: 401, Kind: "terminal"}))
+		require.NoError(t, engine.Notify(t.Context(), account, pingr.Event{
+			Type: pingr.EventSessionDisconnected, Session: session, Reason: 401, Kind: "terminal",
+		}))
 		w.start()
 		pass(time.Hour)
 		require.Len(t, w.heard(), 3)

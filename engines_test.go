@@ -243,7 +243,9 @@ func TestReplyThatIsTakenOverWhileItWaits(t *testing.T) {
 		pass(500 * time.Millisecond)
 		stopB := w.another(session, s)
 		for i := range people {
-			w.person(fmt.Sprintf("49170%08d", i)).SendMessage(sim.Message{Text: "login", At: time.Now().Add(-time.Minute)}) // paced
+			w.person(fmt.Sprintf("49170%08d", i)).SendMessage(sim.Message{
+				Text: "login", At: time.Now().Add(-time.Minute),
+			}) // paced
 		}
 		pass(750 * time.Millisecond) // the next look is B's
 		lost.Store(int64(time.Hour))
@@ -293,7 +295,8 @@ func TestEndOfASendWhileStopping(t *testing.T) {
 				assert.Equal(t, tt.free, free == nil)
 
 				// Whoever starts next has no lease to wait for, and knows what is known.
-				claimed, err := w.memory.Claim(w.Context(), pingr.Lease{Holder: "next", Until: time.Now().Add(time.Minute)}, time.Now().Add(2*time.Second), nil, 10)
+				claimed, err := w.memory.Claim(w.Context(), pingr.Lease{Holder: "next", Until: time.Now().Add(time.Minute)},
+					time.Now().Add(2*time.Second), nil, 10)
 				require.NoError(t, err)
 				if tt.state == pingr.StateDone {
 					assert.Empty(t, claimed)
@@ -455,7 +458,8 @@ func TestAnswerWhileStopping(t *testing.T) {
 		p.Send("login")
 		pass(time.Second)
 		w.halt()
-		held, err := w.memory.Hold(w.Context(), pingr.CooldownLimit(account, asha, time.Minute, time.Now()).Key, "another", time.Now(), time.Now())
+		held, err := w.memory.Hold(w.Context(), pingr.CooldownLimit(account, asha, time.Minute, time.Now()).Key, "another",
+			time.Now(), time.Now())
 		require.NoError(t, err)
 		assert.True(t, held, "nobody is held by a process that is gone")
 		w.start()

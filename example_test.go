@@ -15,7 +15,8 @@ import (
 
 func ExampleVerifyWebhook() {
 	secret := "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
-	body := fmt.Sprintf(`{"event":"message.received","from":{"phone":"919876543210"},"timestamp":%d}`, time.Now().UnixMilli())
+	body := fmt.Sprintf(`{"event":"message.received","from":{"phone":"919876543210"},"timestamp":%d}`,
+		time.Now().UnixMilli())
 	signature := pingr.Sign([]byte(body), secret) // the header x-pingr-signature
 
 	event, err := pingr.VerifyWebhook([]byte(body), signature, secret)
@@ -42,7 +43,9 @@ func ExampleWebhookError() {
 }
 
 func ExampleNewTransport() {
-	backend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
+	backend := httptest.NewServer(http.HandlerFunc(
+		func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) },
+	))
 	defer backend.Close()
 
 	guard := &pingr.Guard{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}

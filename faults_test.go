@@ -417,7 +417,9 @@ func TestOneAccountsSlowEndpointDelaysNoOther(t *testing.T) {
 		w.start()
 		for i := range 200 {
 			id := fmt.Sprintf("slow%d", i)
-			require.NoError(t, w.memory.SaveTrigger(t.Context(), pingr.Trigger{ID: "trg_" + id, Session: id, Phrase: "login", Reply: "static", Active: true}))
+			require.NoError(t, w.memory.SaveTrigger(t.Context(), pingr.Trigger{
+				ID: "trg_" + id, Session: id, Phrase: "login", Reply: "static", Active: true,
+			}))
 			number := sim.New(sim.Config{})
 			w.engine.Attach(id, id, number)
 			for j := range 100 {

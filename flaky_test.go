@@ -42,7 +42,9 @@ func (f *flaky) Accept(ctx context.Context, fi pingr.Firing, l pingr.Lease) (boo
 	return f.Store.Accept(ctx, fi, l)
 }
 
-func (f *flaky) Claim(ctx context.Context, l pingr.Lease, now time.Time, skip []string, limit int) ([]pingr.Firing, error) {
+func (f *flaky) Claim(
+	ctx context.Context, l pingr.Lease, now time.Time, skip []string, limit int,
+) ([]pingr.Firing, error) {
 	if err := f.fail(); err != nil {
 		return nil, err
 	}

@@ -8,7 +8,9 @@ import (
 )
 
 func FuzzMatch(f *testing.F) {
-	for _, s := range []string{"login X4", "LOGİN", "ｌｏｇｉｎ", "lo\u200bgin", "\xff", "ꭰ Ꭰ", "a\u0307\u0345", strings.Repeat("a ", 300)} {
+	for _, s := range []string{
+		"login X4", "LOGİN", "ｌｏｇｉｎ", "lo\u200bgin", "\xff", "ꭰ Ꭰ", "a\u0307\u0345", strings.Repeat("a ", 300),
+	} {
 		f.Add(s, "login")
 	}
 	f.Fuzz(func(t *testing.T, text, phrase string) {
@@ -25,7 +27,8 @@ func FuzzMatch(f *testing.F) {
 			}
 		}
 		if CheckPhrase(phrase) == nil && len(phrase)+1+len(text) < maxMatched {
-			if _, ok := Match([]Trigger{{Phrase: phrase, Active: true}}, phrase+" "+text); !ok && Normalize(phrase+" "+text) == Normalize(phrase)+" "+once {
+			if _, ok := Match([]Trigger{{Phrase: phrase, Active: true}}, phrase+" "+text); !ok &&
+				Normalize(phrase+" "+text) == Normalize(phrase)+" "+once {
 				t.Fatalf("%q does not fire for itself and %q", phrase, text)
 			}
 		}
@@ -33,7 +36,9 @@ func FuzzMatch(f *testing.F) {
 }
 
 func FuzzExtract(f *testing.F) {
-	for _, text := range []string{"login X4K9MQ", "*Login:* \"x4k9mq\".", "login\n- x4 \U0001F64F\nAnn", "login:x", "login !"} {
+	for _, text := range []string{
+		"login X4K9MQ", "*Login:* \"x4k9mq\".", "login\n- x4 \U0001F64F\nAnn", "login:x", "login !",
+	} {
 		f.Add(text, "login")
 	}
 	f.Add("ANMELDÜNG x4", "anmeldüng")
@@ -42,7 +47,8 @@ func FuzzExtract(f *testing.F) {
 		if ok != (code != "") || code != strings.ToUpper(strings.TrimSpace(code)) {
 			t.Fatalf("code %q, %v", code, ok)
 		}
-		if _, fires := Match([]Trigger{{Phrase: trigger, Active: true}}, text); ok && !fires && CheckPhrase(trigger) == nil && len(text) < maxMatched {
+		if _, fires := Match([]Trigger{{Phrase: trigger, Active: true}}, text); ok && !fires && CheckPhrase(trigger) == nil &&
+			len(text) < maxMatched {
 			t.Fatalf("%q gives the code %q and does not fire %q", text, code, trigger)
 		}
 	})
@@ -53,7 +59,8 @@ func FuzzVerify(f *testing.F) {
 	f.Add(body, Sign(body, testSecret))
 	f.Add([]byte(`{"from":{"group_jid":null}}`), "sha256=")
 	f.Fuzz(func(t *testing.T, body []byte, signature string) {
-		if _, err := VerifyWebhook(body, signature, testSecret, VerifyOptions{SkipTimestamp: true}); err == nil && signature != Sign(body, testSecret) {
+		if _, err := VerifyWebhook(body, signature, testSecret, VerifyOptions{SkipTimestamp: true}); err == nil &&
+			signature != Sign(body, testSecret) {
 			t.Fatalf("accepted %q", signature)
 		}
 		_, _ = VerifyWebhook(body, Sign(body, testSecret), testSecret) // signed by us, whatever it is: no panic
@@ -65,7 +72,8 @@ func FuzzReply(f *testing.F) {
 	f.Add("application/json; charset=utf-8", "identity", []byte(`{"reply":"\ud83d"}`))
 	f.Fuzz(func(t *testing.T, contentType, coding string, body []byte) {
 		text, why := answer{http.Header{"Content-Type": {contentType}, "Content-Encoding": {coding}}, body}.reply()
-		if !utf8.ValidString(text) || utf8.RuneCountInString(text) > MaxText || text != "" && why != "" || why != "" && why.Description() == "" {
+		if !utf8.ValidString(text) || utf8.RuneCountInString(text) > MaxText || text != "" && why != "" || why != "" &&
+			why.Description() == "" {
 			t.Fatalf("reply %q, %q", text, why)
 		}
 	})
@@ -77,7 +85,8 @@ func FuzzCut(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string, limit int) {
 		limit = 1 + max(limit, -limit, 0)%5000
 		cut := Cut(text, limit)
-		if !utf8.ValidString(cut) || utf8.RuneCountInString(cut) > limit || !strings.HasPrefix(strings.ToValidUTF8(text, "\uFFFD"), cut) {
+		if !utf8.ValidString(cut) || utf8.RuneCountInString(cut) > limit ||
+			!strings.HasPrefix(strings.ToValidUTF8(text, "\uFFFD"), cut) {
 			t.Fatalf("Cut(%q, %d) = %q", text, limit, cut)
 		}
 		if cut == "" && text != "" {

@@ -17,13 +17,17 @@ func TestGuardRefuses(t *testing.T) {
 	var g Guard
 	for _, ip := range []string{
 		"127.0.0.1", "127.8.8.8", "::1", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "fe80::1", "fc00::1",
-		"fd00:ec2::254", "224.0.0.1", "ff02::1", "0.0.0.0", "::", "100.64.0.1", "100.100.100.200", "192.0.0.192", "198.18.0.1",
+		"fd00:ec2::254", "224.0.0.1", "ff02::1", "0.0.0.0", "::", "100.64.0.1", "100.100.100.200", "192.0.0.192",
+		"198.18.0.1",
 		"192.0.2.1", "203.0.113.1", "240.0.0.1", "255.255.255.255", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::7f00:1",
-		"64:ff9b:1::1", "2002:7f00:1::", "2001:0:4136:e378::", "2001:db8::1", "100::1", "fec0::1", "168.63.129.16", "::ffff:168.63.129.16",
+		"64:ff9b:1::1", "2002:7f00:1::", "2001:0:4136:e378::", "2001:db8::1", "100::1", "fec0::1", "168.63.129.16",
+		"::ffff:168.63.129.16",
 		// The ends of those networks.
-		"127.255.255.255", "10.255.255.255", "172.31.255.255", "192.168.255.255", "169.254.255.255", "0.255.255.255", "100.127.255.255",
+		"127.255.255.255", "10.255.255.255", "172.31.255.255", "192.168.255.255", "169.254.255.255", "0.255.255.255",
+		"100.127.255.255",
 		"64:ff9b::ffff:ffff", "64:ff9b:1:ffff:ffff:ffff:ffff:ffff", "2002:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
-		"2001:0:ffff:ffff:ffff:ffff:ffff:ffff", "febf:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+		"2001:0:ffff:ffff:ffff:ffff:ffff:ffff", "febf:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+		"fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
 		// What a zone is written behind is the same address.
 		"::1%lo", "fe80::1%eth0", "fd00::1%1", "64:ff9b::7f00:1%x", "2002:7f00:1::%x", "::%x",
 	} {
@@ -33,10 +37,14 @@ func TestGuardRefuses(t *testing.T) {
 			assert.ErrorContains(t, err, "Guard.Allow", "and the setting")
 		}
 	}
-	for _, ip := range []string{"93.184.216.34", "::ffff:93.184.216.34", "1.1.1.1", "168.63.129.15", "2606:4700:4700::1111"} {
+	for _, ip := range []string{
+		"93.184.216.34", "::ffff:93.184.216.34", "1.1.1.1", "168.63.129.15", "2606:4700:4700::1111",
+	} {
 		assert.NoError(t, g.check(netip.MustParseAddr(ip)), ip)
 	}
-	g.Allow = []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("fe80::/10")}
+	g.Allow = []netip.Prefix{
+		netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("fe80::/10"),
+	}
 	assert.NoError(t, g.check(netip.MustParseAddr("10.1.2.3")))
 	assert.NoError(t, g.check(netip.MustParseAddr("::ffff:127.0.0.1")))
 	assert.NoError(t, g.check(netip.MustParseAddr("fe80::1%eth0")))

@@ -73,7 +73,10 @@ func TestWhoImportsWhom(t *testing.T) {
 	}{
 		{
 			"go.mau.fi/whatsmeow",
-			[]string{module + "/session/whatsapp", module + "/whatsapptest", module + "/cmd", module + "/examples", module + "/internal"},
+			[]string{
+				module + "/session/whatsapp", module + "/whatsapptest", module + "/cmd", module + "/examples",
+				module + "/internal",
+			},
 			"one package knows the library, so that one has to change with it",
 		},
 		{
@@ -118,7 +121,8 @@ func TestWhoImportsWhom(t *testing.T) {
 // imports are the imports of every package of the module, without its tests'.
 func imports(t *testing.T) map[string][]string {
 	t.Helper()
-	out, err := exec.CommandContext(t.Context(), "go", "list", "-e", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./...").Output()
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-e", "-f", `{{.ImportPath}} {{join .Imports " "}}`,
+		"./...").Output()
 	require.NoError(t, err)
 	packages := map[string][]string{}
 	for line := range strings.Lines(string(out)) {
@@ -138,9 +142,11 @@ func within(path string, parents ...string) bool {
 // those terms. NOTICE and README name these packages, and what is free of it.
 func TestWhatLinksLibsignal(t *testing.T) {
 	want := []string{
-		"cmd/pingr", "examples/embed", "internal/bench", "internal/demo", "internal/loopback", "session/whatsapp", "whatsapptest",
+		"cmd/pingr", "examples/embed", "internal/bench", "internal/demo", "internal/loopback", "session/whatsapp",
+		"whatsapptest",
 	}
-	out, err := exec.CommandContext(t.Context(), "go", "list", "-f", `{{.ImportPath}} {{join .Deps " "}}`, "./...").Output()
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-f", `{{.ImportPath}} {{join .Deps " "}}`,
+		"./...").Output()
 	require.NoError(t, err)
 	var linking []string
 	for line := range strings.Lines(string(out)) {
@@ -168,7 +174,10 @@ func TestWhatLinksLibsignal(t *testing.T) {
 
 // All that the root package may depend on beside the standard library.
 func TestRootDependencies(t *testing.T) {
-	allowed := []string{module, "golang.org/x/text/", "golang.org/x/time/", "github.com/rivo/uniseg", "github.com/google/uuid", "code.dny.dev/ssrf"}
+	allowed := []string{
+		module, "golang.org/x/text/", "golang.org/x/time/", "github.com/rivo/uniseg", "github.com/google/uuid",
+		"code.dny.dev/ssrf",
+	}
 	for _, dep := range dependencies(t, ".", false) {
 		first, _, _ := strings.Cut(dep, "/")
 		if !strings.Contains(first, ".") || strings.HasPrefix(dep, "vendor/") {

@@ -178,7 +178,9 @@ func TestRepliesAreHandedOutAFewAtOnce(t *testing.T) {
 // neighbour is the number of another account, with the same trigger.
 func (w *world) neighbour(id string) *sim.Session {
 	w.Helper()
-	require.NoError(w, w.memory.SaveTrigger(w.Context(), pingr.Trigger{ID: "trg_" + id, Session: id, Phrase: "login", Reply: "static", Active: true}))
+	require.NoError(w, w.memory.SaveTrigger(w.Context(), pingr.Trigger{
+		ID: "trg_" + id, Session: id, Phrase: "login", Reply: "static", Active: true,
+	}))
 	number := sim.New(sim.Config{})
 	w.engine.Attach(id, id, number)
 	return number

@@ -60,8 +60,10 @@ func TestObserver(t *testing.T) {
 		want    []string
 	}{
 		{"a message without a trigger", "hello", nil, []string{`received acc main "hello" false`}},
-		{"a dynamic reply", "login", func(w *world) { w.backend = says("link") },
-			[]string{in, "accepted ", "decided dynamic", `delivery 1 delivered "" true`, "done replieddynamic"}},
+		{
+			"a dynamic reply", "login", func(w *world) { w.backend = says("link") },
+			[]string{in, "accepted ", "decided dynamic", `delivery 1 delivered "" true`, "done replieddynamic"},
+		},
 		{"a backend that fails once", "login", func(w *world) {
 			w.backend = func(_ context.Context, e pingr.Event) (pingr.Reply, error) {
 				if e.Attempt == 1 {
@@ -69,8 +71,10 @@ func TestObserver(t *testing.T) {
 				}
 				return pingr.Reply{}, nil
 			}
-		}, []string{in, "accepted ", "decided static", `delivery 1 failed "https://shop.example" false`, "done repliedstatic",
-			`delivery 2 delivered "" false`}},
+		}, []string{
+			in, "accepted ", "decided static", `delivery 1 failed "https://shop.example" false`, "done repliedstatic",
+			`delivery 2 delivered "" false`,
+		}},
 		{"no quota", "login", func(w *world) {
 			w.config.Settings.MonthlyQuota = 1
 			require.NoError(w, w.store.Reserve(w.Context(), time.Now(), pingr.QuotaLimit(account, 1, time.Now())))
@@ -78,16 +82,22 @@ func TestObserver(t *testing.T) {
 		{"an acknowledgement that is lost", "login", func(w *world) {
 			w.session.SetFault(sim.LoseAck)
 			time.AfterFunc(time.Second/2, func() { w.session.SetFault(sim.None) })
-		}, []string{in, "accepted ", "decided static", `delivery 1 delivered "" false`, "unknown static", "done repliedstatic"}},
-		{"a session that is away", "login", func(w *world) {
-			w.backend = func(context.Context, pingr.Event) (pingr.Reply, error) {
-				w.session.SetFault(sim.Away)
-				return pingr.Reply{}, nil
-			}
+		}, []string{
+			in, "accepted ", "decided static", `delivery 1 delivered "" false`, "unknown static", "done repliedstatic",
+		}},
+		{
+			"a session that is away", "login", func(w *world) {
+				w.backend = func(context.Context, pingr.Event) (pingr.Reply, error) {
+					w.session.SetFault(sim.Away)
+					return pingr.Reply{}, nil
+				}
+			},
+			[]string{in, "accepted ", "decided static", `delivery 1 delivered "" false`, "decided static", "done failedstatic"},
 		},
-			[]string{in, "accepted ", "decided static", `delivery 1 delivered "" false`, "decided static", "done failedstatic"}},
-		{"a message that is too old", "login", func(w *world) { w.config.Settings.MaxMessageAge = -1 },
-			[]string{in, "accepted ", "done expired"}},
+		{
+			"a message that is too old", "login", func(w *world) { w.config.Settings.MaxMessageAge = -1 },
+			[]string{in, "accepted ", "done expired"},
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			inWorld(t, func(w *world) {
@@ -156,7 +166,9 @@ func (s *failsOnce) Accept(ctx context.Context, f pingr.Firing, l pingr.Lease) (
 	return s.Store.Accept(ctx, f, l)
 }
 
-func (s *failsOnce) Claim(ctx context.Context, l pingr.Lease, now time.Time, skip []string, most int) ([]pingr.Firing, error) {
+func (s *failsOnce) Claim(
+	ctx context.Context, l pingr.Lease, now time.Time, skip []string, most int,
+) ([]pingr.Firing, error) {
 	if err := s.fails("Claim"); err != nil {
 		return nil, err
 	}
@@ -177,7 +189,9 @@ func (s *failsOnce) Finish(ctx context.Context, o pingr.Outcome) error {
 	return s.Store.Finish(ctx, o)
 }
 
-func (s *failsOnce) Due(ctx context.Context, l pingr.Lease, now time.Time, skip []string, most int) ([]pingr.PendingEvent, error) {
+func (s *failsOnce) Due(
+	ctx context.Context, l pingr.Lease, now time.Time, skip []string, most int,
+) ([]pingr.PendingEvent, error) {
 	if err := s.fails("Due"); err != nil {
 		return nil, err
 	}
@@ -218,7 +232,8 @@ func TestObserversOfTwoEngines(t *testing.T) {
 		w.person(asha).Send("login")
 		pass(time.Minute)
 		assert.Equal(t, []string{
-			`received acc main "login" true`, "accepted ", "decided static", `delivery 1 delivered "" false`, "done repliedstatic",
+			`received acc main "login" true`, "accepted ", "decided static", `delivery 1 delivered "" false`,
+			"done repliedstatic",
 		}, n.told())
 		stop()
 	})

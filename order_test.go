@@ -2,7 +2,6 @@ package pingr_test
 
 import (
 	"context"
-
 	"strings"
 	"testing"
 	"time"

@@ -143,7 +143,7 @@ func New(c Config) (*Engine, error) {
 	}
 	for name, r := range map[string]float64{"SendRate": c.SendRate, "BacklogRate": c.BacklogRate} {
 		if !(r >= 0) { // NaN too
-			problems = append(problems, fmt.Errorf("Config.%s is %v; it must not be negative", name, r))
+			problems = append(problems, fmt.Errorf("%s is %v; it must not be negative", "Config."+name, r))
 		}
 	}
 	switch c.Settings.GroupReply {

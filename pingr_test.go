@@ -16,7 +16,8 @@ func TestNewReportsEveryProblemAtOnce(t *testing.T) {
 	})
 	require.Error(t, err)
 	for _, part := range []string{
-		"Config.Store is missing", "InFlight is -1", "MaxInFlight is -2", "SendRate is -3", "BacklogRate is NaN", `"everywhere"`,
+		"Config.Store is missing", "InFlight is -1", "MaxInFlight is -2", "SendRate is -3", "BacklogRate is NaN",
+		`"everywhere"`,
 	} {
 		assert.ErrorContains(t, err, part)
 	}
@@ -29,10 +30,22 @@ func TestMessageKeys(t *testing.T) {
 		m    Message
 		want []string
 	}{
-		{"by number", Message{ID: "A", Chat: phone + "@s.whatsapp.net", Sender: phone + "@s.whatsapp.net", Phone: phone}, []string{"919876543210@s.whatsapp.net|919876543210@s.whatsapp.net|A"}},
+		{
+			"by number",
+			Message{ID: "A", Chat: phone + "@s.whatsapp.net", Sender: phone + "@s.whatsapp.net", Phone: phone},
+			[]string{"919876543210@s.whatsapp.net|919876543210@s.whatsapp.net|A"},
+		},
 		{"by LID, number hidden", Message{ID: "A", Chat: lid, Sender: lid, LID: lid}, []string{"777@lid|777@lid|A"}},
-		{"both known, named by LID", Message{ID: "A", Chat: lid, Sender: lid, Phone: phone, LID: lid}, []string{"919876543210@s.whatsapp.net|919876543210@s.whatsapp.net|A", "777@lid|777@lid|A"}},
-		{"in a group the chat is the group", Message{ID: "A", Chat: "1@g.us", Sender: lid, Phone: phone, LID: lid}, []string{"1@g.us|919876543210@s.whatsapp.net|A", "1@g.us|777@lid|A"}},
+		{
+			"both known, named by LID",
+			Message{ID: "A", Chat: lid, Sender: lid, Phone: phone, LID: lid},
+			[]string{"919876543210@s.whatsapp.net|919876543210@s.whatsapp.net|A", "777@lid|777@lid|A"},
+		},
+		{
+			"in a group the chat is the group",
+			Message{ID: "A", Chat: "1@g.us", Sender: lid, Phone: phone, LID: lid},
+			[]string{"1@g.us|919876543210@s.whatsapp.net|A", "1@g.us|777@lid|A"},
+		},
 		{"neither known", Message{ID: "A", Chat: "x@y", Sender: "x@y"}, []string{"x@y|x@y|A"}},
 	}
 	for _, tt := range tests {
@@ -92,7 +105,8 @@ func TestDefaults(t *testing.T) {
 	require.NoError(t, err)
 	c := e.cfg
 	assert.Equal(t, []int{1024, 2048}, []int{c.InFlight, c.MaxInFlight})
-	assert.Equal(t, []time.Duration{8 * time.Second, 10 * time.Minute, 10 * time.Second}, []time.Duration{c.DispatchTimeout, c.ReplyDeadline, c.StopGrace})
+	assert.Equal(t, []time.Duration{8 * time.Second, 10 * time.Minute, 10 * time.Second},
+		[]time.Duration{c.DispatchTimeout, c.ReplyDeadline, c.StopGrace})
 	assert.Equal(t, DefaultSession, c.SessionID)
 	var total time.Duration
 	for _, wait := range c.RetrySchedule {

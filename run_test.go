@@ -50,7 +50,9 @@ func TestWithoutABackend(t *testing.T) {
 	inWorld(t, func(w *world) {
 		c := w.config
 		c.Store, c.Session, c.Accounts = w.store, w.session, nil
-		require.NoError(t, w.memory.SaveTrigger(w.Context(), pingr.Trigger{ID: "trg_d", Session: pingr.DefaultSession, Phrase: "login", Reply: "hi {{phone}}", Active: true}))
+		require.NoError(t, w.memory.SaveTrigger(w.Context(), pingr.Trigger{
+			ID: "trg_d", Session: pingr.DefaultSession, Phrase: "login", Reply: "hi {{phone}}", Active: true,
+		}))
 		engine, err := pingr.New(c)
 		require.NoError(t, err)
 		ctx, cancel := context.WithCancel(context.Background())
@@ -61,7 +63,9 @@ func TestWithoutABackend(t *testing.T) {
 		p.Send("login")
 		pass(time.Second)
 		assert.Equal(t, []string{"hi " + asha}, texts(p))
-		require.NoError(t, engine.Notify(w.Context(), account, pingr.Event{Type: pingr.EventSessionConnected, Session: session}))
+		require.NoError(t, engine.Notify(w.Context(), account, pingr.Event{
+			Type: pingr.EventSessionConnected, Session: session,
+		}))
 		n, err := w.memory.Undelivered(w.Context())
 		require.NoError(t, err)
 		assert.Zero(t, n, "nobody is told")
@@ -120,9 +124,13 @@ func TestNotifyNamesAndStampsAnEvent(t *testing.T) {
 		w.start()
 		pass(500 * time.Millisecond)
 		for range 2 {
-			require.NoError(t, w.engine.Notify(w.Context(), account, pingr.Event{Type: pingr.EventSessionConnected, Session: session}))
+			require.NoError(t, w.engine.Notify(w.Context(), account, pingr.Event{
+				Type: pingr.EventSessionConnected, Session: session,
+			}))
 		}
-		require.NoError(t, w.engine.Notify(w.Context(), account, pingr.Event{Type: pingr.EventSessionConnected, ID: "evt_own"}))
+		require.NoError(t, w.engine.Notify(w.Context(), account, pingr.Event{
+			Type: pingr.EventSessionConnected, ID: "evt_own",
+		}))
 		pass(100 * time.Millisecond)
 		require.Len(t, w.heard(), 3, "at once")
 		ids := map[string]bool{}
@@ -238,7 +246,9 @@ func TestWhatTheDeliveryLogTells(t *testing.T) {
 		w.backend = func(_ context.Context, e pingr.Event) (pingr.Reply, error) {
 			time.Sleep(3 * time.Second)
 			if e.Attempt == 1 {
-				return pingr.Reply{URL: "https://shop.test/hook", Status: 503, NoReply: pingr.NoReplyEmpty}, errors.New("status 503")
+				return pingr.Reply{
+					URL: "https://shop.test/hook", Status: 503, NoReply: pingr.NoReplyEmpty,
+				}, errors.New("status 503")
 			}
 			return pingr.Reply{URL: "https://shop.test/hook", Status: 200, NoReply: pingr.NoReplyEmpty}, nil
 		}
@@ -252,7 +262,8 @@ func TestWhatTheDeliveryLogTells(t *testing.T) {
 			{Status: "delivered", HTTPStatus: 200, NoReply: pingr.NoReplyEmpty},
 		} {
 			e := w.heard()[i]
-			want.ID, want.Account, want.Session, want.EventID, want.Event = log[i].ID, account, session, e.ID, pingr.EventMessageReceived
+			want.ID, want.Account, want.Session = log[i].ID, account, session
+			want.EventID, want.Event = e.ID, pingr.EventMessageReceived
 			want.URL, want.Attempt, want.Duration, want.At = "https://shop.test/hook", i+1, 3*time.Second, e.at
 			assert.Equal(t, want, log[i])
 		}
@@ -288,7 +299,10 @@ func TestLogHoldsNothingOfAPerson(t *testing.T) {
 		p.Send("login hush")
 		pass(time.Minute)
 		w.halt()
-		for _, part := range []string{"msg=firing", `msg="firing not finished"`, `msg="could not purge old rows"`, "msg=send", "msg=event", "msg=panic", "outcome=replied", "outcome=failed"} {
+		for _, part := range []string{
+			"msg=firing", `msg="firing not finished"`, `msg="could not purge old rows"`, "msg=send", "msg=event", "msg=panic",
+			"outcome=replied", "outcome=failed",
+		} {
 			assert.Contains(t, said.String(), part)
 		}
 		for _, secret := range []string{asha, asha[2:], "98765-43210", "hush", "static for"} {

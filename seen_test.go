@@ -62,9 +62,16 @@ func TestWebhookHandlerTakesEachDeliveryOnce(t *testing.T) {
 		{"the first time", before, signed(first, old, "Webhook-Signature", "v1,x", "Webhook-Id", "evt_1"), first, 200},
 		{"the same bytes", before, signed(first, old, "Webhook-Signature", "v1,x", "Webhook-Id", "evt_1"), first, 409},
 		{"without the other headers", before, signed(first, old), first, 409},
-		{"another attempt and another id, by the headers", before, signed(first, old, "X-Pingr-Attempt", "2", "Webhook-Id", "evt_2"), first, 409},
+		{
+			"another attempt and another id, by the headers", before,
+			signed(first, old, "X-Pingr-Attempt", "2", "Webhook-Id", "evt_2"), first, 409,
+		},
 		{"one signature more", before, signed(first, old, "X-Pingr-Signature", pingr.Sign([]byte(second), old)), first, 409},
-		{"the signature in capitals", before, http.Header{"X-Pingr-Signature": {"sha256=" + strings.ToUpper(pingr.Sign([]byte(first), old)[7:])}}, first, 401},
+		{
+			"the signature in capitals", before,
+			http.Header{"X-Pingr-Signature": {"sha256=" + strings.ToUpper(pingr.Sign([]byte(first), old)[7:])}},
+			first, 401,
+		},
 		{"a space behind the body", before, signed(first, old), first + " ", 401},
 		{"while the secret is rotated", rotating, signed(first, old), first, 409},
 		{"under the new secret, which only Pingr has", rotating, signed(first, fresh), first, 409},
@@ -86,7 +93,9 @@ func TestWebhookHandlerTakesEachDeliveryOnce(t *testing.T) {
 func TestWebhookHandlerRemembersAtomically(t *testing.T) {
 	body := `{"event":"session.connected","timestamp":` + strconv.FormatInt(time.Now().UnixMilli(), 10) + `}`
 	kept := &keptKeys{}
-	h := &pingr.WebhookHandler{Secret: "whsec_x", Seen: kept, Dispatcher: pingr.DispatcherFunc(func(context.Context, pingr.Event) (pingr.Reply, error) {
+	h := &pingr.WebhookHandler{Secret: "whsec_x", Seen: kept, Dispatcher: pingr.DispatcherFunc(func(
+		context.Context, pingr.Event,
+	) (pingr.Reply, error) {
 		return pingr.Reply{}, nil
 	})}
 	var answered, refused atomic.Int64
@@ -158,7 +167,9 @@ func TestAnswerLostWithItsConnectionIsGivenAgain(t *testing.T) {
 
 // What is remembered for 15 minutes must not be let in by its age later.
 func TestWebhookHandlerThatRemembersLetsInNothingOld(t *testing.T) {
-	for name, at := range map[string]time.Time{"old": time.Now().Add(-6 * time.Minute), "ahead": time.Now().Add(6 * time.Minute)} {
+	for name, at := range map[string]time.Time{
+		"old": time.Now().Add(-6 * time.Minute), "ahead": time.Now().Add(6 * time.Minute),
+	} {
 		body := `{"event":"session.connected","timestamp":` + strconv.FormatInt(at.UnixMilli(), 10) + `}`
 		h := &pingr.WebhookHandler{Secret: "whsec_x", Seen: &pingr.SeenInMemory{}}
 		r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body))
@@ -183,7 +194,9 @@ func TestWebhookHandlerWhoseBodyBreaksOff(t *testing.T) {
 func TestWebhookHandlerWithoutItsMemory(t *testing.T) {
 	body := `{"event":"session.connected","timestamp":` + strconv.FormatInt(time.Now().UnixMilli(), 10) + `}`
 	var failed error
-	h := &pingr.WebhookHandler{Secret: "whsec_x", Seen: broken{}, Failed: func(_ *http.Request, err error) { failed = err }}
+	h := &pingr.WebhookHandler{
+		Secret: "whsec_x", Seen: broken{}, Failed: func(_ *http.Request, err error) { failed = err },
+	}
 	r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body))
 	r.Header.Set("X-Pingr-Signature", pingr.Sign([]byte(body), "whsec_x"))
 	w := httptest.NewRecorder()

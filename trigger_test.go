@@ -122,7 +122,8 @@ func TestPhrases(t *testing.T) {
 func TestCheckPhrase(t *testing.T) {
 	for phrase, ok := range map[string]bool{
 		"login": true, " hey login ": true, "": false, "  ": false, "\u200b": false,
-		strings.Repeat("a", 200): true, strings.Repeat("a", 201): false, strings.Repeat("\uFDFA", 20): false, // 18 characters each
+		strings.Repeat("a", 200): true, strings.Repeat("a", 201): false,
+		strings.Repeat("\uFDFA", 20): false, // 18 characters each
 	} {
 		if ok {
 			assert.NoError(t, CheckPhrase(phrase), phrase)

@@ -37,14 +37,22 @@ func TestEventBodyIsAsDocumented(t *testing.T) {
 		`"from":{"phone":"919876543210","jid":"919876543210@s.whatsapp.net","is_group":false,"group_jid":null},`+
 		`"message":{"text":"hey login","type":"text","id":"3EB0","timestamp":1714825319000},`+
 		`"timestamp":1714825320000,"id":"evt_1","trigger":{"id":"trg_1","phrase":"hey login"},"auto_reply":{"status":"pending"}}`, string(body))
-	e = Event{Type: EventMessageReceived, From: &From{Group: true, GroupJID: &group}, AutoReply: &AutoReply{Status: "suppressed", Reason: "cooldown", RetryAfter: 47}, Simulated: true}
+	e = Event{
+		Type: EventMessageReceived, From: &From{Group: true, GroupJID: &group},
+		AutoReply: &AutoReply{Status: "suppressed", Reason: "cooldown", RetryAfter: 47}, Simulated: true,
+	}
 	body, err = json.Marshal(e)
 	require.NoError(t, err)
 	assert.Contains(t, string(body), `"is_group":true,"group_jid":"1@g.us"`)
-	assert.Contains(t, string(body), `"auto_reply":{"status":"suppressed","reason":"cooldown","retry_after":47},"_simulated":true`)
-	body, err = json.Marshal(Event{Type: EventSessionDisconnected, Session: "s", Reason: 401, Kind: "terminal", Timestamp: 1, ID: "evt_2"})
+	assert.Contains(t, string(body),
+		`"auto_reply":{"status":"suppressed","reason":"cooldown","retry_after":47},"_simulated":true`)
+	body, err = json.Marshal(Event{
+		Type: EventSessionDisconnected, Session: "s", Reason: 401, Kind: "terminal", Timestamp: 1, ID: "evt_2",
+	})
 	require.NoError(t, err)
-	assert.JSONEq(t, `{"event":"session.disconnected","session_id":"s","reason":401,"kind":"terminal","timestamp":1,"id":"evt_2"}`, string(body))
+	assert.JSONEq(t,
+		`{"event":"session.disconnected","session_id":"s","reason":401,"kind":"terminal","timestamp":1,"id":"evt_2"}`,
+		string(body))
 }
 
 func TestVerifyWebhook(t *testing.T) {
@@ -69,8 +77,14 @@ func TestVerifyWebhook(t *testing.T) {
 		{name: "any age where that is wanted", body: at(-time.Hour), o: VerifyOptions{SkipTimestamp: true}},
 		{name: "no timestamp", body: `{}`, fault: "no timestamp"},
 		{name: "a timestamp of null", body: `{"timestamp":null}`, fault: "no timestamp"},
-		{name: "a timestamp that is a string", body: `{"timestamp":"1714825320000"}`, fault: "the timestamp is not an integer"},
-		{name: "a timestamp with a fraction", body: `{"timestamp":1714825320000.5}`, fault: "the timestamp is not an integer"},
+		{
+			name: "a timestamp that is a string", body: `{"timestamp":"1714825320000"}`,
+			fault: "the timestamp is not an integer",
+		},
+		{
+			name: "a timestamp with a fraction", body: `{"timestamp":1714825320000.5}`,
+			fault: "the timestamp is not an integer",
+		},
 		{name: "a timestamp beyond all bounds", body: `{"timestamp":1e300}`, fault: "the timestamp is not an integer"},
 		{name: "another field of the wrong type", body: `{"timestamp":1714825320000,"from":"Eve"}`, fault: "not an event"},
 		{name: "a list", body: `[1]`, fault: "not a JSON object"},
@@ -78,17 +92,32 @@ func TestVerifyWebhook(t *testing.T) {
 		{name: "nothing", body: ``, fault: "not a JSON object"},
 		{name: "broken off", body: `{"timestamp":1`, fault: "not an event"},
 		{name: "something behind", body: good + "x", fault: "not an event"},
-		{name: "capitals in the signature", body: good, signature: strings.ToUpper(Sign([]byte(good), testSecret)), fault: "64 lowercase hex"},
-		{name: "capital digits", body: good, signature: "sha256=" + strings.ToUpper(Sign([]byte(good), testSecret)[7:]), fault: "64 lowercase hex"},
+		{
+			name: "capitals in the signature", body: good, signature: strings.ToUpper(Sign([]byte(good), testSecret)),
+			fault: "64 lowercase hex",
+		},
+		{
+			name: "capital digits", body: good, signature: "sha256=" + strings.ToUpper(Sign([]byte(good), testSecret)[7:]),
+			fault: "64 lowercase hex",
+		},
 		{name: "no signature", body: good, signature: " ", fault: "64 lowercase hex"},
 		{name: "no prefix", body: good, signature: Sign([]byte(good), testSecret)[7:], fault: "64 lowercase hex"},
 		{name: "one digit short", body: good, signature: Sign([]byte(good), testSecret)[:70], fault: "64 lowercase hex"},
 		{name: "space behind", body: good, signature: Sign([]byte(good), testSecret) + " ", fault: "64 lowercase hex"},
 		{name: "another body's", body: good, signature: Sign([]byte(good+" "), testSecret), fault: "does not match"},
 		{name: "another secret's", body: good, signature: Sign([]byte(good), testSecret+"x"), fault: "does not match"},
-		{name: "the old secret's, while it is rotated", body: good, signature: Sign([]byte(good), "old"), o: VerifyOptions{OtherSecrets: []string{"", "old"}}},
-		{name: "an empty secret accepts nothing", body: good, signature: Sign([]byte(good), ""), secret: "-", fault: "no secret"},
-		{name: "an empty old secret accepts nothing", body: good, signature: Sign([]byte(good), ""), o: VerifyOptions{OtherSecrets: []string{""}}, fault: "does not match"},
+		{
+			name: "the old secret's, while it is rotated", body: good, signature: Sign([]byte(good), "old"),
+			o: VerifyOptions{OtherSecrets: []string{"", "old"}},
+		},
+		{
+			name: "an empty secret accepts nothing", body: good, signature: Sign([]byte(good), ""), secret: "-",
+			fault: "no secret",
+		},
+		{
+			name: "an empty old secret accepts nothing", body: good, signature: Sign([]byte(good), ""),
+			o: VerifyOptions{OtherSecrets: []string{""}}, fault: "does not match",
+		},
 		{name: "a secret without whsec_", body: good, signature: Sign([]byte(good), "plain"), secret: "plain"},
 	}
 	for _, tt := range tests {
@@ -158,7 +187,8 @@ func TestVerifyUsesTheHMACThatSignUses(t *testing.T) {
 		for _, length := range []int{0, 1, 55, 56, 63, 64, 65, 119, 128, 1000} {
 			body, secret := some(length), string(some(key))
 			sum := macOf(body, secret)
-			require.Equal(t, Sign(body, secret), "sha256="+hex.EncodeToString(sum[:]), "a key of %d bytes, a body of %d", key, length)
+			require.Equal(t, Sign(body, secret), "sha256="+hex.EncodeToString(sum[:]), "a key of %d bytes, a body of %d", key,
+				length)
 		}
 	}
 }
@@ -172,7 +202,8 @@ func TestVerifyAllocatesNothingOfItsOwn(t *testing.T) {
 	allocations := func(f func()) int { return int(testing.AllocsPerRun(100, f)) }
 	decoding := allocations(func() { _ = json.Unmarshal(body, new(Event)) })
 	assert.Equal(t, decoding, allocations(func() { _, _ = VerifyWebhook(body, signature, testSecret, o) }))
-	assert.Equal(t, decoding, allocations(func() { _, _ = VerifyWebhook(body, signature, "new", o) }), "while the secret is rotated")
+	assert.Equal(t, decoding, allocations(func() { _, _ = VerifyWebhook(body, signature, "new", o) }),
+		"while the secret is rotated")
 	assert.Equal(t, 1, allocations(func() { _, _ = VerifyWebhook(body, signature, "another") }), "a stranger's")
 }
 

@@ -34,7 +34,9 @@ func TestWebhookHandler(t *testing.T) {
 	const secret, old = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=", "whsec_b2xk"
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	event := func(at time.Time) string {
-		return `{"event":"message.received","from":{"phone":"919876543210"},"timestamp":` + strconv.FormatInt(at.UnixMilli(), 10) + `,"id":"evt_1"}`
+		return `{"event":"message.received","from":{"phone":"919876543210"},"timestamp":` + strconv.FormatInt(
+			at.UnixMilli(), 10,
+		) + `,"id":"evt_1"}`
 	}
 	says := func(text string, err error) pingr.DispatcherFunc {
 		return func(_ context.Context, e pingr.Event) (pingr.Reply, error) {
@@ -57,14 +59,26 @@ func TestWebhookHandler(t *testing.T) {
 		{"an answer", hi, "POST", body, pingr.Sign([]byte(body), secret), 200, `{"reply":"hi"}`},
 		{"no answer", says("", nil), "POST", body, pingr.Sign([]byte(body), secret), 200, `{}`},
 		{"the old secret", hi, "POST", body, pingr.Sign([]byte(body), old), 200, `{"reply":"hi"}`},
-		{"a reply with markup", says("<b>&\u2028", nil), "POST", body, pingr.Sign([]byte(body), secret), 200, `{"reply":"\u003cb\u003e\u0026\u2028"}`},
+		{
+			"a reply with markup", says("<b>&\u2028", nil), "POST", body, pingr.Sign([]byte(body), secret), 200,
+			`{"reply":"\u003cb\u003e\u0026\u2028"}`,
+		},
 		{"another's secret", hi, "POST", body, pingr.Sign([]byte(body), "whsec_x"), 401, "does not match"},
 		{"no signature", hi, "POST", body, "", 401, "sha256="},
-		{"a replay of the day before", hi, "POST", event(now.Add(-24 * time.Hour)), pingr.Sign([]byte(event(now.Add(-24*time.Hour))), secret), 401, "more than 5 minutes old"},
-		{"a changed body", hi, "POST", strings.Replace(body, "9198", "9199", 1), pingr.Sign([]byte(body), secret), 401, "does not match"},
+		{
+			"a replay of the day before", hi, "POST", event(now.Add(-24 * time.Hour)),
+			pingr.Sign([]byte(event(now.Add(-24*time.Hour))), secret), 401, "more than 5 minutes old",
+		},
+		{
+			"a changed body", hi, "POST", strings.Replace(body, "9198", "9199", 1), pingr.Sign([]byte(body), secret), 401,
+			"does not match",
+		},
 		{"a visit", hi, "GET", "", "", 405, "POST"},
 		{"a long body", hi, "POST", strings.Repeat(" ", 1<<20+1), "", 413, "1 MiB"},
-		{"a backend that fails", says("", errors.New("database of +919876543210 is down")), "POST", body, pingr.Sign([]byte(body), secret), 500, "not handled; try again later"},
+		{
+			"a backend that fails", says("", errors.New("database of +919876543210 is down")), "POST", body,
+			pingr.Sign([]byte(body), secret), 500, "not handled; try again later",
+		},
 		{"a backend that is gone", says("", pingr.ErrGone), "POST", body, pingr.Sign([]byte(body), secret), 410, "gone"},
 	}
 	for _, tt := range tests {

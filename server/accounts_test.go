@@ -33,7 +33,8 @@ func TestUsageWithoutLimit(t *testing.T) {
 	got := w.call("anna's live key", "POST", "/v1/send", `{"to":"919876543210","message":"x"}`)
 	assert.Contains(t, got.Body.String(), `"rate_limit_remaining":null`)
 	got = w.call("anna", "GET", "/v1/usage", "")
-	assert.Contains(t, got.Body.String(), `"used":1,"included":null,"remaining":null,"overage_messages":0,"overage_cost_micros":0`)
+	assert.Contains(t, got.Body.String(),
+		`"used":1,"included":null,"remaining":null,"overage_messages":0,"overage_cost_micros":0`)
 	for range 4 {
 		assert.Equal(t, http.StatusCreated, w.call("anna", "POST", "/v1/sessions", `{"name":"more"}`).Code)
 	}
@@ -47,9 +48,11 @@ func TestAPlanThatIsNoMore(t *testing.T) {
 	assert.Equal(t, planLimit, codeOf(t, w.call("anna", "POST", "/v1/sessions", `{"name":"a second"}`)))
 	trigger := `{"session_id":"anna-bot","trigger_phrase":"login","reply_message":"x"}`
 	require.Equal(t, 201, w.call("anna", "POST", "/v1/triggers", trigger).Code)
-	assert.Equal(t, planLimit, codeOf(t, w.call("anna", "POST", "/v1/triggers", `{"session_id":"anna-bot","trigger_phrase":"help","reply_message":"x"}`)))
+	assert.Equal(t, planLimit, codeOf(t, w.call("anna", "POST", "/v1/triggers",
+		`{"session_id":"anna-bot","trigger_phrase":"help","reply_message":"x"}`)))
 	require.Equal(t, 200, w.call("anna's live key", "POST", "/v1/send", `{"to":"919876543210","message":"x"}`).Code)
-	assert.Equal(t, quotaExceeded, codeOf(t, w.call("anna's live key", "POST", "/v1/send", `{"to":"919876543211","message":"x"}`)))
+	assert.Equal(t, quotaExceeded,
+		codeOf(t, w.call("anna's live key", "POST", "/v1/send", `{"to":"919876543211","message":"x"}`)))
 }
 
 // An account has a hundred keys at most; those that are revoked do not count.
@@ -106,7 +109,8 @@ func TestAccountOf(t *testing.T) {
 	none, err := w.server.accountOf(t.Context(), "acc_anna")
 	require.NoError(t, err)
 	assert.Nil(t, none.Dispatcher, "no endpoint is set")
-	require.Equal(t, 200, w.call("anna", "PUT", "/v1/webhooks", `{"url":"`+w.hook.URL+`","events":["session.connected"]}`).Code)
+	require.Equal(t, 200,
+		w.call("anna", "PUT", "/v1/webhooks", `{"url":"`+w.hook.URL+`","events":["session.connected"]}`).Code)
 	a, err := w.server.accountOf(t.Context(), "acc_anna")
 	require.NoError(t, err)
 	assert.Equal(t, w.hook.URL, a.Dispatcher.(accountDispatcher).Endpoint())
@@ -136,7 +140,8 @@ func TestAMessageReadsItsAccountOnce(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			store := &readStore{}
 			w := newWorld(t, func(c *Config) { store.Store, c.Store = c.Store, store })
-			require.Equal(t, 201, w.call("anna", "POST", "/v1/triggers", `{"session_id":"anna-bot","trigger_phrase":"login","reply_message":"static"}`).Code)
+			require.Equal(t, 201, w.call("anna", "POST", "/v1/triggers",
+				`{"session_id":"anna-bot","trigger_phrase":"login","reply_message":"static"}`).Code)
 			require.Equal(t, 200, w.call("anna", "PUT", "/v1/webhooks", `{"url":"`+w.hook.URL+`"}`).Code)
 			w.hook.answer(status, "your link")
 			phone := w.sessions.find("anna-bot").NewPhone(sim.PhoneConfig{Number: "919876543210"})

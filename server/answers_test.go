@@ -43,7 +43,10 @@ var answerCases = []struct {
 	{"an object", "", `{"reply":{"text":"hush"}}`, 200, "", pingr.NoReplyNotText, ""},
 	{"empty", "", `{"reply":"","x":"hush"}`, 200, "", pingr.NoReplyEmpty, ""},
 	{"a NUL", "", `{"reply":"hush\u0000"}`, 200, "", pingr.NoReplyNUL, ""},
-	{"a redirect", "Location: https://shop.example/hook?hush", `hush`, 301, "", "", "status 301: redirects are not followed; it points to https://shop.example/hook"},
+	{
+		"a redirect", "Location: https://shop.example/hook?hush", `hush`, 301, "", "",
+		"status 301: redirects are not followed; it points to https://shop.example/hook",
+	},
 }
 
 // logs is a log that several goroutines write to.
@@ -71,7 +74,8 @@ func TestWhatBecomesOfAnAnswer(t *testing.T) {
 	w := newWorld(t, func(c *Config) {
 		c.Log = slog.New(slog.NewJSONHandler(own, &slog.HandlerOptions{Level: slog.LevelInfo}))
 	})
-	require.Equal(t, 201, w.call("anna", "POST", "/v1/triggers", `{"session_id":"anna-bot","trigger_phrase":"login","reply_message":"static"}`).Code)
+	require.Equal(t, 201, w.call("anna", "POST", "/v1/triggers",
+		`{"session_id":"anna-bot","trigger_phrase":"login","reply_message":"static"}`).Code)
 	require.Equal(t, 200, w.call("anna", "PUT", "/v1/webhooks", `{"url":"`+w.hook.URL+`"}`).Code)
 	for i, tt := range answerCases {
 		t.Run(tt.name, func(t *testing.T) {
@@ -89,7 +93,8 @@ func TestWhatBecomesOfAnAnswer(t *testing.T) {
 				Reply     *string        `json:"dynamic_reply"`
 				NoReply   *pingr.NoReply `json:"no_reply_reason"`
 			}
-			got := w.call("anna", "POST", "/v1/webhooks/simulate", `{"phone":"919876543210","message":"login","session_id":"anna-bot"}`)
+			got := w.call("anna", "POST", "/v1/webhooks/simulate",
+				`{"phone":"919876543210","message":"login","session_id":"anna-bot"}`)
 			require.NoError(t, json.Unmarshal(got.Body.Bytes(), &simulated))
 			assert.Equal(t, tt.fault == "", simulated.Delivered)
 			assert.Equal(t, orNull(tt.reply), simulated.Reply)
@@ -155,7 +160,8 @@ func TestEveryNoReplyIsDocumented(t *testing.T) {
 // answer; neither is it told later what it wanted then.
 func TestAnEndpointThatUnsubscribed(t *testing.T) {
 	w := newWorld(t)
-	require.Equal(t, 201, w.call("anna", "POST", "/v1/triggers", `{"session_id":"anna-bot","trigger_phrase":"login","reply_message":"static"}`).Code)
+	require.Equal(t, 201, w.call("anna", "POST", "/v1/triggers",
+		`{"session_id":"anna-bot","trigger_phrase":"login","reply_message":"static"}`).Code)
 	require.Equal(t, 200, w.call("anna", "PUT", "/v1/webhooks", `{"url":"`+w.hook.URL+`"}`).Code)
 	w.hook.answer(503, "")
 	first := w.sessions.find("anna-bot").NewPhone(sim.PhoneConfig{Number: "919876543210"})
@@ -167,7 +173,8 @@ func TestAnEndpointThatUnsubscribed(t *testing.T) {
 	_, id, _ := strings.Cut(log, `"id":"`)
 	id, _, _ = strings.Cut(id, `"`)
 
-	require.Equal(t, 200, w.call("anna", "PUT", "/v1/webhooks", `{"url":"`+w.hook.URL+`","events":["session.disconnected","session.connected"]}`).Code)
+	require.Equal(t, 200, w.call("anna", "PUT", "/v1/webhooks",
+		`{"url":"`+w.hook.URL+`","events":["session.disconnected","session.connected"]}`).Code)
 	w.hook.answer(200, "link")
 	second := w.sessions.find("anna-bot").NewPhone(sim.PhoneConfig{Number: "919876543211"})
 	second.Send("login")
@@ -181,7 +188,8 @@ func TestAnEndpointThatUnsubscribed(t *testing.T) {
 	assert.Len(t, bodies, 1, "neither of what came since, nor again of what came before")
 	assert.Contains(t, w.call("anna", "GET", "/v1/webhooks/deliveries", "").Body.String(), `"count":1`)
 
-	require.Equal(t, 200, w.call("anna", "PUT", "/v1/webhooks", `{"url":"`+w.hook.URL+`","events":["message.received"]}`).Code)
+	require.Equal(t, 200,
+		w.call("anna", "PUT", "/v1/webhooks", `{"url":"`+w.hook.URL+`","events":["message.received"]}`).Code)
 	fourth := w.sessions.find("anna-bot").NewPhone(sim.PhoneConfig{Number: "919876543213"})
 	fourth.Send("login")
 	assert.Equal(t, "link", w.shown(fourth))
@@ -192,9 +200,11 @@ func TestAnEndpointThatUnsubscribed(t *testing.T) {
 func TestADeletedSessionsTriggersGo(t *testing.T) {
 	w := newWorld(t)
 	for _, who := range []string{"anna's live key", "anna's test key"} {
-		require.Equal(t, 201, w.call(who, "POST", "/v1/triggers", `{"session_id":"anna-bot","trigger_phrase":"login","reply_message":"static"}`).Code, who)
+		require.Equal(t, 201, w.call(who, "POST", "/v1/triggers",
+			`{"session_id":"anna-bot","trigger_phrase":"login","reply_message":"static"}`).Code, who)
 	}
-	require.Equal(t, 201, w.call("ben", "POST", "/v1/triggers", `{"session_id":"ben-bot","trigger_phrase":"login","reply_message":"static"}`).Code)
+	require.Equal(t, 201, w.call("ben", "POST", "/v1/triggers",
+		`{"session_id":"ben-bot","trigger_phrase":"login","reply_message":"static"}`).Code)
 	id := w.sessions.find("anna-bot").ID()
 	require.Equal(t, 204, w.call("anna", "DELETE", "/v1/sessions/anna-bot", "").Code)
 	for _, stored := range []string{id, testName(id, "acc_anna")} {
@@ -217,11 +227,13 @@ func TestSendToANumberThatIsNotOnWhatsApp(t *testing.T) {
 	w := newWorld(t)
 	w.sessions.find("anna-bot").SetFault(sim.Nobody)
 	for range 2 {
-		got := w.call("anna's live key", "POST", "/v1/send", `{"to":"919876543210","message":"hi","session_id":"anna-bot"}`, "Idempotency-Key", "one")
+		got := w.call("anna's live key", "POST", "/v1/send", `{"to":"919876543210","message":"hi","session_id":"anna-bot"}`,
+			"Idempotency-Key", "one")
 		assert.Equal(t, http.StatusUnprocessableEntity, got.Code)
 		assert.JSONEq(t, `{"detail":{"error":"missing_param","message":"to: is not on WhatsApp"}}`, got.Body.String())
 	}
 	w.sessions.find("anna-bot").SetFault(sim.None)
-	got := w.call("anna's live key", "POST", "/v1/send", `{"to":"919876543210","message":"hi","session_id":"anna-bot"}`, "Idempotency-Key", "one")
+	got := w.call("anna's live key", "POST", "/v1/send", `{"to":"919876543210","message":"hi","session_id":"anna-bot"}`,
+		"Idempotency-Key", "one")
 	assert.Equal(t, http.StatusOK, got.Code, "neither the cooldown nor the key was used up")
 }

@@ -175,7 +175,8 @@ func (s *Server) keyCaller(ctx context.Context, secret string) (caller, error) {
 	if err != nil {
 		return caller{}, err
 	}
-	if subtle.ConstantTimeCompare(k.Hash[:], hash[:]) != 1 || !k.RevokedAt.IsZero() || !strings.HasPrefix(secret, k.Mode.Prefix()) {
+	if subtle.ConstantTimeCompare(k.Hash[:], hash[:]) != 1 || !k.RevokedAt.IsZero() ||
+		!strings.HasPrefix(secret, k.Mode.Prefix()) {
 		return caller{}, errKey
 	}
 	a, err := s.store.Account(ctx, k.Account)

@@ -35,7 +35,10 @@ func TestNothingThatStrangersChoosePilesUp(t *testing.T) {
 	defer store.Close()
 	s, err := New(t.Context(), Config{Store: store})
 	require.NoError(t, err)
-	a := hosted.Account{ID: "acc_anna", Email: "anna@example.com", Plan: hosted.Unlimited, Settings: hosted.DefaultSettings(), CreatedAt: time.Now()}
+	a := hosted.Account{
+		ID: "acc_anna", Email: "anna@example.com", Plan: hosted.Unlimited, Settings: hosted.DefaultSettings(),
+		CreatedAt: time.Now(),
+	}
 	require.NoError(t, store.CreateAccount(t.Context(), a))
 	secret, k := hosted.NewKey(a.ID, "", hosted.Test, time.Now())
 	require.NoError(t, store.CreateKey(t.Context(), k))

@@ -50,8 +50,10 @@ func TestTheLoginCookie(t *testing.T) {
 				assert.Equal(t, http.SameSiteLaxMode, c.SameSite)
 				return c
 			}
-			api := check(ask("POST", "/v1/auth/login", `{"email":"anna@example.com","password":"`+password+`"}`, "application/json"))
-			page := check(ask("POST", "/login", "email=anna%40example.com&password="+strings.ReplaceAll(password, " ", "+"), "application/x-www-form-urlencoded"))
+			api := check(ask("POST", "/v1/auth/login", `{"email":"anna@example.com","password":"`+password+`"}`,
+				"application/json"))
+			page := check(ask("POST", "/login", "email=anna%40example.com&password="+strings.ReplaceAll(password, " ", "+"),
+				"application/x-www-form-urlencoded"))
 			anna, ben := api.Name+"="+api.Value, api.Name+"="+w.logIn("ben")
 			assert.Equal(t, 200, ask("GET", "/v1/auth/me", "", "", anna).Code)
 			assert.Equal(t, 200, ask("GET", "/overview", "", "", page.Name+"="+page.Value).Code)
@@ -87,6 +89,8 @@ func TestTheLoginCookie(t *testing.T) {
 
 func TestTwoKeysAreNone(t *testing.T) {
 	w := newWorld(t)
-	w.who["both"] = http.Header{"X-Api-Key": {w.who["anna's live key"].Get("X-Api-Key"), w.who["ben's live key"].Get("X-Api-Key")}}
+	w.who["both"] = http.Header{"X-Api-Key": {
+		w.who["anna's live key"].Get("X-Api-Key"), w.who["ben's live key"].Get("X-Api-Key"),
+	}}
 	assert.Equal(t, invalidKey, codeOf(t, w.call("both", "GET", "/v1/settings", "")))
 }

@@ -95,7 +95,9 @@ func start(t *testing.T, database []byte) outcome {
 	for i := range shops {
 		sessions.add(shopSession(i))
 	}
-	s, err := New(t.Context(), Config{Store: store, Sessions: func(n Notify) (Sessions, error) { sessions.notify = n; return sessions, nil }})
+	s, err := New(t.Context(), Config{
+		Store: store, Sessions: func(n Notify) (Sessions, error) { sessions.notify = n; return sessions, nil },
+	})
 	if err != nil {
 		return outcome{"refused", err.Error()}
 	}
@@ -174,7 +176,8 @@ func fullDatabase(t *testing.T) []byte {
 		ok(s.SaveSession(ctx, r))
 		for j := range 12 {
 			ok(s.SaveTrigger(ctx, pingr.Trigger{
-				ID: fmt.Sprint("trg_", i, "_", j), Session: r.ID, Phrase: fmt.Sprint("login ", (i+j)%12), Reply: "Hello.", Active: j < 9,
+				ID: fmt.Sprint("trg_", i, "_", j), Session: r.ID, Phrase: fmt.Sprint("login ", (i+j)%12), Reply: "Hello.",
+				Active: j < 9,
 			}))
 		}
 	}
@@ -182,7 +185,9 @@ func fullDatabase(t *testing.T) []byte {
 		fullFiring(t, s, i, now)
 	}
 	for i := range 20 { // what leaves free pages behind
-		ok(s.Enqueue(ctx, pingr.PendingEvent{Account: "acc_00", Next: now, Event: pingr.Event{ID: fmt.Sprint("evt_big_", i), Kind: strings.Repeat("x", 2000)}}))
+		ok(s.Enqueue(ctx, pingr.PendingEvent{Account: "acc_00", Next: now, Event: pingr.Event{
+			ID: fmt.Sprint("evt_big_", i), Kind: strings.Repeat("x", 2000),
+		}}))
 	}
 	for i := range 20 {
 		ok(s.Delivered(ctx, fmt.Sprint("evt_big_", i)))
@@ -198,8 +203,12 @@ func fullFiring(t *testing.T, s *sqlite.Store, i int, now time.Time) {
 	shop := shopSession(i % shops)
 	id, phone := fmt.Sprintf("evt_%05d", i), fmt.Sprintf("4917000%04d", i)
 	f := pingr.Firing{
-		ID: id, Account: shop.Account, Session: shop.ID, State: pingr.StateAccepted, AcceptedAt: now.Add(time.Duration(i) * time.Minute),
-		Message: pingr.Message{ID: id, Chat: phone + "@s.whatsapp.net", Sender: phone + "@s.whatsapp.net", Phone: phone, LID: id + "@lid", Text: "login", Time: now, Arrived: now},
+		ID: id, Account: shop.Account, Session: shop.ID, State: pingr.StateAccepted,
+		AcceptedAt: now.Add(time.Duration(i) * time.Minute),
+		Message: pingr.Message{
+			ID: id, Chat: phone + "@s.whatsapp.net", Sender: phone + "@s.whatsapp.net", Phone: phone, LID: id + "@lid",
+			Text: "login", Time: now, Arrived: now,
+		},
 		Trigger: pingr.Trigger{ID: "trg_1", Session: shop.ID, Phrase: "login", Reply: "Hello.", Active: true},
 	}
 	_, err := s.Accept(t.Context(), f, pingr.Lease{Holder: "run_old", Until: now})
@@ -210,10 +219,14 @@ func fullFiring(t *testing.T, s *sqlite.Store, i int, now time.Time) {
 	at := f.AcceptedAt
 	d := pingr.Decision{
 		Firing: id, Holder: "run_old", At: at, Text: "Hello.", Source: pingr.Static,
-		Limits: []pingr.Limit{{Kind: pingr.Cooldown, Key: "cooldown/" + shop.Account + "/" + phone, Max: 1, Until: at.Add(time.Minute)}},
+		Limits: []pingr.Limit{{
+			Kind: pingr.Cooldown, Key: "cooldown/" + shop.Account + "/" + phone, Max: 1, Until: at.Add(time.Minute),
+		}},
 	}
 	if i%2 == 0 {
-		d.Retry = &pingr.PendingEvent{Event: pingr.Event{ID: id, Session: shop.ID}, Account: shop.Account, Attempt: 2, Next: now.Add(24 * time.Hour)}
+		d.Retry = &pingr.PendingEvent{
+			Event: pingr.Event{ID: id, Session: shop.ID}, Account: shop.Account, Attempt: 2, Next: now.Add(24 * time.Hour),
+		}
 	}
 	_, _, err = s.Decide(t.Context(), d)
 	require.NoError(t, err)

@@ -15,7 +15,8 @@ import (
 func deliveryOf(d pingr.Delivery, logged time.Time) api.Delivery {
 	out := api.Delivery{
 		ID: d.ID, Status: d.Status, URL: d.URL, DynamicReply: d.DynamicReply, Session: shownID(d.Session),
-		CreatedAt: api.At(logged), EventID: d.EventID, Event: d.Event, Attempt: d.Attempt, DurationMs: d.Duration.Milliseconds(),
+		CreatedAt: api.At(logged), EventID: d.EventID, Event: d.Event, Attempt: d.Attempt,
+		DurationMs: d.Duration.Milliseconds(),
 		HTTPStatus: maybe(d.HTTPStatus), Error: maybe(d.Error), NoReply: maybe(d.NoReply),
 	}
 	return out

@@ -61,7 +61,8 @@ func (s *Server) document() ([]byte, error) {
 			properties[field].(jsonObject)[key] = value //nolint:forcetypeassert // as above
 		}
 	}
-	params := doc["paths"].(jsonObject)["/v1/webhooks/deliveries"].(jsonObject)["get"].(jsonObject)["parameters"].([]any) //nolint:forcetypeassert // as above
+	deliveries := doc["paths"].(jsonObject)["/v1/webhooks/deliveries"].(jsonObject) //nolint:forcetypeassert // as above
+	params := deliveries["get"].(jsonObject)["parameters"].([]any)                  //nolint:forcetypeassert // as above
 	for _, p := range params {
 		if p := p.(jsonObject); p["name"] == "before" { //nolint:forcetypeassert // as above
 			p["schema"].(jsonObject)["pattern"] = timePattern //nolint:forcetypeassert // as above

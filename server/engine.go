@@ -50,7 +50,9 @@ func (s *Server) disconnectGrace(ctx context.Context, id string) (time.Duration,
 
 func (s *Server) dispatcher(w hosted.Webhook) *pingr.HTTPDispatcher {
 	secret, others := w.Signing(s.now())
-	return &pingr.HTTPDispatcher{URL: w.URL, Secret: secret, OtherSecrets: others, Guard: s.config.Guard, Transport: s.transport, Now: s.now}
+	return &pingr.HTTPDispatcher{
+		URL: w.URL, Secret: secret, OtherSecrets: others, Guard: s.config.Guard, Transport: s.transport, Now: s.now,
+	}
 }
 
 // An accountDispatcher tells an account's endpoint. It names sessions as the account does,

@@ -23,7 +23,7 @@ func TestEveryEventTypeIsKnownEverywhere(t *testing.T) {
 	for _, e := range pingr.EventTypes() {
 		all = append(all, string(e))
 	}
-	events := newWorld(t).document()["components"].(object)["schemas"].(object)["SetWebhookInputBody"].(object)["properties"].(object)["events"].(object)
+	events := propertyOf(newWorld(t).document(), "SetWebhookInputBody", "events")
 	assert.Equal(t, all, events["items"].(object)["enum"], "the enum tag of api.SetWebhook.Events")
 	assert.EqualValues(t, len(all), events["maxItems"], "the maxItems tag of api.SetWebhook.Events")
 
@@ -69,7 +69,7 @@ func TestEveryFieldIsShownOrHidden(t *testing.T) {
 	})
 	t.Run("SessionRecord", func(t *testing.T) {
 		session := func(r pingr.SessionRecord) api.Session {
-			shown, err := w.server.sessionOf(t.Context(), caller{}, r)
+			shown, err := w.server.sessionOf(t.Context(), r)
 			require.NoError(t, err)
 			return shown
 		}

@@ -78,7 +78,8 @@ func done(b *brokenStore, call string, do func() error) error {
 
 var brokenCalls = []string{
 	"CreateAccount", "Account", "AccountByEmail", "UpdateAccount", "CreateKey", "KeyByHash", "Keys", "RevokeKey", "UseKey",
-	"BeginReplay", "EndReplay", "DeliveryPage", "Delivery", "QueuedEvents", "MakeDue", "LogDelivery", "Trigger", "Triggers",
+	"BeginReplay", "EndReplay", "DeliveryPage", "Delivery", "QueuedEvents", "MakeDue", "LogDelivery", "Trigger",
+	"Triggers",
 	"CreateTrigger", "UpdateTrigger", "DeleteTrigger", "FindTrigger", "LimitTaken", "Stats", "Reserve", "Release", "Peek",
 }
 
@@ -94,7 +95,9 @@ func (b *brokenStore) AccountByEmail(ctx context.Context, email string) (hosted.
 	return asked(b, "AccountByEmail", func() (hosted.Account, error) { return b.Store.AccountByEmail(ctx, email) })
 }
 
-func (b *brokenStore) UpdateAccount(ctx context.Context, id string, change func(*hosted.Account) error) (hosted.Account, error) {
+func (b *brokenStore) UpdateAccount(
+	ctx context.Context, id string, change func(*hosted.Account) error,
+) (hosted.Account, error) {
 	return asked(b, "UpdateAccount", func() (hosted.Account, error) { return b.Store.UpdateAccount(ctx, id, change) })
 }
 
@@ -161,7 +164,9 @@ func (b *brokenStore) CreateTrigger(ctx context.Context, t pingr.Trigger, sessio
 	return done(b, "CreateTrigger", func() error { return b.Store.CreateTrigger(ctx, t, sessions, limit) })
 }
 
-func (b *brokenStore) UpdateTrigger(ctx context.Context, id string, change func(*pingr.Trigger) error) (pingr.Trigger, error) {
+func (b *brokenStore) UpdateTrigger(
+	ctx context.Context, id string, change func(*pingr.Trigger) error,
+) (pingr.Trigger, error) {
 	return asked(b, "UpdateTrigger", func() (pingr.Trigger, error) { return b.Store.UpdateTrigger(ctx, id, change) })
 }
 
@@ -218,7 +223,9 @@ func TestAStoreThatFailsIsNoSuccess(t *testing.T) {
 	})
 	met := map[string]bool{}
 	for _, r := range routes {
-		for _, who := range map[auth][]string{public: {"nobody"}, byKey: {"anna's live key"}, byJWT: {"anna"}, byBoth: {"anna", "anna's live key"}}[r.auth] {
+		for _, who := range map[auth][]string{
+			public: {"nobody"}, byKey: {"anna's live key"}, byJWT: {"anna"}, byBoth: {"anna", "anna's live key"},
+		}[r.auth] {
 			if deletes(r) > 0 && who != "anna" {
 				continue // once
 			}
@@ -263,7 +270,9 @@ func newBrokenWorld(t *testing.T) *brokenWorld {
 	anna := w.furnish("anna")
 	_, k := hosted.NewKey("acc_anna", "", hosted.Live, w.clock())
 	require.NoError(t, w.store.CreateKey(t.Context(), k))
-	return &brokenWorld{w, store, map[string]string{"sessions": "anna-bot", "triggers": anna.trigger, "webhooks": anna.delivery, "keys": k.ID}}
+	return &brokenWorld{w, store, map[string]string{
+		"sessions": "anna-bot", "triggers": anna.trigger, "webhooks": anna.delivery, "keys": k.ID,
+	}}
 }
 
 // ask makes a request of a route while a call fails, none if it is empty.
@@ -284,7 +293,8 @@ func (w *brokenWorld) ask(r route, who, call string) *httptest.ResponseRecorder 
 	w.store.breaks("")
 	w.logIn("anna")
 	w.store.breaks(call)
-	return w.call(who, r.method, strings.ReplaceAll(r.path, "{id}", w.ids[strings.Split(r.path, "/")[2]]), body, "Idempotency-Key", r.name()+call)
+	return w.call(who, r.method, strings.ReplaceAll(r.path, "{id}", w.ids[strings.Split(r.path, "/")[2]]), body,
+		"Idempotency-Key", r.name()+call)
 }
 
 // example is a body as the OpenAPI document shows it, on Anna's session.
@@ -315,7 +325,10 @@ func TestWhatGoesOnWithoutTheStore(t *testing.T) {
 		{"UseKey", "anna's live key", "GET", "/v1/settings", ""},
 		{"EndReplay", "anna's live key", "POST", "/v1/send", `{"to":"919876543210","message":"hi"}`},
 		{"LimitTaken", "anna's live key", "POST", "/v1/send", `{"to":"919876543211","message":"hi"}`},
-		{"LogDelivery", "anna", "POST", "/v1/webhooks/simulate", `{"phone":"919876543210","message":"login","session_id":"anna-bot"}`},
+		{
+			"LogDelivery", "anna", "POST", "/v1/webhooks/simulate",
+			`{"phone":"919876543210","message":"login","session_id":"anna-bot"}`,
+		},
 	} {
 		broken.breaks(tt.call)
 		got := w.call(tt.who, tt.method, tt.path, tt.body, "Idempotency-Key", string(rune('a'+i)))

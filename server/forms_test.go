@@ -16,7 +16,8 @@ import (
 // form posts a form of the dashboard as Anna's browser does.
 func (w *world) form(path string, fields url.Values) *httptest.ResponseRecorder {
 	w.Helper()
-	return w.call("anna's browser", "POST", path, fields.Encode(), "Content-Type", "application/x-www-form-urlencoded", "HX-Request", "true")
+	return w.call("anna's browser", "POST", path, fields.Encode(), "Content-Type", "application/x-www-form-urlencoded",
+		"HX-Request", "true")
 }
 
 // Every form of the dashboard, and what the API knows afterwards.
@@ -24,8 +25,9 @@ func TestWhatAFormSaysIsWhatIsKept(t *testing.T) {
 	w := newWorld(t)
 	anna := w.furnish("anna")
 	settings := url.Values{
-		"cooldown_seconds": {"11"}, "max_message_age_seconds": {"22"}, "disconnect_grace_seconds": {"33"}, "group_reply": {"off"},
-		"overage": {"allow"}, "time_zone": {" Asia/Kolkata "}, "no_phone_reply": {"From a number, please."},
+		"cooldown_seconds": {"11"}, "max_message_age_seconds": {"22"}, "disconnect_grace_seconds": {"33"},
+		"group_reply": {"off"},
+		"overage":     {"allow"}, "time_zone": {" Asia/Kolkata "}, "no_phone_reply": {"From a number, please."},
 	}
 	but := func(name, value string) url.Values {
 		form := url.Values{}
@@ -50,7 +52,12 @@ func TestWhatAFormSaysIsWhatIsKept(t *testing.T) {
 		{"nor that", "/settings", but("disconnect_grace_seconds", ""), "", "/v1/settings", kept, ""},
 		{"no text", "/settings", but("no_phone_reply", " "), "", "/v1/settings", `"no_phone_reply":null`, ""},
 
-		{"a name", "/sessions/anna-bot/name", url.Values{"name": {"Stall"}}, "", "/v1/sessions", `"name":"Stall"`, "anna's bot"},
+		{
+			"a name", "/sessions/anna-bot/name",
+			url.Values{"name": {"Stall"}},
+			"", "/v1/sessions", `"name":"Stall"`,
+			"anna's bot",
+		},
 		{"another session", "/sessions", url.Values{"name": {"Shop"}}, "", "/v1/sessions", `"name":"Shop"`, ""},
 
 		{
@@ -71,10 +78,28 @@ func TestWhatAFormSaysIsWhatIsKept(t *testing.T) {
 			"",
 			"/v1/triggers/" + anna.trigger, `"trigger_phrase":"login","reply_message":"x","is_active":false`, "",
 		},
-		{"switched on", "/auto-reply/" + anna.trigger + "/active", url.Values{"active": {"on"}}, "", "/v1/triggers/" + anna.trigger, `"is_active":true`, ""},
-		{"what a text fires", "/auto-reply/match", url.Values{"session": {"anna-bot"}, "text": {"login X4K9MQ"}}, "login", "", "", ""},
-		{"switched off", "/auto-reply/" + anna.trigger + "/active", url.Values{}, "", "/v1/triggers/" + anna.trigger, `"is_active":false`, ""},
-		{"deleted", "/auto-reply/" + anna.trigger + "/delete", nil, "", "/v1/triggers", `"trigger_phrase":"help"`, anna.trigger},
+		{
+			"switched on", "/auto-reply/" + anna.trigger + "/active",
+			url.Values{"active": {"on"}},
+			"",
+			"/v1/triggers/" + anna.trigger, `"is_active":true`, "",
+		},
+		{
+			"what a text fires", "/auto-reply/match",
+			url.Values{"session": {"anna-bot"}, "text": {"login X4K9MQ"}},
+			"login",
+			"", "", "",
+		},
+		{
+			"switched off", "/auto-reply/" + anna.trigger + "/active",
+			url.Values{},
+			"", "/v1/triggers/" + anna.trigger,
+			`"is_active":false`, "",
+		},
+		{
+			"deleted", "/auto-reply/" + anna.trigger + "/delete", nil, "", "/v1/triggers", `"trigger_phrase":"help"`,
+			anna.trigger,
+		},
 
 		{
 			"an endpoint", "/webhooks",
@@ -82,15 +107,48 @@ func TestWhatAFormSaysIsWhatIsKept(t *testing.T) {
 			"",
 			"/v1/webhooks", `"url":"` + w.hook.URL + `/new","events":["message.received"]`, "",
 		},
-		{"without an event", "/webhooks", url.Values{"url": {w.hook.URL}}, "", "/v1/webhooks", `/new","events":["message.received"]`, ""},
-		{"a secret, in an hour", "/webhooks/rotate", url.Values{"overlap": {"3600"}}, "", "/v1/webhooks", `"old_secret_expires_at":"2026-11-23T11:00:00.000Z"`, ""},
-		{"a leaked one", "/webhooks/rotate", url.Values{"overlap": {"0"}}, "", "/v1/webhooks", `"secret":"whsec_`, "old_secret"},
-		{"of no known overlap", "/webhooks/rotate", url.Values{"overlap": {"soon"}}, "", "/v1/webhooks", `"old_secret_expires_at":"2026-11-24T10:00:00.000Z"`, ""},
+		{
+			"without an event", "/webhooks",
+			url.Values{"url": {w.hook.URL}},
+			"", "/v1/webhooks",
+			`/new","events":["message.received"]`, "",
+		},
+		{
+			"a secret, in an hour", "/webhooks/rotate",
+			url.Values{"overlap": {"3600"}},
+			"", "/v1/webhooks",
+			`"old_secret_expires_at":"2026-11-23T11:00:00.000Z"`, "",
+		},
+		{
+			"a leaked one", "/webhooks/rotate",
+			url.Values{"overlap": {"0"}},
+			"", "/v1/webhooks", `"secret":"whsec_`,
+			"old_secret",
+		},
+		{
+			"of no known overlap", "/webhooks/rotate",
+			url.Values{"overlap": {"soon"}},
+			"", "/v1/webhooks",
+			`"old_secret_expires_at":"2026-11-24T10:00:00.000Z"`, "",
+		},
 
-		{"a key", "/keys", url.Values{"name": {"CI"}, "mode": {"test"}}, "pk_test_", "/v1/keys", `"name":"CI","mode":"test"`, ""},
-		{"a revoked one", "/keys/" + anna.key + "/revoke", nil, "", "/v1/keys", `"revoked_at":"2026-11-23T10:00:00.000Z"`, ""},
+		{
+			"a key", "/keys",
+			url.Values{"name": {"CI"}, "mode": {"test"}},
+			"pk_test_", "/v1/keys",
+			`"name":"CI","mode":"test"`, "",
+		},
+		{
+			"a revoked one", "/keys/" + anna.key + "/revoke", nil, "", "/v1/keys", `"revoked_at":"2026-11-23T10:00:00.000Z"`,
+			"",
+		},
 
-		{"a code to type", "/sessions/anna-bot/link/pair", url.Values{"phone": {"+1 555-010-0001"}}, "", "/v1/sessions", `"id":"anna-bot"`, ""},
+		{
+			"a code to type", "/sessions/anna-bot/link/pair",
+			url.Values{"phone": {"+1 555-010-0001"}},
+			"", "/v1/sessions",
+			`"id":"anna-bot"`, "",
+		},
 		{"unlinked", "/sessions/anna-bot/unlink", nil, "", "/v1/sessions", `"name":"Shop"`, "anna-bot"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -116,12 +174,15 @@ func TestTryingItSendsNothing(t *testing.T) {
 	w.furnish("anna")
 	phone := w.sessions.find("anna-bot").NewPhone(sim.PhoneConfig{Number: "919876543210"})
 	try := func(text string) string {
-		return w.form("/overview/try", url.Values{"session": {"anna-bot"}, "phone": {"+91 98765 43210"}, "text": {text}}).Body.String()
+		return w.form("/overview/try", url.Values{
+			"session": {"anna-bot"}, "phone": {"+91 98765 43210"}, "text": {text},
+		}).Body.String()
 	}
 	w.hook.answer(200, "dynamic answer")
 	assert.Contains(t, try("login"), "dynamic answer")
 	require.Equal(t, 200, w.call("anna", "PUT", "/v1/webhooks", `{"url":""}`).Code)
-	require.Equal(t, 201, w.call("anna", "POST", "/v1/triggers", `{"session_id":"anna-bot","trigger_phrase":"help","reply_message":"static for {{phone}}"}`).Code)
+	require.Equal(t, 201, w.call("anna", "POST", "/v1/triggers",
+		`{"session_id":"anna-bot","trigger_phrase":"help","reply_message":"static for {{phone}}"}`).Code)
 	assert.Contains(t, try("help me"), "static for 919876543210")
 	assert.NotContains(t, try("nothing"), "static for")
 	assert.Empty(t, phone.Received())

@@ -82,7 +82,8 @@ func (s *Server) route(mux *http.ServeMux, w http.ResponseWriter, r *http.Reques
 
 // forPeople reports whether a browser asks for a page.
 func forPeople(r *http.Request) bool {
-	return r.Method == http.MethodGet && !strings.HasPrefix(r.URL.Path, "/v1/") && strings.Contains(r.Header.Get("Accept"), "text/html")
+	return r.Method == http.MethodGet && !strings.HasPrefix(r.URL.Path, "/v1/") &&
+		strings.Contains(r.Header.Get("Accept"), "text/html")
 }
 
 // problem returns the answer to an error. What is not meant for the client is
@@ -175,7 +176,11 @@ var readyWords = map[bool]string{true: `{"status":"ready"}`, false: `{"status":"
 func here(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !isLocal(r) {
-			fail(forbidden, "Metrics are served on the server's own machine only. To scrape them from elsewhere, give them an address of their own (--metrics-listen).").write(w)
+			fail(
+				forbidden,
+				"Metrics are served on the server's own machine only. "+
+					"To scrape them from elsewhere, give them an address of their own (--metrics-listen).",
+			).write(w)
 			return
 		}
 		h.ServeHTTP(w, r)

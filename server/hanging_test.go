@@ -60,7 +60,8 @@ func TestTheLogOfAnEndpointThatHangs(t *testing.T) {
 		}
 	}))
 	defer hook.Close()
-	require.Equal(t, 201, w.call("anna", "POST", "/v1/triggers", `{"session_id":"anna-bot","trigger_phrase":"login","reply_message":"static"}`).Code)
+	require.Equal(t, 201, w.call("anna", "POST", "/v1/triggers",
+		`{"session_id":"anna-bot","trigger_phrase":"login","reply_message":"static"}`).Code)
 	require.Equal(t, 200, w.call("anna", "PUT", "/v1/webhooks", `{"url":"`+hook.URL+`"}`).Code)
 	crowd := func(prefix string, n int) (people []*sim.Phone) {
 		for i := range n {

@@ -140,7 +140,9 @@ func (h *hub) close() {
 
 // sessionChanged notifies the streams of a session's account.
 func (s *Server) sessionChanged(r pingr.SessionRecord) {
-	s.hub.publish(r.Account, "session", map[string]any{"id": shownID(r.ID), "name": r.Name, "status": r.State, "detail": r.Detail})
+	s.hub.publish(r.Account, "session", map[string]any{
+		"id": shownID(r.ID), "name": r.Name, "status": r.State, "detail": r.Detail,
+	})
 }
 
 type eventsInput struct{ ModeParam }

@@ -60,7 +60,8 @@ func TestAStreamEndsWithItsKeyOrLogin(t *testing.T) {
 	liveSecret, live := hosted.NewKey("acc_anna", "", hosted.Live, w.clock())
 	require.NoError(t, w.store.CreateKey(t.Context(), live))
 	w.who["the live key"] = http.Header{"X-Api-Key": {liveSecret}}
-	byKey, byLive, byLogin, other := w.stream(web, "the key"), w.stream(web, "the live key"), w.stream(web, "anna"), w.stream(web, "anna's live key")
+	byKey, byLive := w.stream(web, "the key"), w.stream(web, "the live key")
+	byLogin, other := w.stream(web, "anna"), w.stream(web, "anna's live key")
 
 	require.Equal(t, 204, w.call("anna", "DELETE", "/v1/keys/"+k.ID, "").Code)
 	w.ends(byKey)
@@ -79,7 +80,9 @@ func TestAStreamEndsWithItsKeyOrLogin(t *testing.T) {
 func TestAStreamEndsWhenAnotherProcessRevokesItsKey(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := memory.New()
-		a := hosted.Account{ID: "acc_anna", Email: "anna@example.com", Plan: hosted.Unlimited, Settings: hosted.DefaultSettings()}
+		a := hosted.Account{
+			ID: "acc_anna", Email: "anna@example.com", Plan: hosted.Unlimited, Settings: hosted.DefaultSettings(),
+		}
 		require.NoError(t, store.CreateAccount(t.Context(), a))
 		secret, k := hosted.NewKey(a.ID, "", hosted.Live, time.Now())
 		require.NoError(t, store.CreateKey(t.Context(), k))
@@ -201,7 +204,10 @@ func TestWhatAStreamTells(t *testing.T) {
 	w.hook.answer(200, "your hush link")
 	w.sessions.find("anna-bot").NewPhone(sim.PhoneConfig{Number: "919876543210"}).Send("login hush")
 	told := strings.Join(w.events(live, "firing ", `"outcome":"replied"`), "\n")
-	for _, want := range []string{`"state":"accepted"`, `"state":"decided"`, `"state":"done"`, `"session_id":"anna-bot"`, `delivery {`, `"status":"delivered"`} {
+	for _, want := range []string{
+		`"state":"accepted"`, `"state":"decided"`, `"state":"done"`, `"session_id":"anna-bot"`, `delivery {`,
+		`"status":"delivered"`,
+	} {
 		assert.Contains(t, told, want)
 	}
 	assert.NotContains(t, told, "hush")
@@ -211,7 +217,8 @@ func TestWhatAStreamTells(t *testing.T) {
 	require.Equal(t, 200, w.call("anna", "POST", "/v1/webhooks/simulate", simulate+`sess_test"}`).Code)
 	assert.Len(t, w.events(test, "delivery ", `"session_id":"sess_test"`), 1, "nothing of what was live")
 	require.Equal(t, 200, w.call("anna", "POST", "/v1/webhooks/simulate", simulate+`anna-bot"}`).Code)
-	assert.Len(t, w.events(live, "delivery ", `"status":"simulated"`, `"session_id":"anna-bot"`), 1, "nothing of test mode's")
+	assert.Len(t, w.events(live, "delivery ", `"status":"simulated"`, `"session_id":"anna-bot"`), 1,
+		"nothing of test mode's")
 	w.call("ben", "PATCH", "/v1/sessions/ben-bot", `{"name":"Shop"}`)
 	assert.Len(t, w.events(ben, "session ", `"id":"ben-bot"`), 1, "nothing of Anna's")
 }
@@ -229,7 +236,9 @@ func TestAStreamEndsWhenItsReaderTakesNothing(t *testing.T) {
 	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", web.Listener.Addr().String())
 	require.NoError(t, err)
 	defer conn.Close()
-	_, err = conn.Write([]byte("GET /v1/events HTTP/1.1\r\nHost: x\r\nX-API-Key: " + w.who["anna's live key"].Get("X-Api-Key") + "\r\n\r\n"))
+	_, err = conn.Write([]byte(
+		"GET /v1/events HTTP/1.1\r\nHost: x\r\nX-API-Key: " + w.who["anna's live key"].Get("X-Api-Key") + "\r\n\r\n",
+	))
 	require.NoError(t, err)
 	require.Eventually(t, func() bool { return w.server.hub.count() == 1 }, 5*time.Second, time.Millisecond)
 	much := strings.Repeat("x", 1<<20)

@@ -34,7 +34,8 @@ func (s *Server) logIn(ctx context.Context, _ caller, in *loginInput) (*loginOut
 	giveBack, err := s.takeLogin(ctx, email, from, now)
 	var limit *pingr.LimitError
 	if errors.As(err, &limit) {
-		return nil, tooMany(rateLimit, limit.RetryAfter(now), "Too many failed logins. Try again in %ds.", limit.RetryAfter(now))
+		return nil, tooMany(rateLimit, limit.RetryAfter(now), "Too many failed logins. Try again in %ds.",
+			limit.RetryAfter(now))
 	} else if err != nil {
 		return nil, err
 	}

@@ -69,8 +69,11 @@ func TestPasswordsWaitForTheirTurn(t *testing.T) {
 // A changingStore changes the password just before somebody else does.
 type changingStore struct{ Store }
 
-func (c changingStore) UpdateAccount(ctx context.Context, id string, change func(*hosted.Account) error) (hosted.Account, error) {
-	if _, err := c.Store.UpdateAccount(ctx, id, func(a *hosted.Account) error { a.PasswordHash = "another"; return nil }); err != nil {
+func (c changingStore) UpdateAccount(
+	ctx context.Context, id string, change func(*hosted.Account) error,
+) (hosted.Account, error) {
+	if _, err := c.Store.UpdateAccount(ctx, id,
+		func(a *hosted.Account) error { a.PasswordHash = "another"; return nil }); err != nil {
 		return hosted.Account{}, err
 	}
 	return c.Store.UpdateAccount(ctx, id, change)
@@ -80,7 +83,8 @@ func (c changingStore) UpdateAccount(ctx context.Context, id string, change func
 // change that was under way.
 func TestTwoPasswordChangesAtOnce(t *testing.T) {
 	w := newWorld(t, func(c *Config) { c.Store = changingStore{c.Store} })
-	got := w.call("anna", "POST", "/v1/auth/password", `{"current_password":"`+password+`","new_password":"battery staple"}`)
+	got := w.call("anna", "POST", "/v1/auth/password",
+		`{"current_password":"`+password+`","new_password":"battery staple"}`)
 	assert.Equal(t, conflict, codeOf(t, got))
 	a, err := w.store.Account(t.Context(), "acc_anna")
 	require.NoError(t, err)
@@ -109,7 +113,8 @@ func TestManyComeByTheSetUpLink(t *testing.T) {
 		all.Go(func() {
 			body := `{"token":"` + tokens[0] + `","email":"` + name + `@example.com","password":"` + password + `"}`
 			got := httptest.NewRecorder()
-			servers[0].ServeHTTP(got, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "http://localhost/v1/auth/setup", strings.NewReader(body)))
+			servers[0].ServeHTTP(got, httptest.NewRequestWithContext(t.Context(), http.MethodPost,
+				"http://localhost/v1/auth/setup", strings.NewReader(body)))
 			mu.Lock()
 			defer mu.Unlock()
 			if got.Code == http.StatusCreated {

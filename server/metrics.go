@@ -37,7 +37,8 @@ func newMetrics(s *Server) *metrics {
 	}
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
-		firings:  counter("pingr_firings_total", "Messages that matched a trigger, by outcome and by the source of the reply's text.", "outcome", "reply"),
+		firings: counter("pingr_firings_total",
+			"Messages that matched a trigger, by outcome and by the source of the reply's text.", "outcome", "reply"),
 		replies: seconds("pingr_reply_seconds", "Time from a message's arrival to WhatsApp's acknowledgement of its reply.",
 			[]float64{.05, .1, .25, .5, 1, 2, 4, 8, 16, 60, 300}, "reply"),
 		sends: counter("pingr_sends_total", "Messages requested by POST /v1/send.", "mode", "result"),
@@ -58,7 +59,9 @@ func newMetrics(s *Server) *metrics {
 	for _, kind := range []string{"timeout", "network", "3xx", "4xx", "410", "5xx"} {
 		m.webhookFails.WithLabelValues(kind)
 	}
-	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "pingr_build_info", Help: "Always 1. The label is the version."}, []string{"version"})
+	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "pingr_build_info", Help: "Always 1. The label is the version.",
+	}, []string{"version"})
 	build.WithLabelValues(pingr.Version).Set(1)
 	m.registry.MustRegister(
 		m.firings, m.replies, m.sends, m.webhooks, m.webhookFails, m.requests, m.requestTime, build, state{s},
@@ -134,10 +137,12 @@ func (m *metrics) answered(route string, status int, took time.Duration) {
 type state struct{ server *Server }
 
 var (
-	sessionsDesc      = prometheus.NewDesc("pingr_sessions", "Sessions of all accounts, by status.", []string{"status"}, nil)
-	undecryptableDesc = prometheus.NewDesc("pingr_undecryptable_messages_total", "Messages that could not be decrypted when they first arrived. Each is requested again.", nil, nil)
-	undeliveredDesc   = prometheus.NewDesc("pingr_undelivered_events", "Events that wait to be delivered.", nil, nil)
-	streamsDesc       = prometheus.NewDesc("pingr_event_streams", "Open event streams.", nil, nil)
+	sessionsDesc = prometheus.NewDesc("pingr_sessions", "Sessions of all accounts, by status.", []string{"status"},
+		nil)
+	undecryptableDesc = prometheus.NewDesc("pingr_undecryptable_messages_total",
+		"Messages that could not be decrypted when they first arrived. Each is requested again.", nil, nil)
+	undeliveredDesc = prometheus.NewDesc("pingr_undelivered_events", "Events that wait to be delivered.", nil, nil)
+	streamsDesc     = prometheus.NewDesc("pingr_event_streams", "Open event streams.", nil, nil)
 )
 
 func (state) Describe(c chan<- *prometheus.Desc) {

@@ -37,10 +37,13 @@ func (w *world) metricsHold(lines ...string) {
 
 func TestMetrics(t *testing.T) {
 	w := newWorld(t)
-	require.Equal(t, 201, w.call("anna", "POST", "/v1/triggers", `{"session_id":"anna-bot","trigger_phrase":"login","reply_message":"static"}`).Code)
+	require.Equal(t, 201, w.call("anna", "POST", "/v1/triggers",
+		`{"session_id":"anna-bot","trigger_phrase":"login","reply_message":"static"}`).Code)
 	require.Equal(t, 200, w.call("anna", "PUT", "/v1/webhooks", `{"url":"`+w.hook.URL+`"}`).Code)
 	bot := w.sessions.find("anna-bot")
-	asha, ravi := bot.NewPhone(sim.PhoneConfig{Number: "919876543210"}), bot.NewPhone(sim.PhoneConfig{Number: "919876543211"})
+	asha, ravi := bot.NewPhone(sim.PhoneConfig{Number: "919876543210"}), bot.NewPhone(
+		sim.PhoneConfig{Number: "919876543211"},
+	)
 
 	w.hook.answer(200, "your link")
 	asha.Send("login")
@@ -60,7 +63,8 @@ func TestMetrics(t *testing.T) {
 		`pingr_webhook_failures_total{kind="5xx"} 2`,
 		`pingr_undelivered_events 2`,
 	)
-	require.Equal(t, rateLimit, codeOf(t, w.call("anna's live key", "POST", "/v1/send", `{"to":"919876543211","message":"x"}`)))
+	require.Equal(t, rateLimit,
+		codeOf(t, w.call("anna's live key", "POST", "/v1/send", `{"to":"919876543211","message":"x"}`)))
 	require.Equal(t, 200, w.call("anna's test key", "POST", "/v1/send", `{"to":"919876543211","message":"x"}`).Code)
 	w.call("nobody", "GET", "/nothing/there", "")
 	w.call("nobody", "DELETE", "/v1/triggers/trg_1", "")
@@ -81,7 +85,8 @@ func TestMetrics(t *testing.T) {
 	text := w.call("this machine", "GET", "/metrics", "").Body.String()
 	assert.Contains(t, text, "go_goroutines ")
 	assert.Contains(t, text, `pingr_http_requests_total{route="GET /v1/events",status="200"} 1`)
-	assert.NotContains(t, text, `pingr_http_request_seconds_count{route="GET /v1/events"}`, "a stream's time is no answer's")
+	assert.NotContains(t, text, `pingr_http_request_seconds_count{route="GET /v1/events"}`,
+		"a stream's time is no answer's")
 	assert.Contains(t, text, `pingr_build_info{version="`+pingr.Version+`"} 1`)
 	names := regexp.MustCompile(`(?m) [^ ]+$`).ReplaceAllString(text, "") // a value, such as a start time, may have the digits of a phone
 	assert.NotRegexp(t, `acc_|anna|ben-|9198|127\.0\.0\.1`, names, "nothing of a customer")

@@ -21,8 +21,10 @@ func TestTwoAccountsWithOneSessionID(t *testing.T) {
 		got := w.call(key, "POST", "/v1/sessions", `{"id":"main-login-bot","name":"Login"}`)
 		require.Equal(t, http.StatusCreated, got.Code, got.Body)
 		assert.Contains(t, got.Body.String(), `"id":"main-login-bot"`)
-		assert.Equal(t, http.StatusConflict, w.call(key, "POST", "/v1/sessions", `{"id":"main-login-bot","name":"Login"}`).Code)
-		got = w.call(key, "POST", "/v1/triggers", `{"session_id":"main-login-bot","trigger_phrase":"login","reply_message":"`+name+`'s"}`)
+		assert.Equal(t, http.StatusConflict,
+			w.call(key, "POST", "/v1/sessions", `{"id":"main-login-bot","name":"Login"}`).Code)
+		got = w.call(key, "POST", "/v1/triggers",
+			`{"session_id":"main-login-bot","trigger_phrase":"login","reply_message":"`+name+`'s"}`)
 		require.Equal(t, http.StatusCreated, got.Code, got.Body)
 		assert.Contains(t, got.Body.String(), `"session_id":"main-login-bot"`)
 		bot := w.sessions.find("main-login-bot:acc_" + name)
@@ -46,7 +48,8 @@ func TestTwoAccountsWithOneSessionID(t *testing.T) {
 	assert.Equal(t, http.StatusNotFound, w.call("anna", "GET", "/v1/sessions/main-login-bot", "").Code)
 	assert.Equal(t, http.StatusOK, w.call("ben", "GET", "/v1/sessions/main-login-bot", "").Code)
 	assert.Equal(t, http.StatusNotFound, w.call("anna", "GET", "/v1/sessions/main-login-bot:acc_ben", "").Code)
-	assert.Equal(t, http.StatusNotFound, w.call("ben", "GET", "/v1/sessions/main-login-bot:acc_ben", "").Code, "no other name than its own")
+	assert.Equal(t, http.StatusNotFound, w.call("ben", "GET", "/v1/sessions/main-login-bot:acc_ben", "").Code,
+		"no other name than its own")
 }
 
 // A test key may name the account's live sessions: they are simulated, and what
@@ -63,20 +66,26 @@ func TestTestKeysNameLiveSessions(t *testing.T) {
 		require.Equal(t, want, got.Code, got.Body)
 		return got.Body.String()
 	}
-	assert.Contains(t, test("POST", "/v1/send", `{"to":"919876543210","message":"hi","session_id":"anna-bot"}`, 200), `"session_id":"anna-bot"`)
-	assert.Contains(t, test("GET", "/v1/sessions/anna-bot", "", 200), `"name":"anna's bot","number":"+15550100000","status":"connected"`)
+	assert.Contains(t, test("POST", "/v1/send", `{"to":"919876543210","message":"hi","session_id":"anna-bot"}`, 200),
+		`"session_id":"anna-bot"`)
+	assert.Contains(t, test("GET", "/v1/sessions/anna-bot", "", 200),
+		`"name":"anna's bot","number":"+15550100000","status":"connected"`)
 	trigger := `{"session_id":"anna-bot","trigger_phrase":"login","reply_message":"test"}`
 	assert.Contains(t, test("POST", "/v1/triggers", trigger, 201), `"session_id":"anna-bot"`)
 	test("POST", "/v1/triggers", trigger, 409)
-	assert.Contains(t, test("POST", "/v1/match", `{"session_id":"anna-bot","text":"login X4K9MQ"}`, 200), `"reply_message":"test"`)
+	assert.Contains(t, test("POST", "/v1/match", `{"session_id":"anna-bot","text":"login X4K9MQ"}`, 200),
+		`"reply_message":"test"`)
 	assert.Contains(t, test("GET", "/v1/triggers", "", 200), `"count":1`)
 	for _, change := range [][3]string{{"DELETE", "", ""}, {"PATCH", "", `{"name":"mine"}`}} {
 		test(change[0], "/v1/sessions/anna-bot"+change[1], change[2], 403)
 	}
-	simulated := w.call("anna", "POST", "/v1/webhooks/simulate?mode=test", `{"phone":"919876543210","message":"login","session_id":"anna-bot"}`)
+	simulated := w.call("anna", "POST", "/v1/webhooks/simulate?mode=test",
+		`{"phone":"919876543210","message":"login","session_id":"anna-bot"}`)
 	assert.Contains(t, simulated.Body.String(), `"session_id":"anna-bot"`)
 	assert.NotContains(t, simulated.Body.String(), anna.trigger)
-	for _, theirs := range []string{"ben-bot", "anna-bot:acc_anna", "anna-bot:acc_anna:test", "sess_test:acc_ben", "none"} {
+	for _, theirs := range []string{
+		"ben-bot", "anna-bot:acc_anna", "anna-bot:acc_anna:test", "sess_test:acc_ben", "none",
+	} {
 		test("POST", "/v1/send", `{"to":"919876543211","message":"hi","session_id":"`+theirs+`"}`, 404)
 	}
 
@@ -91,7 +100,8 @@ func TestTestKeysNameLiveSessions(t *testing.T) {
 
 	require.Equal(t, 204, w.call("anna", "DELETE", "/v1/sessions/anna-bot", "").Code)
 	require.Equal(t, 201, w.call("anna", "POST", "/v1/sessions", `{"id":"anna-bot","name":"again"}`).Code)
-	assert.Contains(t, test("GET", "/v1/triggers", "", 200), `"count":0`, "whoever takes the id does not inherit test mode's triggers")
+	assert.Contains(t, test("GET", "/v1/triggers", "", 200), `"count":0`,
+		"whoever takes the id does not inherit test mode's triggers")
 }
 
 func noLastUse(answers string) string {

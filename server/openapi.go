@@ -44,7 +44,9 @@ var refusals = map[int]*problem{
 	http.StatusUnsupportedMediaType:  fail(unsupportedMediaType, "The body must be application/json."),
 	http.StatusUnprocessableEntity:   badParam("body", "is not valid JSON for this request"),
 	http.StatusTooManyRequests:       tooMany(rateLimit, 47, "Number +919876543210 is in cooldown. Try again in 47s."),
-	http.StatusInternalServerError:   fail(internal, "Something went wrong. Request req_0199b0c2d4e57f3a8c1b2d3e4f5a6b7c."),
+	http.StatusInternalServerError: fail(
+		internal, "Something went wrong. Request req_0199b0c2d4e57f3a8c1b2d3e4f5a6b7c.",
+	),
 }
 
 // refusalWords describes each status.
@@ -92,7 +94,8 @@ func (s *Server) describe(doc *huma.OpenAPI) {
 		}
 		if limited := op.Responses["429"]; limited != nil {
 			limited.Headers = map[string]*huma.Param{"Retry-After": {
-				Description: "Seconds to wait, the same as retry_after.", Schema: &huma.Schema{Type: huma.TypeInteger, Examples: []any{47}},
+				Description: "Seconds to wait, the same as retry_after.",
+				Schema:      &huma.Schema{Type: huma.TypeInteger, Examples: []any{47}},
 			}}
 		}
 	}
@@ -100,7 +103,9 @@ func (s *Server) describe(doc *huma.OpenAPI) {
 
 func operationOf(doc *huma.OpenAPI, r route) *huma.Operation {
 	item := doc.Paths[r.path]
-	return map[string]*huma.Operation{"GET": item.Get, "POST": item.Post, "PUT": item.Put, "PATCH": item.Patch, "DELETE": item.Delete}[r.method]
+	return map[string]*huma.Operation{
+		"GET": item.Get, "POST": item.Post, "PUT": item.Put, "PATCH": item.Patch, "DELETE": item.Delete,
+	}[r.method]
 }
 
 // describeParam moves a parameter's words to where tools look for them.
@@ -123,7 +128,9 @@ func describeSuccess(r route, response *huma.Response, code *huma.Schema) {
 	for name, h := range response.Headers {
 		if name == "Set-Cookie" {
 			h.Description = "The login as a cookie, for the dashboard."
-			h.Schema.Examples = []any{loginCookie + "=eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhY2MifQ.c2ln; Path=/; HttpOnly; SameSite=Lax"}
+			h.Schema.Examples = []any{
+				loginCookie + "=eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhY2MifQ.c2ln; Path=/; HttpOnly; SameSite=Lax",
+			}
 		}
 	}
 	delete(response.Headers, "Content-Type") // it is no header of its own in OpenAPI
@@ -135,8 +142,9 @@ func describeSuccess(r route, response *huma.Response, code *huma.Schema) {
 		}
 	case "GET /v1/events":
 		response.Content = map[string]*huma.MediaType{"text/event-stream": {
-			Schema:  &huma.Schema{Type: huma.TypeString, Description: "Server-sent events."},
-			Example: "event: session\ndata: {\"id\":\"main-login-bot\",\"name\":\"Main login bot\",\"status\":\"connected\",\"detail\":\"\"}\n\n",
+			Schema: &huma.Schema{Type: huma.TypeString, Description: "Server-sent events."},
+			Example: "event: session\ndata: {\"id\":\"main-login-bot\",\"name\":\"Main login " +
+				"bot\",\"status\":\"connected\",\"detail\":\"\"}\n\n",
 		}}
 	}
 }

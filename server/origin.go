@@ -161,8 +161,10 @@ func isLocal(r *http.Request) bool {
 func (s *Server) client(r *http.Request) netip.Addr {
 	ip := clientAddress(r, s.config.TrustedProxies)
 	peer, _ := readHop(r.RemoteAddr)
-	if (peer.IsPrivate() || peer.IsLoopback()) && isForwarded(r) && !contains(s.config.TrustedProxies, peer) && s.strangeProxy.CompareAndSwap(false, true) {
-		s.log.Warn("an untrusted proxy forwards requests; all its clients count as one until it is a trusted proxy", "proxy", peer)
+	if (peer.IsPrivate() || peer.IsLoopback()) && isForwarded(r) && !contains(s.config.TrustedProxies, peer) &&
+		s.strangeProxy.CompareAndSwap(false, true) {
+		s.log.Warn("an untrusted proxy forwards requests; all its clients count as one until it is a trusted proxy", "proxy",
+			peer)
 	}
 	return ip
 }

@@ -49,7 +49,8 @@ func HashPassword(password string) (string, error) {
 	_, _ = rand.Read(salt) // never fails (crypto/rand)
 	key := argon2.IDKey([]byte(password), salt, argonTime, argonMemory, argonLanes, argonKey)
 	encode := base64.RawStdEncoding.EncodeToString
-	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, argonMemory, argonTime, argonLanes, encode(salt), encode(key)), nil
+	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, argonMemory, argonTime, argonLanes,
+		encode(salt), encode(key)), nil
 }
 
 // checkPassword reports whether the hash is the password's.
@@ -59,7 +60,8 @@ func checkPassword(hash, password string) (bool, error) {
 	if len(parts) != 6 || parts[1] != "argon2id" {
 		return false, errors.New("not an argon2id hash")
 	}
-	if _, err := fmt.Sscanf(parts[2]+" "+parts[3], "v=%d m=%d,t=%d,p=%d", &version, &memory, &time, &lanes); err != nil || version != argon2.Version ||
+	if _, err := fmt.Sscanf(parts[2]+" "+parts[3], "v=%d m=%d,t=%d,p=%d", &version, &memory, &time, &lanes); err != nil ||
+		version != argon2.Version ||
 		memory > 1<<20 || time > 100 || lanes > 16 || memory < 8 || time < 1 || lanes < 1 {
 		return false, errors.New("argon2id hash with unsupported parameters")
 	}

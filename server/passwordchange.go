@@ -24,7 +24,8 @@ func (s *Server) changePassword(ctx context.Context, c caller, in *passwordInput
 	giveBack, err := s.takeLogin(ctx, c.account.Email, s.client(in.request), now)
 	var limit *pingr.LimitError
 	if errors.As(err, &limit) {
-		return nil, tooMany(rateLimit, limit.RetryAfter(now), "Too many wrong passwords. Try again in %ds.", limit.RetryAfter(now))
+		return nil, tooMany(rateLimit, limit.RetryAfter(now), "Too many wrong passwords. Try again in %ds.",
+			limit.RetryAfter(now))
 	} else if err != nil {
 		return nil, err
 	}

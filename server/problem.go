@@ -103,7 +103,8 @@ func problemOf(err error, now time.Time) (p *problem, unexpected bool) {
 	case errors.As(err, &p):
 		return p, false
 	case errors.As(err, &limit) && limit.Kind == pingr.Quota:
-		return tooMany(quotaExceeded, limit.RetryAfter(now), "The monthly message quota is used up. Upgrade the plan, or allow overage in the settings."), false
+		return tooMany(quotaExceeded, limit.RetryAfter(now),
+			"The monthly message quota is used up. Upgrade the plan, or allow overage in the settings."), false
 	case errors.As(err, &limit):
 		return tooMany(rateLimit, limit.RetryAfter(now), "Too many requests. Try again in %ds.", limit.RetryAfter(now)), false
 	case errors.Is(err, hosted.ErrNotFound):

@@ -143,7 +143,8 @@ func (r *readiness) broken(err error) check {
 		Advice() string
 	}
 	if errors.As(err, &damage) {
-		return failed("Messages may go unanswered: "+damage.Advice()+".", "%s", strings.TrimSuffix(damage.Error(), "; "+damage.Advice()))
+		return failed("Messages may go unanswered: "+damage.Advice()+".", "%s",
+			strings.TrimSuffix(damage.Error(), "; "+damage.Advice()))
 	}
 	return failed("Check the log. Is the disk full, or the database down?", "it cannot process a message")
 }
@@ -163,7 +164,8 @@ func (r *readiness) stored(ctx context.Context) map[string]check {
 	r.checks["database"], r.checks["clock"] = r.database(ctx, s.now())
 	if s.config.FreeSpace != nil {
 		if free, known := s.config.FreeSpace(); known && free < LeastSpace {
-			r.checks["disk"] = failed("Free some space: messages wait at WhatsApp while nothing can be written.", "%d MB free", free>>20)
+			r.checks["disk"] = failed("Free some space: messages wait at WhatsApp while nothing can be written.", "%d MB free",
+				free>>20)
 		} else if known {
 			r.checks["disk"] = check{Status: "ok", Found: fmt.Sprintf("%d MB free", free>>20)}
 		}

@@ -81,15 +81,29 @@ func TestReady(t *testing.T) {
 		{name: "all is well", free: LeastSpace, off: 2 * time.Minute, seen: now},
 		{name: "a clock that went back a little", free: LeastSpace, seen: now.Add(maxClockOff)},
 		{name: "one session slept", free: LeastSpace, off: time.Second, slept: -7 * time.Minute},
-		{name: "the times cannot be read", free: LeastSpace, blind: true, fails: map[string]string{"database": "it cannot process a message"}},
+		{name: "the times cannot be read", free: LeastSpace, blind: true, fails: map[string]string{
+			"database": "it cannot process a message",
+		}},
 		{name: "the disk is full", free: LeastSpace - 1, fails: map[string]string{"disk": "99 MB free"}},
-		{name: "the database takes no writes", free: LeastSpace, full: true, fails: map[string]string{"database": "it cannot process a message"}},
-		{name: "our clock is behind", free: LeastSpace, off: 7 * time.Minute, fails: map[string]string{"clock": "it is 7m0s behind WhatsApp's"}},
-		{name: "our clock is ahead", free: LeastSpace, off: -7 * time.Minute, fails: map[string]string{"clock": "it is 7m0s ahead of WhatsApp's"}},
-		{name: "our clock went back", free: LeastSpace, seen: now.Add(time.Hour), fails: map[string]string{"clock": "it says 2026-11-23 10:00:00, but it was 2026-11-23 11:00:00 before"}},
-		{name: "the engine stopped", free: LeastSpace, idle: true, fails: map[string]string{"engine": "the engine is not running"}},
+		{name: "the database takes no writes", free: LeastSpace, full: true, fails: map[string]string{
+			"database": "it cannot process a message",
+		}},
+		{name: "our clock is behind", free: LeastSpace, off: 7 * time.Minute, fails: map[string]string{
+			"clock": "it is 7m0s behind WhatsApp's",
+		}},
+		{name: "our clock is ahead", free: LeastSpace, off: -7 * time.Minute, fails: map[string]string{
+			"clock": "it is 7m0s ahead of WhatsApp's",
+		}},
+		{
+			name: "our clock went back", free: LeastSpace, seen: now.Add(time.Hour),
+			fails: map[string]string{"clock": "it says 2026-11-23 10:00:00, but it was 2026-11-23 11:00:00 before"},
+		},
+		{name: "the engine stopped", free: LeastSpace, idle: true, fails: map[string]string{
+			"engine": "the engine is not running",
+		}},
 		{name: "all at once", idle: true, full: true, off: time.Hour, fails: map[string]string{
-			"engine": "the engine is not running", "disk": "0 MB free", "database": "it cannot process a message", "clock": "it is 1h0m0s behind WhatsApp's",
+			"engine": "the engine is not running", "disk": "0 MB free", "database": "it cannot process a message",
+			"clock": "it is 1h0m0s behind WhatsApp's",
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -203,7 +217,9 @@ func (f *failingStore) Account(ctx context.Context, id string) (hosted.Account, 
 	return f.Store.Account(ctx, id)
 }
 
-func (f *failingStore) Claim(ctx context.Context, l pingr.Lease, now time.Time, skip []string, most int) ([]pingr.Firing, error) {
+func (f *failingStore) Claim(
+	ctx context.Context, l pingr.Lease, now time.Time, skip []string, most int,
+) ([]pingr.Firing, error) {
 	if err := f.fails("Claim"); err != nil {
 		return nil, err
 	}
@@ -231,7 +247,9 @@ func (f *failingStore) Finish(ctx context.Context, o pingr.Outcome) error {
 	return f.Store.Finish(ctx, o)
 }
 
-func (f *failingStore) Due(ctx context.Context, l pingr.Lease, now time.Time, skip []string, most int) ([]pingr.PendingEvent, error) {
+func (f *failingStore) Due(
+	ctx context.Context, l pingr.Lease, now time.Time, skip []string, most int,
+) ([]pingr.PendingEvent, error) {
 	if err := f.fails("Due"); err != nil {
 		return nil, err
 	}
@@ -285,13 +303,20 @@ func TestReadyBelievesThePipeline(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				store := memory.New()
-				require.NoError(t, store.CreateAccount(t.Context(), hosted.Account{ID: "acc_anna", Settings: hosted.DefaultSettings()}))
-				require.NoError(t, store.SaveTrigger(t.Context(), pingr.Trigger{ID: "trg_1", Session: "bot", Phrase: "login", Reply: "Hello.", Active: true}))
+				require.NoError(t, store.CreateAccount(t.Context(), hosted.Account{
+					ID: "acc_anna", Settings: hosted.DefaultSettings(),
+				}))
+				require.NoError(t, store.SaveTrigger(t.Context(), pingr.Trigger{
+					ID: "trg_1", Session: "bot", Phrase: "login", Reply: "Hello.", Active: true,
+				}))
 				var said bytes.Buffer
 				failing := &failingStore{Store: store, call: name}
 				sessions := &simSessions{}
 				sessions.add(pingr.SessionRecord{ID: "bot", Account: "acc_anna"})
-				s, err := New(t.Context(), Config{Store: failing, Sessions: func(Notify) (Sessions, error) { return sessions, nil }, Log: slog.New(slog.NewTextHandler(&said, nil))})
+				s, err := New(t.Context(), Config{
+					Store: failing, Sessions: func(Notify) (Sessions, error) { return sessions, nil },
+					Log: slog.New(slog.NewTextHandler(&said, nil)),
+				})
 				require.NoError(t, err)
 				ctx, stop := context.WithCancel(t.Context())
 				done := make(chan error, 1)
@@ -311,7 +336,8 @@ func TestReadyBelievesThePipeline(t *testing.T) {
 				assert.Equal(t, "ok", readyCheck(t, s, "database").Status)
 				stop()
 				require.NoError(t, <-done)
-				assert.Equal(t, 1, strings.Count(said.String(), ` failed" error="the cause"`), "the log names the cause: %s", said.String())
+				assert.Equal(t, 1, strings.Count(said.String(), ` failed" error="the cause"`), "the log names the cause: %s",
+					said.String())
 			})
 		})
 	}

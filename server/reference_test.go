@@ -32,8 +32,10 @@ func TestReference(t *testing.T) {
 		assert.Regexp(t, `curl[^"]*`+path+`"`, article, r.name())
 		assert.Equal(t, r.auth == byKey || r.auth == byBoth, strings.Contains(article, "X-API-Key: $PINGR_API_KEY"), r.name())
 	}
-	assert.NotRegexp(t, `<script|<style| style=| on[a-z]+=|src=|https?://[^ "]*"[ />]`, got.Body.String(), "it loads from itself alone")
-	assert.Equal(t, []string{`href="/docs/reference.css"`}, regexp.MustCompile(`href="/docs[^"]*"`).FindAllString(page, -1))
+	assert.NotRegexp(t, `<script|<style| style=| on[a-z]+=|src=|https?://[^ "]*"[ />]`, got.Body.String(),
+		"it loads from itself alone")
+	assert.Equal(t, []string{`href="/docs/reference.css"`},
+		regexp.MustCompile(`href="/docs[^"]*"`).FindAllString(page, -1))
 
 	small := w.call("nobody", "GET", "/docs", "", "Accept-Encoding", "gzip")
 	assert.Less(t, small.Body.Len(), 40<<10)

@@ -26,7 +26,8 @@ type endpoint struct {
 
 func (e endpoint) verifies(body string, head http.Header, now time.Time) bool {
 	if !e.standard {
-		_, err := pingr.VerifyWebhook([]byte(body), head.Get("X-Pingr-Signature"), e.knows[0], pingr.VerifyOptions{OtherSecrets: e.knows[1:], Now: now})
+		_, err := pingr.VerifyWebhook([]byte(body), head.Get("X-Pingr-Signature"), e.knows[0],
+			pingr.VerifyOptions{OtherSecrets: e.knows[1:], Now: now})
 		return err == nil
 	}
 	for _, secret := range e.knows {
@@ -61,14 +62,19 @@ func TestRotationWithoutAFailedVerification(t *testing.T) {
 			}
 			return secrets[2:]
 		}},
-		{"Standard Webhooks: replaces each by the next", true, func(_ int, secrets []string) []string { return secrets[len(secrets)-1:] }},
+		{
+			"Standard Webhooks: replaces each by the next", true,
+			func(_ int, secrets []string) []string { return secrets[len(secrets)-1:] },
+		},
 		{"Standard Webhooks: replaces the first in the last hour", true, func(hour int, secrets []string) []string {
 			if hour < last-1 {
 				return secrets[:1]
 			}
 			return secrets[2:]
 		}},
-		{"Standard Webhooks: takes up the second and not the third, until it must", true, func(hour int, secrets []string) []string {
+		{"Standard Webhooks: takes up the second and not the third, until it must", true, func(
+			hour int, secrets []string,
+		) []string {
 			if hour >= last-1 {
 				return secrets[2:]
 			}
@@ -148,7 +154,8 @@ func (w *world) secret() string {
 // simulated has an event sent, and returns what the endpoint got.
 func (w *world) simulated() (body string, head http.Header) {
 	w.Helper()
-	got := w.call("anna", "POST", "/v1/webhooks/simulate", `{"phone":"919876543210","message":"login","session_id":"anna-bot"}`)
+	got := w.call("anna", "POST", "/v1/webhooks/simulate",
+		`{"phone":"919876543210","message":"login","session_id":"anna-bot"}`)
 	require.Contains(w, got.Body.String(), `"delivered":true`)
 	bodies, heads := w.hook.got()
 	return bodies[len(bodies)-1], heads[len(heads)-1]

@@ -53,9 +53,13 @@ func (s *Server) routes() http.Handler {
 	config.CreateHooks = nil // no $schema in bodies
 	config.Components.Schemas = newSchemas()
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
-		"key":    {Type: "apiKey", In: "header", Name: "X-API-Key", Description: "An API key: pk_live_… or pk_test_…."},
-		"login":  {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "The token of a dashboard login."},
-		"cookie": {Type: "apiKey", In: "cookie", Name: s.cookieName(false), Description: "The same token as a cookie. Its name is " + hostCookie + " if the server is reached by https. Requests from other sites are refused."},
+		"key":   {Type: "apiKey", In: "header", Name: "X-API-Key", Description: "An API key: pk_live_… or pk_test_…."},
+		"login": {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "The token of a dashboard login."},
+		"cookie": {
+			Type: "apiKey", In: "cookie", Name: s.cookieName(false),
+			Description: "The same token as a cookie. Its name is " + hostCookie +
+				" if the server is reached by https. Requests from other sites are refused.",
+		},
 	}
 	s.api = humago.New(mux, config)
 	s.api.UseMiddleware(s.authenticate)
@@ -79,7 +83,8 @@ func (r route) operation() huma.Operation {
 		Metadata:        map[string]any{"auth": r.auth},
 		Errors:          slices.Collect(maps.Keys(refusals)), // describe keeps those that can happen
 	}
-	key, login, cookie := map[string][]string{"key": {}}, map[string][]string{"login": {}}, map[string][]string{"cookie": {}}
+	key, login := map[string][]string{"key": {}}, map[string][]string{"login": {}}
+	cookie := map[string][]string{"cookie": {}}
 	switch r.auth {
 	case byKey:
 		op.Security = []map[string][]string{key}

@@ -70,13 +70,18 @@ func TestForgedLogins(t *testing.T) {
 		return token
 	}
 	same := func(jwt.MapClaims) {}
-	for _, alg := range []string{"none", "None", "NONE", "nOnE", "", "HS256 ", "hs256", "HS384", "HS512", "RS256", "ES256", "PS256", "EdDSA", "dir"} {
+	for _, alg := range []string{
+		"none", "None", "NONE", "nOnE", "", "HS256 ", "hs256", "HS384", "HS512", "RS256", "ES256", "PS256", "EdDSA", "dir",
+	} {
 		for _, signature := range []string{"", parts[2], "AA"} {
 			header := encode(fmt.Appendf(nil, `{"alg":%q,"typ":"JWT"}`, alg))
 			forged[fmt.Sprintf("alg %q signed %q", alg, signature)] = header + "." + parts[1] + "." + signature
 		}
 	}
-	for _, key := range []string{"", "secret", "password", "pingr", "HS256", a.ID, a.Email, a.Webhook.Secret, strings.Repeat("\x00", 32), encode(w.server.signing)} {
+	for _, key := range []string{
+		"", "secret", "password", "pingr", "HS256", a.ID, a.Email, a.Webhook.Secret, strings.Repeat("\x00", 32),
+		encode(w.server.signing),
+	} {
 		forged[fmt.Sprintf("signed with %q", key)] = sign(jwt.SigningMethodHS256, []byte(key), claims(same))
 	}
 	forged["the right key, HS384"] = sign(jwt.SigningMethodHS384, w.server.signing, claims(same))
@@ -116,7 +121,10 @@ func TestForgedLogins(t *testing.T) {
 		b[at] ^= 1
 		forged[fmt.Sprint("changed at ", at)] = string(b)
 	}
-	for _, extra := range []string{`"kid":"../../dev/null"`, `"jwk":{"kty":"oct","k":"AA"}`, `"jku":"https://evil.test/"`, `"crit":["b64"],"b64":false`} {
+	for _, extra := range []string{
+		`"kid":"../../dev/null"`, `"jwk":{"kty":"oct","k":"AA"}`, `"jku":"https://evil.test/"`,
+		`"crit":["b64"],"b64":false`,
+	} {
 		header := encode([]byte(`{"alg":"HS256",` + extra + `}`))
 		forged["with "+extra] = header + "." + parts[1] + "." + parts[2]
 	}
@@ -125,7 +133,8 @@ func TestForgedLogins(t *testing.T) {
 		assert.Equal(t, http.StatusUnauthorized, me(token), name)
 	}
 
-	_, err = w.store.UpdateAccount(t.Context(), a.ID, func(a *hosted.Account) error { a.PasswordHash = "another"; return nil })
+	_, err = w.store.UpdateAccount(t.Context(), a.ID,
+		func(a *hosted.Account) error { a.PasswordHash = "another"; return nil })
 	require.NoError(t, err)
 	assert.Equal(t, http.StatusUnauthorized, me(good), "another password ends all logins")
 }
@@ -265,7 +274,8 @@ func TestAnotherAccountsSession(t *testing.T) {
 	assert.Equal(t, anna, w.furnished("anna"))
 	after, _ := w.hook.got()
 	assert.Len(t, after, len(told), "nothing was told")
-	assert.Empty(t, w.sessions.find("anna-bot").NewPhone(sim.PhoneConfig{Number: "919876543210"}).Received(), "nothing was sent")
+	assert.Empty(t, w.sessions.find("anna-bot").NewPhone(sim.PhoneConfig{Number: "919876543210"}).Received(),
+		"nothing was sent")
 }
 
 // Everything that changes something, asked for by another site in the browser of
@@ -274,7 +284,8 @@ func TestAnotherAccountsSession(t *testing.T) {
 func TestAcrossOrigins(t *testing.T) {
 	w := newWorld(t)
 	anna := w.furnish("anna")
-	settings := w.call("anna", "GET", "/v1/settings", "").Body.String() + w.call("anna", "GET", "/v1/webhooks", "").Body.String()
+	settings := w.call("anna", "GET", "/v1/settings", "").Body.String() + w.call("anna", "GET", "/v1/webhooks",
+		"").Body.String()
 	ids := map[string]string{"sessions": "anna-bot", "triggers": anna.trigger, "webhooks": anna.delivery, "keys": anna.key}
 	cookie := w.who["anna's browser"].Get("Cookie")
 	sites := map[string]http.Header{
@@ -317,8 +328,10 @@ func TestAcrossOrigins(t *testing.T) {
 	}
 	assert.GreaterOrEqual(t, refused, 40)
 	assert.Equal(t, anna, w.furnished("anna"))
-	assert.Equal(t, settings, w.call("anna", "GET", "/v1/settings", "").Body.String()+w.call("anna", "GET", "/v1/webhooks", "").Body.String())
-	assert.Equal(t, 200, w.call("anna's browser", "PATCH", "/v1/sessions/anna-bot", `{"name":"Shop"}`).Code, "her own page may")
+	assert.Equal(t, settings,
+		w.call("anna", "GET", "/v1/settings", "").Body.String()+w.call("anna", "GET", "/v1/webhooks", "").Body.String())
+	assert.Equal(t, 200, w.call("anna's browser", "PATCH", "/v1/sessions/anna-bot", `{"name":"Shop"}`).Code,
+		"her own page may")
 }
 
 // furniture is something of everything that has an id, and what is seen of all.
@@ -327,21 +340,28 @@ type furniture struct{ trigger, delivery, key, answers string }
 func (w *world) furnish(name string) furniture {
 	w.Helper()
 	require.Equal(w, 200, w.call(name, "PUT", "/v1/webhooks", `{"url":"`+w.hook.URL+`"}`).Code)
-	require.Equal(w, 201, w.call(name, "POST", "/v1/triggers", `{"session_id":"`+name+`-bot","trigger_phrase":"login","reply_message":"x"}`).Code)
-	require.Equal(w, 200, w.call(name, "POST", "/v1/webhooks/simulate", `{"phone":"919876543210","message":"login","session_id":"`+name+`-bot"}`).Code)
+	require.Equal(w, 201, w.call(name, "POST", "/v1/triggers",
+		`{"session_id":"`+name+`-bot","trigger_phrase":"login","reply_message":"x"}`).Code)
+	require.Equal(w, 200, w.call(name, "POST", "/v1/webhooks/simulate",
+		`{"phone":"919876543210","message":"login","session_id":"`+name+`-bot"}`).Code)
 	return w.furnished(name)
 }
 
 func (w *world) furnished(name string) furniture {
 	w.Helper()
 	var f furniture
-	for path, id := range map[string]*string{"/v1/triggers": &f.trigger, "/v1/webhooks/deliveries": &f.delivery, "/v1/keys": &f.key} {
+	for path, id := range map[string]*string{
+		"/v1/triggers": &f.trigger, "/v1/webhooks/deliveries": &f.delivery, "/v1/keys": &f.key,
+	} {
 		got := w.call(name, "GET", path, "").Body.String()
 		_, rest, ok := strings.Cut(got, `"id":"`)
 		require.True(w, ok, got)
 		*id, _, _ = strings.Cut(rest, `"`)
 	}
-	f.answers = w.call(name, "GET", "/v1/triggers", "").Body.String() + w.call(name, "GET", "/v1/sessions", "").Body.String() + w.call(name, "GET", "/v1/keys", "").Body.String()
+	f.answers = w.call(name, "GET", "/v1/triggers", "").Body.String() + w.call(name, "GET", "/v1/sessions",
+		"").Body.String() + w.call(
+		name, "GET", "/v1/keys", "",
+	).Body.String()
 	return f
 }
 
@@ -359,7 +379,8 @@ func TestARevokedKeyIsOfNoUseAtOnce(t *testing.T) {
 func TestTenBadLogins(t *testing.T) {
 	w := newWorld(t)
 	login := func(email, password, address string) *httptest.ResponseRecorder {
-		return w.call("nobody", "POST", "/v1/auth/login", `{"email":"`+email+`","password":"`+password+`"}`, "X-Forwarded-For", address)
+		return w.call("nobody", "POST", "/v1/auth/login", `{"email":"`+email+`","password":"`+password+`"}`,
+			"X-Forwarded-For", address)
 	}
 	// httptest's address is 192.0.2.1, which is no proxy of ours.
 	for range 9 {
@@ -379,7 +400,8 @@ func TestTwentySimulationsAMinute(t *testing.T) {
 	w := newWorld(t)
 	w.furnish("anna") // one
 	simulate := func() *httptest.ResponseRecorder {
-		return w.call("anna", "POST", "/v1/webhooks/simulate", `{"phone":"919876543210","message":"login","session_id":"anna-bot"}`)
+		return w.call("anna", "POST", "/v1/webhooks/simulate",
+			`{"phone":"919876543210","message":"login","session_id":"anna-bot"}`)
 	}
 	for range 19 {
 		require.Equal(t, 200, simulate().Code)
@@ -401,7 +423,10 @@ func TestBodies(t *testing.T) {
 	assert.Equal(t, 201, w.call("anna", "POST", "/v1/triggers", pad(64<<10)).Code)
 	assert.Equal(t, payloadTooLarge, codeOf(t, w.call("anna", "POST", "/v1/triggers", pad(64<<10+1))))
 	assert.Equal(t, payloadTooLarge, codeOf(t, w.call("anna", "POST", "/v1/triggers", pad(1<<20))))
-	for _, body := range []string{"null", "[]", `"x"`, "1", "{", "}", "\x00", "\xff", `{"a":1}{"b":2}`, strings.Repeat("[", 60000), `{"session_id":{"$ne":1}}`} {
+	for _, body := range []string{
+		"null", "[]", `"x"`, "1", "{", "}", "\x00", "\xff", `{"a":1}{"b":2}`, strings.Repeat("[", 60000),
+		`{"session_id":{"$ne":1}}`,
+	} {
 		assert.Equal(t, missingParam, codeOf(t, w.call("anna", "POST", "/v1/triggers", body)), "%.20q", body)
 	}
 }
@@ -409,11 +434,14 @@ func TestBodies(t *testing.T) {
 // What tells browsers and proxies how to treat an answer is on every one.
 func TestEveryAnswersHeaders(t *testing.T) {
 	w := newWorld(t)
-	for _, path := range []string{"/v1/keys", "/v1/nothing", "/nothing", "/login", "/openapi.json", "/healthz", "/v1//keys"} {
+	for _, path := range []string{
+		"/v1/keys", "/v1/nothing", "/nothing", "/login", "/openapi.json", "/healthz", "/v1//keys",
+	} {
 		for _, who := range []string{"anna", "nobody"} {
 			h := w.call(who, "GET", path, "").Header()
 			for name, want := range map[string]string{
-				"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer", "Cache-Control": "no-store",
+				"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer",
+				"Cache-Control":           "no-store",
 				"Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
 			} {
 				assert.Equal(t, want, h.Get(name), "%s of %s for %s", name, path, who)
@@ -455,7 +483,10 @@ func TestPasswords(t *testing.T) {
 		_, err := HashPassword(fits)
 		require.NoError(t, err)
 	}
-	for _, broken := range []string{"", "x", "$argon2id$v=19$m=1,t=1,p=1$AA$AA", "$argon2i$v=19$m=19456,t=2,p=1$AA$AA", "$argon2id$v=19$m=99999999,t=2,p=1$AA$AA", "$argon2id$v=19$m=19456,t=2,p=1$AA$"} {
+	for _, broken := range []string{
+		"", "x", "$argon2id$v=19$m=1,t=1,p=1$AA$AA", "$argon2i$v=19$m=19456,t=2,p=1$AA$AA",
+		"$argon2id$v=19$m=99999999,t=2,p=1$AA$AA", "$argon2id$v=19$m=19456,t=2,p=1$AA$",
+	} {
 		_, err := checkPassword(broken, "x")
 		require.Error(t, err, broken)
 	}

@@ -116,7 +116,9 @@ func (s *Server) sendOnce(
 	if err != nil {
 		s.log.Warn("could not read how many messages remain", "error", err) // the message is sent all the same
 	}
-	body, err = json.Marshal(api.Sent{Success: true, MessageID: id, To: in.To, Session: shownID(session), Remaining: remaining})
+	body, err = json.Marshal(api.Sent{
+		Success: true, MessageID: id, To: in.To, Session: shownID(session), Remaining: remaining,
+	})
 	return body, false, err
 }
 
@@ -148,7 +150,11 @@ func sendProblem(err error, phone string, now time.Time) error {
 	case errors.Is(err, pingr.ErrNotSent) && !errors.Is(err, pingr.ErrUnknown):
 		return fail(sessionUnavailable, "WhatsApp refused the message.")
 	case errors.Is(err, pingr.ErrUnknown):
-		return fail(sessionUnavailable, "WhatsApp did not confirm the message. Repeat the request with the same Idempotency-Key: the person sees the message once.")
+		return fail(
+			sessionUnavailable,
+			"WhatsApp did not confirm the message. Repeat the request with the same Idempotency-Key: "+
+				"the person sees the message once.",
+		)
 	}
 	return err
 }

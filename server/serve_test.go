@@ -32,11 +32,15 @@ func (l lateSessions) List() []Session {
 // Whoever asks while the server starts is not told that nothing is connected.
 func TestServeAnswersWhenTheEngineCanSend(t *testing.T) {
 	store := memory.New()
-	require.NoError(t, store.CreateAccount(t.Context(), hosted.Account{ID: "acc_anna", Email: "anna@example.com", Plan: "growth", Settings: hosted.DefaultSettings()}))
+	require.NoError(t, store.CreateAccount(t.Context(), hosted.Account{
+		ID: "acc_anna", Email: "anna@example.com", Plan: "growth", Settings: hosted.DefaultSettings(),
+	}))
 	key, hashed := hosted.NewKey("acc_anna", "", hosted.Live, time.Now())
 	require.NoError(t, store.CreateKey(t.Context(), hashed))
 	sessions := lateSessions{&simSessions{}, make(chan struct{})}
-	asha := sessions.add(pingr.SessionRecord{ID: "bot", Account: "acc_anna", Phone: "15550100", State: pingr.SessionConnected}).
+	asha := sessions.add(pingr.SessionRecord{
+		ID: "bot", Account: "acc_anna", Phone: "15550100", State: pingr.SessionConnected,
+	}).
 		NewPhone(sim.PhoneConfig{Number: "919876543210"})
 	s, err := New(t.Context(), Config{Store: store, Sessions: func(Notify) (Sessions, error) { return sessions, nil }})
 	require.NoError(t, err)
@@ -48,7 +52,8 @@ func TestServeAnswersWhenTheEngineCanSend(t *testing.T) {
 
 	answered := make(chan int, 1)
 	go func() {
-		r, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+l.Addr().String()+"/v1/send", strings.NewReader(`{"to":"919876543210","message":"Your order left.","session_id":"bot"}`))
+		r, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+l.Addr().String()+"/v1/send",
+			strings.NewReader(`{"to":"919876543210","message":"Your order left.","session_id":"bot"}`))
 		r.Header = http.Header{"X-Api-Key": {key}, "Content-Type": {"application/json"}}
 		r.Close = true
 		res, err := http.DefaultClient.Do(r)

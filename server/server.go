@@ -162,7 +162,9 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	}
 	s.sessions = noSessions{}
 	if c.Sessions != nil {
-		if s.sessions, err = c.Sessions(Notify{Event: s.engine.Notify, Changed: s.sessionChanged, Grace: s.disconnectGrace}); err != nil {
+		if s.sessions, err = c.Sessions(Notify{
+			Event: s.engine.Notify, Changed: s.sessionChanged, Grace: s.disconnectGrace,
+		}); err != nil {
 			return nil, err
 		}
 	}

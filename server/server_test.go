@@ -37,11 +37,13 @@ func TestDocumentedExamples(t *testing.T) {
 		w := newWorld(t)
 		w.sessions.all = nil
 		w.sessions.add(pingr.SessionRecord{
-			ID: "main-login-bot", Account: "acc_anna", Name: "Main login bot", Phone: "919876543210", State: pingr.SessionConnected,
+			ID: "main-login-bot", Account: "acc_anna", Name: "Main login bot", Phone: "919876543210",
+			State:       pingr.SessionConnected,
 			ConnectedAt: time.Date(2025, 4, 18, 8, 22, 11, 0, time.UTC),
 		})
 		for range 842 {
-			require.NoError(t, w.store.Reserve(t.Context(), w.clock(), pingr.DayLimit("main-login-bot", w.clock().Add(time.Hour))))
+			require.NoError(t, w.store.Reserve(t.Context(), w.clock(),
+				pingr.DayLimit("main-login-bot", w.clock().Add(time.Hour))))
 		}
 		assert.Equal(t, compact(`{
 			"sessions": [
@@ -72,7 +74,8 @@ func TestDocumentedExamples(t *testing.T) {
 		w := newWorld(t)
 		at := time.Date(2025, 5, 15, 10, 30, 0, 0, time.UTC)
 		for _, d := range []pingr.Delivery{{ID: "older", At: at.Add(-time.Second)}, {ID: "a1b2c3d4...", At: at}} {
-			d.Account, d.Session, d.Status, d.URL, d.HTTPStatus, d.DynamicReply = "acc_anna", "sess_abc123", "delivered", "https://yourapp.com/webhook", 200, true
+			d.Account, d.Session, d.Status = "acc_anna", "sess_abc123", "delivered"
+			d.URL, d.HTTPStatus, d.DynamicReply = "https://yourapp.com/webhook", 200, true
 			require.NoError(t, w.store.LogDelivery(t.Context(), d))
 		}
 		got := w.call("anna's live key", "GET", "/v1/webhooks/deliveries?limit=1", "").Body.String()
@@ -99,8 +102,10 @@ func TestDocumentedExamples(t *testing.T) {
 // The codes and their statuses are a contract with clients.
 func TestErrorCodesAreClosed(t *testing.T) {
 	assert.Equal(t, map[api.Code]int{
-		"invalid_key": 401, "missing_param": 422, "quota_exceeded": 429, "rate_limit": 429, "forbidden": 403, "plan_limit": 403, "not_found": 404,
-		"method_not_allowed": 405, "conflict": 409, "session_unavailable": 409, "payload_too_large": 413, "unsupported_media_type": 415, "internal": 500,
+		"invalid_key": 401, "missing_param": 422, "quota_exceeded": 429, "rate_limit": 429, "forbidden": 403,
+		"plan_limit": 403, "not_found": 404,
+		"method_not_allowed": 405, "conflict": 409, "session_unavailable": 409, "payload_too_large": 413,
+		"unsupported_media_type": 415, "internal": 500,
 	}, statuses)
 }
 
@@ -147,7 +152,8 @@ func TestProblems(t *testing.T) {
 func TestAMessageIsAnsweredByTheAccountsEndpoint(t *testing.T) {
 	w := newWorld(t)
 	for _, name := range []string{"anna", "ben"} {
-		require.Equal(t, 201, w.call(name, "POST", "/v1/triggers", `{"session_id":"`+name+`-bot","trigger_phrase":"login","reply_message":"static {{phone}}"}`).Code)
+		require.Equal(t, 201, w.call(name, "POST", "/v1/triggers",
+			`{"session_id":"`+name+`-bot","trigger_phrase":"login","reply_message":"static {{phone}}"}`).Code)
 	}
 	require.Equal(t, 200, w.call("anna", "PUT", "/v1/webhooks", `{"url":"`+w.hook.URL+`"}`).Code)
 	w.hook.answer(200, "your link")
@@ -159,10 +165,12 @@ func TestAMessageIsAnsweredByTheAccountsEndpoint(t *testing.T) {
 	require.Len(t, bodies, 1)
 	a, err := w.store.Account(t.Context(), "acc_anna")
 	require.NoError(t, err)
-	event, err := pingr.VerifyWebhook([]byte(bodies[0]), heads[0].Get("X-Pingr-Signature"), a.Webhook.Secret, pingr.VerifyOptions{Now: w.clock()})
+	event, err := pingr.VerifyWebhook([]byte(bodies[0]), heads[0].Get("X-Pingr-Signature"), a.Webhook.Secret,
+		pingr.VerifyOptions{Now: w.clock()})
 	require.NoError(t, err)
 	assert.Equal(t, "919876543210", event.From.Phone)
-	assert.Contains(t, w.call("anna's live key", "GET", "/v1/webhooks/deliveries", "").Body.String(), `"status":"delivered"`)
+	assert.Contains(t, w.call("anna's live key", "GET", "/v1/webhooks/deliveries", "").Body.String(),
+		`"status":"delivered"`)
 	assert.Contains(t, w.call("anna's test key", "GET", "/v1/webhooks/deliveries", "").Body.String(), `"count":0`)
 	require.Eventually(t, func() bool { // it is counted when the phone has it already
 		return strings.Contains(w.call("anna's live key", "GET", "/v1/sessions", "").Body.String(), `"messagesToday":1`)
@@ -212,7 +220,8 @@ func (w *world) shown(p *sim.Phone) string {
 
 func TestRedeliver(t *testing.T) {
 	w := newWorld(t)
-	require.Equal(t, 201, w.call("anna", "POST", "/v1/triggers", `{"session_id":"anna-bot","trigger_phrase":"login","reply_message":"static"}`).Code)
+	require.Equal(t, 201, w.call("anna", "POST", "/v1/triggers",
+		`{"session_id":"anna-bot","trigger_phrase":"login","reply_message":"static"}`).Code)
 	require.Equal(t, 200, w.call("anna", "PUT", "/v1/webhooks", `{"url":"`+w.hook.URL+`"}`).Code)
 	w.hook.answer(503, "")
 	asha := w.sessions.find("anna-bot").NewPhone(sim.PhoneConfig{Number: "919876543210"})
@@ -224,7 +233,8 @@ func TestRedeliver(t *testing.T) {
 	_, id, _ := strings.Cut(log, `"id":"`)
 	id, _, _ = strings.Cut(id, `"`)
 	w.hook.answer(200, "late")
-	require.Equal(t, http.StatusAccepted, w.call("anna's live key", "POST", "/v1/webhooks/deliveries/"+id+"/redeliver", "").Code)
+	require.Equal(t, http.StatusAccepted,
+		w.call("anna's live key", "POST", "/v1/webhooks/deliveries/"+id+"/redeliver", "").Code)
 	require.Eventually(t, func() bool {
 		log := w.call("anna", "GET", "/v1/webhooks/deliveries", "").Body.String()
 		return strings.Contains(log, `"status":"delivered"`) && strings.Contains(log, `"attempt":2`)
@@ -312,7 +322,8 @@ func TestIdempotentSends(t *testing.T) {
 		asha := bot.NewPhone(sim.PhoneConfig{Number: "919876543210"})
 		ctx, hangUp := context.WithCancel(t.Context())
 		bot.sending = hangUp
-		r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/v1/send", strings.NewReader(`{"to":"919876543210","message":"x"}`))
+		r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/v1/send",
+			strings.NewReader(`{"to":"919876543210","message":"x"}`))
 		r.Header = w.who["anna's live key"].Clone()
 		r.Header.Set("Idempotency-Key", "k")
 		w.server.ServeHTTP(httptest.NewRecorder(), r)
@@ -361,10 +372,12 @@ func TestQuota(t *testing.T) {
 	assert.Contains(t, send(1).Body.String(), `"rate_limit_remaining":0`)
 	got := send(2)
 	assert.Equal(t, quotaExceeded, codeOf(t, got))
-	assert.Equal(t, fmt.Sprint(int(time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC).Sub(w.clock()).Seconds())), got.Header().Get("Retry-After"))
+	assert.Equal(t, fmt.Sprint(int(time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC).Sub(w.clock()).Seconds())),
+		got.Header().Get("Retry-After"))
 	require.Equal(t, 200, w.call("anna", "PATCH", "/v1/settings", `{"overage":"allow"}`).Code)
 	assert.Equal(t, 200, send(3).Code)
-	assert.Contains(t, w.call("anna", "GET", "/v1/usage", "").Body.String(), `"used":70001,"included":70000,"remaining":0,"overage_messages":1,"overage_cost_micros":1500`)
+	assert.Contains(t, w.call("anna", "GET", "/v1/usage", "").Body.String(),
+		`"used":70001,"included":70000,"remaining":0,"overage_messages":1,"overage_cost_micros":1500`)
 }
 
 // A month of usage is UTC's, also on a machine where it is tomorrow already.

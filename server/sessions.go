@@ -14,7 +14,7 @@ import (
 	"github.com/heypingr/pingr/server/api"
 )
 
-func (s *Server) sessionOf(ctx context.Context, c caller, r pingr.SessionRecord) (api.Session, error) {
+func (s *Server) sessionOf(ctx context.Context, r pingr.SessionRecord) (api.Session, error) {
 	out := api.Session{
 		ID: shownID(r.ID), Name: r.Name, Status: r.State, ConnectedAt: api.MaybeAt(r.ConnectedAt),
 		Reason: r.Reason, Detail: r.Detail,
@@ -64,7 +64,7 @@ func (s *Server) listSessions(ctx context.Context, c caller, _ *sessionsInput) (
 	out := &sessionsOutput{}
 	out.Body.Sessions = []api.Session{}
 	for _, r := range records {
-		one, err := s.sessionOf(ctx, c, r)
+		one, err := s.sessionOf(ctx, r)
 		if err != nil {
 			return nil, err
 		}
@@ -81,8 +81,8 @@ type SessionInput struct {
 
 type sessionOutput struct{ Body api.Session }
 
-func (s *Server) sessionAnswer(ctx context.Context, c caller, r pingr.SessionRecord) (*sessionOutput, error) {
-	one, err := s.sessionOf(ctx, c, r)
+func (s *Server) sessionAnswer(ctx context.Context, r pingr.SessionRecord) (*sessionOutput, error) {
+	one, err := s.sessionOf(ctx, r)
 	return &sessionOutput{one}, err
 }
 
@@ -112,9 +112,9 @@ func (s *Server) showSession(ctx context.Context, c caller, in *SessionInput) (*
 		return nil, err
 	}
 	if fixed {
-		return s.sessionAnswer(ctx, c, s.simulatedRecord(c, in.ID))
+		return s.sessionAnswer(ctx, s.simulatedRecord(c, in.ID))
 	}
-	return s.sessionAnswer(ctx, c, n.Record())
+	return s.sessionAnswer(ctx, n.Record())
 }
 
 type addSessionInput struct {
@@ -146,7 +146,8 @@ func (s *Server) addSession(ctx context.Context, c caller, in *addSessionInput) 
 	if _, err := s.storedSession(c, id); err == nil || id == testSession {
 		return nil, taken
 	}
-	if err := s.limit(ctx, "new sessions", throttle("new session", c.account.ID, maxNewSessions, s.now().Add(longWindow))); err != nil {
+	if err := s.limit(ctx, "new sessions",
+		throttle("new session", c.account.ID, maxNewSessions, s.now().Add(longWindow))); err != nil {
 		return nil, err
 	}
 	stored := storedID(id, c.account.ID)
@@ -154,13 +155,14 @@ func (s *Server) addSession(ctx context.Context, c caller, in *addSessionInput) 
 		return nil, err
 	}
 	n, err := s.sessions.Add(ctx, pingr.SessionRecord{
-		ID: stored, Account: c.account.ID, Name: strings.TrimSpace(in.Body.Name), CreatedAt: s.now().Truncate(time.Millisecond),
+		ID: stored, Account: c.account.ID, Name: strings.TrimSpace(in.Body.Name),
+		CreatedAt: s.now().Truncate(time.Millisecond),
 	})
 	if err != nil {
 		return nil, orProblem(err, map[error]*problem{pingr.ErrConflict: taken})
 	}
 	s.attach(n)
-	return s.sessionAnswer(ctx, c, n.Record())
+	return s.sessionAnswer(ctx, n.Record())
 }
 
 type renameSessionInput struct {
@@ -181,7 +183,7 @@ func (s *Server) renameSession(ctx context.Context, c caller, in *renameSessionI
 		return nil, errFixed
 	}
 	n.Rename(strings.TrimSpace(in.Body.Name))
-	return s.sessionAnswer(ctx, c, n.Record())
+	return s.sessionAnswer(ctx, n.Record())
 }
 
 // removeSession is DELETE /v1/sessions/{id}.
@@ -236,7 +238,8 @@ func (s *Server) qr(ctx context.Context, c caller, in *qrInput) (*qrOutput, erro
 	if !ok {
 		if n.Record().State != pingr.SessionPairing {
 			if n.Record().State != pingr.SessionConnected { // that is refused below
-				if err := s.limit(ctx, "rounds of codes", throttle("link", n.ID(), maxLinkRounds, s.now().Add(longWindow))); err != nil {
+				if err := s.limit(ctx, "rounds of codes",
+					throttle("link", n.ID(), maxLinkRounds, s.now().Add(longWindow))); err != nil {
 					return nil, err
 				}
 			}
@@ -303,13 +306,14 @@ func (s *Server) reconnect(ctx context.Context, c caller, in *SessionInput) (*se
 		return nil, err
 	}
 	if fixed {
-		return s.sessionAnswer(ctx, c, s.simulatedRecord(c, in.ID))
+		return s.sessionAnswer(ctx, s.simulatedRecord(c, in.ID))
 	}
-	if err := s.limit(ctx, "reconnects", throttle("reconnect", n.ID(), maxReconnects, s.now().Add(reconnectWindow))); err != nil {
+	if err := s.limit(ctx, "reconnects",
+		throttle("reconnect", n.ID(), maxReconnects, s.now().Add(reconnectWindow))); err != nil {
 		return nil, err
 	}
 	if err := n.Reconnect(); err != nil {
 		return nil, orProblem(err, map[error]*problem{ErrNotLinked: fail(conflict, "Link the session first.")})
 	}
-	return s.sessionAnswer(ctx, c, n.Record())
+	return s.sessionAnswer(ctx, n.Record())
 }

@@ -125,14 +125,16 @@ func TestRoundsOfCodes(t *testing.T) {
 // A name is kept without the spaces around it.
 func TestSessionNamesAreTrimmed(t *testing.T) {
 	w := newWorld(t)
-	assert.Contains(t, w.call("anna", "POST", "/v1/sessions", `{"id":"new","name":" Shop "}`).Body.String(), `"name":"Shop"`)
+	assert.Contains(t, w.call("anna", "POST", "/v1/sessions", `{"id":"new","name":" Shop "}`).Body.String(),
+		`"name":"Shop"`)
 	assert.Contains(t, w.call("anna", "PATCH", "/v1/sessions/new", `{"name":" Stall\t"}`).Body.String(), `"name":"Stall"`)
 }
 
 // Messages of today are those of the account's day.
 func TestTodayIsTheAccounts(t *testing.T) {
 	w := newWorld(t)
-	require.Equal(t, 200, w.call("anna", "PATCH", "/v1/settings", `{"time_zone":"Asia/Kolkata"}`).Code) // its day ends at 18:30 UTC
+	require.Equal(t, 200,
+		w.call("anna", "PATCH", "/v1/settings", `{"time_zone":"Asia/Kolkata"}`).Code) // its day ends at 18:30 UTC
 	require.Equal(t, 200, w.call("anna's live key", "POST", "/v1/send", `{"to":"919876543210","message":"x"}`).Code)
 	for _, tt := range []struct {
 		wait time.Duration
@@ -148,7 +150,10 @@ func TestTextsThatJustFit(t *testing.T) {
 	w := newWorld(t)
 	long := func(n int) string { return strings.Repeat("é", n) }
 	for _, tt := range []struct{ who, method, path, body string }{
-		{"anna", "POST", "/v1/triggers", `{"session_id":"anna-bot","trigger_phrase":"` + long(pingr.MaxPhrase) + `","reply_message":"` + long(1000) + `"}`},
+		{
+			"anna", "POST", "/v1/triggers",
+			`{"session_id":"anna-bot","trigger_phrase":"` + long(pingr.MaxPhrase) + `","reply_message":"` + long(1000) + `"}`,
+		},
 		{"anna's live key", "POST", "/v1/send", `{"to":"919876543210","message":"` + long(4096) + `"}`},
 		{"anna", "PATCH", "/v1/settings", `{"no_phone_reply":"` + long(4096) + `"}`},
 		{"anna", "POST", "/v1/sessions", `{"name":"` + long(100) + `"}`},

@@ -30,7 +30,8 @@ func TestTheFirstAccountIsMadeOnceByItsLink(t *testing.T) {
 
 	setUp := func(token, email, password string, header ...string) *httptest.ResponseRecorder {
 		body := `{"token":"` + token + `","email":"` + email + `","password":"` + password + `"}`
-		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "http://localhost/v1/auth/setup", strings.NewReader(body))
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "http://localhost/v1/auth/setup",
+			strings.NewReader(body))
 		for i := 0; i+1 < len(header); i += 2 {
 			r.Header.Set(header[i], header[i+1])
 		}
@@ -59,7 +60,9 @@ func TestTheFirstAccountIsMadeOnceByItsLink(t *testing.T) {
 	s.ServeHTTP(got, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/setup?token=x", nil))
 	assert.Equal(t, http.StatusOK, got.Code)
 	assert.Contains(t, got.Header().Get("Content-Type"), "text/html")
-	assert.Equal(t, "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'", got.Header().Get("Content-Security-Policy"),
+	assert.Equal(t, "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'", got.Header().Get(
+		"Content-Security-Policy",
+	),
 		"default-src says nothing of the last three")
 	assert.Contains(t, got.Body.String(), "This link was already used", "before somebody fills in a form in vain")
 }
@@ -95,7 +98,10 @@ func TestStrangersReadNoAccounts(t *testing.T) {
 		{"GET", "/login", "", ""},
 		{"GET", "/setup?token=guess", "", ""},
 		{"GET", "/signup", "", ""},
-		{"POST", "/v1/auth/setup", `{"token":"guess","email":"eve@example.com","password":"correct horse"}`, "application/json"},
+		{
+			"POST", "/v1/auth/setup", `{"token":"guess","email":"eve@example.com","password":"correct horse"}`,
+			"application/json",
+		},
 		{"POST", "/setup", "token=guess&email=eve%40example.com&password=correct+horse", "application/x-www-form-urlencoded"},
 	}
 	knock := func(s *Server, method, path, body, kind string) int {
@@ -115,7 +121,8 @@ func TestStrangersReadNoAccounts(t *testing.T) {
 	}
 	assert.Zero(t, store.n.Load(), "a guessed token is compared before anything is read")
 	empty.settingUp.Lock() // as while somebody makes the first account
-	assert.Equal(t, 401, knock(empty, "POST", "/v1/auth/setup", doors[3].body, doors[3].kind), "and before anything is locked")
+	assert.Equal(t, 401, knock(empty, "POST", "/v1/auth/setup", doors[3].body, doors[3].kind),
+		"and before anything is locked")
 	empty.settingUp.Unlock()
 
 	for i := range 2000 {
@@ -140,5 +147,10 @@ func TestStrangersReadNoAccounts(t *testing.T) {
 		}
 	}
 	assert.Zero(t, store.n.Load())
-	assert.Equal(t, 401, knock(later, "POST", "/v1/auth/setup", `{"token":"","email":"eve@example.com","password":"correct horse"}`, doors[3].kind), "no token is not the empty one")
+	assert.Equal(
+		t, 401,
+		knock(later, "POST", "/v1/auth/setup", `{"token":"","email":"eve@example.com","password":"correct horse"}`,
+			doors[3].kind),
+		"no token is not the empty one",
+	)
 }

@@ -42,7 +42,8 @@ func (s *Server) signUp(ctx context.Context, _ caller, in *signUpInput) (*loginO
 	tries := byAddress("sign up", s.client(in.request), maxSignUps, now.Add(signUpWindow))
 	var limit *pingr.LimitError
 	if err := s.store.Reserve(ctx, now, tries...); errors.As(err, &limit) {
-		return nil, tooMany(rateLimit, limit.RetryAfter(now), "Too many accounts from this address. Try again in %ds.", limit.RetryAfter(now))
+		return nil, tooMany(rateLimit, limit.RetryAfter(now), "Too many accounts from this address. Try again in %ds.",
+			limit.RetryAfter(now))
 	} else if err != nil {
 		return nil, err
 	}

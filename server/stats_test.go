@@ -16,10 +16,13 @@ import (
 // What happened is in the hour in which it ended, and nobody else's.
 func TestStats(t *testing.T) {
 	w := newWorld(t)
-	require.Equal(t, 201, w.call("anna", "POST", "/v1/triggers", `{"session_id":"anna-bot","trigger_phrase":"login","reply_message":"static"}`).Code)
+	require.Equal(t, 201, w.call("anna", "POST", "/v1/triggers",
+		`{"session_id":"anna-bot","trigger_phrase":"login","reply_message":"static"}`).Code)
 	require.Equal(t, 200, w.call("anna", "PUT", "/v1/webhooks", `{"url":"`+w.hook.URL+`"}`).Code)
 	line := w.sessions.find("anna-bot")
-	asha, ravi := line.NewPhone(sim.PhoneConfig{Number: "919876543210"}), line.NewPhone(sim.PhoneConfig{Number: "919876543211"})
+	asha, ravi := line.NewPhone(sim.PhoneConfig{Number: "919876543210"}), line.NewPhone(
+		sim.PhoneConfig{Number: "919876543211"},
+	)
 	stats := func(who, query string) (got api.Stats) {
 		require.NoError(t, json.Unmarshal(w.call(who, "GET", "/v1/stats"+query, "").Body.Bytes(), &got))
 		return got

@@ -173,7 +173,8 @@ func table() []route { //nolint:funlen // a table
 			register: to((*Server).listDeliveries),
 		},
 		{
-			method: "POST", path: "/v1/webhooks/deliveries/{id}/redeliver", auth: byBoth, status: http.StatusAccepted, refuses: []int{409},
+			method: "POST", path: "/v1/webhooks/deliveries/{id}/redeliver", auth: byBoth, status: http.StatusAccepted,
+			refuses: []int{409},
 			summary: "Send an undelivered event again now",
 			says: "Sends the event of that row again now, even if it was given up within the last 7 days. Returns " +
 				"409 if the event was delivered, or given up before that: its texts are erased.",

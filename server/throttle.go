@@ -56,7 +56,9 @@ func byAddress(kind string, ip netip.Addr, most int64, until time.Time) []pingr.
 // the e-mail has logged in from that network lately, the network's own limit
 // does not refuse it: nobody who guesses behind the same proxy locks the others
 // out.
-func (s *Server) takeLogin(ctx context.Context, email string, ip netip.Addr, now time.Time) (giveBack func() error, err error) {
+func (s *Server) takeLogin(
+	ctx context.Context, email string, ip netip.Addr, now time.Time,
+) (giveBack func() error, err error) {
 	until, known := now.Add(badLoginWindow), knownLogin(email, ip, now)
 	mine := []pingr.Limit{throttle("bad logins/email", email, maxBadLogins, until)}
 	ours := byAddress("bad logins/address", ip, maxBadLogins, until)

@@ -172,7 +172,8 @@ func TestATrustedProxyTellsItsClientsApart(t *testing.T) {
 	w := newWorld(t, func(c *Config) { c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("172.17.0.0/16")} })
 	proxy := func(int) string { return "172.17.0.1:1" }
 	assert.Equal(t, 10, w.guess(12, proxy, "X-Forwarded-For", "192.0.2.9, 198.51.100.7"))
-	assert.Equal(t, 200, w.knock("anna@example.com", password, "172.17.0.1:1", "X-Forwarded-For", "198.51.100.7, 192.0.2.9").Code)
+	assert.Equal(t, 200,
+		w.knock("anna@example.com", password, "172.17.0.1:1", "X-Forwarded-For", "198.51.100.7, 192.0.2.9").Code)
 	assert.Equal(t, 10, w.guess(12, proxy, "Forwarded", `for="[2001:db8::1]:99"`))
 	assert.Equal(t, 200, w.knock("ben@example.com", password, "172.17.0.1:1", "Forwarded", `for="[2001:db8:9::1]"`).Code)
 }
@@ -223,7 +224,8 @@ func TestLimitsOnWhatRingsAndConnects(t *testing.T) {
 			for _, path := range []string{"/pair-code", "/reconnect", "/qr"} {
 				method := map[string]string{"/qr": "GET"}[path]
 				w.sessions.find("ben-new:acc_ben").setState(pingr.SessionLinkExpired)
-				got := w.call("ben's live key", cmp.Or(method, "POST"), "/v1/sessions/ben-new"+path, map[string]string{"/pair-code": `{"phone":"919876500000"}`}[path])
+				got := w.call("ben's live key", cmp.Or(method, "POST"), "/v1/sessions/ben-new"+path,
+					map[string]string{"/pair-code": `{"phone":"919876500000"}`}[path])
 				assert.NotEqual(t, 429, got.Code, "another account's %s", path)
 			}
 			assert.NotEqual(t, 429, w.call("ben's live key", "POST", "/v1/sessions", `{"name":"another"}`).Code)

@@ -18,12 +18,16 @@ import (
 var malformed = map[string][]any{
 	"to": {"abc", ""}, "message": {"", strings.Repeat("x", 4097), "a\x00b"}, "phone": {"abc", ""},
 	"id": {"NO!", "ab"}, "name": {" ", strings.Repeat("x", 101), "a\x00b"},
-	"trigger_phrase": {" ", strings.Repeat("x", 201), "a\x00b"}, "reply_message": {"", strings.Repeat("x", 1001)}, "is_active": {"yes"},
+	"trigger_phrase": {" ", strings.Repeat("x", 201), "a\x00b"}, "reply_message": {"", strings.Repeat("x", 1001)},
+	"is_active":  {"yes"},
 	"session_id": {strings.Repeat("x", 65)}, "text": {strings.Repeat("x", 4097)},
-	"url": {"ftp://example.com", "https://a:b@example.com"}, "events": {[]string{"nothing"}}, "overlap_seconds": {-1, 604801},
-	"cooldown_seconds": {-1, 86401}, "no_phone_reply": {" "}, "group_reply": {"all"}, "max_message_age_seconds": {0}, "overage": {"free"},
+	"url": {"ftp://example.com", "https://a:b@example.com"}, "events": {[]string{"nothing"}},
+	"overlap_seconds":  {-1, 604801},
+	"cooldown_seconds": {-1, 86401}, "no_phone_reply": {" "}, "group_reply": {"all"}, "max_message_age_seconds": {0},
+	"overage":   {"free"},
 	"time_zone": {"Mars/Olympus"}, "disconnect_grace_seconds": {-1, 61}, "mode": {"both"},
-	"email": {"x", "anna"}, "password": {""}, "token": {strings.Repeat("x", 101)}, "current_password": {""}, "new_password": {"short"},
+	"email": {"x", "anna"}, "password": {""}, "token": {strings.Repeat("x", 101)}, "current_password": {""},
+	"new_password": {"short"},
 }
 
 // lenient are malformed values that a route takes all the same, and why.
@@ -81,7 +85,8 @@ func TestMalformedBodiesAreRefusedFirst(t *testing.T) {
 				tried++
 				assert.Equal(t, missingParam, ask(who, name, value), "%s: %s %.20q", r.name(), name, value)
 				if r.auth == byBoth {
-					assert.Equal(t, missingParam, ask("anna's test key", name, value), "%s: %s %.20q in test mode", r.name(), name, value)
+					assert.Equal(t, missingParam, ask("anna's test key", name, value), "%s: %s %.20q in test mode", r.name(), name,
+						value)
 				}
 			}
 		}

@@ -97,7 +97,11 @@ func (s *Server) rotateSecret(ctx context.Context, c caller, in *rotateInput) (*
 	})
 	if err != nil {
 		return nil, orProblem(err, map[error]*problem{
-			hosted.ErrRotations: fail(conflict, "The secret was rotated too often while an older one still signs. Wait for old_secret_expires_at, or rotate with overlap_seconds 0."),
+			hosted.ErrRotations: fail(
+				conflict,
+				"The secret was rotated too often while an older one still signs. "+
+					"Wait for old_secret_expires_at, or rotate with overlap_seconds 0.",
+			),
 		})
 	}
 	out := &secretOutput{}
@@ -123,10 +127,13 @@ func (s *Server) simulate(ctx context.Context, c caller, in *simulateInput) (*si
 		return nil, err
 	}
 	now := s.now()
-	minute := pingr.Limit{Kind: pingr.Cooldown, Key: "simulate/" + c.account.ID, Max: maxSimulated, Until: now.Add(time.Minute)}
+	minute := pingr.Limit{
+		Kind: pingr.Cooldown, Key: "simulate/" + c.account.ID, Max: maxSimulated, Until: now.Add(time.Minute),
+	}
 	var limit *pingr.LimitError
 	if err := s.store.Reserve(ctx, now, minute); errors.As(err, &limit) {
-		return nil, tooMany(rateLimit, limit.RetryAfter(now), "At most %d simulations a minute. Try again in %ds.", maxSimulated, limit.RetryAfter(now))
+		return nil, tooMany(rateLimit, limit.RetryAfter(now), "At most %d simulations a minute. Try again in %ds.",
+			maxSimulated, limit.RetryAfter(now))
 	} else if err != nil {
 		return nil, err
 	}
@@ -151,7 +158,8 @@ func (s *Server) simulate(ctx context.Context, c caller, in *simulateInput) (*si
 	reply, failed := s.dispatcher(hook).Dispatch(ctx, event)
 	d := pingr.Delivery{
 		ID: pingr.NewID("dlv_"), Account: c.scope(), Session: in.Body.Session, EventID: event.ID, Event: event.Type,
-		URL: reply.URL, Status: "simulated", HTTPStatus: reply.Status, DynamicReply: failed == nil && reply.Text != "", NoReply: reply.NoReply,
+		URL: reply.URL, Status: "simulated", HTTPStatus: reply.Status, DynamicReply: failed == nil &&
+			reply.Text != "", NoReply: reply.NoReply,
 		Attempt: 1, Duration: s.now().Sub(now), At: now,
 	}
 	if failed != nil {

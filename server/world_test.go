@@ -59,8 +59,9 @@ func newWorld(t *testing.T, change ...func(*Config)) *world {
 	require.NoError(t, err)
 	for _, name := range []string{"anna", "ben"} {
 		a := hosted.Account{
-			ID: "acc_" + name, Email: name + "@example.com", PasswordHash: hash, Plan: "growth", Settings: hosted.DefaultSettings(),
-			Webhook: hosted.Webhook{Secret: "whsec_" + name + "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}, CreatedAt: w.now,
+			ID: "acc_" + name, Email: name + "@example.com", PasswordHash: hash, Plan: "growth",
+			Settings: hosted.DefaultSettings(),
+			Webhook:  hosted.Webhook{Secret: "whsec_" + name + "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}, CreatedAt: w.now,
 		}
 		require.NoError(t, w.store.CreateAccount(t.Context(), a))
 		for _, mode := range []hosted.Mode{hosted.Live, hosted.Test} {
@@ -86,7 +87,9 @@ func newWorld(t *testing.T, change ...func(*Config)) *world {
 	for _, name := range []string{"anna", "ben"} {
 		token := w.logIn(name)
 		w.who[name+"'s browser"] = http.Header{"Cookie": {loginCookie + "=" + token}, "Sec-Fetch-Site": {"same-origin"}}
-		w.who["another site in "+name+"'s browser"] = http.Header{"Cookie": {loginCookie + "=" + token}, "Sec-Fetch-Site": {"cross-site"}}
+		w.who["another site in "+name+"'s browser"] = http.Header{
+			"Cookie": {loginCookie + "=" + token}, "Sec-Fetch-Site": {"cross-site"},
+		}
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
@@ -96,7 +99,8 @@ func newWorld(t *testing.T, change ...func(*Config)) *world {
 		require.NoError(t, <-done)
 	})
 	<-w.server.engine.Started()
-	require.Eventually(t, func() bool { return w.call("anna's live key", "GET", "/readyz", "").Code == http.StatusOK }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return w.call("anna's live key", "GET", "/readyz", "").Code == http.StatusOK },
+		5*time.Second, time.Millisecond)
 	return w
 }
 

@@ -85,8 +85,12 @@ func TestNumbersAreRefusedForWhoHasMoved(t *testing.T) {
 
 // sendDM calls whatsmeow's sendDM, whose last parameter has a type without a
 // name here.
+//
+//nolint:revive // inference needs the function, and reads best with it first
 func sendDM[P any](
-	send func(context.Context, types.JID, types.JID, types.MessageID, *waE2E.Message, *whatsmeow.MessageDebugTimings, P) (string, []byte, error),
+	send func(
+		context.Context, types.JID, types.JID, types.MessageID, *waE2E.Message, *whatsmeow.MessageDebugTimings, P,
+	) (string, []byte, error),
 	ctx context.Context, own, to types.JID, id string,
 ) error {
 	_, _, err := send(ctx, own, to, id, whatsapptest.TextMessage("hello"), new(whatsmeow.MessageDebugTimings), *new(P))

@@ -25,7 +25,9 @@ func group(use, short, example string, commands ...*cobra.Command) *cobra.Comman
 	for i, c := range commands {
 		names[i] = c.Name()
 	}
-	c := &cobra.Command{Use: use, Short: short, Example: example, Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error {
+	c := &cobra.Command{Use: use, Short: short, Example: example, Args: cobra.NoArgs, RunE: func(
+		*cobra.Command, []string,
+	) error {
 		return usagef("name a subcommand: %s", strings.Join(names, ", "))
 	}}
 	c.AddCommand(commands...)
@@ -40,10 +42,12 @@ func (a *app) accountCommand() *cobra.Command {
 		Long: "Creates an account in the database. pingr serve may be running on it.\n\n" +
 			"Prompts for the password, or reads it from stdin. There is no flag for it, since\n" +
 			"others could read that.",
-		Example: "  pingr account create --email anna@example.com\n  pingr account create --email anna@example.com --plan growth < password.txt",
+		Example: "  pingr account create --email anna@example.com\n  pingr account create --email anna@example.com " +
+			"--plan growth < password.txt",
 	}, func(cmd *cobra.Command, _ []string) error { return a.createAccount(cmd.Context(), email, plan) })
 	create.Flags().StringVar(&email, "email", "", "email address to log in with (required)")
-	create.Flags().StringVar(&plan, "plan", "", "plan: "+strings.Join(planNames(hosted.DefaultPlans()), ", ")+" or one of PINGR_PLANS (default: the last one)")
+	create.Flags().StringVar(&plan, "plan", "",
+		"plan: "+strings.Join(planNames(hosted.DefaultPlans()), ", ")+" or one of PINGR_PLANS (default: the last one)")
 	create.Flags().StringVar(&a.flags.plans, "plans", "", plansUsage)
 	var owner string
 	password := a.command(cobra.Command{
@@ -52,10 +56,12 @@ func (a *app) accountCommand() *cobra.Command {
 		Long: "Sets the password of an account whose password is lost or known to others. pingr\n" +
 			"serve may be running on the database. All logins of the account end; its API keys\nstay valid.\n\n" +
 			"Prompts for the password, or reads it from stdin. There is no flag for it.",
-		Example: "  pingr account password --account anna@example.com\n  pingr account password --account anna@example.com < password.txt",
+		Example: "  pingr account password --account anna@example.com\n  pingr account password --account " +
+			"anna@example.com < password.txt",
 	}, func(cmd *cobra.Command, _ []string) error { return a.setPassword(cmd.Context(), owner) })
 	password.Flags().StringVar(&owner, "account", "", "email address of the account (required)")
-	return group("account", "Create accounts and set their passwords", "  pingr account create --email anna@example.com", create, password)
+	return group("account", "Create accounts and set their passwords", "  pingr account create --email anna@example.com",
+		create, password)
 }
 
 func (a *app) setPassword(ctx context.Context, email string) error {
@@ -68,7 +74,8 @@ func (a *app) setPassword(ctx context.Context, email string) error {
 		if err != nil {
 			return err
 		}
-		if _, err := store.UpdateAccount(ctx, owner.ID, func(a *hosted.Account) error { a.PasswordHash = hash; return nil }); err != nil {
+		if _, err := store.UpdateAccount(ctx, owner.ID,
+			func(a *hosted.Account) error { a.PasswordHash = hash; return nil }); err != nil {
 			return err
 		}
 		fmt.Fprintln(a.err, "The password of "+plain(owner.Email)+" is set. All its logins have ended.")
@@ -171,7 +178,8 @@ func (a *app) keyCommand() *cobra.Command {
 	for _, c := range []*cobra.Command{create, list, revoke} {
 		c.Flags().StringVar(&email, "account", "", "email address of the account (required)")
 	}
-	return group("key", "Create, list and revoke API keys", "  pingr key create --account anna@example.com --mode test", create, list, revoke)
+	return group("key", "Create, list and revoke API keys", "  pingr key create --account anna@example.com --mode test",
+		create, list, revoke)
 }
 
 // withAccount finds the account with an e-mail address or an id.
@@ -224,7 +232,8 @@ func (a *app) listKeys(ctx context.Context, store database, owner hosted.Account
 		if line.Revoked {
 			note = "  revoked"
 		}
-		fmt.Fprintln(a.out, plain(fmt.Sprintf("%s  %s  %s  %s%s", line.ID, line.Key, line.Created.Format(time.DateOnly), line.Name, note)))
+		fmt.Fprintln(a.out, plain(fmt.Sprintf("%s  %s  %s  %s%s", line.ID, line.Key, line.Created.Format(time.DateOnly),
+			line.Name, note)))
 	}
 	return nil
 }

@@ -13,9 +13,15 @@ import (
 // Beside a running server, as when somebody has forgotten a password.
 func TestAccountPasswordEndsAllLogins(t *testing.T) {
 	p := newPlace(t)
-	require.Equal(t, exitDone, call{args: []string{"account", "create", "--email", "anna@example.com", "--data", p.data}, stdin: "correct horse\n"}.run(t).code)
+	require.Equal(
+		t, exitDone,
+		call{args: []string{
+			"account", "create", "--email", "anna@example.com", "--data", p.data,
+		}, stdin: "correct horse\n"}.run(t).code,
+	)
 	s := p.serve(t)
-	in := s.must(http.StatusOK, "POST", "/v1/auth/login", `{"email":"anna@example.com","password":"correct horse"}`, "X-API-Key", "")
+	in := s.must(http.StatusOK, "POST", "/v1/auth/login", `{"email":"anna@example.com","password":"correct horse"}`,
+		"X-API-Key", "")
 	login := []string{"X-API-Key", "", "Authorization", "Bearer " + in["token"].(string)}
 	s.must(http.StatusOK, "GET", "/v1/auth/me", "", login...)
 
@@ -27,8 +33,10 @@ func TestAccountPasswordEndsAllLogins(t *testing.T) {
 	assert.Empty(t, r.out)
 	assert.Equal(t, "The password of anna@example.com is set. All its logins have ended.\n", r.err)
 	s.must(http.StatusUnauthorized, "GET", "/v1/auth/me", "", login...)
-	s.must(http.StatusUnauthorized, "POST", "/v1/auth/login", `{"email":"anna@example.com","password":"correct horse"}`, "X-API-Key", "")
-	s.must(http.StatusOK, "POST", "/v1/auth/login", `{"email":"anna@example.com","password":"battery staple"}`, "X-API-Key", "")
+	s.must(http.StatusUnauthorized, "POST", "/v1/auth/login", `{"email":"anna@example.com","password":"correct horse"}`,
+		"X-API-Key", "")
+	s.must(http.StatusOK, "POST", "/v1/auth/login", `{"email":"anna@example.com","password":"battery staple"}`,
+		"X-API-Key", "")
 
 	r = set([]string{"--account", "anna@example.com"}, "short")
 	assert.Equal(t, exitFailed, r.code)
@@ -39,9 +47,19 @@ func TestAccountPasswordEndsAllLogins(t *testing.T) {
 
 func TestKeyListObeysNoName(t *testing.T) {
 	p := newPlace(t)
-	require.Equal(t, exitDone, call{args: []string{"account", "create", "--email", "anna@example.com", "--data", p.data}, stdin: "correct horse\n"}.run(t).code)
+	require.Equal(
+		t, exitDone,
+		call{args: []string{
+			"account", "create", "--email", "anna@example.com", "--data", p.data,
+		}, stdin: "correct horse\n"}.run(t).code,
+	)
 	of := []string{"--account", "anna@example.com", "--data", p.data}
-	require.Equal(t, exitDone, call{args: append([]string{"key", "create", "--mode", "test", "--name", "CI\x1b[2J\u202e\nkey_forged"}, of...)}.run(t).code)
+	require.Equal(
+		t, exitDone,
+		call{args: append([]string{
+			"key", "create", "--mode", "test", "--name", "CI\x1b[2J\u202e\nkey_forged",
+		}, of...)}.run(t).code,
+	)
 	r := call{args: append([]string{"key", "list"}, of...)}.run(t)
 	require.Equal(t, exitDone, r.code, r.err)
 	assert.Regexp(t, `^key_[0-9a-f]+  pk_test_….{4}  \d{4}-\d\d-\d\d  CI\\x1b\[2J\\u202e key_forged\n$`, r.out)

@@ -31,10 +31,14 @@ func TestWhoGetsALinkedNumber(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			store := memory.New()
 			for _, name := range tt.accounts {
-				require.NoError(t, store.CreateAccount(t.Context(), hosted.Account{ID: "acc_" + name, Email: name + "@example.com", CreatedAt: time.Now()}))
+				require.NoError(t, store.CreateAccount(t.Context(), hosted.Account{
+					ID: "acc_" + name, Email: name + "@example.com", CreatedAt: time.Now(),
+				}))
 			}
 			for id, owner := range map[string]string{"shop": tt.owner, "other": "acc_ben", "more": tt.owner} {
-				require.NoError(t, store.SaveSession(t.Context(), pingr.SessionRecord{ID: id, Account: owner, CreatedAt: time.Now()}))
+				require.NoError(t, store.SaveSession(t.Context(), pingr.SessionRecord{
+					ID: id, Account: owner, CreatedAt: time.Now(),
+				}))
 			}
 			var said bytes.Buffer
 			a := &app{streams: streams{err: &said}}

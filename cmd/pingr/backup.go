@@ -51,7 +51,8 @@ func (a *app) backupCommand() *cobra.Command {
 			return a.writeJSON(map[string]any{"file": file, "bytes": info.Size()})
 		}
 		fmt.Fprintln(a.out, file)
-		fmt.Fprintf(a.err, "%s written. It contains no keys of numbers: link them again after a restore.\n", size(uint64(info.Size())))
+		fmt.Fprintf(a.err, "%s written. It contains no keys of numbers: link them again after a restore.\n",
+			size(uint64(info.Size())))
 		return nil
 	})
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")

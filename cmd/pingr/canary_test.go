@@ -71,7 +71,8 @@ func TestCanary(t *testing.T) {
 	}
 	ask(http.StatusCreated, "POST", "/v1/sessions", `{"id":"shop","name":"Shop"}`)
 	s.link(p, "shop")
-	ask(http.StatusCreated, "POST", "/v1/triggers", `{"session_id":"shop","trigger_phrase":"login","reply_message":"One moment."}`)
+	ask(http.StatusCreated, "POST", "/v1/triggers",
+		`{"session_id":"shop","trigger_phrase":"login","reply_message":"One moment."}`)
 	ask(http.StatusOK, "PUT", "/v1/webhooks", `{"url":"`+hook.URL+`"}`)
 	ask(http.StatusOK, "PATCH", "/v1/settings", `{"cooldown_seconds":0}`)
 
@@ -83,9 +84,11 @@ func TestCanary(t *testing.T) {
 	_, err = asha.Send(t.Context(), shopNumber, text)
 	require.NoError(t, err)
 	assert.Equal(t, reply, next(t, asha))
-	ask(http.StatusOK, "POST", "/v1/send", `{"to":"`+phone+`","message":"`+message+`"}`, "Idempotency-Key", "CANARYIDEMPOTENT")
+	ask(http.StatusOK, "POST", "/v1/send", `{"to":"`+phone+`","message":"`+message+`"}`, "Idempotency-Key",
+		"CANARYIDEMPOTENT")
 	assert.Equal(t, message, next(t, asha))
-	require.Eventually(t, func() bool { return taken.Load() >= 2 }, 20*time.Second, 50*time.Millisecond, "the first event is told again")
+	require.Eventually(t, func() bool { return taken.Load() >= 2 }, 20*time.Second, 50*time.Millisecond,
+		"the first event is told again")
 
 	ask(http.StatusUnauthorized, "GET", "/v1/triggers", "", "X-API-Key", "pk_live_CANARYKEYCANARYKEYCANARYKEYCA")
 	ask(http.StatusUnauthorized, "GET", "/v1/keys", "", "X-API-Key", "", "Authorization", "Bearer CANARYTOKEN")
@@ -93,7 +96,8 @@ func TestCanary(t *testing.T) {
 	ask(http.StatusUnprocessableEntity, "POST", "/v1/send", `{"to":"`+phone+`","message":["`+message+`"]}`)
 	ask(http.StatusUnprocessableEntity, "POST", "/v1/send", `{"to":"`+phone+phone+`","message":"`+message+`"}`)
 	ask(http.StatusUnprocessableEntity, "POST", "/v1/send", `{"to":"`+phone+`","message":"`+message+``)
-	ask(http.StatusUnprocessableEntity, "POST", "/v1/triggers", `{"session_id":"shop","trigger_phrase":"`+strings.Repeat("CANARYPHRASE", 20)+`","reply_message":"x"}`)
+	ask(http.StatusUnprocessableEntity, "POST", "/v1/triggers",
+		`{"session_id":"shop","trigger_phrase":"`+strings.Repeat("CANARYPHRASE", 20)+`","reply_message":"x"}`)
 	ask(http.StatusUnprocessableEntity, "PUT", "/v1/webhooks", `{"url":"http://canary:CANARYUSER@10.0.0.1/"}`)
 	ask(http.StatusNotFound, "POST", "/v1/send", `{"to":"`+phone+`","message":"`+message+`","session_id":"other"}`)
 	ask(http.StatusNotFound, "GET", "/v1/triggers/CANARYID", "")

@@ -66,7 +66,8 @@ func (a *app) client(server string) (*client, error) {
 		server = defaultServer
 	}
 	at, err := url.Parse(server)
-	if err != nil || (at.Scheme != "http" && at.Scheme != "https") || at.Host == "" || at.User != nil || at.RawQuery != "" {
+	if err != nil || (at.Scheme != "http" && at.Scheme != "https") || at.Host == "" || at.User != nil ||
+		at.RawQuery != "" {
 		return nil, usagef("--server must be an address like %s or https://pingr.example.com", defaultServer)
 	}
 	if at.Scheme == "http" && !isLoopback(at.Hostname()) {
@@ -150,7 +151,10 @@ func (c *client) unreachable(err error) error {
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return fmt.Errorf("%s did not answer in time", c.base)
 	case errors.As(err, &dial) && dial.Op == "dial":
-		return fmt.Errorf("no server answers at %s: start one with pingr serve, or give another address with --server or PINGR_SERVER", c.base)
+		return fmt.Errorf(
+			"no server answers at %s: start one with pingr serve, or give another address with --server or PINGR_SERVER",
+			c.base,
+		)
 	case errors.As(err, &noTLS), errors.Is(err, http.ErrSchemeMismatch):
 		return fmt.Errorf("%s does not speak https: if it is on this machine, try http://", c.base)
 	case errors.As(err, &wrapped):
@@ -185,7 +189,8 @@ func (c *client) refused(resp *http.Response, answer []byte) error {
 	e, header := &apiError{ProblemDetail: problem.Detail}, resp.Request.Header
 	switch {
 	case e.Code == api.InvalidKey && header.Get("X-Api-Key") != "":
-		e.Message, e.hint = "the server does not know this key", ": check PINGR_API_KEY and --server, or create a key with pingr key create"
+		e.Message, e.hint = "the server does not know this key", ": check PINGR_API_KEY and --server, or create a "+
+			"key with pingr key create"
 	case e.Code == api.InvalidKey && header.Get("Authorization") != "":
 		e.Message, e.hint = "the login has ended, or belongs to another server", ": "+howToLogIn
 	case e.Code == api.Internal:

@@ -28,7 +28,8 @@ func TestServerTrouble(t *testing.T) {
 		}
 	}
 	problem := func(status int, code, message string) http.HandlerFunc {
-		return answers(status, "application/json", `{"detail":{"error":"`+code+`","message":"`+message+`"}}`, "X-Request-Id", "req_7")
+		return answers(status, "application/json", `{"detail":{"error":"`+code+`","message":"`+message+`"}}`, "X-Request-Id",
+			"req_7")
 	}
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		assert.Failf(t, "a redirect was followed", "with the key %q", r.Header.Get("X-Api-Key"))
@@ -44,17 +45,57 @@ func TestServerTrouble(t *testing.T) {
 	}{
 		{"nobody listens", nil, nil, nil, exitFailed, "start one with pingr serve"},
 		{"a key that is unknown", problem(401, "invalid_key", "x"), nil, nil, exitFailed, "check PINGR_API_KEY"},
-		{"a login that ended", problem(401, "invalid_key", "x"), []string{"PINGR_TOKEN=eyJ.QUIET"}, nil, exitFailed, "export PINGR_TOKEN=$(pingr login"},
-		{"another website", answers(404, "text/html", "<h1>Not found</h1>"), nil, nil, exitFailed, "(404 Not Found) is not Pingr: check --server"},
+		{
+			"a login that ended", problem(401, "invalid_key", "x"),
+			[]string{"PINGR_TOKEN=eyJ.QUIET"},
+			nil, exitFailed,
+			"export PINGR_TOKEN=$(pingr login",
+		},
+		{
+			"another website", answers(404, "text/html", "<h1>Not found</h1>"), nil, nil, exitFailed,
+			"(404 Not Found) is not Pingr: check --server",
+		},
 		{"another website that is glad", answers(200, "text/html", "<h1>Hello</h1>"), nil, nil, exitFailed, "is not Pingr"},
-		{"a redirect", answers(308, "text/html", "", "Location", elsewhere.URL), nil, nil, exitFailed, "redirects to " + elsewhere.URL},
-		{"a server that fails", problem(500, "internal", "Something went wrong."), nil, nil, exitFailed, "Something went wrong (request req_7: see the server's log)"},
-		{"a limit", problem(429, "rate_limit", "Too many requests. Try again in 4s."), nil, nil, exitFailed, "Try again in 4s"},
-		{"an error that would move the cursor", problem(403, "forbidden", `\u001b[2Jhello`), nil, nil, exitFailed, `\x1b[2Jhello`},
-		{"no key", problem(500, "internal", "x"), []string{"PINGR_API_KEY="}, nil, exitUsage, "create a key with pingr key create"},
-		{"a key of two lines", problem(500, "internal", "x"), []string{"PINGR_API_KEY=pk_live_QUIET\nX: y"}, nil, exitFailed, "invalid header field value"},
-		{"an address without a scheme", nil, nil, []string{"--server", "pingr.example.com"}, exitUsage, "https://pingr.example.com"},
-		{"an address with a password", nil, nil, []string{"--server", "https://anna:QUIET@pingr.example.com"}, exitUsage, "--server must be"},
+		{
+			"a redirect", answers(308, "text/html", "", "Location", elsewhere.URL), nil, nil, exitFailed,
+			"redirects to " + elsewhere.URL,
+		},
+		{
+			"a server that fails", problem(500, "internal", "Something went wrong."), nil, nil, exitFailed,
+			"Something went wrong (request req_7: see the server's log)",
+		},
+		{
+			"a limit", problem(429, "rate_limit", "Too many requests. Try again in 4s."), nil, nil, exitFailed,
+			"Try again in 4s",
+		},
+		{
+			"an error that would move the cursor", problem(403, "forbidden", `\u001b[2Jhello`), nil, nil, exitFailed,
+			`\x1b[2Jhello`,
+		},
+		{
+			"no key", problem(500, "internal", "x"),
+			[]string{"PINGR_API_KEY="},
+			nil, exitUsage,
+			"create a key with pingr key create",
+		},
+		{
+			"a key of two lines", problem(500, "internal", "x"),
+			[]string{"PINGR_API_KEY=pk_live_QUIET\nX: y"},
+			nil,
+			exitFailed, "invalid header field value",
+		},
+		{
+			"an address without a scheme", nil, nil,
+			[]string{"--server", "pingr.example.com"},
+			exitUsage,
+			"https://pingr.example.com",
+		},
+		{
+			"an address with a password", nil, nil,
+			[]string{"--server", "https://anna:QUIET@pingr.example.com"},
+			exitUsage,
+			"--server must be",
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -76,7 +117,10 @@ func TestServerTrouble(t *testing.T) {
 func TestAsksOverHTTPSWhereItIsSpoken(t *testing.T) {
 	plainly := httptest.NewServer(http.NotFoundHandler())
 	defer plainly.Close()
-	got := call{args: []string{"usage", "--server", strings.Replace(plainly.URL, "http:", "https:", 1)}, env: []string{"PINGR_API_KEY=pk_x"}}.run(t)
+	got := call{
+		args: []string{"usage", "--server", strings.Replace(plainly.URL, "http:", "https:", 1)},
+		env:  []string{"PINGR_API_KEY=pk_x"},
+	}.run(t)
 	assert.Equal(t, exitFailed, got.code)
 	assert.Contains(t, got.err, "try http://\n")
 
@@ -91,7 +135,10 @@ func TestServerAddress(t *testing.T) {
 	asked := make(chan *http.Request, 1)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked <- r
-		_, _ = io.WriteString(w, `{"plan":"starter","month":"2026-11","used":10001,"included":10000,"remaining":0,"overage_messages":1,"overage_cost_micros":2000}`)
+		_, _ = io.WriteString(
+			w,
+			`{"plan":"starter","month":"2026-11","used":10001,"included":10000,"remaining":0,"overage_messages":1,"overage_cost_micros":2000}`,
+		)
 	}))
 	defer server.Close()
 	for _, ending := range []string{"", "/", "/v1", "/v1/"} {
@@ -140,11 +187,17 @@ func TestDeliveryLine(t *testing.T) {
 		want string
 	}{
 		{
-			api.Delivery{Status: "delivered", HTTPStatus: &code, DynamicReply: true, CreatedAt: api.At(at), EventID: "evt_1", Event: "message.received", Attempt: 1, DurationMs: 12},
+			api.Delivery{
+				Status: "delivered", HTTPStatus: &code, DynamicReply: true, CreatedAt: api.At(at), EventID: "evt_1",
+				Event: "message.received", Attempt: 1, DurationMs: 12,
+			},
 			local(at) + "  delivered   200    1      12  dynamic  message.received evt_1",
 		},
 		{
-			api.Delivery{Status: "failed", CreatedAt: api.At(at), EventID: "evt_2", Event: "session.disconnected", Attempt: 10, DurationMs: 8000, Error: &refused},
+			api.Delivery{
+				Status: "failed", CreatedAt: api.At(at), EventID: "evt_2", Event: "session.disconnected", Attempt: 10,
+				DurationMs: 8000, Error: &refused,
+			},
 			local(at) + "  failed        -   10    8000  -        session.disconnected evt_2  dial tcp: refused",
 		},
 	} {

@@ -27,7 +27,9 @@ func openData(t *testing.T, sessions ...pingr.SessionRecord) (dir string, engine
 	store, err := sqlite.Open(t.Context(), sqlite.Config{Dir: dir})
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, store.Close()) })
-	require.NoError(t, store.SaveTrigger(t.Context(), pingr.Trigger{ID: "trg_1", Session: "shop", Phrase: "login", Reply: "hello", Active: true}))
+	require.NoError(t, store.SaveTrigger(t.Context(), pingr.Trigger{
+		ID: "trg_1", Session: "shop", Phrase: "login", Reply: "hello", Active: true,
+	}))
 	for _, s := range sessions {
 		require.NoError(t, store.SaveSession(t.Context(), s))
 	}
@@ -88,14 +90,17 @@ func checks(t *testing.T, c call) (result, map[string]finding) {
 }
 
 func TestDoctorOfAHealthyPlace(t *testing.T) {
-	dir, _ := openData(t, pingr.SessionRecord{ID: "shop", State: pingr.SessionConnected, Phone: "919876543210", ConnectedAt: time.Now()})
+	dir, _ := openData(t, pingr.SessionRecord{
+		ID: "shop", State: pingr.SessionConnected, Phone: "919876543210", ConnectedAt: time.Now(),
+	})
 	hook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		assert.Equal(t, http.MethodHead, r.Method, "no event is sent")
 		w.WriteHeader(http.StatusMethodNotAllowed)
 	}))
 	defer hook.Close()
 	r, found := checks(t, call{args: []string{"--data", dir}, env: []string{
-		"PINGR_WEBHOOK_URL=" + hook.URL + "/hook?key=hidden", "PINGR_WEBHOOK_SECRET=whsec_hidden", "PINGR_WEBHOOK_ALLOW=127.0.0.0/8",
+		"PINGR_WEBHOOK_URL=" + hook.URL + "/hook?key=hidden", "PINGR_WEBHOOK_SECRET=whsec_hidden",
+		"PINGR_WEBHOOK_ALLOW=127.0.0.0/8",
 	}})
 	assert.Equal(t, exitDone, r.code)
 	for _, check := range []string{"configuration", "data directory", "database", "clock", "session shop", "webhook"} {
@@ -119,14 +124,57 @@ func TestDoctorFinds(t *testing.T) {
 		says    string
 		code    int
 	}{
-		{"a clock that went back", pingr.SessionRecord{ID: "shop", CreatedAt: hour, State: pingr.SessionConnected}, nil, "clock", "fail", "before", exitFailed},
-		{"a phone that unlinked us", pingr.SessionRecord{ID: "shop", State: pingr.SessionLoggedOut, Detail: "The phone unlinked this device."}, nil, "session shop", "fail", "unlinked", exitFailed},
-		{"a number that was never linked", pingr.SessionRecord{ID: "shop", State: pingr.SessionLinkExpired}, nil, "session shop", "warn", "not linked", exitDone},
-		{"a webhook that is this machine", pingr.SessionRecord{}, []string{"PINGR_WEBHOOK_URL=https://127.0.0.1/hook"}, "webhook", "fail", "PINGR_WEBHOOK_ALLOW", exitFailed},
-		{"a webhook that leads elsewhere", pingr.SessionRecord{}, []string{"PINGR_WEBHOOK_URL=" + redirect.URL, "PINGR_WEBHOOK_ALLOW=127.0.0.0/8"}, "webhook", "fail", "redirect", exitFailed},
-		{"a webhook that is down", pingr.SessionRecord{}, []string{"PINGR_WEBHOOK_URL=http://127.0.0.1:1/?key=hidden", "PINGR_WEBHOOK_ALLOW=127.0.0.0/8"}, "webhook", "fail", "refused", exitFailed},
-		{"a webhook without a secret", pingr.SessionRecord{}, []string{"PINGR_WEBHOOK_URL=https://example.invalid/"}, "configuration", "warn", "no secret", exitFailed},
-		{"a loopback WhatsApp", pingr.SessionRecord{}, []string{"PINGR_WHATSAPP_URL=wss://127.0.0.1:1/"}, "configuration", "warn", "loopback", exitDone},
+		{
+			"a clock that went back",
+			pingr.SessionRecord{ID: "shop", CreatedAt: hour, State: pingr.SessionConnected},
+			nil,
+			"clock", "fail", "before", exitFailed,
+		},
+		{
+			"a phone that unlinked us",
+			pingr.SessionRecord{ID: "shop", State: pingr.SessionLoggedOut, Detail: "The phone unlinked this device."},
+			nil,
+			"session shop", "fail", "unlinked", exitFailed,
+		},
+		{
+			"a number that was never linked",
+			pingr.SessionRecord{ID: "shop", State: pingr.SessionLinkExpired},
+			nil,
+			"session shop", "warn", "not linked", exitDone,
+		},
+		{
+			"a webhook that is this machine",
+			pingr.SessionRecord{},
+			[]string{"PINGR_WEBHOOK_URL=https://127.0.0.1/hook"},
+			"webhook", "fail", "PINGR_WEBHOOK_ALLOW", exitFailed,
+		},
+		{
+			"a webhook that leads elsewhere",
+			pingr.SessionRecord{},
+			[]string{"PINGR_WEBHOOK_URL=" + redirect.URL, "PINGR_WEBHOOK_ALLOW=127.0.0.0/8"},
+			"webhook", "fail", "redirect",
+			exitFailed,
+		},
+		{
+			"a webhook that is down",
+			pingr.SessionRecord{},
+			[]string{"PINGR_WEBHOOK_URL=http://127.0.0.1:1/?key=hidden", "PINGR_WEBHOOK_ALLOW=127.0.0.0/8"},
+			"webhook",
+			"fail", "refused", exitFailed,
+		},
+		{
+			"a webhook without a secret",
+			pingr.SessionRecord{},
+			[]string{"PINGR_WEBHOOK_URL=https://example.invalid/"},
+			"configuration", "warn", "no secret", exitFailed,
+		},
+		{
+			"a loopback WhatsApp",
+			pingr.SessionRecord{},
+			[]string{"PINGR_WHATSAPP_URL=wss://127.0.0.1:1/"},
+			"configuration",
+			"warn", "loopback", exitDone,
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -153,7 +201,8 @@ func TestDoctorNamesTheCommandThatLinks(t *testing.T) {
 		assert.Equal(t, do, checkSession(pingr.SessionRecord{ID: id, State: pingr.SessionLinkExpired}, nil, false).Do)
 	}
 	assert.Contains(t, checkSessions(nil, nil, false)[0].Do, "pingr link")
-	assert.Contains(t, checkSessions(nil, nil, true)[0].Do, "pingr session link", "pingr link wants the directory for itself")
+	assert.Contains(t, checkSessions(nil, nil, true)[0].Do, "pingr session link",
+		"pingr link wants the directory for itself")
 }
 
 func TestDoctorOfNothing(t *testing.T) {
@@ -167,7 +216,8 @@ func TestDoctorOfNothing(t *testing.T) {
 
 func TestDoctorOfADamagedDatabase(t *testing.T) {
 	dir := t.TempDir()
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "pingr.db"), []byte(strings.Repeat("not a database ", 1000)), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "pingr.db"), []byte(strings.Repeat("not a database ", 1000)),
+		0o600))
 	r, found := checks(t, call{args: []string{"--data", dir}})
 	assert.Equal(t, exitFailed, r.code)
 	assert.Equal(t, "fail", found["database"].Status)
@@ -181,9 +231,15 @@ func fill(t *testing.T, dir string) {
 	defer func() { require.NoError(t, store.Close()) }()
 	for i := range 300 {
 		phrase := fmt.Sprint("login ", i)
-		require.NoError(t, store.SaveTrigger(t.Context(), pingr.Trigger{ID: "trg_" + phrase, Session: "shop", Phrase: phrase, Reply: "hello", Active: true}))
-		require.NoError(t, store.LogDelivery(t.Context(), pingr.Delivery{ID: fmt.Sprint("dlv_", i), Account: "acc", URL: "https://example.com/", At: time.Now()}))
-		_, err := store.Accept(t.Context(), pingr.Firing{ID: phrase, Message: pingr.Message{ID: phrase, Chat: "1", Sender: "1"}, AcceptedAt: time.Now()}, pingr.Lease{})
+		require.NoError(t, store.SaveTrigger(t.Context(), pingr.Trigger{
+			ID: "trg_" + phrase, Session: "shop", Phrase: phrase, Reply: "hello", Active: true,
+		}))
+		require.NoError(t, store.LogDelivery(t.Context(), pingr.Delivery{
+			ID: fmt.Sprint("dlv_", i), Account: "acc", URL: "https://example.com/", At: time.Now(),
+		}))
+		_, err := store.Accept(t.Context(), pingr.Firing{
+			ID: phrase, Message: pingr.Message{ID: phrase, Chat: "1", Sender: "1"}, AcceptedAt: time.Now(),
+		}, pingr.Lease{})
 		require.NoError(t, err)
 	}
 }

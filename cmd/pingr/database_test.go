@@ -34,7 +34,9 @@ func TestServeOnPostgres(t *testing.T) {
 func TestTwoProcessesOnOneDatabase(t *testing.T) {
 	p := onPostgres(t)
 	first := p.serve(t)
-	made := call{args: []string{"account", "create", "--email", "anna@example.com"}, stdin: "correct horse\n", env: p.env}.run(t)
+	made := call{
+		args: []string{"account", "create", "--email", "anna@example.com"}, stdin: "correct horse\n", env: p.env,
+	}.run(t)
 	require.Equal(t, exitDone, made.code, made.err)
 	key := call{args: []string{"key", "create", "--account", "anna@example.com", "--mode", "live"}, env: p.env}.run(t)
 	require.Equal(t, exitDone, key.code, key.err)

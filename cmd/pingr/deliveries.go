@@ -35,7 +35,8 @@ func (a *app) deliveriesCommand() *cobra.Command {
 		Short: "Show the delivery attempts, newest first",
 		Long: "Shows each attempt to deliver an event to the webhook endpoint, newest first, from as\n" +
 			"many pages as it takes. With --follow, it also prints new attempts as they happen,\nnewest last.",
-		Example: "  pingr deliveries --limit 20\n  pingr deliveries --status failed --follow\n  pingr deliveries --limit 0 --json > deliveries.jsonl",
+		Example: "  pingr deliveries --limit 20\n  pingr deliveries --status failed --follow\n  pingr deliveries --limit 0 " +
+			"--json > deliveries.jsonl",
 	}, func(ctx context.Context, c *client, _ []string) error {
 		switch {
 		case q.limit < 0:

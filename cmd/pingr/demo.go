@@ -37,8 +37,10 @@ func (a *app) demoCommand() *cobra.Command {
 	})
 	c.Flags().BoolVar(&check, "check", false, "perform one login and print its steps")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON (with --check)")
-	c.Flags().StringVar(&a.flags.data, "data", "", "keep the chat and the link in demo, inside this directory (PINGR_DATA; default: keep nothing)")
-	c.Flags().StringVar(&listen, "listen", "", "loopback address of the page (default 127.0.0.1:8090, or a free port if it is taken)")
+	c.Flags().StringVar(&a.flags.data, "data", "",
+		"keep the chat and the link in demo, inside this directory (PINGR_DATA; default: keep nothing)")
+	c.Flags().StringVar(&listen, "listen", "",
+		"loopback address of the page (default 127.0.0.1:8090, or a free port if it is taken)")
 	return c
 }
 
@@ -144,7 +146,8 @@ func (a *app) checkDemo(ctx context.Context, listen string, asJSON bool) error {
 			return err
 		}
 	} else if err == nil {
-		fmt.Fprintf(a.out, "%s one login: %.0f ms from the phone and back, %.1f s in total\n", s.green("ok"), report.LoginMs, report.TotalMs/1000)
+		fmt.Fprintf(a.out, "%s one login: %.0f ms from the phone and back, %.1f s in total\n", s.green("ok"), report.LoginMs,
+			report.TotalMs/1000)
 	}
 	if err != nil {
 		fmt.Fprintf(a.err, "%s %v\n", styleOf(a.err).red("failed"), err)

@@ -118,7 +118,8 @@ func (a *app) checkPostgres(ctx context.Context) []finding {
 	const check = "database"
 	store, err := a.openBeside(ctx)
 	if err != nil {
-		return []finding{fail(check, "Check the address, user and password (PINGR_DATABASE), and whether the server is running.", "%v", err)}
+		return []finding{fail(check,
+			"Check the address, user and password (PINGR_DATABASE), and whether the server is running.", "%v", err)}
 	}
 	defer store.Close()
 	state, running := "PostgreSQL answers; no engine is running on this data directory", false
@@ -127,12 +128,14 @@ func (a *app) checkPostgres(ctx context.Context) []finding {
 	} else {
 		unlock()
 	}
-	return append([]finding{ok(check, "%s", state)}, checkRows(ctx, a.config.dataDir(), store, a.registry(store).Sessions, running)...)
+	return append([]finding{ok(check, "%s", state)},
+		checkRows(ctx, a.config.dataDir(), store, a.registry(store).Sessions, running)...)
 }
 
 // checkRows checks what the database says of sessions and clock.
 func checkRows(
-	ctx context.Context, dir string, store database, sessions func(context.Context) ([]pingr.SessionRecord, error), running bool,
+	ctx context.Context, dir string, store database, sessions func(context.Context) ([]pingr.SessionRecord, error),
+	running bool,
 ) []finding {
 	var findings []finding
 	records, err := sessions(ctx)

@@ -15,7 +15,10 @@ import (
 var dataFiles = []struct{ name, do string }{
 	{"pingr.db", saveWhatCan},
 	{"deliveries.db", "Restart Pingr: it sets the file aside and starts a new delivery log. Then check the disk."},
-	{"whatsapp.db", "Stop Pingr, move the file away, and link the numbers again. Never restore an old copy. Then check the disk."},
+	{
+		"whatsapp.db",
+		"Stop Pingr, move the file away, and link the numbers again. Never restore an old copy. Then check the disk.",
+	},
 }
 
 // checkFiles reads all database files through, even while an engine uses them,
@@ -43,7 +46,8 @@ func (a *app) checkFiles(ctx context.Context) []finding {
 	}
 	aside, _ := filepath.Glob(filepath.Join(dir, "*.damaged-*Z")) // only a bad pattern fails
 	for _, file := range aside {
-		findings = append(findings, warn("set aside", "Check the disk. Delete the file when you no longer need it.", "%s was damaged", filepath.Base(file)))
+		findings = append(findings, warn("set aside", "Check the disk. Delete the file when you no longer need it.",
+			"%s was damaged", filepath.Base(file)))
 	}
 	return findings
 }

@@ -53,7 +53,8 @@ func (a *app) checkWebhook(ctx context.Context) []finding {
 	findings := []finding{judgeStatus(check, resp.StatusCode, took)}
 	if at, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
 		if off := time.Since(at).Round(time.Second); off.Abs() > time.Minute {
-			findings = append(findings, warn("webhook clock", "One of the clocks is wrong. The endpoint refuses events that are 5 minutes off.",
+			findings = append(findings, warn("webhook clock", "One of the clocks is wrong. "+
+				"The endpoint refuses events that are 5 minutes off.",
 				"its clock and ours are %s apart", off.Abs()))
 		}
 	}

@@ -45,13 +45,17 @@ func newInProcess(t *testing.T, plan string, day time.Time) *inProcess {
 	h.clock.move(time.Until(day.Add(12 * time.Hour)))
 	h.backend = newShopBackend(t, h.clock.now)
 	require.Equal(t, exitDone, call{
-		args: []string{"account", "create", "--email", "anna@example.com", "--plan", plan, "--data", p.data}, stdin: "correct horse\n",
+		args:  []string{"account", "create", "--email", "anna@example.com", "--plan", plan, "--data", p.data},
+		stdin: "correct horse\n",
 	}.run(t).code)
-	key := call{args: []string{"key", "create", "--account", "anna@example.com", "--mode", "live", "--data", p.data}}.run(t)
+	key := call{args: []string{
+		"key", "create", "--account", "anna@example.com", "--mode", "live", "--data", p.data,
+	}}.run(t)
 	h.start(t, strings.TrimSpace(key.out))
 	h.must(http.StatusCreated, "POST", "/v1/sessions", `{"id":"shop","name":"Shop"}`)
 	h.link(p, "shop")
-	h.must(http.StatusCreated, "POST", "/v1/triggers", `{"session_id":"shop","trigger_phrase":"login","reply_message":"One moment."}`)
+	h.must(http.StatusCreated, "POST", "/v1/triggers",
+		`{"session_id":"shop","trigger_phrase":"login","reply_message":"One moment."}`)
 	h.must(http.StatusOK, "PUT", "/v1/webhooks", `{"url":"`+h.backend.URL+`"}`)
 	h.backend.setSecrets(h.login("GET", "/v1/webhooks", "")["secret"].(string))
 	return h
@@ -103,7 +107,8 @@ func (s *service) must(status int, method, path, body string, header ...string) 
 // login asks as the dashboard does.
 func (h *inProcess) login(method, path, body string) map[string]any {
 	h.Helper()
-	in := h.must(http.StatusOK, "POST", "/v1/auth/login", `{"email":"anna@example.com","password":"correct horse"}`, "X-API-Key", "")
+	in := h.must(http.StatusOK, "POST", "/v1/auth/login", `{"email":"anna@example.com","password":"correct horse"}`,
+		"X-API-Key", "")
 	return h.must(http.StatusOK, method, path, body, "X-API-Key", "", "Authorization", "Bearer "+in["token"].(string))
 }
 

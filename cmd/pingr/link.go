@@ -31,7 +31,8 @@ func (a *app) linkCommand() *cobra.Command {
 		Example: "  pingr link\n  pingr link --phone +15550100001 --session shop",
 	}, func(cmd *cobra.Command, _ []string) error { return a.link(cmd.Context(), l) })
 	c.Flags().StringVar(&l.phone, "phone", "", "number to link by pairing code instead of QR code")
-	c.Flags().StringVar(&l.session, "session", pingr.DefaultSession, "id of the session: 3 to 64 characters, a-z, 0-9, _ and -")
+	c.Flags().StringVar(&l.session, "session", pingr.DefaultSession,
+		"id of the session: 3 to 64 characters, a-z, 0-9, _ and -")
 	c.Flags().StringVar(&l.name, "name", "", "name of the session for people to read (default: its id)")
 	c.Flags().BoolVar(&l.json, "json", false, "print one line of JSON per change")
 	return c
@@ -72,7 +73,9 @@ func (a *app) link(ctx context.Context, l linking) (err error) {
 	store, err := a.openDatabase(ctx)
 	var locked *sqlite.LockedError
 	if errors.As(err, &locked) {
-		return fmt.Errorf("%w: stop it to link a number; if it is pingr serve, use its dashboard or pingr session link instead", locked)
+		return fmt.Errorf(
+			"%w: stop it to link a number; if it is pingr serve, use its dashboard or pingr session link instead", locked,
+		)
 	}
 	if err != nil {
 		return err
@@ -158,7 +161,9 @@ func askCode(ctx context.Context, s *whatsapp.Session, phone string, codes chan<
 }
 
 // step shows one change. over reports that it was the last.
-func (a *app) step(ctx context.Context, show *linkScreen, now whatsapp.Snapshot, wasLinked bool) (over bool, err error) {
+func (a *app) step(
+	ctx context.Context, show *linkScreen, now whatsapp.Snapshot, wasLinked bool,
+) (over bool, err error) {
 	show.change(now)
 	switch now.Record.State {
 	case pingr.SessionConnected:

@@ -221,7 +221,9 @@ func TestLinkWhereAnEngineRuns(t *testing.T) {
 }
 
 func TestLinkToAStranger(t *testing.T) {
-	r := call{args: []string{"link"}, env: []string{"PINGR_WHATSAPP_URL=wss://192.0.2.1/ws", "PINGR_WHATSAPP_CERT_KEY=" + strings.Repeat("00", 32)}}.run(t)
+	r := call{args: []string{"link"}, env: []string{
+		"PINGR_WHATSAPP_URL=wss://192.0.2.1/ws", "PINGR_WHATSAPP_CERT_KEY=" + strings.Repeat("00", 32),
+	}}.run(t)
 	assert.Equal(t, exitFailed, r.code)
 	assert.Contains(t, r.err, "only a loopback address")
 }

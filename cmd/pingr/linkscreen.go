@@ -135,7 +135,8 @@ func (s *linkScreen) code(code string) {
 		_ = s.app.writeJSON(linkLine{Session: s.ask.session, State: s.state, Code: code}) // the reader may be gone
 		return
 	}
-	s.say("On the phone: WhatsApp → Settings → Linked devices → Link a device →\n“Link with phone number instead”. Type this code within 3 minutes:\n")
+	s.say("On the phone: WhatsApp → Settings → Linked devices → Link a device →\n" +
+		"“Link with phone number instead”. Type this code within 3 minutes:\n")
 	fmt.Fprintln(s.app.err, "    "+s.look.bold(code)+"\n")
 	s.until = time.Now().Add(3 * time.Minute)
 	s.tick(time.Now())

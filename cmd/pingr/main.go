@@ -98,7 +98,8 @@ func (a *app) root() *cobra.Command {
 			"Pingr asks your backend what to answer, and sends the answer (a login link) back.\n\n" +
 			"Flags override PINGR_… environment variables, which override the file given by\n" +
 			"--config (KEY=VALUE lines with the same PINGR_… names).",
-		Example:       "  pingr demo            # watch a login happen, all on this machine\n  pingr link            # link a WhatsApp number by QR code",
+		Example: "  pingr demo            # watch a login happen, all on this machine\n  pingr link            # link " +
+			"a WhatsApp number by QR code",
 		Version:       pingr.Version,
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -109,18 +110,21 @@ func (a *app) root() *cobra.Command {
 	root.SetErr(a.err)
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.flags.config, "config", "", "file with PINGR_… settings (PINGR_CONFIG)")
-	flags.StringVar(&a.flags.log, "log", "", "log level on stderr: debug, info, warn, error, off (PINGR_LOG; default warn)")
+	flags.StringVar(&a.flags.log, "log", "",
+		"log level on stderr: debug, info, warn, error, off (PINGR_LOG; default warn)")
 	root.AddCommand(
 		a.demoCommand(), a.verifyCommand(), a.versionCommand(),
 		a.sessionCommand(), a.triggerCommand(), a.webhookCommand(), a.deliveriesCommand(), a.usageCommand(),
 		a.loginCommand(), a.logoutCommand(), a.simulateCommand(),
 	)
 	for _, c := range []*cobra.Command{
-		a.linkCommand(), a.serveCommand(), a.accountCommand(), a.keyCommand(), a.backupCommand(), a.repairCommand(), a.doctorCommand(),
+		a.linkCommand(), a.serveCommand(), a.accountCommand(), a.keyCommand(), a.backupCommand(), a.repairCommand(),
+		a.doctorCommand(),
 	} {
 		flags := c.PersistentFlags()
 		flags.StringVar(&a.flags.data, "data", "", "data directory (PINGR_DATA; default "+defaultData+")")
-		flags.StringVar(&a.flags.database, "database", "", "PostgreSQL database, postgres://… (PINGR_DATABASE; default SQLite in the data directory)")
+		flags.StringVar(&a.flags.database, "database", "",
+			"PostgreSQL database, postgres://… (PINGR_DATABASE; default SQLite in the data directory)")
 		root.AddCommand(c)
 	}
 	explain(root)

@@ -117,7 +117,12 @@ func TestCalledWrongly(t *testing.T) {
 		{"too many arguments", []string{"version", "now"}, nil, "unknown command"},
 		{"a missing argument", []string{"backup"}, nil, "Usage: pingr backup FILE"},
 		{"an address without a port", []string{"serve", "--listen", "localhost"}, nil, `"localhost" must be HOST:PORT`},
-		{"a demo's address without a port", []string{"demo", "--check", "--listen", "localhost"}, nil, `"localhost" must be HOST:PORT`},
+		{
+			"a demo's address without a port",
+			[]string{"demo", "--check", "--listen", "localhost"},
+			nil,
+			`"localhost" must be HOST:PORT`,
+		},
 		{"the demo for strangers", []string{"demo", "--check", "--listen", "0.0.0.0:0"}, nil, "only listens on loopback"},
 		{"JSON without --check", []string{"demo", "--json"}, nil, "--check"},
 		{"a session id with capitals", []string{"link", "--session", "Shop!"}, nil, "a-z"},
@@ -127,11 +132,21 @@ func TestCalledWrongly(t *testing.T) {
 		{"the secret as a flag", []string{"verify", "--secret", "whsec_x"}, nil, "unknown flag"},
 		{"an unknown log level", []string{"version", "--log", "loud"}, nil, "log level"},
 		{"a rate below zero", []string{"version"}, []string{"PINGR_SEND_RATE=-1"}, "PINGR_SEND_RATE is -1; it must be"},
-		{"a rate that is no number", []string{"version"}, []string{"PINGR_DIAL_RATE=NaN"}, "PINGR_DIAL_RATE is NaN; it must be"},
+		{
+			"a rate that is no number",
+			[]string{"version"},
+			[]string{"PINGR_DIAL_RATE=NaN"},
+			"PINGR_DIAL_RATE is NaN; it must be",
+		},
 		{"a rate in words", []string{"version"}, []string{"PINGR_BACKLOG_RATE=fast"}, "BacklogRate"},
 		{"an unknown log level, from the environment", []string{"version"}, []string{"PINGR_LOG=loud"}, "log level"},
 		{"a configuration file that is not there", []string{"version", "--config", "nowhere.env"}, nil, "nowhere.env"},
-		{"a CA that is not there", []string{"link"}, []string{"PINGR_WHATSAPP_URL=wss://127.0.0.1:1/", "PINGR_WHATSAPP_CA=nowhere.pem"}, "PINGR_WHATSAPP_CA"},
+		{
+			"a CA that is not there",
+			[]string{"link"},
+			[]string{"PINGR_WHATSAPP_URL=wss://127.0.0.1:1/", "PINGR_WHATSAPP_CA=nowhere.pem"},
+			"PINGR_WHATSAPP_CA",
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -150,7 +165,8 @@ func TestCalledWrongly(t *testing.T) {
 func TestVersion(t *testing.T) {
 	r := pingrRun(t, "version")
 	assert.Equal(t, exitDone, r.code)
-	assert.Regexp(t, `^pingr \d+\.\d+\.\d+ .*\nPingr's source is under the MIT License\. This program .* GNU GPL, version 3\.\n$`, r.out)
+	assert.Regexp(t,
+		`^pingr \d+\.\d+\.\d+ .*\nPingr's source is under the MIT License\. This program .* GNU GPL, version 3\.\n$`, r.out)
 
 	r = pingrRun(t, "--version")
 	assert.Equal(t, "pingr "+pingr.Version+"\n", r.out)

@@ -34,7 +34,8 @@ func TestIdleMemory(t *testing.T) {
 	s.key = s.must(http.StatusCreated, "POST", "/v1/keys", `{"name":"Backend","mode":"live"}`, login...)["key"].(string)
 	s.must(http.StatusCreated, "POST", "/v1/sessions", `{"id":"shop","name":"Main login bot"}`)
 	s.link(p, "shop")
-	s.must(http.StatusCreated, "POST", "/v1/triggers", `{"session_id":"shop","trigger_phrase":"login","reply_message":"Hello."}`)
+	s.must(http.StatusCreated, "POST", "/v1/triggers",
+		`{"session_id":"shop","trigger_phrase":"login","reply_message":"Hello."}`)
 	s.comesToRest("linked")
 
 	s.stop()
@@ -43,7 +44,8 @@ func TestIdleMemory(t *testing.T) {
 	s.comesToRest("started again")
 
 	rest := s.resident()
-	s.must(http.StatusOK, "POST", "/v1/auth/login", `{"email":"anna@example.com","password":"correct horse"}`, "X-API-Key", "")
+	s.must(http.StatusOK, "POST", "/v1/auth/login", `{"email":"anna@example.com","password":"correct horse"}`, "X-API-Key",
+		"")
 	assert.Greater(t, s.resident(), rest+15<<10, "a password check takes 19 MiB")
 	s.comesToRest("asked for a password")
 

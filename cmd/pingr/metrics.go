@@ -9,7 +9,9 @@ import (
 
 // serveMetrics answers GET /metrics and GET /readyz at an address of their own
 // until stop is called.
-func serveMetrics(ctx context.Context, listen string, metrics, ready http.Handler) (address string, stop func(), err error) {
+func serveMetrics(ctx context.Context, listen string, metrics, ready http.Handler) (
+	address string, stop func(), err error,
+) {
 	l, err := listenAt(ctx, listen, "--metrics-listen")
 	if err != nil {
 		return "", nil, err

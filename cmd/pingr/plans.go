@@ -38,7 +38,8 @@ func (c config) signUpPlan(plans []hosted.Plan) (string, error) {
 	}
 	names := planNames(plans)
 	if c.SignUpPlan == "" {
-		return "", usagef("PINGR_SIGNUP is on: set the plan of new accounts in PINGR_SIGNUP_PLAN (%s)", strings.Join(names, ", "))
+		return "", usagef("PINGR_SIGNUP is on: set the plan of new accounts in PINGR_SIGNUP_PLAN (%s)",
+			strings.Join(names, ", "))
 	}
 	if !slices.Contains(names, c.SignUpPlan) {
 		return "", usagef("PINGR_SIGNUP_PLAN %q is not one of %s", c.SignUpPlan, strings.Join(names, ", "))

@@ -23,7 +23,8 @@ func (c config) publicURL() (*url.URL, error) {
 	case at.User != nil:
 		return nil, usagef("PINGR_PUBLIC_URL must not contain a user name or password")
 	case at.Path != "" || at.RawQuery != "" || at.Fragment != "":
-		return nil, usagef("PINGR_PUBLIC_URL must not have a path: Pingr needs a host of its own, like %s://pingr.%s", at.Scheme, at.Host)
+		return nil, usagef("PINGR_PUBLIC_URL must not have a path: Pingr needs a host of its own, like %s://pingr.%s",
+			at.Scheme, at.Host)
 	}
 	return at, nil
 }
@@ -53,7 +54,10 @@ func (c config) trustedProxies() ([]netip.Prefix, error) {
 			network, err = ip.Prefix(ip.BitLen())
 		}
 		if err != nil {
-			return nil, usagef("--trusted-proxies (PINGR_TRUSTED_PROXIES) contains %q; write networks like 10.0.0.0/8, addresses, or none", text)
+			return nil, usagef(
+				"--trusted-proxies (PINGR_TRUSTED_PROXIES) contains %q; write networks like 10.0.0.0/8, addresses, or none",
+				text,
+			)
 		}
 		networks = append(networks, network.Masked())
 	}
@@ -62,7 +66,8 @@ func (c config) trustedProxies() ([]netip.Prefix, error) {
 
 // believed describes in a line what serve assumes about its surroundings.
 func believed(proxies []netip.Prefix, public *url.URL, private, metricsApart bool) string {
-	trusted, endpoints, scheme, metrics := "nobody", "refused", "http (cookies travel in clear text)", "to this machine only"
+	trusted, endpoints := "nobody", "refused"
+	scheme, metrics := "http (cookies travel in clear text)", "to this machine only"
 	if len(proxies) > 0 {
 		names := make([]string, len(proxies))
 		for i, p := range proxies {
@@ -79,6 +84,7 @@ func believed(proxies []netip.Prefix, public *url.URL, private, metricsApart boo
 	if metricsApart {
 		metrics = "at their own address"
 	}
-	return fmt.Sprintf("Trusted for X-Forwarded-For and Forwarded: %s. Logins use %s. Webhook endpoints on loopback are %s. Metrics are served %s.",
+	return fmt.Sprintf("Trusted for X-Forwarded-For and Forwarded: %s. Logins use %s. "+
+		"Webhook endpoints on loopback are %s. Metrics are served %s.",
 		trusted, scheme, endpoints, metrics)
 }

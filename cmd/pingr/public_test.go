@@ -17,7 +17,10 @@ func TestPublicURL(t *testing.T) {
 		{"https://pingr.example.com", "https://pingr.example.com", ""},
 		{"https://pingr.example.com/", "https://pingr.example.com", ""},
 		{"http://localhost:8080", "http://localhost:8080", ""},
-		{"https://example.com/pingr", "", "must not have a path: Pingr needs a host of its own, like https://pingr.example.com"},
+		{
+			"https://example.com/pingr", "",
+			"must not have a path: Pingr needs a host of its own, like https://pingr.example.com",
+		},
 		{"https://example.com/pingr/", "", "must not have a path"},
 		{"https://example.com//", "", "must not have a path"},
 		{"https://example.com?x=1", "", "must not have a path"},
@@ -42,7 +45,9 @@ func TestPublicURL(t *testing.T) {
 			assert.Equal(t, tt.want, got.String())
 		})
 	}
-	got := call{args: []string{"serve", "--listen", "127.0.0.1:0"}, env: []string{"PINGR_PUBLIC_URL=https://example.com/pingr"}}.run(t)
+	got := call{args: []string{"serve", "--listen", "127.0.0.1:0"}, env: []string{
+		"PINGR_PUBLIC_URL=https://example.com/pingr",
+	}}.run(t)
 	assert.Equal(t, exitUsage, got.code)
 	assert.Contains(t, got.err, "PINGR_PUBLIC_URL must not have a path")
 }
@@ -82,13 +87,21 @@ func TestEndpointsOnLoopbackAreForAPrivateServer(t *testing.T) {
 		{"private", nil, 200},
 		{"behind a proxy", []string{"PINGR_PUBLIC_URL=https://pingr.example.com"}, 422},
 		{"people sign up", []string{"PINGR_SIGNUP=on", "PINGR_SIGNUP_PLAN=starter"}, 422},
-		{"allowed by who runs it", []string{"PINGR_PUBLIC_URL=https://pingr.example.com", "PINGR_WEBHOOK_ALLOW=127.0.0.0/8"}, 200},
+		{
+			"allowed by who runs it",
+			[]string{"PINGR_PUBLIC_URL=https://pingr.example.com", "PINGR_WEBHOOK_ALLOW=127.0.0.0/8"},
+			200,
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p := newPlace(t)
-			made := call{args: []string{"account", "create", "--email", "anna@example.com", "--data", p.data}, stdin: "correct horse\n"}.run(t)
+			made := call{args: []string{
+				"account", "create", "--email", "anna@example.com", "--data", p.data,
+			}, stdin: "correct horse\n"}.run(t)
 			require.Equal(t, exitDone, made.code, made.err)
-			key := call{args: []string{"key", "create", "--account", "anna@example.com", "--mode", "live", "--data", p.data}}.run(t)
+			key := call{args: []string{
+				"key", "create", "--account", "anna@example.com", "--mode", "live", "--data", p.data,
+			}}.run(t)
 			p.env = append(p.env, tt.env...)
 			s := p.serve(t)
 			s.key = strings.TrimSpace(key.out)
@@ -110,7 +123,10 @@ func TestTrustedProxies(t *testing.T) {
 		want        string
 	}{
 		{"loopback by default", "", "127.0.0.0/8 ::1/128"},
-		{"networks and addresses", "10.0.0.7/8, 192.0.2.1,2001:db8::/32,::1", "10.0.0.0/8 192.0.2.1/32 2001:db8::/32 ::1/128"},
+		{
+			"networks and addresses", "10.0.0.7/8, 192.0.2.1,2001:db8::/32,::1",
+			"10.0.0.0/8 192.0.2.1/32 2001:db8::/32 ::1/128",
+		},
 		{"nobody", "none", ""},
 		{"a name", "proxy.example.com", "fault"},
 		{"too many bits", "10.0.0.0/33", "fault"},
@@ -142,9 +158,12 @@ func TestServeSaysWhatItBelieves(t *testing.T) {
 	p := newPlace(t)
 	s := p.serve(t)
 	assert.Equal(t, "127.0.0.0/8, ::1/128. Logins use http (cookies travel in clear text). "+
-		"Webhook endpoints on loopback are allowed. Metrics are served to this machine only", s.waitFor(`and Forwarded: (.*)\.\n`))
+		"Webhook endpoints on loopback are allowed. Metrics are served to this machine only", s.waitFor(
+		`and Forwarded: (.*)\.\n`,
+	))
 	_, _ = s.stop()
-	p.env = append(p.env, "PINGR_PUBLIC_URL=https://pingr.example.com", "PINGR_TRUSTED_PROXIES=10.0.0.0/8", "PINGR_METRICS_LISTEN=127.0.0.1:0")
+	p.env = append(p.env, "PINGR_PUBLIC_URL=https://pingr.example.com", "PINGR_TRUSTED_PROXIES=10.0.0.0/8",
+		"PINGR_METRICS_LISTEN=127.0.0.1:0")
 	assert.Equal(t, "10.0.0.0/8. Logins use https only. Webhook endpoints on loopback are refused. "+
 		"Metrics are served at their own address", p.serve(t).waitFor(`and Forwarded: (.*)\.\n`))
 }

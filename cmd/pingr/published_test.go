@@ -88,8 +88,11 @@ func published(t *testing.T, h *inProcess, path string, hooks ...hook) (said pub
 	for _, hook := range hooks {
 		require.NoError(t, json.NewEncoder(&stdin).Encode(hook))
 	}
-	key := call{args: []string{"key", "create", "--account", "anna@example.com", "--mode", "test", "--data", h.place.data}}.run(t)
-	cmd := exec.CommandContext(t.Context(), "python3", "testdata/published.py", h.url, h.key, strings.TrimSpace(key.out), ashaNumber)
+	key := call{args: []string{
+		"key", "create", "--account", "anna@example.com", "--mode", "test", "--data", h.place.data,
+	}}.run(t)
+	cmd := exec.CommandContext(t.Context(), "python3", "testdata/published.py", h.url, h.key, strings.TrimSpace(key.out),
+		ashaNumber)
 	cmd.Env = append(os.Environ(), "PYTHONPATH="+path, "PYTHONDONTWRITEBYTECODE=1")
 	cmd.Stdin, cmd.Stderr = &stdin, &stderr
 	out, err := cmd.Output()

@@ -125,7 +125,8 @@ func TestShell(t *testing.T) {
 		h.texts("login")
 		event := h.backend.last(t, 2).ID
 		next(t, h.asha)
-		require.Eventually(t, func() bool { return strings.Contains(s.does("deliveries", "--status", "delivered"), event) }, 10*time.Second, 50*time.Millisecond)
+		require.Eventually(t, func() bool { return strings.Contains(s.does("deliveries", "--status", "delivered"), event) },
+			10*time.Second, 50*time.Millisecond)
 		assert.Len(t, rows(s.does("deliveries", "--status", "simulated")), 2)
 		first := call{args: []string{"deliveries", "--limit", "1"}, env: s.env}.run(t)
 		assert.Contains(t, first.out, event, "the newest")
@@ -145,7 +146,9 @@ func TestShellLinks(t *testing.T) {
 	require.NoError(t, err)
 	s.does("session", "add", "--name", "Office", "--id", "office")
 
-	byCode := call{args: []string{"session", "link", "office", "--json", "--phone", officePhone.Number}, env: s.env}.start(t)
+	byCode := call{args: []string{
+		"session", "link", "office", "--json", "--phone", officePhone.Number,
+	}, env: s.env}.start(t)
 	shown := byCode.until(t, func(l linkLine) bool { return l.Code != "" })
 	_, err = office.EnterCode(t.Context(), shown.Code)
 	require.NoError(t, err)

@@ -82,5 +82,7 @@ func repairedJSON(done sqlite.Repaired) map[string]any {
 	if done.Damage != nil {
 		found = append(found, done.Damage.Found...)
 	}
-	return map[string]any{"damaged": done.Damage != nil, "found": found, "aside": done.Aside, "tables": tables, "keys_made_again": done.Keys}
+	return map[string]any{
+		"damaged": done.Damage != nil, "found": found, "aside": done.Aside, "tables": tables, "keys_made_again": done.Keys,
+	}
 }

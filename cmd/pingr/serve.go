@@ -34,7 +34,8 @@ func (a *app) serveCommand() *cobra.Command {
 			"off. Allow other special addresses with PINGR_WEBHOOK_ALLOW.\n\n" +
 			"With --database, everything is stored in PostgreSQL except the keys of linked\n" +
 			"numbers, which stay in the data directory. docs/serve.md describes several processes.",
-		Example: "  pingr serve\n  pingr serve --listen 0.0.0.0:8080 --data /var/lib/pingr\n  pingr serve --database postgres://pingr@db.example.com/pingr\n  pingr serve --listen 10.0.0.5:8080 --trusted-proxies 10.0.0.0/24",
+		Example: "  pingr serve\n  pingr serve --listen 0.0.0.0:8080 --data /var/lib/pingr\n  pingr serve --database " +
+			"postgres://pingr@db.example.com/pingr\n  pingr serve --listen 10.0.0.5:8080 --trusted-proxies 10.0.0.0/24",
 	}, func(cmd *cobra.Command, _ []string) error {
 		if listen == "" {
 			listen = a.config.Listen
@@ -53,7 +54,8 @@ func (a *app) serveCommand() *cobra.Command {
 	c.Flags().StringVar(&listen, "listen", "", "address to listen on (PINGR_LISTEN; default "+defaultListen+")")
 	c.Flags().StringVar(&a.flags.plans, "plans", "", plansUsage)
 	c.Flags().StringVar(&metricsListen, "metrics-listen", "",
-		"separate address for /metrics and the full /readyz, for everybody who reaches it (PINGR_METRICS_LISTEN; default: the address of --listen, for this machine only)")
+		"separate address for /metrics and the full /readyz, for everybody who reaches it (PINGR_METRICS_LISTEN; default: "+
+			"the address of --listen, for this machine only)")
 	c.Flags().StringSliceVar(&trustedProxies, "trusted-proxies", nil,
 		"networks to trust for X-Forwarded-For and Forwarded, or none (PINGR_TRUSTED_PROXIES; default: loopback)")
 	return c

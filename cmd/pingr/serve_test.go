@@ -76,7 +76,9 @@ func (p *place) serve(t *testing.T) *service {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 90*time.Second)
 	t.Cleanup(cancel)
-	cmd := call{args: []string{"serve", "--listen", "127.0.0.1:0", "--data", p.data, "--log", "debug"}, env: p.env}.command(ctx, t)
+	cmd := call{args: []string{
+		"serve", "--listen", "127.0.0.1:0", "--data", p.data, "--log", "debug",
+	}, env: p.env}.command(ctx, t)
 	said := &talk{}
 	cmd.Stderr = said
 	out, err := cmd.StdoutPipe()
@@ -165,10 +167,15 @@ func serveAll(t *testing.T, p *place) {
 	defer hook.Close()
 
 	s := p.serve(t)
-	made := call{args: []string{"account", "create", "--email", "anna@example.com", "--data", p.data}, stdin: "correct horse\n", env: p.env}.run(t)
+	made := call{
+		args: []string{"account", "create", "--email", "anna@example.com", "--data", p.data}, stdin: "correct horse\n",
+		env: p.env,
+	}.run(t)
 	require.Equal(t, exitDone, made.code, made.err)
 	assert.Regexp(t, `^acc_[0-9a-f]{32}\n$`, made.out)
-	key := call{args: []string{"key", "create", "--account", "anna@example.com", "--mode", "live", "--data", p.data}, env: p.env}.run(t)
+	key := call{args: []string{
+		"key", "create", "--account", "anna@example.com", "--mode", "live", "--data", p.data,
+	}, env: p.env}.run(t)
 	require.Equal(t, exitDone, key.code, key.err)
 	require.Regexp(t, `^pk_live_[0-9A-Za-z]{30}\n$`, key.out)
 	s.key = strings.TrimSpace(key.out)
@@ -240,8 +247,15 @@ func TestServeAdoptsWhatIsLinked(t *testing.T) {
 	require.NoError(t, err)
 	code, _ := r.wait(t)
 	require.Equal(t, exitDone, code)
-	require.Equal(t, exitDone, call{args: []string{"account", "create", "--email", "anna@example.com", "--data", p.data}, stdin: "correct horse"}.run(t).code)
-	key := call{args: []string{"key", "create", "--account", "anna@example.com", "--mode", "live", "--data", p.data}, env: p.env}.run(t)
+	require.Equal(
+		t, exitDone,
+		call{args: []string{
+			"account", "create", "--email", "anna@example.com", "--data", p.data,
+		}, stdin: "correct horse"}.run(t).code,
+	)
+	key := call{args: []string{
+		"key", "create", "--account", "anna@example.com", "--mode", "live", "--data", p.data,
+	}, env: p.env}.run(t)
 	s := p.serve(t)
 	s.key = strings.TrimSpace(key.out)
 	s.connected()
@@ -255,8 +269,10 @@ func TestAccountAndKeyFromTheShell(t *testing.T) {
 	pingr := func(stdin string, args ...string) result {
 		return call{args: append(args, "--data", data), stdin: stdin}.run(t)
 	}
-	require.Equal(t, exitDone, pingr("correct horse", "account", "create", "--email", "anna@example.com", "--plan", "growth").code)
-	require.Equal(t, exitDone, pingr("", "key", "create", "--account", "anna@example.com", "--mode", "test", "--name", "CI").code)
+	require.Equal(t, exitDone,
+		pingr("correct horse", "account", "create", "--email", "anna@example.com", "--plan", "growth").code)
+	require.Equal(t, exitDone,
+		pingr("", "key", "create", "--account", "anna@example.com", "--mode", "test", "--name", "CI").code)
 	listed := pingr("", "key", "list", "--account", "anna@example.com")
 	assert.Regexp(t, `^key_[0-9a-f]{32}  pk_test_….{4}  \d{4}-\d\d-\d\d  CI\n$`, listed.out)
 	id := regexp.MustCompile(`key_\w+`).FindString(listed.out)
@@ -269,12 +285,26 @@ func TestAccountAndKeyFromTheShell(t *testing.T) {
 		code  int
 		says  string
 	}{
-		{"an e-mail twice", "correct horse", []string{"account", "create", "--email", "Anna@example.com"}, exitFailed, "already"},
+		{
+			"an e-mail twice", "correct horse",
+			[]string{"account", "create", "--email", "Anna@example.com"},
+			exitFailed,
+			"already",
+		},
 		{"no e-mail", "correct horse", []string{"account", "create"}, exitUsage, "--email"},
 		{"a short password", "short", []string{"account", "create", "--email", "ben@example.com"}, exitFailed, "8 to 200"},
-		{"no such plan", "correct horse", []string{"account", "create", "--email", "ben@example.com", "--plan", "gold"}, exitUsage, "growth"},
+		{
+			"no such plan", "correct horse",
+			[]string{"account", "create", "--email", "ben@example.com", "--plan", "gold"},
+			exitUsage, "growth",
+		},
 		{"no mode", "", []string{"key", "create", "--account", "anna@example.com"}, exitUsage, "--mode"},
-		{"nobody's key", "", []string{"key", "create", "--account", "ben@example.com", "--mode", "live"}, exitFailed, "no such account"},
+		{
+			"nobody's key", "",
+			[]string{"key", "create", "--account", "ben@example.com", "--mode", "live"},
+			exitFailed,
+			"no such account",
+		},
 		{"no such key", "", []string{"key", "revoke", "--account", "anna@example.com", "key_x"}, exitFailed, "no such key"},
 		{"no command", "", []string{"key"}, exitUsage, "pingr key --help"},
 	} {

@@ -67,7 +67,8 @@ func (c *client) listSessions(ctx context.Context) error {
 		if s.value.ConnectedAt != nil {
 			since = local(s.value.ConnectedAt.Time)
 		}
-		t.add(s.value.ID, s.value.Name, number, string(s.value.Status), since, strconv.FormatInt(s.value.MessagesToday, 10), s.value.Detail)
+		t.add(s.value.ID, s.value.Name, number, string(s.value.Status), since, strconv.FormatInt(s.value.MessagesToday, 10),
+			s.value.Detail)
 	}
 	t.print(c.out)
 	return nil

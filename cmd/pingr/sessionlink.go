@@ -107,7 +107,8 @@ func (c *client) pairCode(ctx context.Context, l linking, show *linkScreen) erro
 		return nil
 	}
 	var got api.PairCode
-	if err := c.ask(ctx, http.MethodPost, sessionPath(l.session)+"/pair-code", api.AskPairCode{Phone: l.phone}, &got); err != nil {
+	if err := c.ask(ctx, http.MethodPost, sessionPath(l.session)+"/pair-code", api.AskPairCode{Phone: l.phone},
+		&got); err != nil {
 		return err
 	}
 	show.code(got.Code)

@@ -23,8 +23,9 @@ func (a *app) simulateCommand() *cobra.Command {
 			"and shows the endpoint's response. Nothing is sent to WhatsApp. The event is marked\n" +
 			"_simulated. This needs a login: see pingr login --help.\n\n" +
 			"Exits with 0 if the endpoint accepted the event, and with 1 if it did not.",
-		Example: "  pingr simulate --phone +919876543210 \"login X4K9MQ\"\n  pingr simulate --session sess_test --phone +919876543210 login",
-		Args:    cobra.MinimumNArgs(1),
+		Example: "  pingr simulate --phone +919876543210 \"login X4K9MQ\"\n  pingr simulate --session sess_test " +
+			"--phone +919876543210 login",
+		Args: cobra.MinimumNArgs(1),
 	}, func(ctx context.Context, c *client, args []string) error {
 		return c.simulate(ctx, phone, session, strings.Join(args, " "))
 	})
@@ -45,7 +46,8 @@ func (c *client) simulate(ctx context.Context, phone, session, message string) (
 	}
 	var got item[api.Simulated]
 	began := time.Now()
-	err = c.ask(ctx, http.MethodPost, "/v1/webhooks/simulate", api.Simulate{Phone: phone, Message: message, Session: session}, &got)
+	err = c.ask(ctx, http.MethodPost, "/v1/webhooks/simulate",
+		api.Simulate{Phone: phone, Message: message, Session: session}, &got)
 	if is(err, api.Conflict) {
 		return errors.New("there is no webhook endpoint yet: set one with pingr webhook set")
 	}

@@ -161,11 +161,14 @@ func TestRotation(t *testing.T) {
 func TestTestKeysSendNothing(t *testing.T) {
 	h := newInProcess(t, "growth", time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC))
 	live := h.key
-	made := call{args: []string{"key", "create", "--account", "anna@example.com", "--mode", "test", "--data", h.place.data}}.run(t)
+	made := call{args: []string{
+		"key", "create", "--account", "anna@example.com", "--mode", "test", "--data", h.place.data,
+	}}.run(t)
 	h.key = strings.TrimSpace(made.out)
 	before := len(h.place.server.Ledger().Stanzas())
 	for i := range 20 {
-		sent := h.must(http.StatusOK, "POST", "/v1/send", fmt.Sprintf(`{"to":"9198765432%02d","message":"Your order left."}`, i))
+		sent := h.must(http.StatusOK, "POST", "/v1/send",
+			fmt.Sprintf(`{"to":"9198765432%02d","message":"Your order left."}`, i))
 		assert.Equal(t, "sess_test", sent["session_id"])
 	}
 	status, _ := h.call("POST", "/v1/send", `{"to":"919876543200","message":"Your order left."}`)

@@ -38,7 +38,8 @@ func (a *app) triggerCommand() *cobra.Command {
 	}, func(ctx context.Context, c *client, args []string) error {
 		return c.ask(ctx, http.MethodDelete, triggerPath(args[0]), nil, nil)
 	})
-	return group("trigger", "List, add, change and delete triggers of a server", "  pingr trigger list", list, add, a.triggerSetCommand(), remove)
+	return group("trigger", "List, add, change and delete triggers of a server", "  pingr trigger list", list, add,
+		a.triggerSetCommand(), remove)
 }
 
 func (a *app) triggerSetCommand() *cobra.Command {
@@ -47,8 +48,9 @@ func (a *app) triggerSetCommand() *cobra.Command {
 	var c *cobra.Command
 	c = a.remote(cobra.Command{
 		Use: "set ID", Short: "Change the given fields of a trigger",
-		Example: "  pingr trigger set trg_0199c0de --reply \"Here you are.\"\n  pingr trigger set trg_0199c0de --active=false",
-		Args:    cobra.ExactArgs(1),
+		Example: "  pingr trigger set trg_0199c0de --reply \"Here you are.\"\n" +
+			"  pingr trigger set trg_0199c0de --active=false",
+		Args: cobra.ExactArgs(1),
 	}, func(ctx context.Context, asks *client, args []string) error {
 		var change api.ChangeTrigger
 		if c.Flags().Changed("phrase") {

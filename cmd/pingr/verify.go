@@ -133,5 +133,6 @@ func hint(body []byte, signature, secret string) string {
 	case len(signature) != len(pingr.Sign(nil, "")):
 		return "Is that the whole header, sha256= and 64 digits?"
 	}
-	return "Either the secret is a different one, or the body was changed on the way (for example, parsed and printed again)."
+	return "Either the secret is a different one, or the body was changed on the way (for example, " +
+		"parsed and printed again)."
 }

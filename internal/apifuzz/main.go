@@ -100,9 +100,11 @@ func (f *fuzz) run(ctx context.Context) (err error) {
 
 // serve starts the server and waits until it listens.
 func (f *fuzz) serve(ctx context.Context) (stop func() error, err error) {
-	c := exec.CommandContext(ctx, f.pingr, "serve", "--listen", "127.0.0.1:0", "--data", filepath.Join(f.dir, "data")) //nolint:gosec // our own program
+	args := []string{"serve", "--listen", "127.0.0.1:0", "--data", filepath.Join(f.dir, "data")}
+	c := exec.CommandContext(ctx, f.pingr, args...) //nolint:gosec // our own program
 	// Nothing listens there: sessions that are added link to nothing.
-	c.Env = append(os.Environ(), "PINGR_WHATSAPP_URL=wss://127.0.0.1:1/ws", "PINGR_WHATSAPP_CERT_KEY="+strings.Repeat("0", 64), "PINGR_LOG=error")
+	c.Env = append(os.Environ(), "PINGR_WHATSAPP_URL=wss://127.0.0.1:1/ws",
+		"PINGR_WHATSAPP_CERT_KEY="+strings.Repeat("0", 64), "PINGR_LOG=error")
 	c.Stderr = &f.log
 	out, err := c.StdoutPipe()
 	if err != nil {
@@ -127,7 +129,8 @@ func (f *fuzz) serve(ctx context.Context) (stop func() error, err error) {
 // account makes an account with a key, and logs in.
 func (f *fuzz) account(ctx context.Context) (key, token string, err error) {
 	shell := func(stdin string, args ...string) (string, error) {
-		c := exec.CommandContext(ctx, f.pingr, append(args, "--data", filepath.Join(f.dir, "data"))...) //nolint:gosec // our own program
+		args = append(args, "--data", filepath.Join(f.dir, "data"))
+		c := exec.CommandContext(ctx, f.pingr, args...) //nolint:gosec // our own program
 		c.Stdin, c.Stderr = strings.NewReader(stdin), os.Stderr
 		out, err := c.Output()
 		return strings.TrimSpace(string(out)), err
@@ -169,7 +172,8 @@ func (f *fuzz) call(ctx context.Context, method, path, token, body string, answe
 // schemathesis runs it once; it says itself what it found.
 func (f *fuzz) schemathesis(ctx context.Context, header string, more ...string) error {
 	args := append([]string{
-		"--config-file", f.config, "run", f.url + "/openapi.json", "--header", header, "--seed", strconv.Itoa(f.seed), "--max-examples", strconv.Itoa(f.examples),
+		"--config-file", f.config, "run", f.url + "/openapi.json", "--header", header, "--seed", strconv.Itoa(f.seed),
+		"--max-examples", strconv.Itoa(f.examples),
 		"--generation-database", "none", "--suppress-health-check", "all", "--continue-on-failure", "--warnings", "off",
 		"--request-timeout", "20", "--no-color",
 	}, more...)

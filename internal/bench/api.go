@@ -91,7 +91,8 @@ func api(ctx context.Context, o options) (err error) {
 		for i, rate := range rates[0] {
 			ratios = append(ratios, rates[1][i]/rate)
 		}
-		fmt.Fprintf(out, "%s %s\t%.0f\t%.0f\t%.2f\t\n", route.method, route.path, median(rates[0]), median(rates[1]), median(ratios))
+		fmt.Fprintf(out, "%s %s\t%.0f\t%.0f\t%.2f\t\n", route.method, route.path, median(rates[0]), median(rates[1]),
+			median(ratios))
 	}
 	return errors.Join(out.Flush(), ctx.Err())
 }

@@ -33,8 +33,9 @@ import (
 func bare(ctx context.Context, dir string, sessions int, hook string, say func(line)) error {
 	// This is whatsmeow's own choice of durability, the fastest that survives the
 	// end of the process.
-	container, err := sqlstore.New(ctx, "sqlite", "file:"+dir+"/bot.db?_pragma=foreign_keys(1)&_pragma=busy_timeout(10000)"+
-		"&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)", waLog.Noop)
+	container, err := sqlstore.New(ctx, "sqlite",
+		"file:"+dir+"/bot.db?_pragma=foreign_keys(1)&_pragma=busy_timeout(10000)"+
+			"&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)", waLog.Noop)
 	if err != nil {
 		return err
 	}

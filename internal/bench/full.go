@@ -24,7 +24,9 @@ func full(ctx context.Context, dir string, sessions int, hook string, say func(l
 	}
 	pool, err := whatsapp.Open(ctx, whatsapp.Config{
 		Dir: dir, Registry: store,
-		Endpoint: whatsapp.Endpoint{URL: os.Getenv("PINGR_WHATSAPP_URL"), CA: ca, CertKey: os.Getenv("PINGR_WHATSAPP_CERT_KEY")},
+		Endpoint: whatsapp.Endpoint{
+			URL: os.Getenv("PINGR_WHATSAPP_URL"), CA: ca, CertKey: os.Getenv("PINGR_WHATSAPP_CERT_KEY"),
+		},
 	})
 	if err != nil {
 		return err

@@ -18,7 +18,10 @@ func matching(ctx context.Context) error {
 	sizes := map[string]int{"few": 10, "many": 10_000}
 	for session, n := range sizes {
 		for i := range n {
-			t := pingr.Trigger{ID: fmt.Sprint("trg_", session, i), Session: session, Phrase: fmt.Sprintf("login %d", i), Reply: "static", Active: true}
+			t := pingr.Trigger{
+				ID: fmt.Sprint("trg_", session, i), Session: session, Phrase: fmt.Sprintf("login %d", i), Reply: "static",
+				Active: true,
+			}
 			if err := store.SaveTrigger(ctx, t); err != nil {
 				return err
 			}

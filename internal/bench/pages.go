@@ -60,7 +60,8 @@ func pages(ctx context.Context) error {
 			}
 		}
 		few, many := median(took["few"]), median(took["many"])
-		fmt.Fprintf(out, "%s\t%.0f\t%.0f\t%.2f\t\n", page.name, few.Seconds()*1e6, many.Seconds()*1e6, float64(many)/float64(few))
+		fmt.Fprintf(out, "%s\t%.0f\t%.0f\t%.2f\t\n", page.name, few.Seconds()*1e6, many.Seconds()*1e6,
+			float64(many)/float64(few))
 	}
 	return out.Flush()
 }

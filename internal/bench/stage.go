@@ -64,7 +64,9 @@ func answer(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(map[string]string{"reply": "Tap to sign in: https://example.test/auth?token=" + event.ID})
+	_ = json.NewEncoder(w).Encode(map[string]string{
+		"reply": "Tap to sign in: https://example.test/auth?token=" + event.ID,
+	})
 }
 
 func (s *stage) close() {

@@ -98,7 +98,8 @@ func (s *stage) streams(ctx context.Context) error {
 	}
 	time.Sleep(3 * time.Second)
 	after := b.rss()
-	fmt.Printf("\n%d event streams: %.1f MiB more than one, %.1f KiB each\n\n", subscribers, after-before, (after-before)*1024/(subscribers-1))
+	fmt.Printf("\n%d event streams: %.1f MiB more than one, %.1f KiB each\n\n", subscribers, after-before,
+		(after-before)*1024/(subscribers-1))
 	return nil
 }
 

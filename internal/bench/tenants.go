@@ -87,13 +87,16 @@ func tenants(ctx context.Context, o options) (err error) {
 	}
 	p50, p99 := part(alone, 50), part(alone, 99)
 	p50crowd, p99crowd := part(beside, 50), part(beside, 99)
-	fmt.Printf("\na healthy account's replies, alone and beside %d whose endpoints hang: p50 %s and %s ms, p99 %s and %s ms, ratio of p99 %.2f\n",
+	fmt.Printf("\na healthy account's replies, alone and beside %d whose endpoints hang: "+
+		"p50 %s and %s ms, p99 %s and %s ms, ratio of p99 %.2f\n",
 		hangingAccounts, ms(p50), ms(p50crowd), ms(p99), ms(p99crowd), float64(p99crowd)/float64(p99))
 	return nil
 }
 
 // besideCrowd measures while people write to all the others.
-func (s *simSessions) besideCrowd(ctx context.Context, healthy *sim.Phone, length time.Duration) ([]time.Duration, error) {
+func (s *simSessions) besideCrowd(
+	ctx context.Context, healthy *sim.Phone, length time.Duration,
+) ([]time.Duration, error) {
 	writing, hush := context.WithCancel(ctx)
 	var crowd sync.WaitGroup
 	for i, n := range s.all[1:] {

@@ -179,7 +179,9 @@ func (b *backend) redeem(w http.ResponseWriter, r *http.Request) {
 
 func (b *backend) logout(w http.ResponseWriter, r *http.Request) {
 	b.logins.signOut(cookie(r, sessionCookie))
-	http.SetCookie(w, &http.Cookie{Name: sessionCookie, Path: "/shop/", MaxAge: -1, HttpOnly: true, SameSite: http.SameSiteLaxMode}) //nolint:gosec // loopback speaks http
+	http.SetCookie(w, &http.Cookie{ //nolint:gosec // loopback speaks http
+		Name: sessionCookie, Path: "/shop/", MaxAge: -1, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+	})
 	w.WriteHeader(http.StatusNoContent)
 }
 
@@ -200,7 +202,9 @@ func (b *backend) writePage(w http.ResponseWriter, status int, name, phone strin
 }
 
 func setCookie(w http.ResponseWriter, name, value string) {
-	http.SetCookie(w, &http.Cookie{Name: name, Value: value, Path: "/shop/", HttpOnly: true, SameSite: http.SameSiteLaxMode}) //nolint:gosec // loopback speaks http
+	http.SetCookie(w, &http.Cookie{ //nolint:gosec // loopback speaks http
+		Name: name, Value: value, Path: "/shop/", HttpOnly: true, SameSite: http.SameSiteLaxMode,
+	})
 }
 
 func cookie(r *http.Request, name string) string {
@@ -235,7 +239,8 @@ func deviceName(agent string) string {
 		return ""
 	}
 	browser := pick("Edg/=Edge", "OPR/=Opera", "Firefox/=Firefox", "Chrome/=Chrome", "Safari/=Safari")
-	system := pick("Android=Android", "iPhone=iPhone", "iPad=iPad", "Windows=Windows", "Mac OS X=Mac", "CrOS=ChromeOS", "Linux=Linux")
+	system := pick("Android=Android", "iPhone=iPhone", "iPad=iPad", "Windows=Windows", "Mac OS X=Mac", "CrOS=ChromeOS",
+		"Linux=Linux")
 	switch {
 	case browser == "" && system == "":
 		return "an unknown browser"

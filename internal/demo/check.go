@@ -40,7 +40,9 @@ func (d *Demo) Check(ctx context.Context, entry func(Entry)) error {
 		return fmt.Errorf("%s: %w", StepSent, err)
 	}
 	watch := &watcher{feed: d.feed, trace: sent.ID, entry: entry}
-	for _, step := range []Step{StepSent, StepReceived, StepStored, StepAsked, StepAnswered, StepDecided, StepReplied, StepShown} {
+	for _, step := range []Step{
+		StepSent, StepReceived, StepStored, StepAsked, StepAnswered, StepDecided, StepReplied, StepShown,
+	} {
 		if err := watch.until(ctx, step); err != nil {
 			return fmt.Errorf("%s: %w", step, err)
 		}

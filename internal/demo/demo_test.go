@@ -40,7 +40,9 @@ func TestCheck(t *testing.T) {
 	assert.Len(t, parts, 4)
 	at := map[Step]float64{}
 	require.NoError(t, d.Check(t.Context(), func(e Entry) { at[e.Step] = e.Ms }))
-	order := []Step{StepSent, StepReceived, StepStored, StepAsked, StepAnswered, StepDecided, StepShown, StepOpened, StepSignedIn}
+	order := []Step{
+		StepSent, StepReceived, StepStored, StepAsked, StepAnswered, StepDecided, StepShown, StepOpened, StepSignedIn,
+	}
 	for i := 1; i < len(order); i++ {
 		assert.LessOrEqual(t, at[order[i-1]], at[order[i]], "%s, then %s", order[i-1], order[i])
 	}
@@ -91,7 +93,8 @@ func TestLinkOpenedInAnotherBrowser(t *testing.T) {
 	assert.Equal(t, "sent", waits.ask(http.MethodGet, "/shop/login", "").State, "opening alone signs nobody in")
 	opens.read(http.MethodPost, strings.TrimPrefix(link, d.URL()), "")
 	assert.Equal(t, "signed_in", opens.ask(http.MethodGet, "/shop/login", "").State)
-	assert.Equal(t, loginState{State: "used"}, waits.ask(http.MethodGet, "/shop/login", ""), "whoever waits is not signed in, and learns no number")
+	assert.Equal(t, loginState{State: "used"}, waits.ask(http.MethodGet, "/shop/login", ""),
+		"whoever waits is not signed in, and learns no number")
 	assert.Equal(t, "none", newBrowser(t, d).ask(http.MethodGet, "/shop/login", "").State)
 }
 
@@ -107,9 +110,15 @@ func TestWebhookOfAStranger(t *testing.T) {
 // while another attempt of Pingr's is answered.
 func TestWebhookThatCameBefore(t *testing.T) {
 	const secret = "whsec_x"
-	b := &backend{secret: secret, origin: "http://shop.example", logins: newLogins(time.Now), wire: func(exchange) {}, saw: func(string, Step, string) {}}
+	b := &backend{
+		secret: secret, origin: "http://shop.example", logins: newLogins(time.Now), wire: func(exchange) {},
+		saw: func(string, Step, string) {},
+	}
 	post := func(stamp int64) *httptest.ResponseRecorder {
-		body := fmt.Sprintf(`{"event":"message.received","id":"evt_1","from":{"phone":"919876543210"},"message":{"text":"login"},"timestamp":%d}`, stamp)
+		body := fmt.Sprintf(
+			`{"event":"message.received","id":"evt_1","from":{"phone":"919876543210"},"message":{"text":"login"},"timestamp":%d}`,
+			stamp,
+		)
 		r := httptest.NewRequest(http.MethodPost, "/webhook", strings.NewReader(body))
 		r.Header.Set("X-Pingr-Signature", pingr.Sign([]byte(body), secret))
 		w := httptest.NewRecorder()

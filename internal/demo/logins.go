@@ -167,7 +167,8 @@ func (l *logins) linkTo(phone, message string, a *attempt, address func(string) 
 	if a != nil {
 		asked = ", requested by " + a.device
 	}
-	return fmt.Sprintf("Sign in to %s as +%s%s:\n%s\nIt works once, within 5 minutes. Not you? Then ignore this message.", siteName, phone, asked, address(t))
+	return fmt.Sprintf("Sign in to %s as +%s%s:\n%s\nIt works once, within 5 minutes. Not you? Then ignore this message.",
+		siteName, phone, asked, address(t))
 }
 
 // dropLinks voids the links of an attempt. The caller holds l.mu.

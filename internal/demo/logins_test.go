@@ -81,7 +81,8 @@ func TestLoginBeginsInTheBrowserThatOpensTheLink(t *testing.T) {
 	session, _, ok := s.redeem(token)
 	require.True(t, ok)
 	assert.Equal(t, status{State: "signed_in", Phone: asha}, s.status("", session))
-	assert.Equal(t, status{State: "used"}, s.status(waiting, ""), "whoever only waited is not signed in, and learns no number")
+	assert.Equal(t, status{State: "used"}, s.status(waiting, ""),
+		"whoever only waited is not signed in, and learns no number")
 
 	_, _, ok = s.redeem(token)
 	assert.False(t, ok, "a link works once")
@@ -179,15 +180,18 @@ func TestTooManyBrowsers(t *testing.T) {
 
 func TestDeviceName(t *testing.T) {
 	tests := map[string]string{
-		"Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0":                                                           "Firefox on Linux",
-		"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36 Edg/140.0":        "Edge on Windows",
-		"Mozilla/5.0 (Linux; Android 16) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Mobile Safari/537.36":                     "Chrome on Android",
-		"Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/19.0 Mobile Safari/604.1": "Safari on iPhone",
+		"Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0": "Firefox on Linux",
+		"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) " +
+			"Chrome/140.0.0.0 Safari/537.36 Edg/140.0": "Edge on Windows",
+		"Mozilla/5.0 (Linux; Android 16) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Mobile Safari/537.36": "Chrome on Android",
+		"Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) " +
+			"Version/19.0 Mobile Safari/604.1": "Safari on iPhone",
 		"curl/8": "an unknown browser",
 		"":       "an unknown browser",
 	}
 	for agent, want := range tests {
 		assert.Equal(t, want, deviceName(agent), agent)
 	}
-	assert.NotContains(t, deviceName(strings.Repeat("http://evil.example ", 9)), "evil", "nothing of the sender's own goes into the reply")
+	assert.NotContains(t, deviceName(strings.Repeat("http://evil.example ", 9)), "evil",
+		"nothing of the sender's own goes into the reply")
 }

@@ -57,7 +57,10 @@ func TestScriptsKnowTheirPages(t *testing.T) {
 		}
 	}
 	script := files(t, "page.js")["static/page.js"]
-	for _, step := range []Step{StepSent, StepReceived, StepStored, StepAsked, StepAnswered, StepDecided, StepReplied, StepShown, StepOpened, StepSignedIn} {
+	for _, step := range []Step{
+		StepSent, StepReceived, StepStored, StepAsked, StepAnswered, StepDecided, StepReplied, StepShown, StepOpened,
+		StepSignedIn,
+	} {
 		assert.Contains(t, script, `["`+string(step)+`",`, "the timeline has a row for each step")
 	}
 }

@@ -61,7 +61,8 @@ func TestRefusedReplies(t *testing.T) {
 					visible++
 				}
 			}
-			taken, err := s.store.LimitTaken(t.Context(), time.Now(), pingr.CooldownLimit(account, r.person.Number(), time.Minute, time.Now()).Key)
+			taken, err := s.store.LimitTaken(t.Context(), time.Now(),
+				pingr.CooldownLimit(account, r.person.Number(), time.Minute, time.Now()).Key)
 			require.NoError(t, err)
 
 			assert.Len(t, ids, 1, "every try is the same message")

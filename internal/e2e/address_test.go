@@ -21,7 +21,9 @@ func TestAnswersAcrossTheMoveToLIDs(t *testing.T) {
 	// write makes one person of each kind write, and waits for all answers.
 	write := func(move whatsapptest.Move, lookups ...whatsapptest.Lookup) {
 		t.Helper()
-		for _, addressing := range []whatsapptest.Addressing{whatsapptest.LIDFirst, whatsapptest.NumberFirst, whatsapptest.NumberOnly} {
+		for _, addressing := range []whatsapptest.Addressing{
+			whatsapptest.LIDFirst, whatsapptest.NumberFirst, whatsapptest.NumberOnly,
+		} {
 			for _, lookup := range lookups {
 				p := s.whatsapp.NewPhone(whatsapptest.PhoneConfig{Addressing: addressing, Move: move, Lookup: lookup})
 				_, err := p.Send(t.Context(), s.phone.Number(), "login X4K9MQ")

@@ -58,7 +58,9 @@ func child(dir string) error {
 	if err != nil {
 		return err
 	}
-	err = store.SaveTrigger(ctx, pingr.Trigger{ID: "trg_1", Session: session, Phrase: "login", Reply: "static for {{phone}}", Active: true})
+	err = store.SaveTrigger(ctx, pingr.Trigger{
+		ID: "trg_1", Session: session, Phrase: "login", Reply: "static for {{phone}}", Active: true,
+	})
 	if err != nil {
 		return err
 	}
@@ -69,8 +71,10 @@ func child(dir string) error {
 	transport := pingr.NewTransport(nil)
 	engine, err := pingr.New(pingr.Config{
 		Store: store, Settings: pingr.Settings{Cooldown: -1}, DispatchTimeout: timeout,
-		RetrySchedule: []time.Duration{time.Second, 2 * time.Second, 3 * time.Second, 3 * time.Second, 3 * time.Second, 3 * time.Second},
-		Dispatcher:    &pingr.HTTPDispatcher{URL: os.Getenv(childHook), Secret: secret, Transport: transport, Timeout: timeout},
+		RetrySchedule: []time.Duration{
+			time.Second, 2 * time.Second, 3 * time.Second, 3 * time.Second, 3 * time.Second, 3 * time.Second,
+		},
+		Dispatcher: &pingr.HTTPDispatcher{URL: os.Getenv(childHook), Secret: secret, Transport: transport, Timeout: timeout},
 	})
 	if err != nil {
 		return err
@@ -81,7 +85,9 @@ func child(dir string) error {
 	}
 	pool, err := whatsapp.Open(ctx, whatsapp.Config{
 		Dir: dir, Registry: store,
-		Endpoint: whatsapp.Endpoint{URL: os.Getenv("PINGR_WHATSAPP_URL"), CA: ca, CertKey: os.Getenv("PINGR_WHATSAPP_CERT_KEY")},
+		Endpoint: whatsapp.Endpoint{
+			URL: os.Getenv("PINGR_WHATSAPP_URL"), CA: ca, CertKey: os.Getenv("PINGR_WHATSAPP_CERT_KEY"),
+		},
 	})
 	if err != nil {
 		return err

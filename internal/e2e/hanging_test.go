@@ -95,7 +95,9 @@ func newHanging(t *testing.T) *hanging {
 	ctx, cancel := context.WithCancel(context.Background())
 	store, err := sqlite.Open(ctx, sqlite.Config{Dir: t.TempDir()})
 	require.NoError(t, err)
-	require.NoError(t, store.SaveTrigger(ctx, pingr.Trigger{ID: "trg_1", Session: session, Phrase: "login", Reply: "static", Active: true}))
+	require.NoError(t, store.SaveTrigger(ctx, pingr.Trigger{
+		ID: "trg_1", Session: session, Phrase: "login", Reply: "static", Active: true,
+	}))
 	h := &hanging{T: t, session: sim.New(sim.Config{}), backend: newHangingBackend(t), transport: pingr.NewTransport(nil)}
 	engine, err := pingr.New(pingr.Config{
 		Store: accepts{store, &h.accepted}, InFlight: places, DispatchTimeout: hangTime,

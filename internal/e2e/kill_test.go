@@ -92,7 +92,9 @@ func newKilled(t *testing.T) *killed {
 	server, err := whatsapptest.Start(whatsapptest.Config{})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = server.Close() })
-	k := &killed{T: t, whatsapp: server, backend: newBackend(t), codes: make(chan string, 100), weights: make(chan childWeight, 1)}
+	k := &killed{
+		T: t, whatsapp: server, backend: newBackend(t), codes: make(chan string, 100), weights: make(chan childWeight, 1),
+	}
 	k.phone = server.NewPhone(whatsapptest.PhoneConfig{Name: "Shop"})
 	for range 20 {
 		k.people = append(k.people, server.NewPhone(whatsapptest.PhoneConfig{}))

@@ -70,7 +70,9 @@ func openAt(t *testing.T, config pingr.Config, now func() time.Time) *shop {
 	ctx, cancel := context.WithCancel(context.Background())
 	s.store, err = sqlite.Open(ctx, sqlite.Config{Dir: dir})
 	require.NoError(t, err)
-	require.NoError(t, s.store.SaveTrigger(ctx, pingr.Trigger{ID: "trg_1", Session: session, Phrase: "login", Reply: "static for {{phone}}", Active: true}))
+	require.NoError(t, s.store.SaveTrigger(ctx, pingr.Trigger{
+		ID: "trg_1", Session: session, Phrase: "login", Reply: "static for {{phone}}", Active: true,
+	}))
 	config.Store, config.Dispatcher = s.store, &pingr.HTTPDispatcher{URL: s.backend.URL, Secret: secret}
 	config.Observer.Firing = func(f pingr.Firing) {
 		if f.State == pingr.StateDone {
@@ -105,7 +107,9 @@ func openAt(t *testing.T, config pingr.Config, now func() time.Time) *shop {
 // another links one more number, with a trigger of its own.
 func (s *shop) another(id string) (*whatsapptest.Phone, *whatsapptest.Device) {
 	s.Helper()
-	require.NoError(s, s.store.SaveTrigger(s.Context(), pingr.Trigger{ID: "trg_" + id, Session: id, Phrase: "login", Reply: "static", Active: true}))
+	require.NoError(s, s.store.SaveTrigger(s.Context(), pingr.Trigger{
+		ID: "trg_" + id, Session: id, Phrase: "login", Reply: "static", Active: true,
+	}))
 	linked, err := s.pool.Add(s.Context(), pingr.SessionRecord{ID: id, Account: account})
 	require.NoError(s, err)
 	s.engine.Attach(account, id, linked)

@@ -56,7 +56,9 @@ func TestHowASenderIsNamed(t *testing.T) {
 	for i, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			number := fmt.Sprintf("4917012345%03d", i)
-			p := s.whatsapp.NewPhone(whatsapptest.PhoneConfig{Number: number, LID: fmt.Sprintf("99887766%03d", i), Addressing: tt.addressing})
+			p := s.whatsapp.NewPhone(whatsapptest.PhoneConfig{
+				Number: number, LID: fmt.Sprintf("99887766%03d", i), Addressing: tt.addressing,
+			})
 			before := len(s.backend.heard())
 			id, err := p.Send(t.Context(), s.phone.Number(), "login X4K9MQ")
 			require.NoError(t, err)
@@ -78,7 +80,9 @@ func TestHowASenderIsNamed(t *testing.T) {
 func TestMessageFromWhatsAppWeb(t *testing.T) {
 	s := open(t, pingr.Settings{})
 	p := s.whatsapp.NewPhone(whatsapptest.PhoneConfig{Number: asha})
-	id, err := p.SendMessage(t.Context(), whatsapptest.Outgoing{To: s.phone.Number(), Text: "login X4K9MQ", Companion: p.AddCompanion()})
+	id, err := p.SendMessage(t.Context(), whatsapptest.Outgoing{
+		To: s.phone.Number(), Text: "login X4K9MQ", Companion: p.AddCompanion(),
+	})
 	require.NoError(t, err)
 	reply, err := p.Next(in(t, 10*time.Second))
 	require.NoError(t, err)
@@ -88,8 +92,12 @@ func TestMessageFromWhatsAppWeb(t *testing.T) {
 
 func TestGroupMessageIsAnsweredInPrivate(t *testing.T) {
 	s := open(t, pingr.Settings{})
-	p, other := s.whatsapp.NewPhone(whatsapptest.PhoneConfig{Number: asha}), s.whatsapp.NewPhone(whatsapptest.PhoneConfig{})
-	group := s.whatsapp.NewGroup(whatsapptest.GroupConfig{Subject: "Neighbours", Members: []*whatsapptest.Phone{s.phone, p, other}})
+	p, other := s.whatsapp.NewPhone(whatsapptest.PhoneConfig{Number: asha}), s.whatsapp.NewPhone(
+		whatsapptest.PhoneConfig{},
+	)
+	group := s.whatsapp.NewGroup(whatsapptest.GroupConfig{
+		Subject: "Neighbours", Members: []*whatsapptest.Phone{s.phone, p, other},
+	})
 	_, err := p.Send(t.Context(), group.ID(), "login X4K9MQ")
 	require.NoError(t, err)
 	for {
@@ -124,7 +132,9 @@ func TestOfflineQueue(t *testing.T) {
 			age = 10*time.Minute + time.Duration(i-fresh)*14*24*time.Hour/all
 		}
 		p := s.whatsapp.NewPhone(whatsapptest.PhoneConfig{})
-		_, err := p.SendMessage(t.Context(), whatsapptest.Outgoing{To: s.phone.Number(), Text: "login X4K9MQ", At: now.Add(-age)})
+		_, err := p.SendMessage(t.Context(), whatsapptest.Outgoing{
+			To: s.phone.Number(), Text: "login X4K9MQ", At: now.Add(-age),
+		})
 		require.NoError(t, err)
 	}
 	s.device.FailLogins(whatsapptest.LoginFailure{})
@@ -258,7 +268,9 @@ func TestWrongClockBesideWhatsApps(t *testing.T) {
 			s.device.Drop()
 			require.NoError(t, s.device.WaitOffline(in(t, 10*time.Second)))
 			late := s.whatsapp.NewPhone(whatsapptest.PhoneConfig{})
-			_, err = late.SendMessage(t.Context(), whatsapptest.Outgoing{To: s.phone.Number(), Text: "login X4K9MQ", At: time.Now().Add(-fast - 6*time.Minute)})
+			_, err = late.SendMessage(t.Context(), whatsapptest.Outgoing{
+				To: s.phone.Number(), Text: "login X4K9MQ", At: time.Now().Add(-fast - 6*time.Minute),
+			})
 			require.NoError(t, err)
 			s.device.FailLogins(whatsapptest.LoginFailure{})
 			require.NoError(t, s.device.WaitOnline(in(t, 60*time.Second)))

@@ -17,7 +17,11 @@ var byName = regexp.MustCompile(`\b(npm|pnpm|yarn|bun|deno|pip|pip3|pipx|uv|poet
 	`|\b(npx|bunx|uvx)\b.* @?(hey-?pingr|pingr)([@ ]|$)|\bgo (get|install) \S*github\.com/heypingr/pingr`)
 
 func installsByName(line string) bool {
-	words := strings.Join(strings.FieldsFunc(line, func(r rune) bool { return strings.ContainsRune(" \t\"'`,(){};&|#", r) }), " ")
+	words := strings.Join(strings.FieldsFunc(line, func(r rune) bool {
+		return strings.ContainsRune(
+			" \t\"'`,(){};&|#", r,
+		)
+	}), " ")
 	return byName.MatchString(words)
 }
 

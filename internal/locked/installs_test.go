@@ -27,10 +27,13 @@ var installers = []struct {
 		regexp.MustCompile(`\b(pip|pip3|pipx|uv|uvx|poetry|conda)\b.* (install|add|sync|tool|run|download|wheel)\b`),
 		regexp.MustCompile(`--require-hashes.* --only-binary :all:|--no-index\b|--no-build-isolation --no-deps -e\b` +
 			`|AsyncPingr needs httpx: pip install httpx$`), // a sentence for people
-		"Python's packages come from .ci/locks, by --require-hashes --only-binary :all: (building one would fetch what builds it)",
+		"Python's packages come from .ci/locks, by --require-hashes --only-binary :all: " +
+			"(building one would fetch what builds it)",
 	},
 	{
-		regexp.MustCompile(`\b(npm|pnpm|yarn|bun)\b.* (install|i|add|update|up|upgrade|exec|x|create|init|dlx)( |$)|\b(npx|bunx|playwright install)\b`),
+		regexp.MustCompile(
+			`\b(npm|pnpm|yarn|bun)\b.* (install|i|add|update|up|upgrade|exec|x|create|init|dlx)( |$)|\b(npx|bunx|playwright install)\b`,
+		),
 		regexp.MustCompile(`--offline\b`),
 		"npm's packages come from package-lock.json, by npm ci",
 	},
@@ -53,7 +56,11 @@ var installers = []struct {
 
 // unlocked is why a line installs what may be another thing tomorrow, or "".
 func unlocked(line string) string {
-	words := strings.Join(strings.FieldsFunc(line, func(r rune) bool { return strings.ContainsRune(" \t\"'`,()[]{};", r) }), " ")
+	words := strings.Join(strings.FieldsFunc(line, func(r rune) bool {
+		return strings.ContainsRune(
+			" \t\"'`,()[]{};", r,
+		)
+	}), " ")
 	for _, one := range installers {
 		if one.command.MatchString(words) && !one.locked.MatchString(words) {
 			return one.why
@@ -107,7 +114,9 @@ func TestEveryInstallIsLocked(t *testing.T) {
 	runs := 0
 	for _, file := range files(t) {
 		switch {
-		case strings.HasSuffix(file, ".md"), strings.HasPrefix(file, ".ci/locks/"), strings.HasPrefix(file, "internal/locked/"),
+		case strings.HasSuffix(file, ".md"), strings.HasPrefix(file, ".ci/locks/"), strings.HasPrefix(
+			file, "internal/locked/",
+		),
 			strings.HasPrefix(file, "testdata/"), strings.HasSuffix(file, "package-lock.json"):
 			continue // not run
 		case strings.HasPrefix(file, "sdk/python/src/"), strings.HasPrefix(file, "sdk/node/src/"):

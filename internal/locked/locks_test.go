@@ -81,7 +81,8 @@ func TestNodeLocksHoldVersionsAndHashes(t *testing.T) {
 				}
 			}
 			require.NoError(t, json.Unmarshal([]byte(read(t, path.Join(path.Dir(manifest), "package-lock.json"))), &lock))
-			assert.Equal(t, wanted, lock.Packages[""].packageFile, "%s changed since it was locked: npm install in its directory", manifest)
+			assert.Equal(t, wanted, lock.Packages[""].packageFile,
+				"%s changed since it was locked: npm install in its directory", manifest)
 			for name, one := range lock.Packages {
 				if !strings.Contains(name, "node_modules/") || one.Link {
 					continue // a directory of this repository

@@ -45,7 +45,8 @@ func New(tb testing.TB, args ...string) *Server {
 	tb.Cleanup(func() { _ = os.RemoveAll(dir) })
 	require.NoError(tb, giveAway(dir))
 	s := &Server{bin: bin, dir: filepath.Join(dir, "data"), args: args}
-	out, err := s.command(tb.Context(), "initdb", "-D", s.dir, "-U", "pingr", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C.UTF-8").CombinedOutput()
+	out, err := s.command(tb.Context(), "initdb", "-D", s.dir, "-U", "pingr", "-A", "trust", "--no-sync", "-E", "UTF8",
+		"--locale=C.UTF-8").CombinedOutput()
 	require.NoError(tb, err, "initdb: %s", out)
 	for try := 1; ; try++ {
 		s.port = freePort(tb)
@@ -99,7 +100,8 @@ func (s *Server) start() error {
 		"-p", strconv.Itoa(s.port), "-c listen_addresses=127.0.0.1 -c unix_socket_directories=",
 	}, s.args...), " ")
 	log := filepath.Join(filepath.Dir(s.dir), "log")
-	out, err := s.command(context.Background(), "pg_ctl", "-D", s.dir, "-l", log, "-w", "-o", options, "start").CombinedOutput()
+	out, err := s.command(context.Background(), "pg_ctl", "-D", s.dir, "-l", log, "-w", "-o", options,
+		"start").CombinedOutput()
 	if err != nil {
 		said, _ := os.ReadFile(log)
 		return fmt.Errorf("start PostgreSQL: %w: %s\n%s", err, out, said)
@@ -136,7 +138,8 @@ func (s *Server) URL(tb testing.TB) string {
 
 func (s *Server) url(schema string) string {
 	u := url.URL{
-		Scheme: "postgres", User: url.User("pingr"), Host: net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)), Path: "/postgres",
+		Scheme: "postgres", User: url.User("pingr"), Host: net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)),
+		Path:     "/postgres",
 		RawQuery: url.Values{"sslmode": {"disable"}}.Encode(),
 	}
 	if schema != "" {

@@ -36,6 +36,8 @@ func giveAway(dir string) error {
 
 func asOther(c *exec.Cmd) {
 	if uid, gid, ok := other(); ok {
-		c.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}} // as the system says
+		c.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{
+			Uid: uint32(uid), Gid: uint32(gid),
+		}} // as the system says
 	}
 }

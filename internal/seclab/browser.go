@@ -60,7 +60,8 @@ func (p page) field(name string) string {
 
 // framable reports whether another site may show the page inside its own.
 func (p page) framable() bool {
-	return !strings.Contains(p.header.Get("Content-Security-Policy"), "frame-ancestors 'none'") && !strings.EqualFold(p.header.Get("X-Frame-Options"), "DENY")
+	return !strings.Contains(p.header.Get("Content-Security-Policy"), "frame-ancestors 'none'") &&
+		!strings.EqualFold(p.header.Get("X-Frame-Options"), "DENY")
 }
 
 // leaks reports whether the page's address goes to other sites.

@@ -43,7 +43,9 @@ var contract = []scenario{
 		)
 	}},
 	{name: "contract: webhook", contract: true, play: func(s *scene) string {
-		other := `{"event":"session.disconnected","session_id":"x","reason":401,"timestamp":` + strconv.FormatInt(time.Now().UnixMilli(), 10) + `,"id":"evt_d"}`
+		other := `{"event":"session.disconnected","session_id":"x","reason":401,"timestamp":` + strconv.FormatInt(
+			time.Now().UnixMilli(), 10,
+		) + `,"id":"evt_d"}`
 		// 65536 characters is the longest text; some write each as two escapes.
 		text := strings.Repeat(`\ud83c\udf89`, 65536)
 		longest := strings.Replace(s.event("hello", time.Now()), `"text":"hello"`, `"text":"`+text+`"`, 1)
@@ -61,7 +63,8 @@ var contract = []scenario{
 		reply := s.send(s.sign(e))
 		stamp := `"timestamp":` + strconv.FormatInt(now.UnixMilli(), 10)
 		again := strings.Replace(e, stamp, `"timestamp":`+strconv.FormatInt(now.UnixMilli()+1, 10), 1)
-		return first(differ("key in the answer", true, keyOf(reply) != ""), differ("answer to the next attempt", reply, s.send(s.sign(again))))
+		return first(differ("key in the answer", true, keyOf(reply) != ""),
+			differ("answer to the next attempt", reply, s.send(s.sign(again))))
 	}},
 	{name: "contract: one delivery many times at once, one answer", contract: true, play: func(s *scene) string {
 		w := s.signed(s.start(s.victim.browser, s.victimNumber))
@@ -78,25 +81,30 @@ var contract = []scenario{
 		s.login(s.victim)
 		return goodCookie(s.victim.browser, sessionCookie, false)
 	}},
-	{name: "contract: cookies and HSTS where the site is https", contract: true, options: overHTTPS, play: func(s *scene) string {
-		s.login(s.victim)
-		names := []string{hostOnly + sessionCookie, hostOnly + onceCookie}
-		if s.flow != mobile {
-			names = append(names, hostOnly+pollCookie)
-		}
-		for _, name := range names {
-			if finding := goodCookie(s.victim.browser, name, true); finding != "" {
-				return finding
+	{
+		name: "contract: cookies and HSTS where the site is https", contract: true, options: overHTTPS,
+		play: func(s *scene) string {
+			s.login(s.victim)
+			names := []string{hostOnly + sessionCookie, hostOnly + onceCookie}
+			if s.flow != mobile {
+				names = append(names, hostOnly+pollCookie)
 			}
-		}
-		for _, path := range []string{"/", "/me", "/page.js", "/nothing"} {
-			if finding := differ("HSTS of "+path, "max-age=31536000", must(s.victim.get(path)).header.Get("Strict-Transport-Security")); finding != "" {
-				return finding
+			for _, name := range names {
+				if finding := goodCookie(s.victim.browser, name, true); finding != "" {
+					return finding
+				}
 			}
-		}
-		ended := must(s.victim.post("/logout", "")).header.Get("Set-Cookie")
-		return differ("cookie that a browser deletes at logout", true, strings.HasPrefix(ended, hostOnly+sessionCookie+"=;") && strings.Contains(ended, "; Secure"))
-	}},
+			for _, path := range []string{"/", "/me", "/page.js", "/nothing"} {
+				if finding := differ("HSTS of "+path, "max-age=31536000",
+					must(s.victim.get(path)).header.Get("Strict-Transport-Security")); finding != "" {
+					return finding
+				}
+			}
+			ended := must(s.victim.post("/logout", "")).header.Get("Set-Cookie")
+			return differ("cookie that a browser deletes at logout", true,
+				strings.HasPrefix(ended, hostOnly+sessionCookie+"=;") && strings.Contains(ended, "; Secure"))
+		},
+	},
 	{name: doublePress, contract: true, inAfter: true, play: func(s *scene) string {
 		k := keyOf(s.say(s.victim, text(s.start(s.victim.browser, s.victimNumber))))
 		s.open(s.victim.browser, k)
@@ -111,7 +119,8 @@ var contract = []scenario{
 		return first(
 			differ("status of the second press", first1.status, again.status), differ("its answer", first1.body, again.body),
 			differ("its session is the first one's", true, token.Value == slow.cookies[sessionCookie].Value),
-			differ("status of the third", first1.status, third.status), differ("session after it", token.Value, s.victim.cookies[sessionCookie].Value),
+			differ("status of the third", first1.status, third.status),
+			differ("session after it", token.Value, s.victim.cookies[sessionCookie].Value),
 			differ("status of a press in another browser", http.StatusGone, s.use(s.attacker.browser, k).status),
 		)
 	}},
@@ -150,25 +159,29 @@ var contract = []scenario{
 		must(s.victim.post("/logout", ""))
 		return differ("status", http.StatusGone, s.use(s.victim.browser, k).status)
 	}},
-	{name: "contract: page of a link", flows: []string{mobile, preentry}, contract: true, inAfter: true, play: func(s *scene) string {
-		reply := s.say(s.victim, text(s.start(s.victim.browser, s.victimNumber)))
-		k := keyOf(reply)
-		shown := s.open(s.victim.browser, k)
-		used := must(s.victim.post(string(k), ""))
-		return first(
-			differ("site in the answer", true, strings.Contains(reply, "Example Shop")),
-			differ("number on the page", true, strings.Contains(strings.ReplaceAll(shown.body, "&#43;", "+"), "+"+s.victimNumber)),
-			differ("form on the page", true, strings.Contains(shown.body, "<form")),
-			differ("headers of the page", "", wrongHeaders(shown)),
-			differ("status of its use", http.StatusSeeOther, used.status),
-			differ("where it leads", "/", used.header.Get("Location")),
-			differ("status of a used link in the browser that used it", http.StatusOK, s.open(s.victim.browser, k).status),
-			differ("its page", shown.body, s.open(s.victim.browser, k).body),
-			differ("status of a used link", http.StatusGone, s.open(s.attacker.browser, k).status),
-			differ("status of an unknown link", http.StatusGone, must(s.attacker.get("/in/unknown")).status),
-			differ("status of using an unknown link", http.StatusGone, must(s.attacker.post("/in/unknown", "")).status),
-		)
-	}},
+	{
+		name: "contract: page of a link", flows: []string{mobile, preentry}, contract: true, inAfter: true,
+		play: func(s *scene) string {
+			reply := s.say(s.victim, text(s.start(s.victim.browser, s.victimNumber)))
+			k := keyOf(reply)
+			shown := s.open(s.victim.browser, k)
+			used := must(s.victim.post(string(k), ""))
+			return first(
+				differ("site in the answer", true, strings.Contains(reply, "Example Shop")),
+				differ("number on the page", true,
+					strings.Contains(strings.ReplaceAll(shown.body, "&#43;", "+"), "+"+s.victimNumber)),
+				differ("form on the page", true, strings.Contains(shown.body, "<form")),
+				differ("headers of the page", "", wrongHeaders(shown)),
+				differ("status of its use", http.StatusSeeOther, used.status),
+				differ("where it leads", "/", used.header.Get("Location")),
+				differ("status of a used link in the browser that used it", http.StatusOK, s.open(s.victim.browser, k).status),
+				differ("its page", shown.body, s.open(s.victim.browser, k).body),
+				differ("status of a used link", http.StatusGone, s.open(s.attacker.browser, k).status),
+				differ("status of an unknown link", http.StatusGone, must(s.attacker.get("/in/unknown")).status),
+				differ("status of using an unknown link", http.StatusGone, must(s.attacker.post("/in/unknown", "")).status),
+			)
+		},
+	},
 	{name: "contract: start", flows: []string{preentry, desktop}, contract: true, play: func(s *scene) string {
 		p := must(s.victim.post("/start", `{"phone":"+91 (98765) 432-10"}`))
 		code := p.field("code")
@@ -189,7 +202,10 @@ var contract = []scenario{
 		)
 	}},
 	{name: "contract: no phone", flows: []string{preentry}, contract: true, play: func(s *scene) string {
-		for _, body := range []string{`{}`, `{"phone":""}`, `{"phone":"123456"}`, `{"phone":"1234567890123456"}`, `{"phone":"98765x43210"}`, `{"phone":7}`, `nonsense`} {
+		for _, body := range []string{
+			`{}`, `{"phone":""}`, `{"phone":"123456"}`, `{"phone":"1234567890123456"}`, `{"phone":"98765x43210"}`,
+			`{"phone":7}`, `nonsense`,
+		} {
 			if p := must(s.victim.post("/start", body)); p.status != http.StatusUnprocessableEntity {
 				return fmt.Sprintf("start with %s is answered %d", body, p.status)
 			}
@@ -203,7 +219,8 @@ var contract = []scenario{
 		}
 		for _, body := range []string{
 			``, `null`, `[]`, `1`, `{`, `{"phone":{},"digits":{}}`, `{"phone":["1"],"digits":["1"]}`, strings.Repeat("[", 4000),
-			"{\"phone\":\"\xff\xfe\",\"digits\":\"\xff\"}", `{"phone":"\ud800","digits":"\ud800"}`, `{"phone":"\u0000","digits":"\u0000"}`, `phone=919876543210`,
+			"{\"phone\":\"\xff\xfe\",\"digits\":\"\xff\"}", `{"phone":"\ud800","digits":"\ud800"}`,
+			`{"phone":"\u0000","digits":"\u0000"}`, `phone=919876543210`,
 		} {
 			if p := must(s.victim.post(path, body)); p.status != want {
 				return fmt.Sprintf("%s with %.20q is answered %d", path, body, p.status)
@@ -211,16 +228,19 @@ var contract = []scenario{
 		}
 		return ""
 	}},
-	{name: "contract: 120 starts in a minute", flows: []string{preentry, desktop}, contract: true, alone: true, play: func(s *scene) string {
-		var last page
-		for i := range 121 {
-			last = must(s.victim.post("/start", `{"phone":"`+s.victimNumber+`"}`))
-			if want := http.StatusOK; i < 120 && last.status != want {
-				return differ(fmt.Sprintf("status of start %d", i+1), want, last.status)
+	{
+		name: "contract: 120 starts in a minute", flows: []string{preentry, desktop}, contract: true, alone: true,
+		play: func(s *scene) string {
+			var last page
+			for i := range 121 {
+				last = must(s.victim.post("/start", `{"phone":"`+s.victimNumber+`"}`))
+				if want := http.StatusOK; i < 120 && last.status != want {
+					return differ(fmt.Sprintf("status of start %d", i+1), want, last.status)
+				}
 			}
-		}
-		return differ("status of start 121", http.StatusTooManyRequests, last.status)
-	}},
+			return differ("status of start 121", http.StatusTooManyRequests, last.status)
+		},
+	},
 	{name: "contract: words to a phone", flows: []string{preentry, desktop}, contract: true, play: func(s *scene) string {
 		told := s.start(s.victim.browser, s.victimNumber)
 		first1 := s.say(s.victim, text(told))
@@ -236,12 +256,21 @@ var contract = []scenario{
 			return s.send(s.sign(strings.Replace(s.event(text, time.Now()), `{"status":"pending"}`, autoReply, 1)))
 		}
 		for _, tt := range []struct{ autoReply, poll string }{
-			{`{"status":"suppressed","reason":"cooldown","retry_after":3000}`, `{"reason":"cooldown","retry_after":3000,"status":"waiting"}`},
+			{
+				`{"status":"suppressed","reason":"cooldown","retry_after":3000}`,
+				`{"reason":"cooldown","retry_after":3000,"status":"waiting"}`,
+			},
 			{`{"status":"suppressed","reason":"quota"}`, `{"reason":"quota","status":"waiting"}`},
 			{`{"status":"suppressed","reason":"answered"}`, `{"reason":"answered","status":"waiting"}`},
-			{`{"status":"suppressed","reason":"cooldown","retry_after":0}`, `{"reason":"cooldown","retry_after":0,"status":"waiting"}`},
+			{
+				`{"status":"suppressed","reason":"cooldown","retry_after":0}`,
+				`{"reason":"cooldown","retry_after":0,"status":"waiting"}`,
+			},
 			{`{"status":"suppressed"}`, `{"status":"waiting"}`},
-			{`{"status":"suppressed","reason":"cooldown","retry_after":1}`, `{"reason":"cooldown","retry_after":1,"status":"waiting"}`},
+			{
+				`{"status":"suppressed","reason":"cooldown","retry_after":1}`,
+				`{"reason":"cooldown","retry_after":1,"status":"waiting"}`,
+			},
 		} {
 			began := time.Now()
 			reply := send(told, tt.autoReply)
@@ -260,7 +289,8 @@ var contract = []scenario{
 		return first(
 			differ("poll when the cooldown is over", `{"reason":"cooldown","retry_after":0,"status":"waiting"}`, later),
 			differ("key in the answer after it", true, keyOf(reply) != ""),
-			differ("poll after the answer", false, strings.Contains(answered.body, "reason") || answered.field("status") == "waiting"),
+			differ("poll after the answer", false, strings.Contains(answered.body, "reason") ||
+				answered.field("status") == "waiting"),
 		)
 	}},
 	{name: lostOnItsWay, flows: []string{preentry, desktop}, contract: true, inAfter: true, play: func(s *scene) string {
@@ -277,7 +307,8 @@ var contract = []scenario{
 		// says nothing of this one's.
 		told = s.start(s.victim.browser, s.victimNumber)
 		k := keyOf(s.say(s.victim, text(told)))
-		other := strings.Replace(s.event(told, time.Now()), `{"status":"pending"}`, `{"status":"suppressed","reason":"answered"}`, 1)
+		other := strings.Replace(s.event(told, time.Now()), `{"status":"pending"}`,
+			`{"status":"suppressed","reason":"answered"}`, 1)
 		s.send(s.sign(other))
 		next := polled("reason")
 		s.use(s.victim.browser, k)
@@ -292,16 +323,21 @@ var contract = []scenario{
 		told := s.start(s.victim.browser, s.victimNumber)
 		forwarded := strings.Replace(s.event(told, time.Now()), `"type":"text"`, `"type":"text","forwarded":true`, 1)
 		for _, e := range []string{forwarded, s.event(told, time.Now())} {
-			s.send(s.sign(strings.Replace(e, `{"status":"pending"}`, `{"status":"suppressed","reason":"cooldown","retry_after":9}`, 1)))
+			s.send(s.sign(strings.Replace(e, `{"status":"pending"}`,
+				`{"status":"suppressed","reason":"cooldown","retry_after":9}`, 1)))
 		}
 		return differ("poll", `{"status":"void"}`, compact(must(s.victim.get("/poll"))))
 	}},
-	{name: "contract: poll of a link", flows: []string{preentry}, contract: true, inAfter: true, play: func(s *scene) string {
-		k := keyOf(s.say(s.victim, text(s.start(s.victim.browser, s.victimNumber))))
-		sent := compact(must(s.victim.get("/poll")))
-		s.use(s.victim.browser, k)
-		return first(differ("poll", `{"status":"sent"}`, sent), differ("poll", `{"status":"done"}`, compact(must(s.victim.get("/poll")))))
-	}},
+	{
+		name: "contract: poll of a link", flows: []string{preentry}, contract: true, inAfter: true,
+		play: func(s *scene) string {
+			k := keyOf(s.say(s.victim, text(s.start(s.victim.browser, s.victimNumber))))
+			sent := compact(must(s.victim.get("/poll")))
+			s.use(s.victim.browser, k)
+			return first(differ("poll", `{"status":"sent"}`, sent),
+				differ("poll", `{"status":"done"}`, compact(must(s.victim.get("/poll")))))
+		},
+	},
 	{name: "contract: a void code's link", flows: []string{preentry}, contract: true, play: func(s *scene) string {
 		told := s.start(s.victim.browser, s.victimNumber)
 		k := keyOf(s.say(s.victim, text(told)))
@@ -337,7 +373,8 @@ var contract = []scenario{
 	{name: "contract: what says NO", flows: []string{desktop}, contract: true, alone: true, play: func(s *scene) string {
 		for status, texts := range map[string][]string{
 			"refused": {
-				"no", "NO.", "No!", "  no", "*no*", "_No_", "\u201cno\u201d", "'NO'", "no \U0001F6AB", "NO\U0001F6AB\uFE0F", "no, that was not me",
+				"no", "NO.", "No!", "  no", "*no*", "_No_", "\u201cno\u201d", "'NO'", "no \U0001F6AB", "NO\U0001F6AB\uFE0F",
+				"no, that was not me",
 				"No.It was not me", "no\nwho is this?", "\uFF2E\uFF2F", "n\u200bo", "login no", "login: NO.",
 			},
 			"asked": {"nova", "nope", "not me", "no1", "n\u00f3", "n o", "yes, no", "login", "\U0001F6AB", ""},
@@ -352,10 +389,13 @@ var contract = []scenario{
 		}
 		return ""
 	}},
-	{name: "contract: NO after the login", flows: []string{desktop}, contract: true, inAfter: true, play: func(s *scene) string {
-		s.login(s.victim)
-		return differ("says that it is too late", true, strings.HasPrefix(s.say(s.victim, text("NO")), "Too late"))
-	}},
+	{
+		name: "contract: NO after the login", flows: []string{desktop}, contract: true, inAfter: true,
+		play: func(s *scene) string {
+			s.login(s.victim)
+			return differ("says that it is too late", true, strings.HasPrefix(s.say(s.victim, text("NO")), "Too late"))
+		},
+	},
 	{name: "contract: QR code", flows: []string{desktop}, contract: true, play: func(s *scene) string {
 		path := "/qr.png"
 		s.start(s.victim.browser, s.victimNumber)
@@ -396,7 +436,8 @@ func (s *scene) expect(method, path string, status int, body string) string {
 
 // webhookAnswers compares the answer to a signed event.
 func (s *scene) webhookAnswers(event string, status int, body string) string {
-	p := must(s.attacker.ask(http.MethodPost, s.hook+"/webhook", event, from{"X-Pingr-Signature": pingr.Sign([]byte(event), s.secret)}))
+	p := must(s.attacker.ask(http.MethodPost, s.hook+"/webhook", event,
+		from{"X-Pingr-Signature": pingr.Sign([]byte(event), s.secret)}))
 	got := compact(p)
 	if body == "" {
 		got = ""
@@ -409,7 +450,8 @@ var headers = map[string]string{
 	"Referrer-Policy":           "same-origin",
 	"X-Content-Type-Options":    "nosniff",
 	"Strict-Transport-Security": "", // a site by http has none
-	"Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; " +
+	"Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src " +
+		"'self'; connect-src 'self'; " +
 		"form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
 }
 

@@ -54,7 +54,8 @@ func TestDocsNodeProgramHolds(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "node_modules"), 0o700))
 	require.NoError(t, os.Symlink(sdk, filepath.Join(dir, "node_modules", "hey-pingr")))
-	require.NoError(t, os.Symlink(filepath.Join(sdk, "node_modules", "express"), filepath.Join(dir, "node_modules", "express")))
+	require.NoError(t, os.Symlink(filepath.Join(sdk, "node_modules", "express"),
+		filepath.Join(dir, "node_modules", "express")))
 	server, weak := filepath.Join(dir, "server.mjs"), filepath.Join(dir, "weak.mjs")
 	require.NoError(t, os.WriteFile(server, []byte(program), 0o600))
 	require.NoError(t, os.WriteFile(weak, []byte(without), 0o600))

@@ -96,7 +96,8 @@ func holdDocs(t *testing.T, program, without string, at func() (address string, 
 		t.Helper()
 		address, env := at()
 		secret := pingr.NewSecret()
-		c, _, err := run(t.Context(), append(env, "PINGR_WEBHOOK_SECRET="+secret), "", append(slices.Clone(interpreter), program)...)
+		c, _, err := run(t.Context(), append(env, "PINGR_WEBHOOK_SECRET="+secret), "",
+			append(slices.Clone(interpreter), program)...)
 		require.NoError(t, err)
 		defer c.stop()
 		require.NoError(t, listens(t.Context(), address))
@@ -126,7 +127,8 @@ func TestDocsGoShell(t *testing.T) {
 	dir := module(t, map[string]string{"main.go": golang[0]})
 	inDir(t, dir, "go", "build", "-o", "shop", ".")
 	// The compiler's time is not known, so that the program is built before.
-	script := strings.Replace(shell[1], "go run . &\nsleep 1", "./shop &\ntrap 'kill $!' EXIT\nuntil curl -s http://"+address+"/me >/dev/null; do sleep 0.05; done", 1)
+	script := strings.Replace(shell[1], "go run . &\nsleep 1",
+		"./shop &\ntrap 'kill $!' EXIT\nuntil curl -s http://"+address+"/me >/dev/null; do sleep 0.05; done", 1)
 	require.Contains(t, script, "./shop")
 	c := exec.CommandContext(t.Context(), "bash", "-euc", script)
 	c.Dir, c.Cancel = dir, func() error { return c.Process.Signal(syscall.SIGTERM) }
@@ -166,5 +168,6 @@ func TestDocsSecurityCounts(t *testing.T) {
 		}
 		n = append(n, strconv.Itoa(attacks))
 	}
-	assert.Contains(t, string(page), fmt.Sprintf("%s scenarios against mobile-first, %s against pre-entry and %s against desktop", n[0], n[1], n[2]))
+	assert.Contains(t, string(page),
+		fmt.Sprintf("%s scenarios against mobile-first, %s against pre-entry and %s against desktop", n[0], n[1], n[2]))
 }

@@ -80,7 +80,11 @@ func TestVerdict(t *testing.T) {
 	}{
 		{"nothing happened", result{}, false},
 		{"somebody is in", result{finding: "the attacker's browser is logged in as the victim"}, true},
-		{"the digits were handed over, and he is in", result{scenario: handed, finding: "the attacker's browser is logged in as the victim"}, false},
+		{
+			"the digits were handed over, and he is in",
+			result{scenario: handed, finding: "the attacker's browser is logged in as the victim"},
+			false,
+		},
 		{"the digits were handed over, and he is not in", result{scenario: handed}, true},
 		{"it was not played", result{scenario: handed, finding: "not played: no program"}, true},
 	} {

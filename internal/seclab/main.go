@@ -29,7 +29,8 @@ func main() {
 	flag.StringVar(&languages, "languages", "go,node,python", "whose examples to attack")
 	flag.StringVar(&only, "flows", strings.Join(flows, ","), "which examples to attack")
 	flag.StringVar(&l.scenario, "scenario", "", "only scenarios whose name contains this")
-	flag.BoolVar(&l.redis, "redis", false, "keep their state in a redis-server, and run each twice: for browsers and for webhooks")
+	flag.BoolVar(&l.redis, "redis", false,
+		"keep their state in a redis-server, and run each twice: for browsers and for webhooks")
 	flag.IntVar(&l.atOnce, "at-once", 4, "scenarios to play at once")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -77,7 +78,9 @@ func (l lab) attack(ctx context.Context, languages, flows []string, out io.Write
 		if err != nil {
 			return 0, err
 		}
-		programs = append(programs, slices.DeleteFunc(found, func(p program) bool { return !slices.Contains(flows, p.flow) })...)
+		programs = append(programs, slices.DeleteFunc(
+			found, func(p program) bool { return !slices.Contains(flows, p.flow) },
+		)...)
 	}
 	results, err := l.playAll(ctx, programs)
 	if err != nil {
@@ -194,7 +197,8 @@ func (l lab) start(ctx context.Context, p program, options []string) (at site, s
 
 // withoutSecret reports whether a program starts that cannot know who signs.
 func withoutSecret(ctx context.Context, p program) (finding string, err error) {
-	c, origin, err := run(ctx, []string{"PINGR_WEBHOOK_SECRET="}, "listening on ", append(slices.Clone(p.command), "--listen", "127.0.0.1:0")...)
+	c, origin, err := run(ctx, []string{"PINGR_WEBHOOK_SECRET="}, "listening on ",
+		append(slices.Clone(p.command), "--listen", "127.0.0.1:0")...)
 	if err == nil {
 		c.stop()
 		return "it listens on " + origin, nil

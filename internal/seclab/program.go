@@ -48,7 +48,10 @@ func findPrograms(ctx context.Context, root, scratch, language string) ([]progra
 		case "node":
 			p.command = []string{"node", filepath.Join(root, "examples", "node", flow+".mjs")}
 		case "python":
-			p.command = []string{filepath.Join(root, "sdk", "python", ".venv", "bin", "python"), filepath.Join(root, "examples", "python", flow+".py")}
+			p.command = []string{
+				filepath.Join(root, "sdk", "python", ".venv", "bin", "python"),
+				filepath.Join(root, "examples", "python", flow+".py"),
+			}
 		default:
 			return nil, fmt.Errorf("language %q is not go, node or python", language)
 		}
@@ -72,7 +75,9 @@ type child struct {
 }
 
 // run starts a command and, if it says where it listens, waits for that.
-func run(ctx context.Context, env []string, announce string, command ...string) (c *child, announced string, err error) {
+func run(ctx context.Context, env []string, announce string, command ...string) (
+	c *child, announced string, err error,
+) {
 	c = &child{Cmd: exec.CommandContext(ctx, command[0], command[1:]...)} //nolint:gosec // our own
 	c.Env = append(os.Environ(), env...)
 	c.Stderr = &c.said
@@ -132,7 +137,8 @@ func startRedis(ctx context.Context) (c *child, url string, err error) {
 	address := l.Addr().String()
 	_ = l.Close()
 	_, port, _ := net.SplitHostPort(address)
-	c, _, err = run(ctx, nil, "", "redis-server", "--bind", "127.0.0.1", "--port", port, "--save", "", "--appendonly", "no", "--loglevel", "warning")
+	c, _, err = run(ctx, nil, "", "redis-server", "--bind", "127.0.0.1", "--port", port, "--save", "", "--appendonly",
+		"no", "--loglevel", "warning")
 	if err != nil {
 		return nil, "", err
 	}

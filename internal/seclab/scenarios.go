@@ -176,11 +176,14 @@ var everywhere = []scenario{
 		s.attacker.plant(sessionCookie, known)
 		return ""
 	}},
-	{name: "cookie tossing: the attacker's cookies beside the victim's, by https", inAfter: true, options: overHTTPS, play: func(s *scene) string {
-		s.login(s.victim)
-		s.tossAll()
-		return ""
-	}},
+	{
+		name: "cookie tossing: the attacker's cookies beside the victim's, by https", inAfter: true, options: overHTTPS,
+		play: func(s *scene) string {
+			s.login(s.victim)
+			s.tossAll()
+			return ""
+		},
+	},
 	{name: tossed, play: func(s *scene) string {
 		s.login(s.victim)
 		s.tossAll()
@@ -266,59 +269,79 @@ var byLink = []scenario{
 		s.use(s.victim.browser, k)
 		return ""
 	}},
-	{name: "picture with the attacker's link as its address", flows: []string{mobile, preentry}, play: func(s *scene) string {
-		s.open(s.victim.browser, s.attackersKey())
-		return ""
-	}},
-	{name: "link read from history after its use", flows: []string{mobile, preentry}, inAfter: true, play: func(s *scene) string {
-		k := keyOf(s.say(s.victim, text(s.start(s.victim.browser, s.victimNumber))))
-		s.use(s.victim.browser, k)
-		s.open(s.attacker.browser, k)
-		s.use(s.attacker.browser, k)
-		return ""
-	}},
-	{name: "double press: link read from history, its page opened before", flows: []string{mobile, preentry}, inAfter: true, play: func(s *scene) string {
-		k := keyOf(s.say(s.victim, text(s.start(s.victim.browser, s.victimNumber))))
-		s.open(s.attacker.browser, k)
-		s.open(s.victim.browser, k)
-		s.use(s.victim.browser, k)
-		s.use(s.attacker.browser, k)
-		return ""
-	}},
-	{name: "double press: nonce planted before the link is opened", flows: []string{mobile, preentry}, inAfter: true, play: func(s *scene) string {
-		k := keyOf(s.say(s.victim, text(s.start(s.victim.browser, s.victimNumber))))
-		known := rand.Text()
-		s.victim.plant(onceCookie, known)
-		s.open(s.victim.browser, k)
-		s.use(s.victim.browser, k)
-		s.attacker.plant(onceCookie, known)
-		s.use(s.attacker.browser, k)
-		return ""
-	}},
-	{name: "double press: nonce planted after the link is opened", flows: []string{mobile, preentry}, inAfter: true, play: func(s *scene) string {
-		k := keyOf(s.say(s.victim, text(s.start(s.victim.browser, s.victimNumber))))
-		known := rand.Text()
-		s.open(s.victim.browser, k)
-		s.victim.plant(onceCookie, known)
-		s.use(s.victim.browser, k)
-		s.attacker.plant(onceCookie, known)
-		s.open(s.attacker.browser, k)
-		s.use(s.attacker.browser, k)
-		return ""
-	}},
-	{name: "link found in the chat when it is old", flows: []string{mobile, preentry}, options: []string{"--link-ttl", "1"}, play: func(s *scene) string {
+	{
+		name: "picture with the attacker's link as its address", flows: []string{mobile, preentry},
+		play: func(s *scene) string {
+			s.open(s.victim.browser, s.attackersKey())
+			return ""
+		},
+	},
+	{
+		name: "link read from history after its use", flows: []string{mobile, preentry}, inAfter: true,
+		play: func(s *scene) string {
+			k := keyOf(s.say(s.victim, text(s.start(s.victim.browser, s.victimNumber))))
+			s.use(s.victim.browser, k)
+			s.open(s.attacker.browser, k)
+			s.use(s.attacker.browser, k)
+			return ""
+		},
+	},
+	{
+		name: "double press: link read from history, its page opened before", flows: []string{mobile, preentry},
+		inAfter: true, play: func(s *scene) string {
+			k := keyOf(s.say(s.victim, text(s.start(s.victim.browser, s.victimNumber))))
+			s.open(s.attacker.browser, k)
+			s.open(s.victim.browser, k)
+			s.use(s.victim.browser, k)
+			s.use(s.attacker.browser, k)
+			return ""
+		},
+	},
+	{
+		name: "double press: nonce planted before the link is opened", flows: []string{mobile, preentry}, inAfter: true,
+		play: func(s *scene) string {
+			k := keyOf(s.say(s.victim, text(s.start(s.victim.browser, s.victimNumber))))
+			known := rand.Text()
+			s.victim.plant(onceCookie, known)
+			s.open(s.victim.browser, k)
+			s.use(s.victim.browser, k)
+			s.attacker.plant(onceCookie, known)
+			s.use(s.attacker.browser, k)
+			return ""
+		},
+	},
+	{
+		name: "double press: nonce planted after the link is opened", flows: []string{mobile, preentry}, inAfter: true,
+		play: func(s *scene) string {
+			k := keyOf(s.say(s.victim, text(s.start(s.victim.browser, s.victimNumber))))
+			known := rand.Text()
+			s.open(s.victim.browser, k)
+			s.victim.plant(onceCookie, known)
+			s.use(s.victim.browser, k)
+			s.attacker.plant(onceCookie, known)
+			s.open(s.attacker.browser, k)
+			s.use(s.attacker.browser, k)
+			return ""
+		},
+	},
+	{name: "link found in the chat when it is old", flows: []string{mobile, preentry}, options: []string{
+		"--link-ttl", "1",
+	}, play: func(s *scene) string {
 		k := keyOf(s.say(s.victim, text(s.start(s.victim.browser, s.victimNumber))))
 		time.Sleep(1500 * time.Millisecond) // the program's clock is real
 		s.open(s.attacker.browser, k)
 		s.use(s.attacker.browser, k)
 		return ""
 	}},
-	{name: "page of the link tells its address to others", flows: []string{mobile, preentry}, inAfter: true, play: func(s *scene) string {
-		k := keyOf(s.say(s.victim, text(s.start(s.victim.browser, s.victimNumber))))
-		if s.open(s.victim.browser, k).leaks() {
-			s.use(s.attacker.browser, k)
-		}
-		s.use(s.victim.browser, k)
-		return ""
-	}},
+	{
+		name: "page of the link tells its address to others", flows: []string{mobile, preentry}, inAfter: true,
+		play: func(s *scene) string {
+			k := keyOf(s.say(s.victim, text(s.start(s.victim.browser, s.victimNumber))))
+			if s.open(s.victim.browser, k).leaks() {
+				s.use(s.attacker.browser, k)
+			}
+			s.use(s.victim.browser, k)
+			return ""
+		},
+	},
 }

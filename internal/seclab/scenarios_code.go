@@ -12,7 +12,9 @@ import (
 
 // byCode are the attacks on codes and digits.
 var byCode = []scenario{
-	{name: "victim is talked into sending the attacker's code", flows: []string{preentry, desktop}, play: func(s *scene) string {
+	{name: "victim is talked into sending the attacker's code", flows: []string{
+		preentry, desktop,
+	}, play: func(s *scene) string {
 		// What consent phishing does: whoever sends the code, the attacker's page waits.
 		s.say(s.victim, text(s.start(s.attacker.browser, s.victimNumber)))
 		must(s.attacker.get("/poll"))
@@ -33,7 +35,9 @@ var byCode = []scenario{
 		must(s.attacker.get("/poll"))
 		return ""
 	}},
-	{name: "code that is too old", flows: []string{preentry, desktop}, options: []string{"--code-ttl", "1"}, play: func(s *scene) string {
+	{name: "code that is too old", flows: []string{preentry, desktop}, options: []string{
+		"--code-ttl", "1",
+	}, play: func(s *scene) string {
 		told := s.start(s.attacker.browser, s.victimNumber)
 		time.Sleep(1500 * time.Millisecond) // the program's clock is real
 		s.grab(s.say(s.victim, text(told)))
@@ -47,13 +51,16 @@ var byCode = []scenario{
 		s.grab(s.say(s.attacker, text(told)))
 		return ""
 	}},
-	{name: "code is sent again when it was used", flows: []string{preentry, desktop}, inAfter: true, play: func(s *scene) string {
-		told := s.start(s.victim.browser, s.victimNumber)
-		s.use(s.victim.browser, keyOf(s.say(s.victim, text(told))))
-		s.attacker.steal(s.victim.browser, func(c *http.Cookie) bool { return c.Name == pollCookie })
-		s.grab(s.say(s.victim, text(told)))
-		return ""
-	}},
+	{
+		name: "code is sent again when it was used", flows: []string{preentry, desktop}, inAfter: true,
+		play: func(s *scene) string {
+			told := s.start(s.victim.browser, s.victimNumber)
+			s.use(s.victim.browser, keyOf(s.say(s.victim, text(told))))
+			s.attacker.steal(s.victim.browser, func(c *http.Cookie) bool { return c.Name == pollCookie })
+			s.grab(s.say(s.victim, text(told)))
+			return ""
+		},
+	},
 	{name: "stolen poll cookie", flows: []string{preentry, desktop}, inAfter: true, play: func(s *scene) string {
 		k := keyOf(s.say(s.victim, text(s.start(s.victim.browser, s.victimNumber))))
 		s.attacker.steal(s.victim.browser, func(c *http.Cookie) bool { return c.Name == pollCookie })
@@ -65,7 +72,9 @@ var byCode = []scenario{
 		}
 		return ""
 	}},
-	{name: "code from the victim's screen, sent by the attacker first", flows: []string{preentry, desktop}, play: func(s *scene) string {
+	{name: "code from the victim's screen, sent by the attacker first", flows: []string{
+		preentry, desktop,
+	}, play: func(s *scene) string {
 		told := s.start(s.victim.browser, s.victimNumber)
 		first := s.say(s.attacker, text(told))
 		s.say(s.victim, text(told))
@@ -73,17 +82,22 @@ var byCode = []scenario{
 		s.grab(first)
 		return ""
 	}},
-	{name: "code from the victim's screen, sent by the attacker afterwards", flows: []string{preentry, desktop}, play: func(s *scene) string {
+	{name: "code from the victim's screen, sent by the attacker afterwards", flows: []string{
+		preentry, desktop,
+	}, play: func(s *scene) string {
 		told := s.start(s.victim.browser, s.victimNumber)
 		s.say(s.victim, text(told))
 		s.attacker.steal(s.victim.browser, func(c *http.Cookie) bool { return c.Name == pollCookie })
 		s.grab(s.say(s.attacker, text(told)))
 		return ""
 	}},
-	{name: "attacker types the victim's number and sends the code himself", flows: []string{preentry}, play: func(s *scene) string {
-		s.grab(s.say(s.attacker, text(s.start(s.attacker.browser, s.victimNumber))))
-		return ""
-	}},
+	{
+		name: "attacker types the victim's number and sends the code himself", flows: []string{preentry},
+		play: func(s *scene) string {
+			s.grab(s.say(s.attacker, text(s.start(s.attacker.browser, s.victimNumber))))
+			return ""
+		},
+	},
 	{name: "number is changed after the code was made", flows: []string{preentry}, play: func(s *scene) string {
 		told := s.start(s.attacker.browser, s.attackerNumber)
 		s.start(s.attacker.browser, s.victimNumber)
@@ -122,18 +136,21 @@ var byCode = []scenario{
 		}
 		return ""
 	}},
-	{name: "double press: the attacker's cookies planted, all digits tried after the login", flows: []string{desktop}, inAfter: true, play: func(s *scene) string {
-		// The victim scans the attacker's code and logs in; then who knows the
-		// cookies tries to repeat that.
-		k := keyOf(s.say(s.victim, text(s.start(s.attacker.browser, s.victimNumber))))
-		s.victim.steal(s.attacker.browser, everyCookie)
-		s.use(s.victim.browser, k)
-		for i := range 20 {
-			s.use(s.attacker.browser, wrongBut(k, i))
-		}
-		s.use(s.attacker.browser, k)
-		return ""
-	}},
+	{
+		name: "double press: the attacker's cookies planted, all digits tried after the login", flows: []string{desktop},
+		inAfter: true, play: func(s *scene) string {
+			// The victim scans the attacker's code and logs in; then who knows the
+			// cookies tries to repeat that.
+			k := keyOf(s.say(s.victim, text(s.start(s.attacker.browser, s.victimNumber))))
+			s.victim.steal(s.attacker.browser, everyCookie)
+			s.use(s.victim.browser, k)
+			for i := range 20 {
+				s.use(s.attacker.browser, wrongBut(k, i))
+			}
+			s.use(s.attacker.browser, k)
+			return ""
+		},
+	},
 	{name: "victim answers NO and then tells the digits", flows: []string{desktop}, play: func(s *scene) string {
 		for _, no := range []string{"No", "NO.", "*no*", "no, that was not me"} {
 			k := keyOf(s.say(s.victim, text(s.start(s.attacker.browser, s.victimNumber))))
@@ -142,29 +159,35 @@ var byCode = []scenario{
 		}
 		return ""
 	}},
-	{name: "victim sends two codes at once, answers NO and then tells the digits", flows: []string{desktop}, alone: true, play: func(s *scene) string {
-		other := newBrowser(s.origin)
-		for range 50 { // with two starts each, an address gets no more in a minute
-			first, second := s.start(s.attacker.browser, s.victimNumber), s.start(other, s.victimNumber)
-			answers := s.atOnce(s.signed(first), s.signed(second))
-			s.send(s.signed("NO"))
-			s.use(s.attacker.browser, keyOf(answers[0].field("reply")))
-			s.use(other, keyOf(answers[1].field("reply")))
-			if must(other.me()) != "" {
-				s.attacker.steal(other, everyCookie)
+	{
+		name: "victim sends two codes at once, answers NO and then tells the digits", flows: []string{desktop}, alone: true,
+		play: func(s *scene) string {
+			other := newBrowser(s.origin)
+			for range 50 { // with two starts each, an address gets no more in a minute
+				first, second := s.start(s.attacker.browser, s.victimNumber), s.start(other, s.victimNumber)
+				answers := s.atOnce(s.signed(first), s.signed(second))
+				s.send(s.signed("NO"))
+				s.use(s.attacker.browser, keyOf(answers[0].field("reply")))
+				s.use(other, keyOf(answers[1].field("reply")))
+				if must(other.me()) != "" {
+					s.attacker.steal(other, everyCookie)
+				}
+				if must(s.attacker.me()) != "" {
+					return "" // the judge will see
+				}
 			}
-			if must(s.attacker.me()) != "" {
-				return "" // the judge will see
-			}
-		}
-		return ""
-	}},
-	{name: "digits of an earlier code that the victim was sent", flows: []string{desktop}, inAfter: true, play: func(s *scene) string {
-		k := keyOf(s.say(s.victim, text(s.start(s.attacker.browser, s.victimNumber))))
-		s.login(s.victim)
-		s.use(s.attacker.browser, k)
-		return ""
-	}},
+			return ""
+		},
+	},
+	{
+		name: "digits of an earlier code that the victim was sent", flows: []string{desktop}, inAfter: true,
+		play: func(s *scene) string {
+			k := keyOf(s.say(s.victim, text(s.start(s.attacker.browser, s.victimNumber))))
+			s.login(s.victim)
+			s.use(s.attacker.browser, k)
+			return ""
+		},
+	},
 	{name: "victim's digits on the attacker's page", flows: []string{desktop}, inAfter: true, play: func(s *scene) string {
 		s.start(s.attacker.browser, s.victimNumber)
 		k := keyOf(s.say(s.victim, text(s.start(s.victim.browser, s.victimNumber))))
@@ -172,7 +195,9 @@ var byCode = []scenario{
 		s.use(s.victim.browser, k)
 		return ""
 	}},
-	{name: "digits when the code is too old", flows: []string{desktop}, options: []string{"--code-ttl", "2"}, play: func(s *scene) string {
+	{name: "digits when the code is too old", flows: []string{desktop}, options: []string{
+		"--code-ttl", "2",
+	}, play: func(s *scene) string {
 		k := keyOf(s.say(s.victim, text(s.start(s.attacker.browser, s.victimNumber))))
 		time.Sleep(2500 * time.Millisecond) // the program's clock is real
 		s.use(s.attacker.browser, k)
@@ -186,10 +211,13 @@ var byCode = []scenario{
 		}
 		return ""
 	}},
-	{name: "victim reads the six digits out to the attacker", flows: []string{desktop}, succeeds: true, play: func(s *scene) string {
-		s.use(s.attacker.browser, keyOf(s.say(s.victim, text(s.start(s.attacker.browser, s.victimNumber)))))
-		return ""
-	}},
+	{
+		name: "victim reads the six digits out to the attacker", flows: []string{desktop}, succeeds: true,
+		play: func(s *scene) string {
+			s.use(s.attacker.browser, keyOf(s.say(s.victim, text(s.start(s.attacker.browser, s.victimNumber)))))
+			return ""
+		},
+	},
 }
 
 // wrongBut is the i-th of the digits that are not the right ones.

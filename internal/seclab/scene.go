@@ -112,7 +112,9 @@ func play(ctx context.Context, s scenario, flow string, at site) (finding string
 func (s *scene) engine(ctx context.Context) (stop func(), err error) {
 	store := memory.New()
 	for _, phrase := range []string{"login", "no"} {
-		err := store.SaveTrigger(ctx, pingr.Trigger{ID: "trg_" + phrase, Session: pingr.DefaultSession, Phrase: phrase, Reply: noLink, Active: true})
+		err := store.SaveTrigger(ctx, pingr.Trigger{
+			ID: "trg_" + phrase, Session: pingr.DefaultSession, Phrase: phrase, Reply: noLink, Active: true,
+		})
 		if err != nil {
 			return nil, err
 		}

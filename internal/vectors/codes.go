@@ -50,13 +50,19 @@ func linkCases() []linkCase {
 		{Name: "a JID", Number: "919876543210@s.whatsapp.net", Text: "login", Link: base + "login"},
 		{Name: "digits of other scripts are none", Number: "٩१９919876543210", Text: "login", Link: base + "login"},
 		{Name: "superscript digits are none", Number: "²919876543210", Text: "login", Link: base + "login"},
-		{Name: "nothing of a number gets into the link but digits", Number: "919876543210?text=x&#/", Text: "login", Link: base + "login"},
+		{
+			Name: "nothing of a number gets into the link but digits", Number: "919876543210?text=x&#/", Text: "login",
+			Link: base + "login",
+		},
 		{Name: "no number", Number: "", Text: "login", Link: "https://wa.me/?text=login"},
 		{Name: "no text", Number: number, Text: "", Link: base},
 		{Name: "letters and digits", Number: number, Text: "AZaz09", Link: base + "AZaz09"},
 		{Name: "what stays as it is", Number: number, Text: "-_.~", Link: base + "-_.~"},
 		{Name: "what JavaScript would leave", Number: number, Text: "!'()*", Link: base + "%21%27%28%29%2A"},
-		{Name: "what separates", Number: number, Text: ":/?#[]@$&+,;=", Link: base + "%3A%2F%3F%23%5B%5D%40%24%26%2B%2C%3B%3D"},
+		{
+			Name: "what separates", Number: number, Text: ":/?#[]@$&+,;=",
+			Link: base + "%3A%2F%3F%23%5B%5D%40%24%26%2B%2C%3B%3D",
+		},
 		{Name: "percent", Number: number, Text: "100%20", Link: base + "100%2520"},
 		{Name: "quotes and brackets", Number: number, Text: "\"<>\\^`{|}", Link: base + "%22%3C%3E%5C%5E%60%7B%7C%7D"},
 		{Name: "a line feed", Number: number, Text: "a\r\nb", Link: base + "a%0D%0Ab"},
@@ -71,7 +77,10 @@ func linkCases() []linkCase {
 		{Name: "a byte order mark", Number: number, Text: "\ufeffa", Link: base + "%EF%BB%BFa"},
 		{Name: "an unpaired high surrogate", Number: number, TextJSON: `"a\ud83d"`, Link: base + "a%EF%BF%BD"},
 		{Name: "an unpaired low surrogate", Number: number, TextJSON: `"\ude00a"`, Link: base + "%EF%BF%BDa"},
-		{Name: "surrogates in the wrong order", Number: number, TextJSON: `"\ude00\ud83d"`, Link: base + "%EF%BF%BD%EF%BF%BD"},
+		{
+			Name: "surrogates in the wrong order", Number: number, TextJSON: `"\ude00\ud83d"`,
+			Link: base + "%EF%BF%BD%EF%BF%BD",
+		},
 		{Name: "a pair of surrogates", Number: number, TextJSON: `"\ud83d\ude00"`, Link: base + "%F0%9F%98%80"},
 		{Name: "a long text", Number: number, Text: strings.Repeat("a ", 500), Link: base + strings.Repeat("a%20", 500)},
 	}

@@ -148,7 +148,9 @@ func extractCases() []extractCase {
 		{"a pair of surrogates in the code", `"login X\ud83d\ude004"`, "X😀4"},
 	}
 	for _, b := range broken {
-		list = append(list, extractCase{Name: b.name, Text: textOf("", b.textJSON), TextJSON: b.textJSON, Trigger: "login", Code: &b.code})
+		list = append(list, extractCase{
+			Name: b.name, Text: textOf("", b.textJSON), TextJSON: b.textJSON, Trigger: "login", Code: &b.code,
+		})
 	}
 	return list
 }
@@ -172,10 +174,14 @@ func characterCases() []extractCase {
 		once := fold.String(norm.NFKC.String(string(r)))
 		several := r > 0x7F && len([]rune(fold.String(string(r)))) > 1 || norm.NFKC.String(once) != once
 		invisible := unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r) && (r < 0xE0000 || r%0x400 == 0x3FF)
-		if !several && !invisible && !unicode.In(r, unicode.White_Space, unicode.Zl, unicode.Zp) && (r > 0x9F || r > 0x20 && r < 0x7F) {
+		if !several && !invisible && !unicode.In(r, unicode.White_Space, unicode.Zl, unicode.Zp) && (r > 0x9F || r > 0x20 &&
+			r < 0x7F) {
 			continue
 		}
-		c := extractCase{Name: fmt.Sprintf("character %U", r), Text: "login" + string(r) + " A" + string(r) + "b", Trigger: "login" + string(r)}
+		c := extractCase{
+			Name: fmt.Sprintf("character %U", r), Text: "login" + string(r) + " A" + string(r) + "b",
+			Trigger: "login" + string(r),
+		}
 		if code, ok := pingr.ExtractChallengeCode(c.Text, c.Trigger); ok {
 			c.Code = &code
 		}

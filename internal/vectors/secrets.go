@@ -96,7 +96,10 @@ func changedBodies() []verifyCase {
 		{"written anew with spaces", strings.ReplaceAll(good, ":", ": ")},
 		{"another phone", strings.Replace(good, "919876543210", "919876543211", 1)},
 		{"another code", strings.Replace(good, "X4K9MQ", "X4K9MR", 1)},
-		{"another order", strings.Replace(good, `"id":"evt_1",`, "", 1)[:len(good)-len(`"id":"evt_1",`)-1] + `,"id":"evt_1"}`},
+		{
+			"another order",
+			strings.Replace(good, `"id":"evt_1",`, "", 1)[:len(good)-len(`"id":"evt_1",`)-1] + `,"id":"evt_1"}`,
+		},
 		{"a letter escaped", strings.Replace(good, "login X", `\u006cogin X`, 1)},
 		{"another case", strings.Replace(good, "login X", "Login X", 1)},
 		{"the last byte missing", good[:len(good)-1]},

@@ -39,7 +39,11 @@ func standardCases() ([]standardCase, error) {
 		{"a long message", message("evt_4", strings.Repeat("login ", 2000)), secret, now},
 		{"an id with dots", message("evt.5.6", "login"), secret, now},
 		{"the last millisecond of a second", message("evt_7", "login"), secret, now + 999},
-		{"a session logged out", pingr.Event{Type: pingr.EventSessionDisconnected, Session: "s", ID: "evt_8", Reason: 401, Kind: "terminal"}, secret, now},
+		{
+			"a session logged out",
+			pingr.Event{Type: pingr.EventSessionDisconnected, Session: "s", ID: "evt_8", Reason: 401, Kind: "terminal"},
+			secret, now,
+		},
 		{"a session back", pingr.Event{Type: pingr.EventSessionConnected, Session: "s", ID: "evt_9"}, secret, now},
 		{"a key of 24 bytes", message("evt_10", "login"), key(24), now},
 		{"a key of 25 bytes", message("evt_11", "login"), key(25), now},
@@ -64,7 +68,9 @@ func request(event pingr.Event, secret string, at int64) (standardCase, error) {
 		var body []byte
 		body, failed = io.ReadAll(r.Body)
 		c.Body = string(body)
-		for _, name := range []string{"content-type", "webhook-id", "webhook-timestamp", "webhook-signature", "x-pingr-signature"} {
+		for _, name := range []string{
+			"content-type", "webhook-id", "webhook-timestamp", "webhook-signature", "x-pingr-signature",
+		} {
 			c.Headers[name] = r.Header.Get(name)
 		}
 	}))

@@ -91,7 +91,8 @@ func TestVerify(t *testing.T) {
 func TestStandard(t *testing.T) {
 	for _, c := range read(t).Standard {
 		t.Run(c.Name, func(t *testing.T) {
-			event, err := pingr.VerifyWebhook([]byte(c.Body), c.Headers["x-pingr-signature"], c.Secret, pingr.VerifyOptions{Now: time.UnixMilli(c.Now)})
+			event, err := pingr.VerifyWebhook([]byte(c.Body), c.Headers["x-pingr-signature"], c.Secret,
+				pingr.VerifyOptions{Now: time.UnixMilli(c.Now)})
 			require.NoError(t, err)
 			assert.Equal(t, c.Headers["webhook-id"], event.ID)
 			assert.Equal(t, c.Now, event.Timestamp)

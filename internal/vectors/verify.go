@@ -31,7 +31,9 @@ const (
 
 func verifyCases() []verifyCase {
 	var cases []verifyCase
-	for _, part := range [][]verifyCase{documentedBodies(), oddBodies(), hugeBodies(), timestamps(), headers(), secrets(), rotations(), changedBodies()} {
+	for _, part := range [][]verifyCase{
+		documentedBodies(), oddBodies(), hugeBodies(), timestamps(), headers(), secrets(), rotations(), changedBodies(),
+	} {
 		cases = append(cases, part...)
 	}
 	return cases
@@ -39,23 +41,52 @@ func verifyCases() []verifyCase {
 
 // signed is a case whose signature is right.
 func signed(name, body, problem string) verifyCase {
-	return verifyCase{Name: name, Secrets: []string{secret}, Signature: pingr.Sign([]byte(body), secret), Error: problem}.withBody(body)
+	return verifyCase{
+		Name: name, Secrets: []string{secret}, Signature: pingr.Sign([]byte(body), secret), Error: problem,
+	}.withBody(body)
 }
 
 func documentedBodies() []verifyCase {
 	bodies := []struct{ name, body string }{
 		{"a message", good},
-		{"a message in a group", `{"event":"message.received","session_id":"sess_1","from":{"phone":"919876543210","jid":"919876543210@s.whatsapp.net","is_group":true,"group_jid":"120363041234567890@g.us","lid":"123456789012345@lid"},"message":{"text":"login","type":"text"},"timestamp":1714825320000}`},
-		{"a message without our additions", `{"event":"message.received","session_id":"sess_abc123","from":{"phone":"919876543210","jid":"919876543210@s.whatsapp.net","is_group":false,"group_jid":null},"message":{"text":"hey login","type":"text"},"timestamp":1714825320000}`},
-		{"a message in cooldown", `{"event":"message.received","session_id":"s","message":{"text":"login","type":"text"},"timestamp":1714825320000,"auto_reply":{"status":"suppressed","reason":"cooldown","retry_after":47}}`},
-		{"a message over quota", `{"event":"message.received","session_id":"s","message":{"text":"login","type":"text"},"timestamp":1714825320000,"auto_reply":{"status":"suppressed","reason":"quota"}}`},
-		{"a simulated message", `{"event":"message.received","session_id":"s","message":{"text":"login","type":"text"},"timestamp":1714825320000,"_simulated":true}`},
-		{"a session logged out", `{"event":"session.disconnected","session_id":"s","reason":401,"kind":"terminal","timestamp":1714825320000,"id":"evt_2"}`},
-		{"a session banned for a time", `{"event":"session.disconnected","session_id":"s","reason":402,"kind":"terminal","expires_at":1714911720000,"timestamp":1714825320000,"id":"evt_3"}`},
-		{"a session out of reach", `{"event":"session.disconnected","session_id":"s","kind":"transient","timestamp":1714825320000,"id":"evt_4"}`},
+		{
+			"a message in a group",
+			`{"event":"message.received","session_id":"sess_1","from":{"phone":"919876543210","jid":"919876543210@s.whatsapp.net","is_group":true,"group_jid":"120363041234567890@g.us","lid":"123456789012345@lid"},"message":{"text":"login","type":"text"},"timestamp":1714825320000}`,
+		},
+		{
+			"a message without our additions",
+			`{"event":"message.received","session_id":"sess_abc123","from":{"phone":"919876543210","jid":"919876543210@s.whatsapp.net","is_group":false,"group_jid":null},"message":{"text":"hey login","type":"text"},"timestamp":1714825320000}`,
+		},
+		{
+			"a message in cooldown",
+			`{"event":"message.received","session_id":"s","message":{"text":"login","type":"text"},"timestamp":1714825320000,"auto_reply":{"status":"suppressed","reason":"cooldown","retry_after":47}}`,
+		},
+		{
+			"a message over quota",
+			`{"event":"message.received","session_id":"s","message":{"text":"login","type":"text"},"timestamp":1714825320000,"auto_reply":{"status":"suppressed","reason":"quota"}}`,
+		},
+		{
+			"a simulated message",
+			`{"event":"message.received","session_id":"s","message":{"text":"login","type":"text"},"timestamp":1714825320000,"_simulated":true}`,
+		},
+		{
+			"a session logged out",
+			`{"event":"session.disconnected","session_id":"s","reason":401,"kind":"terminal","timestamp":1714825320000,"id":"evt_2"}`,
+		},
+		{
+			"a session banned for a time",
+			`{"event":"session.disconnected","session_id":"s","reason":402,"kind":"terminal","expires_at":1714911720000,"timestamp":1714825320000,"id":"evt_3"}`,
+		},
+		{
+			"a session out of reach",
+			`{"event":"session.disconnected","session_id":"s","kind":"transient","timestamp":1714825320000,"id":"evt_4"}`,
+		},
 		{"a session back", `{"event":"session.connected","session_id":"s","timestamp":1714825320000,"id":"evt_5"}`},
 		{"an event of the future", `{"event":"session.renamed","session_id":"s","name":"x","timestamp":1714825320000}`},
-		{"fields of the future", `{"event":"message.received","from":{"phone":"1","verified":[true]},"new":{"a":[1,2,{"b":null}]},"timestamp":1714825320000}`},
+		{
+			"fields of the future",
+			`{"event":"message.received","from":{"phone":"1","verified":[true]},"new":{"a":[1,2,{"b":null}]},"timestamp":1714825320000}`,
+		},
 	}
 	var cases []verifyCase
 	for _, b := range bodies {
@@ -96,7 +127,10 @@ func oddBodies() []verifyCase {
 		{"noncharacters", `{"timestamp":1714825320000,"message":{"text":"` + "\uffff\U0010ffff" + `"}}`, ""},
 		{"escapes instead of letters", `{"\u0074imestamp":1714825320000,"x":"\ud83d\ude00\/"}`, ""},
 		{"an unpaired surrogate, escaped", `{"timestamp":1714825320000,"x":"\ud83d"}`, ""},
-		{"composed and decomposed are not the same bytes", `{"timestamp":1714825320000,"x":"` + "é" + `e` + "\u0301" + `"}`, ""},
+		{
+			"composed and decomposed are not the same bytes",
+			`{"timestamp":1714825320000,"x":"` + "é" + `e` + "\u0301" + `"}`, "",
+		},
 		{"space around and within", " \t\r\n{ \"timestamp\" : 1714825320000 } \n", ""},
 		{"another kind of space in front", "\u00a0" + good, badObject},
 		{"a form feed in front", "\f" + good, badObject},
@@ -216,12 +250,14 @@ func timestamps() []verifyCase {
 	}
 	var cases []verifyCase
 	for _, s := range stamps {
-		cases = append(cases, signed("timestamp: "+s.name, `{"event":"message.received","timestamp":`+s.timestamp+`}`, s.problem))
+		cases = append(cases, signed("timestamp: "+s.name, `{"event":"message.received","timestamp":`+s.timestamp+`}`,
+			s.problem))
 	}
 	cases = append(cases,
 		signed("timestamp: missing", `{"event":"message.received"}`, noStamp),
 		signed("timestamp: missing in an empty object", `{}`, noStamp),
-		signed("timestamp: only the message's", `{"event":"message.received","message":{"timestamp":1714825320000}}`, noStamp),
+		signed("timestamp: only the message's", `{"event":"message.received","message":{"timestamp":1714825320000}}`,
+			noStamp),
 		signed("timestamp: under another name", `{"time_stamp":1714825320000}`, noStamp),
 		signed("timestamp: twice, the last is good", `{"timestamp":1,"timestamp":1714825320000}`, ""),
 		signed("timestamp: twice, the last is old", `{"timestamp":1714825320000,"timestamp":1}`, tooOld),

@@ -55,7 +55,10 @@ func writtenCases() []extractCase {
 		{"a family of emoji", "login X4K9MQ 👨‍👩‍👧", "X4K9MQ"},
 		{"a heart with its variation selector", "login X4K9MQ ❤️", "X4K9MQ"},
 		{"a flag behind", "login X4K9MQ 🇮🇳", "X4K9MQ"},
-		{"the flag of Scotland, in invisible tags", "login X4K9MQ 🏴\U000E0067\U000E0062\U000E0073\U000E0063\U000E0074\U000E007F", "X4K9MQ"},
+		{
+			"the flag of Scotland, in invisible tags",
+			"login X4K9MQ 🏴\U000E0067\U000E0062\U000E0073\U000E0063\U000E0074\U000E007F", "X4K9MQ",
+		},
 		{"some of each", "*Login:*  “x4k9mq”!! 🙏🙏", "X4K9MQ"},
 		{"a question mark behind the code", "login X4K9MQ?", "X4K9MQ"},
 		{"an Arabic question mark behind the code", "login X4K9MQ؟", "X4K9MQ"},

@@ -48,11 +48,16 @@ func BenchmarkPages(b *testing.B) {
 			failed = "connect: refused"
 		}
 		require.NoError(b, store.LogDelivery(b.Context(), pingr.Delivery{
-			ID: "dlv_" + strconv.Itoa(i), Account: me.ID, Session: "shop", EventID: "evt_" + strconv.Itoa(i), Event: pingr.EventMessageReceived,
-			URL: "https://shop.example/pingr", Status: "delivered", HTTPStatus: 200, Attempt: 1, Duration: 40 * time.Millisecond, At: time.Now(), Error: failed,
+			ID: "dlv_" + strconv.Itoa(i), Account: me.ID, Session: "shop", EventID: "evt_" + strconv.Itoa(i),
+			Event: pingr.EventMessageReceived,
+			URL:   "https://shop.example/pingr", Status: "delivered", HTTPStatus: 200, Attempt: 1,
+			Duration: 40 * time.Millisecond, At: time.Now(), Error: failed,
 		}))
 	}
-	for _, path := range []string{"/v1/auth/me", "/v1/stats?range=7d", "/v1/usage", "/overview", "/overview/charts?range=7d", "/overview/checklist", "/sessions", "/webhooks/deliveries/rows?limit=200"} {
+	for _, path := range []string{
+		"/v1/auth/me", "/v1/stats?range=7d", "/v1/usage", "/overview", "/overview/charts?range=7d", "/overview/checklist",
+		"/sessions", "/webhooks/deliveries/rows?limit=200",
+	} {
 		b.Run(path, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {

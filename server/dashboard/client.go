@@ -128,9 +128,11 @@ func escapePath(text string) string  { return url.PathEscape(text) }
 
 // fieldNames maps the API's parameters to the keys of the names that pages use.
 var fieldNames = map[string]string{
-	"phone": "field.phone", "message": "try.text", "url": "webhooks.url", "name": "keys.name", "email": "door.email", "password": "door.password",
+	"phone": "field.phone", "message": "try.text", "url": "webhooks.url", "name": "keys.name", "email": "door.email",
+	"password":         "door.password",
 	"current_password": "settings.password.now", "new_password": "settings.password.new",
 	"trigger_phrase": "triggers.phrase", "reply_message": "triggers.reply",
-	"cooldown_seconds": "settings.cooldown", "max_message_age_seconds": "settings.age", "disconnect_grace_seconds": "settings.grace", "group_reply": "settings.group",
+	"cooldown_seconds": "settings.cooldown", "max_message_age_seconds": "settings.age",
+	"disconnect_grace_seconds": "settings.grace", "group_reply": "settings.group",
 	"no_phone_reply": "settings.no_phone", "overage": "settings.overage", "time_zone": "settings.zone",
 }

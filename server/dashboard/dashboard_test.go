@@ -200,8 +200,16 @@ func TestPartsOfAPageSendWhoIsLoggedOutToTheLogin(t *testing.T) {
 func TestOtherSitesChangeNothing(t *testing.T) {
 	b, setup := newBrowser(t)
 	b.enter(setup)
-	for _, path := range []string{"/login", "/logout", "/language", "/setup", "/signup", "/sessions", "/sessions/x/name", "/sessions/x/unlink", "/sessions/x/reconnect", "/overview/try"} {
-		for _, header := range [][]string{{"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site"}, {"Origin", "https://evil.example"}, {"Origin", "null"}} {
+	for _, path := range []string{
+		"/login", "/logout", "/language", "/setup", "/signup", "/sessions", "/sessions/x/name", "/sessions/x/unlink",
+		"/sessions/x/reconnect", "/overview/try",
+	} {
+		for _, header := range [][]string{
+			{"Sec-Fetch-Site", "cross-site"},
+			{"Sec-Fetch-Site", "same-site"},
+			{"Origin", "https://evil.example"},
+			{"Origin", "null"},
+		} {
 			status, _, _ := b.do(http.MethodPost, path, anna, header...)
 			assert.Equal(t, http.StatusForbidden, status, "%s %v", path, header)
 		}
@@ -281,7 +289,8 @@ func TestAPathThatIsNoPage(t *testing.T) {
 	for _, accept := range []string{"", "application/json"} {
 		status, page, _ = b.do(http.MethodGet, "/nowhere", nil, "Accept", accept)
 		assert.Equal(t, http.StatusNotFound, status)
-		assert.JSONEq(t, `{"detail":{"error":"not_found","message":"There is no such path."}}`, page, "programs are answered as ever")
+		assert.JSONEq(t, `{"detail":{"error":"not_found","message":"There is no such path."}}`, page,
+			"programs are answered as ever")
 	}
 	status, page, _ = b.do(http.MethodGet, "/v1/nowhere", nil, "Accept", "text/html")
 	assert.Equal(t, http.StatusNotFound, status)
@@ -310,7 +319,8 @@ func TestChangingThePasswordOnThePage(t *testing.T) {
 	_, page, _ := b.get("/settings")
 	assert.Contains(t, page, `name="current_password"`)
 	change := func(current, next string) string {
-		_, part, _ := b.do(http.MethodPost, "/settings/password", url.Values{"current_password": {current}, "new_password": {next}}, "HX-Request", "true")
+		_, part, _ := b.do(http.MethodPost, "/settings/password",
+			url.Values{"current_password": {current}, "new_password": {next}}, "HX-Request", "true")
 		return part
 	}
 	assert.Contains(t, change("wrong", "battery staple"), "The current password is wrong.")
@@ -331,11 +341,14 @@ func TestChoosingALanguageWithoutScripts(t *testing.T) {
 	require.NotEmpty(t, next)
 	assert.Equal(t, setup, next[1], "the set-up link stays usable")
 
-	_, page, at := b.do(http.MethodPost, "/language", url.Values{"language": {"en"}, "next": {next[1]}}, "Accept-Language", "pt-BR")
+	_, page, at := b.do(http.MethodPost, "/language", url.Values{"language": {"en"}, "next": {next[1]}}, "Accept-Language",
+		"pt-BR")
 	assert.Equal(t, setup, at)
 	assert.Contains(t, page, `<html lang="en" dir="ltr"`)
 	b.enter(setup)
-	for next, want := range map[string]string{"/sessions?x=1": "/sessions?x=1", "//evil.example": "/overview", "https://evil.example": "/overview"} {
+	for next, want := range map[string]string{
+		"/sessions?x=1": "/sessions?x=1", "//evil.example": "/overview", "https://evil.example": "/overview",
+	} {
 		_, page, at = b.do(http.MethodPost, "/language", url.Values{"language": {"pt-BR"}, "next": {next}})
 		assert.Equal(t, want, at)
 		assert.Contains(t, page, `<html lang="pt-BR"`)
@@ -344,12 +357,15 @@ func TestChoosingALanguageWithoutScripts(t *testing.T) {
 	assert.Contains(t, page, `<html lang="pt-BR"`, "an unknown language changes nothing")
 	assert.Contains(t, page, "Nenhum número conectado ainda")
 
-	_, page, _ = anotherBrowser(t, b.url).do(http.MethodPost, "/login", with(anna, "password", "wrong horse"), "Accept-Language", "pt-BR")
+	_, page, _ = anotherBrowser(t, b.url).do(http.MethodPost, "/login", with(anna, "password", "wrong horse"),
+		"Accept-Language", "pt-BR")
 	assert.Contains(t, page, "O e-mail ou a senha está errado.")
 }
 
 var (
-	hidden   = regexp.MustCompile(`(?s)<(script|style|svg|pre|title)\b.*?</(script|style|svg|pre|title)>|<details class="languages">.*?</details>|<!doctype html>|<!DOCTYPE html>`)
+	hidden = regexp.MustCompile(
+		`(?s)<(script|style|svg|pre|title)\b.*?</(script|style|svg|pre|title)>|<details class="languages">.*?</details>|<!doctype html>|<!DOCTYPE html>`,
+	)
 	spoken   = regexp.MustCompile(`(?:aria-label|placeholder|title|data-copied|data-failed|data-say)="([^"]*)"|>([^<]*)<`)
 	inBraces = regexp.MustCompile(`⟦[^⟧]*⟧`)
 	letters  = regexp.MustCompile(`\p{L}{3,}`)
@@ -362,12 +378,15 @@ func TestNothingIsSaidOutsideTheStrings(t *testing.T) {
 	b, setup := newBrowser(t)
 	b.enter(setup)
 	data := strings.NewReplacer( // names that are the same in every language
-		"anna@example.com", "", "Pingr", "", "unlimited", "", "message.received", "", "session.disconnected", "", "session.connected", "",
+		"anna@example.com", "", "Pingr", "", "unlimited", "", "message.received", "", "session.disconnected", "",
+		"session.connected", "",
 		"https://shop.example/pingr", "", "Node", "", "Python", "", "login X4K9MQ", "", "PINGR_WEBHOOK_SECRET", "",
 	)
 	for _, path := range []string{
-		"/login", "/setup", "/signup", "/nowhere", "/overview", "/sessions", "/sessions/new", "/sessions/nope/link", "/auto-reply",
-		"/webhooks", "/webhooks/rotate", "/webhooks/test", "/webhooks/deliveries", "/webhooks/deliveries?outcome=failed", "/settings", "/keys", "/keys/new",
+		"/login", "/setup", "/signup", "/nowhere", "/overview", "/sessions", "/sessions/new", "/sessions/nope/link",
+		"/auto-reply",
+		"/webhooks", "/webhooks/rotate", "/webhooks/test", "/webhooks/deliveries", "/webhooks/deliveries?outcome=failed",
+		"/settings", "/keys", "/keys/new",
 	} {
 		_, page, _ := b.do(http.MethodGet, path, nil, "Cookie", "pingr_language="+tag, "Accept", "text/html")
 		require.Contains(t, page, "⟦", path)

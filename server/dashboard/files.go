@@ -50,7 +50,9 @@ func readFiles() (*files, error) {
 		_ = z.Close()
 		kind := mime.TypeByExtension(ext)
 		if ext == ".js" || ext == ".css" || ext == ".svg" {
-			kind = map[string]string{".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}[ext]
+			kind = map[string]string{
+				".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml",
+			}[ext]
 		}
 		f.names[base], f.byURL[hashed] = hashed, file{kind, body, zipped.Bytes()}
 	}

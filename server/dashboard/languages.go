@@ -29,12 +29,27 @@ type locale struct {
 // whoever reads none of them.
 var locales = []*locale{
 	{tag: "en", name: "English", group: ",", decimal: ".", percent: "%s %%", money: "$%s", texts: english},
-	{tag: "pt-BR", name: "Português (Brasil)", group: ".", decimal: ",", percent: "%s%%", money: "US$\u00a0%s", texts: portuguese},
-	{tag: "es", name: "Español", group: ".", decimal: ",", percent: "%s\u00a0%%", money: "%s\u00a0US$", long: true, texts: spanish},
-	{tag: "id", name: "Bahasa Indonesia", group: ".", decimal: ",", percent: "%s%%", money: "US$\u00a0%s", texts: indonesian},
+	{
+		tag: "pt-BR", name: "Português (Brasil)", group: ".", decimal: ",", percent: "%s%%", money: "US$\u00a0%s",
+		texts: portuguese,
+	},
+	{
+		tag: "es", name: "Español", group: ".", decimal: ",", percent: "%s\u00a0%%", money: "%s\u00a0US$", long: true,
+		texts: spanish,
+	},
+	{
+		tag: "id", name: "Bahasa Indonesia", group: ".", decimal: ",", percent: "%s%%", money: "US$\u00a0%s",
+		texts: indonesian,
+	},
 	{tag: "hi", name: "हिन्दी", group: ",", decimal: ".", percent: "%s%%", money: "$%s", pairs: true, texts: hindi},
-	{tag: "ar", name: "العربية", rtl: true, group: ",", decimal: ".", percent: "%s%%", money: "US$\u00a0%s", texts: arabic},
-	{tag: "fr", name: "Français", group: "\u202f", decimal: ",", percent: "%s\u00a0%%", money: "%s\u00a0$US", texts: french},
+	{
+		tag: "ar", name: "العربية", rtl: true, group: ",", decimal: ".", percent: "%s%%", money: "US$\u00a0%s",
+		texts: arabic,
+	},
+	{
+		tag: "fr", name: "Français", group: "\u202f", decimal: ",", percent: "%s\u00a0%%", money: "%s\u00a0$US",
+		texts: french,
+	},
 }
 
 // languageCookie holds the tag of the language that a reader chose.
@@ -126,7 +141,9 @@ func pluralForm(tag string, n float64) string {
 	i, _ := strconv.Atoi(whole)
 	f, _ := strconv.Atoi("0" + rest)
 	form := plural.Cardinal.MatchPlural(language.MustParse(tag), i, len(rest), len(rest), f, f)
-	return map[plural.Form]string{plural.Zero: "zero", plural.One: "one", plural.Two: "two", plural.Few: "few", plural.Many: "many"}[form]
+	return map[plural.Form]string{
+		plural.Zero: "zero", plural.One: "one", plural.Two: "two", plural.Few: "few", plural.Many: "many",
+	}[form]
 }
 
 // isolated keeps names, numbers and addresses in one piece where the text around
@@ -147,8 +164,10 @@ func isolated(args []any) []any {
 func (d *Dashboard) chooseLanguage(w http.ResponseWriter, r *http.Request) {
 	if l := localeByTag(r.PostFormValue("language")); l != nil {
 		http.SetCookie(w, &http.Cookie{ //nolint:gosec // says no secret
-			Name: languageCookie, Value: l.tag, Path: "/", MaxAge: 365 * 24 * 3600, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+			Name: languageCookie, Value: l.tag, Path: "/", MaxAge: 365 * 24 * 3600, HttpOnly: true,
+			SameSite: http.SameSiteLaxMode,
 		})
 	}
-	http.Redirect(w, r, safeNext(r.PostFormValue("next")), http.StatusSeeOther)
+	next := safeNext(r.PostFormValue("next"))
+	http.Redirect(w, r, next, http.StatusSeeOther) //nolint:gosec // safeNext stays on this site
 }

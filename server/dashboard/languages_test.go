@@ -55,11 +55,14 @@ func TestTheRightToLeftLanguagesAreThose(t *testing.T) {
 // As the browser's Intl writes them in each language.
 func TestNumbersAreWrittenAsTheLanguageDoes(t *testing.T) {
 	for tag, want := range map[string][]string{
-		"en":    {"0", "999", "1,234", "1,234,567", "99.5 %", "1.5 ms", "12.3 s", "$0.0035", "$1,234.05"},
-		"es":    {"0", "999", "1234", "1.234.567", "99,5\u00a0%", "1,5 ms", "12,3 s", "0,0035\u00a0US$", "1234,05\u00a0US$"},
-		"hi":    {"0", "999", "1,234", "12,34,567", "99.5%", "1.5 ms", "12.3 s", "$0.0035", "$1,234.05"},
-		"ar":    {"0", "999", "1,234", "1,234,567", "99.5%", "1.5 ms", "12.3 s", "US$\u00a00.0035", "US$\u00a01,234.05"},
-		"fr":    {"0", "999", "1\u202f234", "1\u202f234\u202f567", "99,5\u00a0%", "1,5 ms", "12,3 s", "0,0035\u00a0$US", "1\u202f234,05\u00a0$US"},
+		"en": {"0", "999", "1,234", "1,234,567", "99.5 %", "1.5 ms", "12.3 s", "$0.0035", "$1,234.05"},
+		"es": {"0", "999", "1234", "1.234.567", "99,5\u00a0%", "1,5 ms", "12,3 s", "0,0035\u00a0US$", "1234,05\u00a0US$"},
+		"hi": {"0", "999", "1,234", "12,34,567", "99.5%", "1.5 ms", "12.3 s", "$0.0035", "$1,234.05"},
+		"ar": {"0", "999", "1,234", "1,234,567", "99.5%", "1.5 ms", "12.3 s", "US$\u00a00.0035", "US$\u00a01,234.05"},
+		"fr": {
+			"0", "999", "1\u202f234", "1\u202f234\u202f567", "99,5\u00a0%", "1,5 ms", "12,3 s", "0,0035\u00a0$US",
+			"1\u202f234,05\u00a0$US",
+		},
 		"id":    {"0", "999", "1.234", "1.234.567", "99,5%", "1,5 ms", "12,3 s", "US$\u00a00,0035", "US$\u00a01.234,05"},
 		"pt-BR": {"0", "999", "1.234", "1.234.567", "99,5%", "1,5 ms", "12,3 s", "US$\u00a00,0035", "US$\u00a01.234,05"},
 	} {
@@ -78,9 +81,22 @@ func TestCountsTakeTheLanguagesPlural(t *testing.T) {
 		n    float64
 		want string
 	}{
-		{"en", 1, "one"}, {"en", 0, ""}, {"en", 2, ""}, {"en", 0.5, ""}, {"en", 1.5, ""},
-		{"pt-BR", 0, "one"}, {"pt-BR", 1, "one"}, {"pt-BR", 0.5, "one"}, {"pt-BR", 2, ""},
-		{"ar", 0, "zero"}, {"ar", 1, "one"}, {"ar", 2, "two"}, {"ar", 3, "few"}, {"ar", 11, "many"}, {"ar", 100, ""}, {"ar", 0.5, ""},
+		{"en", 1, "one"},
+		{"en", 0, ""},
+		{"en", 2, ""},
+		{"en", 0.5, ""},
+		{"en", 1.5, ""},
+		{"pt-BR", 0, "one"},
+		{"pt-BR", 1, "one"},
+		{"pt-BR", 0.5, "one"},
+		{"pt-BR", 2, ""},
+		{"ar", 0, "zero"},
+		{"ar", 1, "one"},
+		{"ar", 2, "two"},
+		{"ar", 3, "few"},
+		{"ar", 11, "many"},
+		{"ar", 100, ""},
+		{"ar", 0.5, ""},
 	} {
 		assert.Equal(t, tt.want, pluralForm(tt.tag, tt.n), "%v in %s", tt.n, tt.tag)
 	}
@@ -116,29 +132,61 @@ func TestWhatTheServerSaysIsTranslated(t *testing.T) {
 		detail string
 		want   string
 	}{
-		{pingr.SessionLoggedOut, 401, "The phone unlinked this device. Link it again.", "O telefone desvinculou este dispositivo. Conecte de novo."},
-		{pingr.SessionDisconnected, 503, "WhatsApp refused the connection (503). Pingr keeps trying.", "A conexão com o WhatsApp caiu. O Pingr está reconectando."},
-		{pingr.SessionDisconnected, 440, "An older sentence.", "Outro programa se conectou com as chaves desta sessão. Pare-o e reconecte."},
-		{pingr.SessionRestricted, 402, "WhatsApp banned the number until 2026-11-30 10:00 UTC. Reconnect then, and send fewer messages to people who did not text first.", "O WhatsApp baniu o número até 2026-11-30 10:00 UTC. Reconecte depois disso e envie menos mensagens a quem não escreveu primeiro."},
+		{
+			pingr.SessionLoggedOut, 401, "The phone unlinked this device. Link it again.",
+			"O telefone desvinculou este dispositivo. Conecte de novo.",
+		},
+		{
+			pingr.SessionDisconnected, 503, "WhatsApp refused the connection (503). Pingr keeps trying.",
+			"A conexão com o WhatsApp caiu. O Pingr está reconectando.",
+		},
+		{
+			pingr.SessionDisconnected, 440, "An older sentence.",
+			"Outro programa se conectou com as chaves desta sessão. Pare-o e reconecte.",
+		},
+		{
+			pingr.SessionRestricted, 402,
+			"WhatsApp banned the number until 2026-11-30 10:00 UTC. " +
+				"Reconnect then, and send fewer messages to people who did not text first.",
+			"O WhatsApp baniu o número até 2026-11-30 10:00 UTC. " +
+				"Reconecte depois disso e envie menos mensagens a quem não escreveu primeiro.",
+		},
 		{pingr.SessionRestricted, 999, "What nobody foresaw.", "What nobody foresaw."},
 		{pingr.SessionConnecting, 0, "", ""},
 	} {
 		assert.Equal(t, tt.want, v.detail(session{Status: tt.status, Reason: tt.reason, Detail: tt.detail}))
-		assert.Equal(t, tt.detail, (&visit{locale: locales[0]}).detail(session{Status: tt.status, Reason: tt.reason, Detail: tt.detail}))
+		assert.Equal(t, tt.detail,
+			(&visit{locale: locales[0]}).detail(session{Status: tt.status, Reason: tt.reason, Detail: tt.detail}))
 	}
 	for _, tt := range []struct {
 		api.ProblemDetail
 		want string
 	}{
-		{api.ProblemDetail{Code: api.InvalidKey, Message: "The email or password is wrong."}, "O e-mail ou a senha está errado."},
-		{api.ProblemDetail{Code: api.MissingParam, Message: "phone: phone must be a number with country code, 7 to 15 digits"}, "O número: precisa ser um número com código do país, de 7 a 15 dígitos"},
-		{api.ProblemDetail{Code: api.MissingParam, Message: "reply_message: has 1200 characters; at most 1000 are allowed"}, "Resposta: has 1200 characters; at most 1000 are allowed"},
-		{api.ProblemDetail{Code: api.RateLimit, Message: "Too many requests. Try again in 7s.", RetryAfter: 7}, "Solicitações demais. Tente de novo em 7 s."},
+		{
+			api.ProblemDetail{Code: api.InvalidKey, Message: "The email or password is wrong."},
+			"O e-mail ou a senha está errado.",
+		},
+		{
+			api.ProblemDetail{
+				Code: api.MissingParam, Message: "phone: phone must be a number with country code, 7 to 15 digits",
+			},
+			"O número: precisa ser um número com código do país, de 7 a 15 dígitos",
+		},
+		{
+			api.ProblemDetail{Code: api.MissingParam, Message: "reply_message: has 1200 characters; at most 1000 are allowed"},
+			"Resposta: has 1200 characters; at most 1000 are allowed",
+		},
+		{
+			api.ProblemDetail{Code: api.RateLimit, Message: "Too many requests. Try again in 7s.", RetryAfter: 7},
+			"Solicitações demais. Tente de novo em 7 s.",
+		},
 		{api.ProblemDetail{Code: api.Conflict, Message: "A new sentence."}, "Isso entra em conflito com o que já existe."},
 		{api.ProblemDetail{Code: "unheard_of", Message: "A new sentence."}, "A new sentence."},
 		{api.ProblemDetail{Message: "Uma frase da própria página."}, "Uma frase da própria página."},
 	} {
 		assert.Equal(t, tt.want, v.shown(&Problem{ProblemDetail: tt.ProblemDetail}))
 	}
-	assert.Equal(t, "A new sentence.", (&visit{locale: locales[0]}).shown(&Problem{ProblemDetail: api.ProblemDetail{Code: api.Conflict, Message: "A new sentence."}}))
+	assert.Equal(t, "A new sentence.", (&visit{locale: locales[0]}).shown(&Problem{
+		ProblemDetail: api.ProblemDetail{Code: api.Conflict, Message: "A new sentence."},
+	}))
 }

@@ -53,7 +53,9 @@ func TestThePlansLimitIsShownBeforeItIsMet(t *testing.T) {
 }
 
 func TestWhoTriedItIsOneAccount(t *testing.T) {
-	d, err := New(Config{API: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("{}")) })})
+	d, err := New(Config{API: http.HandlerFunc(
+		func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("{}")) },
+	)})
 	require.NoError(t, err)
 	tried := func(cookie, account string) bool {
 		r := httptest.NewRequestWithContext(t.Context(), "GET", "/overview", nil)

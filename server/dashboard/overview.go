@@ -269,7 +269,8 @@ func (u usage) forecast(now time.Time) (n int64, ok bool) {
 // noteTried remembers that somebody used Try it, because nothing else does.
 func (v *visit) noteTried() {
 	http.SetCookie(v.w, &http.Cookie{ //nolint:gosec // says no secret
-		Name: triedCookie, Value: v.account.ID, Path: "/overview", MaxAge: 365 * 24 * 3600, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+		Name: triedCookie, Value: v.account.ID, Path: "/overview", MaxAge: 365 * 24 * 3600, HttpOnly: true,
+		SameSite: http.SameSiteLaxMode,
 	})
 }
 

@@ -20,7 +20,8 @@ import (
 func TestOnlyTheLastAttemptOffersToRedeliver(t *testing.T) {
 	d, err := New(Config{})
 	require.NoError(t, err)
-	v := d.newVisit(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), "GET", "/webhooks/deliveries", nil))
+	v := d.newVisit(httptest.NewRecorder(),
+		httptest.NewRequestWithContext(t.Context(), "GET", "/webhooks/deliveries", nil))
 	p := deliveryPage{}
 	for _, d := range []api.Delivery{
 		{ID: "dlv_6", Status: "failed", EventID: "evt_d", Attempt: 1}, // its next attempt is on no page of those that failed
@@ -38,7 +39,8 @@ func TestOnlyTheLastAttemptOffersToRedeliver(t *testing.T) {
 	require.NoError(t, deliveriesBody(v, p).Render(t.Context(), &html))
 
 	var offered []string
-	for _, found := range regexp.MustCompile(`/webhooks/deliveries/(\w+)/redeliver`).FindAllStringSubmatch(html.String(), -1) {
+	buttons := regexp.MustCompile(`/webhooks/deliveries/(\w+)/redeliver`)
+	for _, found := range buttons.FindAllStringSubmatch(html.String(), -1) {
 		offered = append(offered, found[1])
 	}
 	assert.Equal(t, []string{"dlv_5", "dlv_1"}, offered)
@@ -48,14 +50,25 @@ func TestOnlyTheLastAttemptOffersToRedeliver(t *testing.T) {
 func TestWhyThereWasNoReplyIsShown(t *testing.T) {
 	d, err := New(Config{})
 	require.NoError(t, err)
-	v := d.newVisit(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), "GET", "/webhooks/deliveries", nil))
+	v := d.newVisit(httptest.NewRecorder(),
+		httptest.NewRequestWithContext(t.Context(), "GET", "/webhooks/deliveries", nil))
 	ok := 200
 	for _, reason := range pingr.NoReplies() {
 		want := html.EscapeString("No reply: " + reason.Description() + ".")
 		var row, answer strings.Builder
-		require.NoError(t, deliveryRow(v, delivery{Delivery: api.Delivery{Status: "delivered", HTTPStatus: &ok, NoReply: &reason}}).Render(t.Context(), &row))
+		require.NoError(
+			t,
+			deliveryRow(v, delivery{Delivery: api.Delivery{
+				Status: "delivered", HTTPStatus: &ok, NoReply: &reason,
+			}}).Render(t.Context(), &row),
+		)
 		assert.Contains(t, row.String(), want)
-		require.NoError(t, hookAnswer(v, hookTrial{Simulated: api.Simulated{Delivered: true, StatusCode: &ok, NoReply: &reason}}).Render(t.Context(), &answer))
+		require.NoError(
+			t,
+			hookAnswer(v, hookTrial{Simulated: api.Simulated{Delivered: true, StatusCode: &ok, NoReply: &reason}}).Render(
+				t.Context(), &answer,
+			),
+		)
 		assert.Contains(t, answer.String(), want)
 	}
 }
@@ -64,10 +77,16 @@ func TestWhyThereWasNoReplyIsShown(t *testing.T) {
 func TestAnEndpointThatWasNotAsked(t *testing.T) {
 	d, err := New(Config{})
 	require.NoError(t, err)
-	v := d.newVisit(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), "GET", "/webhooks/deliveries", nil))
+	v := d.newVisit(httptest.NewRecorder(),
+		httptest.NewRequestWithContext(t.Context(), "GET", "/webhooks/deliveries", nil))
 	why := "not asked"
 	var row strings.Builder
-	require.NoError(t, deliveryRow(v, delivery{Delivery: api.Delivery{ID: "dlv_1", Status: "failed", Error: &why, Redeliverable: true}}).Render(t.Context(), &row))
+	require.NoError(
+		t,
+		deliveryRow(v, delivery{Delivery: api.Delivery{
+			ID: "dlv_1", Status: "failed", Error: &why, Redeliverable: true,
+		}}).Render(t.Context(), &row),
+	)
 	assert.Contains(t, row.String(), why)
 	assert.Contains(t, row.String(), "/webhooks/deliveries/dlv_1/redeliver")
 	assert.Equal(t, 2, strings.Count(row.String(), notMade))
@@ -84,9 +103,15 @@ func TestColourOfASession(t *testing.T) {
 		"disconnected": "bad", "link_expired": "bad", "restricted": "bad", "logged_out": "bad",
 	} {
 		var html strings.Builder
-		require.NoError(t, sessionList(v, []session{{ID: "shop", Name: "Shop", Status: status, Detail: "What to do."}}).Render(t.Context(), &html))
+		require.NoError(
+			t,
+			sessionList(v, []session{{
+				ID: "shop", Name: "Shop", Status: status, Detail: "What to do.",
+			}}).Render(t.Context(), &html),
+		)
 		assert.Contains(t, html.String(), `class="badge badge-`+colour+`"`, status)
-		assert.Equal(t, status != "pairing" && status != "link_expired", strings.Contains(html.String(), "What to do."), status)
+		assert.Equal(t, status != "pairing" &&
+			status != "link_expired", strings.Contains(html.String(), "What to do."), status)
 		if status == "disconnected" || status == "logged_out" {
 			assert.Contains(t, html.String(), "session-detail-bad", status)
 		}
@@ -125,7 +150,8 @@ func BenchmarkTwoHundredDeliveries(b *testing.B) {
 	}
 	d, err := New(Config{})
 	require.NoError(b, err)
-	v := d.newVisit(httptest.NewRecorder(), httptest.NewRequestWithContext(b.Context(), "GET", "/webhooks/deliveries", nil))
+	v := d.newVisit(httptest.NewRecorder(),
+		httptest.NewRequestWithContext(b.Context(), "GET", "/webhooks/deliveries", nil))
 	v.page = webhooksPage()
 	b.ReportAllocs()
 	for b.Loop() {
@@ -138,10 +164,13 @@ func BenchmarkTwoHundredDeliveries(b *testing.B) {
 
 // Who links a number is told that it can be banned, and how fast it may send.
 func TestTheBanRiskWhereANumberIsLinked(t *testing.T) {
-	for rate, says := range map[float64]string{0: "any number of messages a second", 0.5: "at most 0.5 messages a second"} {
+	for rate, says := range map[float64]string{
+		0: "any number of messages a second", 0.5: "at most 0.5 messages a second",
+	} {
 		d, err := New(Config{SendRate: rate})
 		require.NoError(t, err)
-		v := d.newVisit(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), "GET", "/sessions/shop/link", nil))
+		v := d.newVisit(httptest.NewRecorder(),
+			httptest.NewRequestWithContext(t.Context(), "GET", "/sessions/shop/link", nil))
 		var html strings.Builder
 		require.NoError(t, linkBody(v, session{ID: "shop", Status: "pairing"}, qrCode{}).Render(t.Context(), &html))
 		assert.Contains(t, html.String(), "can ban this number")

@@ -32,7 +32,10 @@ func showSettings(v *visit) error {
 }
 
 func saveSettings(v *visit) error {
-	s := settings{GroupReply: pingr.GroupReply(v.field("group_reply")), Overage: v.field("overage"), TimeZone: strings.TrimSpace(v.field("time_zone"))}
+	s := settings{
+		GroupReply: pingr.GroupReply(v.field("group_reply")), Overage: v.field("overage"),
+		TimeZone: strings.TrimSpace(v.field("time_zone")),
+	}
 	var err error
 	if s.CooldownSeconds, err = strconv.Atoi(v.field("cooldown_seconds")); err != nil {
 		return v.part(settingsForm(v, s, complaint(v.T("settings.whole", v.T("settings.cooldown")))))

@@ -88,7 +88,8 @@ func goSnippet(t *testing.T, code, port string) *exec.Cmd {
 	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{filepath.Join(here, "main.go"): file}})
 	require.NoError(t, err)
 	shop := filepath.Join(dir, "shop")
-	build := exec.CommandContext(t.Context(), "go", "build", "-overlay", write(t, filepath.Join(dir, "overlay.json"), string(overlay)), "-o", shop, "./shop")
+	build := exec.CommandContext(t.Context(), "go", "build", "-overlay",
+		write(t, filepath.Join(dir, "overlay.json"), string(overlay)), "-o", shop, "./shop")
 	out, err := build.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	return exec.CommandContext(t.Context(), shop)
@@ -145,7 +146,10 @@ func holdSnippet(t *testing.T, name string, command func(t *testing.T, code, por
 	next.Timestamp++
 	inGroup.From = &pingr.From{Phone: "919876543210", JID: login.From.JID, Group: true}
 	simulated.Simulated = true
-	other := pingr.Event{Type: pingr.EventSessionDisconnected, Session: "main", ID: "evt_2", Timestamp: began.UnixMilli(), Reason: 401, Kind: "terminal"}
+	other := pingr.Event{
+		Type: pingr.EventSessionDisconnected, Session: "main", ID: "evt_2", Timestamp: began.UnixMilli(), Reason: 401,
+		Kind: "terminal",
+	}
 	for _, tt := range []struct {
 		name   string
 		event  pingr.Event

@@ -29,7 +29,8 @@ func sources(t *testing.T) string {
 		names, err := filepath.Glob(pattern)
 		require.NoError(t, err)
 		for _, name := range names {
-			if strings.HasSuffix(name, "_templ.go") || strings.HasSuffix(name, "_test.go") || strings.HasPrefix(name, "strings_") {
+			if strings.HasSuffix(name, "_templ.go") || strings.HasSuffix(name, "_test.go") ||
+				strings.HasPrefix(name, "strings_") {
 				continue
 			}
 			text, err := os.ReadFile(name)
@@ -138,7 +139,9 @@ func placeholders(text string) map[string]int {
 }
 
 // What no language translates: settings, fields, events, headers, formats and names.
-var name = regexp.MustCompile(`\{\{\w+\}\}|\b[A-Z]+(?:_[A-Z]+)+\b|\b[a-z]+(?:_[a-z]+)+\b|\bsession\.\w+\b|whatsapp\.db|X-API-Key|\bhttps\b|Content-Type|application/json|\bJSON\b|\bUTF-8\b|\bIANA\b|\bNUL\b|\bPingr\b|X4K9MQ|loginx`)
+var name = regexp.MustCompile(
+	`\{\{\w+\}\}|\b[A-Z]+(?:_[A-Z]+)+\b|\b[a-z]+(?:_[a-z]+)+\b|\bsession\.\w+\b|whatsapp\.db|X-API-Key|\bhttps\b|Content-Type|application/json|\bJSON\b|\bUTF-8\b|\bIANA\b|\bNUL\b|\bPingr\b|X4K9MQ|loginx`,
+)
 
 func names(text string) []string {
 	all := name.FindAllString(text, -1)
@@ -208,7 +211,10 @@ func TestEveryReasonAndCodeHasWords(t *testing.T) {
 	for path, find := range map[string]struct {
 		*regexp.Regexp
 		prefix string
-	}{"../../session/whatsapp/states.go": {reasons, "detail."}, "../../session.go": {reasons, "detail."}, "../api/problem.go": {codes, "problem.code."}} {
+	}{
+		"../../session/whatsapp/states.go": {reasons, "detail."}, "../../session.go": {reasons, "detail."},
+		"../api/problem.go": {codes, "problem.code."},
+	} {
 		text, err := os.ReadFile(path)
 		require.NoError(t, err)
 		found := find.FindAllStringSubmatch(string(text), -1)

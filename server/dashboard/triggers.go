@@ -91,7 +91,10 @@ func newTrigger(v *visit) error {
 		v.redirect("/auto-reply")
 		return nil
 	}
-	t := trigger{Session: orElse(v.r.URL.Query().Get("session"), l.sessions[0].ID), Active: true, Reply: v.T("triggers.reply.example")}
+	t := trigger{
+		Session: orElse(v.r.URL.Query().Get("session"), l.sessions[0].ID), Active: true,
+		Reply: v.T("triggers.reply.example"),
+	}
 	v.about = v.T("triggers.add")
 	return v.show(triggerBody(v, l.sessions, t, nil))
 }

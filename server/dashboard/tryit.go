@@ -101,7 +101,8 @@ func (t *trial) run(v *visit) error {
 // explain reads from the delivery log what the simulation does not return.
 func (h *hookTrial) explain(v *visit) error {
 	var log api.Deliveries
-	if err := v.api.get("/v1/webhooks/deliveries?limit=1&event_type=webhook.simulated", &log); err != nil || len(log.Deliveries) == 0 {
+	if err := v.api.get("/v1/webhooks/deliveries?limit=1&event_type=webhook.simulated", &log); err != nil ||
+		len(log.Deliveries) == 0 {
 		return err
 	}
 	last := log.Deliveries[0]

@@ -116,7 +116,8 @@ func (v *visit) errorText(err error) (text string, status int) {
 // show it beside their fields.
 func asProblem(err error) *Problem {
 	var problem *Problem
-	if errors.As(err, &problem) && problem.Status != http.StatusUnauthorized && problem.Status < http.StatusInternalServerError {
+	if errors.As(err, &problem) && problem.Status != http.StatusUnauthorized &&
+		problem.Status < http.StatusInternalServerError {
 		return problem
 	}
 	return nil

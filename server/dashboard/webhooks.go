@@ -14,16 +14,18 @@ func webhooksPage() page {
 	return page{
 		path: "/webhooks", icon: "webhook", name: "webhooks",
 		routes: map[string]action{
-			"GET /webhooks":                            showWebhook,
-			"POST /webhooks":                           saveWebhook,
-			"GET /webhooks/check":                      checkWebhook,
-			"GET /webhooks/rotate":                     func(v *visit) error { return v.part(rotateDialog(v, nil)) },
-			"POST /webhooks/rotate":                    rotateSecret,
-			"GET /webhooks/test":                       showWebhookTest,
-			"POST /webhooks/test":                      testWebhook,
-			"GET /webhooks/deliveries":                 showDeliveries,
-			"GET /webhooks/deliveries/rows":            listDeliveries,
-			"GET /webhooks/deliveries/news":            func(v *visit) error { return v.part(deliveryNews(v, v.outcome(), true)) },
+			"GET /webhooks":                 showWebhook,
+			"POST /webhooks":                saveWebhook,
+			"GET /webhooks/check":           checkWebhook,
+			"GET /webhooks/rotate":          func(v *visit) error { return v.part(rotateDialog(v, nil)) },
+			"POST /webhooks/rotate":         rotateSecret,
+			"GET /webhooks/test":            showWebhookTest,
+			"POST /webhooks/test":           testWebhook,
+			"GET /webhooks/deliveries":      showDeliveries,
+			"GET /webhooks/deliveries/rows": listDeliveries,
+			"GET /webhooks/deliveries/news": func(v *visit) error {
+				return v.part(deliveryNews(v, v.outcome(), true))
+			},
 			"POST /webhooks/deliveries/{id}/redeliver": redeliver,
 		},
 	}
@@ -127,7 +129,9 @@ func showWebhookTest(v *visit) error {
 	}
 	t := newTrial(s)
 	v.about = v.T("webhooks.test")
-	return v.show(webhookTestBody(v, hookTest{sessions: s.sessions, session: t.session, phone: t.phone, text: t.text, hook: s.hook}))
+	return v.show(webhookTestBody(v, hookTest{
+		sessions: s.sessions, session: t.session, phone: t.phone, text: t.text, hook: s.hook,
+	}))
 }
 
 func testWebhook(v *visit) error {
@@ -135,7 +139,10 @@ func testWebhook(v *visit) error {
 	if err != nil {
 		return err
 	}
-	t := hookTest{sessions: sessions, session: v.field("session"), phone: v.field("phone"), text: v.field("text"), hook: v.field("hook")}
+	t := hookTest{
+		sessions: sessions, session: v.field("session"), phone: v.field("phone"), text: v.field("text"),
+		hook: v.field("hook"),
+	}
 	var result hookTrial
 	err = v.api.post("/v1/webhooks/simulate", api.Simulate{Session: t.session, Phone: t.phone, Message: t.text}, &result)
 	if err == nil {
@@ -183,7 +190,9 @@ func (v *visit) deliveries() (p deliveryPage, err error) {
 	if err := v.api.get(path, &out); err != nil {
 		return p, err
 	}
-	p.deliveries, p.next = each(out.Deliveries, func(d api.Delivery) delivery { return delivery{Delivery: d} }), out.NextCursor
+	p.deliveries, p.next = each(
+		out.Deliveries, func(d api.Delivery) delivery { return delivery{Delivery: d} },
+	), out.NextCursor
 	p.supersede()
 	return p, nil
 }

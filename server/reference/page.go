@@ -176,7 +176,10 @@ func (r reader) curl(to route, body object) string {
 		b.WriteString(" \\\n  -H \"X-API-Key: $PINGR_API_KEY\"")
 	}
 	if body != nil {
-		b.WriteString(" \\\n  -H \"Content-Type: application/json\" \\\n  -d '" + strings.ReplaceAll(pretty(r.example(body)), "'", `'\''`) + "'")
+		b.WriteString(
+			" \\\n  -H \"Content-Type: application/json\" \\\n  -d '" + strings.ReplaceAll(pretty(r.example(body)), "'",
+				`'\''`) + "'",
+		)
 	}
 	return b.String()
 }
@@ -217,7 +220,10 @@ func (r reader) names(schema object) []string {
 }
 
 func (r reader) field(name string, s object, required bool, depth int) field {
-	f := field{Name: name, Kind: kindOf(s), About: text(s, "description"), Limits: limitsOf(r.resolve(s)), Required: required, Depth: depth}
+	f := field{
+		Name: name, Kind: kindOf(s), About: text(s, "description"), Limits: limitsOf(r.resolve(s)), Required: required,
+		Depth: depth,
+	}
 	if examples := list(s, "examples"); len(examples) > 0 {
 		f.Example = show(examples[0])
 	}
@@ -258,7 +264,12 @@ func limitsOf(s object) string {
 	if out != nil {
 		return "one of " + strings.Join(out, ", ")
 	}
-	for _, bound := range [][2]string{{"minimum", "at least "}, {"maximum", "at most "}, {"minLength", "length at least "}, {"maxLength", "length at most "}} {
+	for _, bound := range [][2]string{
+		{"minimum", "at least "},
+		{"maximum", "at most "},
+		{"minLength", "length at least "},
+		{"maxLength", "length at most "},
+	} {
 		if value, ok := s[bound[0]]; ok {
 			out = append(out, bound[1]+show(value))
 		}

@@ -18,7 +18,7 @@ import (
 func (w *world) privately(to *whatsapptest.Phone) (forms []string, ids map[string]bool) {
 	ids = map[string]bool{}
 	for _, s := range w.server.Ledger().Stanzas() {
-		form := ""
+		var form string
 		switch s.To {
 		case to.LID() + "@lid":
 			form = "LID"
@@ -52,30 +52,52 @@ func TestAnswerReachesWhoeverWrote(t *testing.T) {
 		then    []string // and the second
 	}{
 		{name: "by LID", first: []string{"LID"}, then: []string{"LID"}},
-		{name: "by number", person: whatsapptest.PhoneConfig{Addressing: whatsapptest.NumberFirst},
-			first: []string{"number"}, then: []string{"number"}},
-		{name: "by LID alone", person: whatsapptest.PhoneConfig{Addressing: whatsapptest.LIDOnly, Move: moved},
-			first: []string{"LID"}, then: []string{"LID"}},
-		{name: "by number alone", person: whatsapptest.PhoneConfig{Addressing: whatsapptest.NumberOnly, Lookup: whatsapptest.LookupNoLID},
-			first: []string{"number"}, then: []string{"number"}},
-		{name: "by LID to who has not moved", shop: whatsapptest.NotMoved,
-			first: []string{"LID 400", "number"}, then: []string{"number"}},
-		{name: "by number to who has not moved", shop: whatsapptest.NotMoved, person: whatsapptest.PhoneConfig{Addressing: whatsapptest.NumberFirst},
-			first: []string{"number"}, then: []string{"number"}},
-		{name: "by number, and has moved", person: whatsapptest.PhoneConfig{Addressing: whatsapptest.NumberFirst, Move: moved},
-			first: []string{"number 463", "LID"}, then: []string{"LID"}},
-		{name: "by number alone, and has moved", person: whatsapptest.PhoneConfig{Addressing: whatsapptest.NumberOnly, Move: moved},
-			first: []string{"number 463", "LID"}, then: []string{"LID"}},
+		{
+			name: "by number", person: whatsapptest.PhoneConfig{Addressing: whatsapptest.NumberFirst},
+			first: []string{"number"}, then: []string{"number"},
+		},
+		{
+			name: "by LID alone", person: whatsapptest.PhoneConfig{Addressing: whatsapptest.LIDOnly, Move: moved},
+			first: []string{"LID"}, then: []string{"LID"},
+		},
+		{
+			name: "by number alone", person: whatsapptest.PhoneConfig{Addressing: whatsapptest.NumberOnly, Lookup: whatsapptest.LookupNoLID},
+			first: []string{"number"}, then: []string{"number"},
+		},
+		{
+			name: "by LID to who has not moved", shop: whatsapptest.NotMoved,
+			first: []string{"LID 400", "number"}, then: []string{"number"},
+		},
+		{
+			name: "by number to who has not moved", shop: whatsapptest.NotMoved, person: whatsapptest.PhoneConfig{Addressing: whatsapptest.NumberFirst},
+			first: []string{"number"}, then: []string{"number"},
+		},
+		{
+			name: "by number, and has moved", person: whatsapptest.PhoneConfig{Addressing: whatsapptest.NumberFirst, Move: moved},
+			first: []string{"number 463", "LID"}, then: []string{"LID"},
+		},
+		{
+			name: "by number alone, and has moved", person: whatsapptest.PhoneConfig{Addressing: whatsapptest.NumberOnly, Move: moved},
+			first: []string{"number 463", "LID"}, then: []string{"LID"},
+		},
 		{name: "by number alone, and no device is found by it", person: whatsapptest.PhoneConfig{
-			Addressing: whatsapptest.NumberOnly, Lookup: whatsapptest.LookupNoDevices}, first: []string{"LID"}, then: []string{"LID"}},
+			Addressing: whatsapptest.NumberOnly, Lookup: whatsapptest.LookupNoDevices,
+		}, first: []string{"LID"}, then: []string{"LID"}},
 		{name: "by number, and no device is found by it", person: whatsapptest.PhoneConfig{
-			Addressing: whatsapptest.NumberFirst, Lookup: whatsapptest.LookupNoDevices, Move: moved}, first: []string{"LID"}, then: []string{"LID"}},
-		{name: "by LID, which is refused", refused: codes{lid: 463}, person: whatsapptest.PhoneConfig{KeepsTokens: true},
-			first: []string{"LID 463", "number"}, then: []string{"number"}},
-		{name: "by LID, which is stale", refused: codes{lid: 421},
-			first: []string{"LID 421", "number"}, then: []string{"number"}},
-		{name: "by number, which is stale", refused: codes{number: 421}, person: whatsapptest.PhoneConfig{Addressing: whatsapptest.NumberFirst},
-			first: []string{"number 421", "LID"}, then: []string{"LID"}},
+			Addressing: whatsapptest.NumberFirst, Lookup: whatsapptest.LookupNoDevices, Move: moved,
+		}, first: []string{"LID"}, then: []string{"LID"}},
+		{
+			name: "by LID, which is refused", refused: codes{lid: 463}, person: whatsapptest.PhoneConfig{KeepsTokens: true},
+			first: []string{"LID 463", "number"}, then: []string{"number"},
+		},
+		{
+			name: "by LID, which is stale", refused: codes{lid: 421},
+			first: []string{"LID 421", "number"}, then: []string{"number"},
+		},
+		{
+			name: "by number, which is stale", refused: codes{number: 421}, person: whatsapptest.PhoneConfig{Addressing: whatsapptest.NumberFirst},
+			first: []string{"number 421", "LID"}, then: []string{"LID"},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t)
@@ -184,8 +206,10 @@ func TestBothFormsRefused(t *testing.T) {
 		{"for now", 400, 400, pingr.ErrRefused, pingr.ErrNotSent, []string{"LID 400", "number 400", "LID 400", "LID 400"}},
 		{"one for good", 400, 463, pingr.ErrNotSent, pingr.ErrRefused, nil},
 		{"the other for good", 463, 400, pingr.ErrNotSent, pingr.ErrRefused, nil},
-		{"one for its form, the other for its pace", 463, 429, pingr.ErrRefused, pingr.ErrNotSent,
-			[]string{"LID 463", "number 429", "number 429", "number 429"}},
+		{
+			"one for its form, the other for its pace", 463, 429, pingr.ErrRefused, pingr.ErrNotSent,
+			[]string{"LID 463", "number 429", "number 429", "number 429"},
+		},
 		{"for its pace alone", 429, 0, pingr.ErrRefused, pingr.ErrNotSent, []string{"LID 429", "LID 429", "LID 429"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -109,6 +109,8 @@ func (l *line) depart(ctx context.Context, d destination, id types.MessageID, m 
 
 // prepared calls PrepareMessageNode without extra parameters, whose type is not
 // exported: Go infers it.
+//
+//nolint:revive // inference needs the function, and reads best with it first
 func prepared[Extra any](
 	prepare func(
 		context.Context, types.JID, types.MessageID, *waE2E.Message, []types.JID, []byte, []byte,

@@ -94,6 +94,7 @@ func (c *copyist) theirs(to string, m *waE2E.Message, byNumber bool) types.Messa
 	return id
 }
 
+//nolint:revive // as in prepared
 func sendDM[Extra any](
 	send func(
 		context.Context, types.JID, types.JID, types.MessageID, *waE2E.Message, *whatsmeow.MessageDebugTimings, Extra,

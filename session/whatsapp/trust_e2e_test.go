@@ -23,19 +23,37 @@ func TestAnswersCarryTheTokensOfPeople(t *testing.T) {
 		went   [][]string // any of these
 	}{
 		{"given on writing", whatsapptest.PhoneConfig{}, false, [][]string{{"LID"}, {"LID 463", "LID"}}},
-		{"given on writing, by number", whatsapptest.PhoneConfig{Addressing: whatsapptest.NumberFirst}, false,
-			[][]string{{"number"}, {"number 463", "LID"}}},
-		{"given on writing, by LID alone", whatsapptest.PhoneConfig{Addressing: whatsapptest.LIDOnly}, false,
-			[][]string{{"LID"}, {"LID 463", "LID"}}},
-		{"given on writing, by number alone",
-			whatsapptest.PhoneConfig{Addressing: whatsapptest.NumberOnly, Lookup: whatsapptest.LookupNoLID}, false,
-			[][]string{{"number"}, {"number 463", "number"}}},
-		{"given on writing, by number, and moved", whatsapptest.PhoneConfig{Addressing: whatsapptest.NumberFirst, Move: whatsapptest.Moved},
-			false, [][]string{{"number 463", "LID"}, {"number 463", "LID 463", "LID"}}},
+		{
+			"given on writing, by number",
+			whatsapptest.PhoneConfig{Addressing: whatsapptest.NumberFirst},
+			false,
+			[][]string{{"number"}, {"number 463", "LID"}},
+		},
+		{
+			"given on writing, by LID alone",
+			whatsapptest.PhoneConfig{Addressing: whatsapptest.LIDOnly},
+			false,
+			[][]string{{"LID"}, {"LID 463", "LID"}},
+		},
+		{
+			"given on writing, by number alone",
+			whatsapptest.PhoneConfig{Addressing: whatsapptest.NumberOnly, Lookup: whatsapptest.LookupNoLID},
+			false,
+			[][]string{{"number"}, {"number 463", "number"}},
+		},
+		{
+			"given on writing, by number, and moved",
+			whatsapptest.PhoneConfig{Addressing: whatsapptest.NumberFirst, Move: whatsapptest.Moved},
+			false,
+			[][]string{{"number 463", "LID"}, {"number 463", "LID 463", "LID"}},
+		},
 		{"late", whatsapptest.PhoneConfig{KeepsTokens: true}, true, [][]string{{"LID 463", "LID"}}},
-		{"late, by number alone",
-			whatsapptest.PhoneConfig{KeepsTokens: true, Addressing: whatsapptest.NumberOnly, Lookup: whatsapptest.LookupNoLID}, true,
-			[][]string{{"number 463", "number"}}},
+		{
+			"late, by number alone",
+			whatsapptest.PhoneConfig{KeepsTokens: true, Addressing: whatsapptest.NumberOnly, Lookup: whatsapptest.LookupNoLID},
+			true,
+			[][]string{{"number 463", "number"}},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorldOn(t, whatsapptest.Config{Tokens: whatsapptest.TokensRequired})

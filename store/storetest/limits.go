@@ -203,8 +203,13 @@ var limitTests = []test{
 	{"peek answers as reserve would", func(t *testing.T, s Store) {
 		require.NoError(t, s.Reserve(t.Context(), t0, cooldown(t0), quota(2)))
 		for i, limits := range [][]pingr.Limit{
-			{cooldown(t0)}, {quota(2)}, {quota(1)}, {quota(2), cooldown(t0)}, {quota(1), cooldown(t0)},
-			{quota(2), quota(2)}, {quota(0)},
+			{cooldown(t0)},
+			{quota(2)},
+			{quota(1)},
+			{quota(2), cooldown(t0)},
+			{quota(1), cooldown(t0)},
+			{quota(2), quota(2)},
+			{quota(0)},
 		} {
 			peek := s.Peek(t.Context(), after(1), limits...)
 			reserve := s.Reserve(t.Context(), after(1), limits...)

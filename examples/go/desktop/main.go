@@ -103,7 +103,9 @@ func (f flow) digits(w http.ResponseWriter, r *http.Request) error {
 		case right:
 			return login.WriteJSON(w, http.StatusOK, map[string]any{"status": login.Done})
 		case code.Status == login.Asked:
-			return login.WriteJSON(w, http.StatusForbidden, map[string]any{"status": login.Asked, "tries_left": maxTries - code.Tries})
+			return login.WriteJSON(w, http.StatusForbidden, map[string]any{
+				"status": login.Asked, "tries_left": maxTries - code.Tries,
+			})
 		default:
 			return over(w, code.Status)
 		}
@@ -206,7 +208,8 @@ func (f flow) refuse(ctx context.Context, m login.Message) (string, error) {
 		case err != nil:
 			return "", err
 		case code.Status == login.Done:
-			return fmt.Sprintf("Too late: the digits were already entered on %s. If that was not you, tell %s at once.", code.Device, f.Name), nil
+			return fmt.Sprintf("Too late: the digits were already entered on %s. If that was not you, tell %s at once.",
+				code.Device, f.Name), nil
 		}
 		done, err := f.State.Commit(ctx, changes...)
 		if err != nil || done {

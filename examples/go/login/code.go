@@ -227,5 +227,6 @@ func (s *Site) Where() string {
 
 // ForwardedText answers a forwarded code.
 func (s *Site) ForwardedText() string {
-	return "Forwarded codes are not accepted: they would log in the person who sent you the code. Get your own here: " + s.Origin + "/"
+	return "Forwarded codes are not accepted: they would log in the person who sent you the code. " +
+		"Get your own here: " + s.Origin + "/"
 }

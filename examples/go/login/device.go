@@ -15,7 +15,8 @@ func Device(agent string) string {
 		return ""
 	}
 	browser := first("Edg/=Edge", "OPR/=Opera", "Firefox/=Firefox", "Chrome/=Chrome", "Safari/=Safari")
-	system := first("Android=Android", "iPhone=iPhone", "iPad=iPad", "Windows=Windows", "Mac OS X=Mac", "CrOS=ChromeOS", "Linux=Linux")
+	system := first("Android=Android", "iPhone=iPhone", "iPad=iPad", "Windows=Windows", "Mac OS X=Mac", "CrOS=ChromeOS",
+		"Linux=Linux")
 	switch {
 	case browser == "" && system == "":
 		return "an unknown browser"

@@ -23,7 +23,12 @@ func TestOptions(t *testing.T) {
 		name, args, secret, says string
 	}{
 		{"the defaults", "", "whsec_x", ""},
-		{"all of them", "--listen :0 --origin https://shop.example --number 4917 --site Shop --redis redis://x --code-ttl 1 --link-ttl 2 --block-ttl 3", "whsec_x", ""},
+		{
+			"all of them",
+			"--listen :0 --origin https://shop.example --number 4917 --site Shop --redis redis://x --code-ttl 1 " +
+				"--link-ttl 2 --block-ttl 3",
+			"whsec_x", "",
+		},
 		{"a slash after the origin does not count", "--origin https://shop.example/", "whsec_x", ""},
 		{"no secret", "", "", "PINGR_WEBHOOK_SECRET"},
 		{"a word too many", "desktop", "whsec_x", `"desktop" is not an option`},
@@ -60,12 +65,16 @@ func TestDevice(t *testing.T) {
 
 func TestSaysNo(t *testing.T) {
 	for _, text := range []string{
-		"no", "NO.", "No!", "  no", "*no*", "_No_", "\u201cno\u201d", "'NO'", "no \U0001F6AB", "NO\U0001F6AB\uFE0F", "no, that was not me", "No.It was not me", "no\nwho is this?",
+		"no", "NO.", "No!", "  no", "*no*", "_No_", "\u201cno\u201d", "'NO'", "no \U0001F6AB", "NO\U0001F6AB\uFE0F",
+		"no, that was not me", "No.It was not me", "no\nwho is this?",
 		"ＮＯ", "n\u200bo", "login no", "login: NO.", "\u00bfno?", "NO-NO", "> no",
 	} {
 		assert.True(t, saysNo(text), text)
 	}
-	for _, text := range []string{"", "nova", "nope", "not me", "no1", "nó", "n o", "yes, no", "1 no", "login", "login nova", "logins no", "login X4K9MQ7T no", "\U0001F6AB"} {
+	for _, text := range []string{
+		"", "nova", "nope", "not me", "no1", "nó", "n o", "yes, no", "1 no", "login", "login nova", "logins no",
+		"login X4K9MQ7T no", "\U0001F6AB",
+	} {
 		assert.False(t, saysNo(text), text)
 	}
 }
@@ -75,7 +84,10 @@ func testSite(t *testing.T) (s *Site, now *atomic.Int64) {
 	t.Helper()
 	now = new(atomic.Int64)
 	state := &Memory{Now: func() time.Time { return time.UnixMilli(now.Load()) }}
-	o := Options{Secret: "whsec_x", Origin: "http://shop.example", CodeLife: time.Minute, LinkLife: time.Minute, BlockLife: time.Hour}
+	o := Options{
+		Secret: "whsec_x", Origin: "http://shop.example", CodeLife: time.Minute, LinkLife: time.Minute,
+		BlockLife: time.Hour,
+	}
 	return NewSite(o, state, fstest.MapFS{"page.html": {}, "page.js": {}}), now
 }
 
@@ -169,21 +181,35 @@ func TestWhatAFlowIsTold(t *testing.T) {
 	}{
 		{"a word alone", "login", func(*pingr.Event) {}, Message{}},
 		{"a code", "login x4k9mq", func(*pingr.Event) {}, Message{Code: "X4K9MQ"}},
-		{"a forwarded code", "login x4k9mq", func(e *pingr.Event) { e.Message.Forwarded = true }, Message{Code: "X4K9MQ", Forwarded: true}},
-		{"an answer that nobody will see", "login", func(e *pingr.Event) { e.AutoReply = &pingr.AutoReply{Status: "suppressed"} }, Message{Suppressed: true}},
+		{
+			"a forwarded code", "login x4k9mq", func(e *pingr.Event) { e.Message.Forwarded = true },
+			Message{Code: "X4K9MQ", Forwarded: true},
+		},
+		{
+			"an answer that nobody will see", "login",
+			func(e *pingr.Event) { e.AutoReply = &pingr.AutoReply{Status: "suppressed"} },
+			Message{Suppressed: true},
+		},
 		{"an answer that is too soon", "login", func(e *pingr.Event) {
 			e.AutoReply = &pingr.AutoReply{Status: "suppressed", Reason: "cooldown", RetryAfter: 40}
 		}, Message{Suppressed: true, Reason: "cooldown", RetryAfter: 40}},
-		{"an answer that is due", "login", func(e *pingr.Event) { e.AutoReply = &pingr.AutoReply{Status: "pending"} }, Message{}},
+		{
+			"an answer that is due", "login", func(e *pingr.Event) { e.AutoReply = &pingr.AutoReply{Status: "pending"} },
+			Message{},
+		},
 		{"a no", "NO", func(*pingr.Event) {}, Message{No: true}},
-		{"a no by its trigger", "nein", func(e *pingr.Event) { e.Trigger = &pingr.EventTrigger{Phrase: "no"} }, Message{No: true}},
+		{
+			"a no by its trigger", "nein", func(e *pingr.Event) { e.Trigger = &pingr.EventTrigger{Phrase: "no"} },
+			Message{No: true},
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s, _ := testSite(t)
 			var told Message
 			s.OnMessage(func(_ context.Context, m Message) (string, error) { told = m; return "", nil })
 			e := pingr.Event{
-				Type: pingr.EventMessageReceived, ID: "evt_1", From: &pingr.From{Phone: "4917"}, Message: &pingr.EventMessage{Text: tt.text},
+				Type: pingr.EventMessageReceived, ID: "evt_1", From: &pingr.From{Phone: "4917"},
+				Message: &pingr.EventMessage{Text: tt.text},
 			}
 			tt.with(&e)
 			_, err := s.dispatch(t.Context(), e)
@@ -199,7 +225,8 @@ func TestEventIsAnsweredOnce(t *testing.T) {
 	s, _ := testSite(t)
 	s.OnMessage(func(context.Context, Message) (string, error) { return newToken(), nil })
 	e := pingr.Event{
-		Type: pingr.EventMessageReceived, ID: "evt_1", From: &pingr.From{Phone: "4917"}, Message: &pingr.EventMessage{Text: "login"},
+		Type: pingr.EventMessageReceived, ID: "evt_1", From: &pingr.From{Phone: "4917"},
+		Message: &pingr.EventMessage{Text: "login"},
 	}
 	var answers sync.Map
 	var all sync.WaitGroup

@@ -40,10 +40,12 @@ func ParseOptions(args []string, getenv func(string) string, talk io.Writer) (Op
 	flags := flag.NewFlagSet("", flag.ContinueOnError)
 	flags.SetOutput(talk)
 	flags.StringVar(&o.Listen, "listen", "127.0.0.1:8090", "`HOST:PORT` to listen on; port 0 is any free one")
-	flags.StringVar(&o.Origin, "origin", "", "`URL` at which browsers reach the site (default: http:// and the address of --listen)")
+	flags.StringVar(&o.Origin, "origin", "",
+		"`URL` at which browsers reach the site (default: http:// and the address of --listen)")
 	flags.StringVar(&o.Number, "number", "15550100", "the linked number, `DIGITS` only")
 	flags.StringVar(&o.Name, "site", "Example Shop", "the `NAME` of the site")
-	flags.StringVar(&o.Redis, "redis", "", "keep the state in the Redis at this `URL`, such as redis://127.0.0.1:6379/0 (default: in memory)")
+	flags.StringVar(&o.Redis, "redis", "",
+		"keep the state in the Redis at this `URL`, such as redis://127.0.0.1:6379/0 (default: in memory)")
 	flags.IntVar(&code, "code-ttl", 300, "life of a code, in `SECONDS`")
 	flags.IntVar(&link, "link-ttl", 300, "life of a link, in `SECONDS`")
 	flags.IntVar(&block, "block-ttl", 3600, "how long wrong codes of a phone are remembered, in `SECONDS`")
@@ -74,7 +76,8 @@ func (o *Options) check(rest []string, shortest int) error {
 		return errors.New("--code-ttl, --link-ttl and --block-ttl must be at least 1 second")
 	case listenErr != nil:
 		return errors.New("--listen must be HOST:PORT")
-	case o.Origin != "" && (err != nil || origin.Host == "" || origin.Path != "" || (origin.Scheme != "http" && origin.Scheme != "https")):
+	case o.Origin != "" && (err != nil || origin.Host == "" || origin.Path != "" || (origin.Scheme != "http" &&
+		origin.Scheme != "https")):
 		return errors.New("--origin must be scheme, host and port, such as https://shop.example")
 	}
 	return nil

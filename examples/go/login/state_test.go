@@ -50,7 +50,8 @@ func startRedis(t *testing.T) (url string) {
 	require.NoError(t, l.Close())
 	_, port, err := net.SplitHostPort(address)
 	require.NoError(t, err)
-	server := exec.Command(path, "--bind", "127.0.0.1", "--port", port, "--save", "", "--appendonly", "no", "--dir", t.TempDir(), "--loglevel", "warning")
+	server := exec.Command(path, "--bind", "127.0.0.1", "--port", port, "--save", "", "--appendonly", "no", "--dir",
+		t.TempDir(), "--loglevel", "warning")
 	require.NoError(t, server.Start())
 	t.Cleanup(func() {
 		_ = server.Process.Kill()
@@ -157,7 +158,9 @@ func conform(t *testing.T, s State) {
 			require.NoError(t, err)
 			require.NoError(t, s.Set(ctx, key("h"), "1", short))
 			require.NoError(t, s.Set(ctx, key("i"), "1", short))
-			_, err = s.Commit(ctx, Change{Key: key("h"), Old: "1", New: "2"}, Change{Key: key("i"), Old: "1", New: "2", Life: life},
+			_, err = s.Commit(ctx, Change{Key: key("h"), Old: "1", New: "2"}, Change{
+				Key: key("i"), Old: "1", New: "2", Life: life,
+			},
 				Change{Key: key("j"), New: "1", Life: short})
 			require.NoError(t, err)
 			if time.Since(began) >= short {
@@ -189,7 +192,9 @@ func conformAtomic(ctx context.Context, t *testing.T, s State) {
 		"add":  func(int) (bool, error) { return s.Add(ctx, "added", "x", time.Minute) },
 		"swap": func(i int) (bool, error) { return s.Swap(ctx, "swapped", "old", "new"+strconv.Itoa(i)) },
 		"commit": func(i int) (bool, error) {
-			return s.Commit(ctx, Change{Key: "claimed", New: strconv.Itoa(i), Life: time.Minute}, Change{Key: "committed", Old: "old", New: "new"})
+			return s.Commit(ctx, Change{Key: "claimed", New: strconv.Itoa(i), Life: time.Minute}, Change{
+				Key: "committed", Old: "old", New: "new",
+			})
 		},
 		"take": func(int) (bool, error) { _, ok, err := s.Take(ctx, "taken"); return ok, err },
 		"count": func(int) (bool, error) {

@@ -45,7 +45,9 @@ const failed = "(The example did not answer. Is it running there, with the same 
 func run(ctx context.Context, number string, backend pingr.Dispatcher, in io.Reader, out io.Writer) error {
 	store, session := memory.New(), sim.New(sim.Config{})
 	for _, phrase := range []string{"login", "no"} {
-		err := store.SaveTrigger(ctx, pingr.Trigger{ID: "trg_" + phrase, Session: pingr.DefaultSession, Phrase: phrase, Reply: failed, Active: true})
+		err := store.SaveTrigger(ctx, pingr.Trigger{
+			ID: "trg_" + phrase, Session: pingr.DefaultSession, Phrase: phrase, Reply: failed, Active: true,
+		})
 		if err != nil {
 			return err
 		}

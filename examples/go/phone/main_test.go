@@ -23,7 +23,10 @@ func TestPhone(t *testing.T) {
 		return pingr.Reply{Text: "+" + e.From.Phone + " wrote " + e.Message.Text}, nil
 	})
 	var out strings.Builder
-	require.NoError(t, run(t.Context(), "4917", backend, strings.NewReader("hello\nLogin X4K9MQ7T\nlogin BROKEN\nno\n"), &out))
+	require.NoError(t, run(t.Context(), "4917", backend, strings.NewReader("hello\nLogin X4K9MQ7T\nlogin BROKEN\nno\n"),
+		&out))
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
-	assert.Equal(t, []string{"(No reply: no trigger matches.)", "+4917 wrote Login X4K9MQ7T", failed, "+4917 wrote no"}, lines[1:])
+	assert.Equal(t, []string{
+		"(No reply: no trigger matches.)", "+4917 wrote Login X4K9MQ7T", failed, "+4917 wrote no",
+	}, lines[1:])
 }

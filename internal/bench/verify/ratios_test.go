@@ -38,7 +38,8 @@ func TestRatios(t *testing.T) {
 		}
 		for _, w := range ways() {
 			ratio, own := median(ratios[w.name]), allocations(t, r, w)-decoding
-			fmt.Fprintf(out, "%s\t%d\t%s\t%.2f\t%.2f\t%.0f\t\n", r.name, len(r.body), w.name, 1e6*median(took[w.name]), ratio, own)
+			fmt.Fprintf(out, "%s\t%d\t%s\t%.2f\t%.2f\t%.0f\t\n", r.name, len(r.body), w.name, 1e6*median(took[w.name]), ratio,
+				own)
 			if w.name == "VerifyWebhook" {
 				assert.LessOrEqual(t, ratio, limit, r.name)
 				assert.Zero(t, own, r.name)

@@ -46,7 +46,9 @@ func requests(tb testing.TB) []request {
 	}
 	long := message
 	long.From = &pingr.From{Phone: "919876543210", JID: "919876543210@s.whatsapp.net", Group: true, GroupJID: &group}
-	long.Message = &pingr.EventMessage{Text: "login " + strings.Repeat("नमस्ते, a long message. ", 150), Type: "text", ID: "3EB0"}
+	long.Message = &pingr.EventMessage{
+		Text: "login " + strings.Repeat("नमस्ते, a long message. ", 150), Type: "text", ID: "3EB0",
+	}
 	return []request{
 		sign(tb, "session.connected", pingr.Event{Type: pingr.EventSessionConnected, Session: "sess_abc123", ID: "evt_2"}),
 		sign(tb, "login message", message),
