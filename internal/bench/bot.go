@@ -15,7 +15,7 @@ import (
 // that it is ready, and works until its standard input ends.
 func runBot(args []string) error {
 	flags := flag.NewFlagSet("bot", flag.ExitOnError)
-	kind := flags.String("kind", "", "bare, post, pingr, or server: the API alone")
+	kind := flags.String("kind", "", "bare, post, pingr, serve, or server: the API alone")
 	dir := flags.String("dir", "", "directory of the database")
 	sessions := flags.Int("sessions", 1, "how many numbers to link; of the server: accounts to make")
 	hook := flags.String("hook", "", "URL of the webhook")
@@ -53,6 +53,8 @@ func runBot(args []string) error {
 		return bare(ctx, *dir, *sessions, *hook, say)
 	case "server":
 		return apiServer(ctx, *dir, *sessions, say)
+	case "serve":
+		return hostedServer(ctx, *dir, *hook, say)
 	case "pingr":
 		return full(ctx, *dir, *sessions, *hook, say)
 	}

@@ -2,11 +2,12 @@
 //
 //	a: a bare whatsmeow echo bot on SQLite, which answers in a goroutine,
 //	b: the same with one signed HTTP POST a message, whose answer it sends,
-//	c: pingr, with everything durable before it is acknowledged.
+//	c: pingr, the engine alone, with everything durable before it is acknowledged,
+//	d: serve, the whole hosted server around it.
 //
 // Each is a process of its own; the server, the phones and the webhook are in
-// this one. All three run for the whole time and take turns, so that a change
-// of the machine's speed falls on all. What counts are the ratios c/b.
+// this one. All run for the whole time and take turns, so that a change of the
+// machine's speed falls on all. What counts are the ratios c/b and d/b.
 package main
 
 import (
@@ -30,9 +31,9 @@ func main() {
 	var o options
 	flag.DurationVar(&o.turn, "turn", 4*time.Second, "length of one turn of one bot")
 	flag.IntVar(&o.rounds, "rounds", 3, "turns of each bot")
-	flag.IntVar(&o.idle, "idle", 200, "idle sessions to weigh (0: none)")
+	flag.IntVar(&o.idle, "idle", 200, "idle sessions to weigh")
 	flag.StringVar(&o.profile, "cpuprofile", "", "write CPU profiles of the bots to `FILE`.KIND")
-	flag.BoolVar(&o.far, "latency", false, "only the rows with a WhatsApp that is far away")
+	flag.StringVar(&o.only, "only", "", "one `PART`: matching, api, pages, hanging, streams, throughput, latency or idle")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	err := run(ctx, o)
@@ -48,48 +49,39 @@ type options struct {
 	rounds  int
 	idle    int
 	profile string
-	far     bool
+	only    string
 }
 
 func run(ctx context.Context, o options) error {
-	if o.far {
-		s, err := newStage()
-		if err != nil {
-			return err
-		}
-		defer s.close()
-		return s.latency(ctx, o)
-	}
-	if err := matching(ctx); err != nil {
-		return fmt.Errorf("matching: %w", err)
-	}
-	if err := api(ctx, o); err != nil {
-		return fmt.Errorf("REST API: %w", err)
-	}
-	if err := pages(ctx); err != nil {
-		return fmt.Errorf("pages: %w", err)
-	}
-	if err := tenants(ctx, o); err != nil {
-		return fmt.Errorf("hanging endpoints: %w", err)
-	}
 	s, err := newStage()
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	if err := s.streams(ctx); err != nil {
-		return fmt.Errorf("event streams: %w", err)
-	}
-	if err := s.throughput(ctx, o); err != nil {
-		return fmt.Errorf("throughput: %w", err)
-	}
-	if err := s.latency(ctx, o); err != nil {
-		return fmt.Errorf("latency: %w", err)
-	}
-	if o.idle > 0 {
-		if err := s.idle(ctx, o.idle); err != nil {
-			return fmt.Errorf("idle sessions: %w", err)
+	ran := false
+	for _, part := range []struct {
+		name string
+		run  func() error
+	}{
+		{"matching", func() error { return matching(ctx) }},
+		{"api", func() error { return api(ctx, o) }},
+		{"pages", func() error { return pages(ctx) }},
+		{"hanging", func() error { return tenants(ctx, o) }},
+		{"streams", func() error { return s.streams(ctx) }},
+		{"throughput", func() error { return s.throughput(ctx, o) }},
+		{"latency", func() error { return s.latency(ctx, o) }},
+		{"idle", func() error { return s.idle(ctx, o.idle) }},
+	} {
+		if o.only != "" && o.only != part.name {
+			continue
 		}
+		if err := part.run(); err != nil {
+			return fmt.Errorf("%s: %w", part.name, err)
+		}
+		ran = true
+	}
+	if !ran {
+		return fmt.Errorf("there is no part %q", o.only)
 	}
 	return nil
 }

@@ -21,7 +21,7 @@ type turn struct {
 
 // throughput lets the bots take turns with 1, 8 and 32 people.
 func (s *stage) throughput(ctx context.Context, o options) error {
-	kinds := []string{"bare", "post", "pingr"}
+	kinds := []string{"bare", "post", "pingr", "serve"}
 	bots := map[string]*bot{}
 	for _, kind := range kinds {
 		b, err := s.start(ctx, kind, 1, o.profile)
@@ -32,7 +32,7 @@ func (s *stage) throughput(ctx context.Context, o options) error {
 		bots[kind] = b
 	}
 	out := tabwriter.NewWriter(os.Stdout, 0, 8, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(out, "people\tbot\tanswered/s\tp50 ms\tp99 ms\tCPU ms/message\tc/b rate\tp50 c-b ms\t")
+	fmt.Fprintln(out, "people\tbot\tanswered/s\tp50 ms\tp99 ms\tCPU ms/message\trate / post\tCPU / post\tp50 - post ms\t")
 	for _, people := range []int{1, 8, 32} {
 		phones := map[string][]*whatsapptest.Phone{}
 		for _, kind := range kinds {
@@ -55,21 +55,19 @@ func (s *stage) throughput(ctx context.Context, o options) error {
 		}
 		for _, kind := range kinds {
 			ts := turns[kind]
-			ratio, gap := "", ""
-			if kind == "pingr" {
-				var ratios []float64
-				var gaps []time.Duration
-				for i, t := range ts {
-					ratios = append(ratios, t.rate/turns["post"][i].rate)
-					gaps = append(gaps, t.p50-turns["post"][i].p50)
-				}
-				ratio, gap = fmt.Sprintf("%.2f", median(ratios)), ms(median(gaps))
+			var ratios, costs []float64
+			var gaps []time.Duration
+			for i, post := range turns["post"] {
+				ratios = append(ratios, ts[i].rate/post.rate)
+				costs = append(costs, float64(ts[i].cpu)/float64(post.cpu))
+				gaps = append(gaps, ts[i].p50-post.p50)
 			}
-			fmt.Fprintf(out, "%d\t%s\t%.0f\t%s\t%s\t%s\t%s\t%s\t\n", people, kind,
+			fmt.Fprintf(out, "%d\t%s\t%.0f\t%s\t%s\t%s\t%.2f\t%.2f\t%s\t\n", people, kind,
 				median(each(ts, func(t turn) float64 { return t.rate })),
 				ms(median(each(ts, func(t turn) time.Duration { return t.p50 }))),
 				ms(median(each(ts, func(t turn) time.Duration { return t.p99 }))),
-				ms(median(each(ts, func(t turn) time.Duration { return t.cpu }))), ratio, gap)
+				ms(median(each(ts, func(t turn) time.Duration { return t.cpu }))),
+				median(ratios), median(costs), ms(median(gaps)))
 		}
 		if err := out.Flush(); err != nil {
 			return err
