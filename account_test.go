@@ -15,8 +15,8 @@ import (
 	"github.com/heypingr/pingr/session/sim"
 )
 
-// One message costs one look at its account, whoever writes it and wherever. What
-// was read counts until the message is answered.
+// One message reads its account once, whoever writes and wherever. That read counts until the message
+// is answered.
 func TestAccountIsReadOnceAMessage(t *testing.T) {
 	for _, tt := range []struct {
 		name string
@@ -56,8 +56,8 @@ func TestAccountIsReadOnceAMessage(t *testing.T) {
 	}
 }
 
-// Every account has its own backend, or none, and is told of the events that it
-// wants. What goes nowhere is not queued for ever, nor in the delivery log.
+// Every account has its own backend, or none, and gets only the events that it wants. An event that
+// goes nowhere is neither queued forever nor in the delivery log.
 func TestAccountsBackend(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
@@ -112,7 +112,7 @@ func TestAccountsBackend(t *testing.T) {
 	}
 }
 
-// An event whose account cannot be read is told later, not dropped.
+// If an event's account cannot be read, the event is delivered later, not dropped.
 func TestEventWaitsForItsAccount(t *testing.T) {
 	inWorld(t, func(w *world) {
 		readable := w.unreadable()
@@ -126,7 +126,7 @@ func TestEventWaitsForItsAccount(t *testing.T) {
 	})
 }
 
-// A lateBackend ignores that its time is over.
+// A lateBackend keeps working after its time is over.
 type lateBackend struct{}
 
 func (lateBackend) Dispatch(context.Context, pingr.Event) (pingr.Reply, error) {

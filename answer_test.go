@@ -12,14 +12,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// answerCase is what a real endpoint answers with 2xx, and what becomes of it.
+// An answerCase is a 2xx answer of a real endpoint, and its outcome.
 type answerCase struct {
 	name    string
 	status  int    // 0 is 200
 	headers string // "Name: value", separated by "; " would be a type's parameter, so by newlines
 	body    string
 	want    string  // the reply that arrives
-	why     NoReply // or why none does; with neither it says nothing, on purpose
+	why     NoReply // or why none does; with neither, the endpoint says nothing on purpose
 }
 
 const hi = `{"reply":"hi"}`
@@ -27,8 +27,7 @@ const hi = `{"reply":"hi"}`
 // zipped is {"reply":"hi"} through gzip.
 const zipped = "\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff\xabV*J-\xc8\xa9T\xb2R\xca\xc8T\xaa\x05\x00\xd6\xf3\x0f\xfd\x0e\x00\x00\x00"
 
-// answerCases are the mistakes that frameworks, proxies and people make, and
-// what is no mistake.
+// answerCases are the mistakes that frameworks, proxies and people make, and answers that are correct.
 var answerCases = []answerCase{
 	{name: "as documented", body: hi, want: "hi"},
 	{name: "201 with other fields", status: 201, body: `{"a":[1],"reply":"hi","b":null}`, want: "hi"},
@@ -146,7 +145,7 @@ var answerCases = []answerCase{
 	{name: "a NUL", body: `{"reply":"a\u0000b"}`, why: NoReplyNUL},
 }
 
-// Every answer either arrives, or says nothing on purpose, or has one reason.
+// Every answer arrives, or says nothing on purpose, or has exactly one reason.
 func TestAnswers(t *testing.T) {
 	for _, tt := range answerCases {
 		t.Run(tt.name, func(t *testing.T) {
@@ -188,8 +187,8 @@ func (c answerCase) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// Only a message is answered: what an endpoint says of other events is nobody's
-// reply, and no mistake.
+// Pingr replies only to messages. An endpoint's answer to another event is neither a reply nor a
+// mistake.
 func TestAnswersToOtherEvents(t *testing.T) {
 	for _, body := range []string{hi, "<html>"} {
 		server := httptest.NewServer(answerCase{body: body})
@@ -251,7 +250,7 @@ func TestRedirects(t *testing.T) {
 	}
 }
 
-// The page for whoever runs an endpoint has each reason, in the same words.
+// The page for people who run an endpoint has each reason, in the same words.
 func TestReasonsAreInTheDocumentation(t *testing.T) {
 	page, err := os.ReadFile("docs/serve.md")
 	require.NoError(t, err)

@@ -15,8 +15,8 @@ import (
 	"github.com/heypingr/pingr/session/sim"
 )
 
-// Whoever has attached a session can send through it at once, and its messages are
-// answered, whether the engine ran before or not.
+// An attached session can send at once, and its messages are answered, whether or not the engine ran
+// before.
 func TestAttachedSessionWorksAtOnce(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
@@ -72,8 +72,7 @@ func TestAttachedSessionFromRunToRun(t *testing.T) {
 	})
 }
 
-// A detached session receives nothing more, and takes nothing with it of one that
-// was attached in its place.
+// A detached session receives nothing more. Detaching it does not affect a session that replaced it.
 func TestDetachedSessionReceivesNothing(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.start()
@@ -105,7 +104,7 @@ type endedSession struct{ *sim.Session }
 
 func (endedSession) Listen(context.Context, pingr.Handler) error { return errors.New("logged out") }
 
-// Why a session receives no more is logged; the others go on.
+// The log says why a session receives nothing more. The other sessions go on.
 func TestAttachedSessionThatEnds(t *testing.T) {
 	inWorld(t, func(w *world) {
 		var log bytes.Buffer

@@ -19,8 +19,8 @@ func TestLimits(t *testing.T) {
 	assert.NotEqual(t, CooldownLimit("a", "1", 0, at).Key, QuotaLimit("a", 1, at).Key)
 }
 
-// A month is UTC's on any machine: each of these is already, or still, another one
-// where the clock on the wall is.
+// A month is a UTC month on any machine. By the local clock, each of these times is already, or still,
+// in another month.
 func TestAMonthIsUTCs(t *testing.T) {
 	december := time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)
 	for name, offset := range map[string]int{"Pago Pago": -11, "UTC": 0, "Kiritimati": 14} {

@@ -48,8 +48,8 @@ func attempts(w *world) []pingr.Delivery {
 	return rows
 }
 
-// An endpoint that is down once, and then gives a link: the static reply went
-// out long ago, and nobody is told otherwise.
+// An endpoint is down once, and then answers with a link. The static reply went out long before, and
+// nobody is told otherwise.
 func TestAfterTheDecisionNoReplyIsPromised(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.backend = func(ctx context.Context, e pingr.Event) (pingr.Reply, error) {
@@ -72,7 +72,7 @@ func TestAfterTheDecisionNoReplyIsPromised(t *testing.T) {
 	})
 }
 
-// So it is when somebody asks for the event again, and after a restart.
+// The same holds after a request to deliver the event again, and after a restart.
 func TestAfterTheDecisionNoReplyIsPromisedByHandOrAfterARestart(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.backend = refuses
@@ -93,8 +93,8 @@ func TestAfterTheDecisionNoReplyIsPromisedByHandOrAfterARestart(t *testing.T) {
 	})
 }
 
-// What a limit refused was not answered: later attempts say so, with what is
-// left of the cooldown.
+// A message that a limit refused was not answered. Later attempts say so, with the rest of the
+// cooldown.
 func TestLaterAttemptsOfARefusedMessage(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.config.RetrySchedule = []time.Duration{10 * time.Second, 10 * time.Minute}
@@ -147,8 +147,8 @@ func TestDynamicReplyIsOneThatWasUsed(t *testing.T) {
 	})
 }
 
-// A person who taps twice: the first is promised a reply and gets it, though the
-// second's webhook answers sooner.
+// A person taps twice. The first message is promised a reply and gets it, although the second's
+// webhook answers sooner.
 func TestTwoQuickTaps(t *testing.T) {
 	for _, taps := range []int{2, 3, 20} {
 		t.Run(fmt.Sprint(taps), func(t *testing.T) {
@@ -205,7 +205,7 @@ func TestTwoQuickTapsOnTwoEngines(t *testing.T) {
 	})
 }
 
-// One person with two names is one, whichever of them a message comes under.
+// A person with two names is one person, whichever name a message comes under.
 func TestTwoQuickTapsUnderTwoNames(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.config.Settings.NoPhoneReply = "Please write from a visible number"
@@ -223,7 +223,7 @@ func TestTwoQuickTapsUnderTwoNames(t *testing.T) {
 		assert.Equal(t, []pingr.AutoReply{pending, inCooldown(60)}, promises(w))
 		pass(time.Minute)
 
-		both.Send("login") // holds both names, and lets go of both
+		both.Send("login") // holds both names, then releases both
 		pass(time.Second)
 		both.Send("login")
 		pass(10 * time.Second)
@@ -235,7 +235,7 @@ func TestTwoQuickTapsUnderTwoNames(t *testing.T) {
 	})
 }
 
-// The second tap comes when the first one's backend has thought for long.
+// The second tap comes after the first one's backend has been thinking for a long time.
 func TestTapsWhileTheBackendHangs(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.backend = hangs
@@ -264,8 +264,8 @@ func TestTwoQuickTapsWithoutCooldown(t *testing.T) {
 	})
 }
 
-// Who was told that no reply follows gets none, though the first one's could not
-// be sent; the next message is answered at once.
+// A message whose backend was told that no reply follows gets none, although the first one's could not
+// be sent. The next message is answered at once.
 func TestTheFirstOfTwoTapsFails(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.backend = func(_ context.Context, e pingr.Event) (pingr.Reply, error) {
@@ -289,7 +289,7 @@ func TestTheFirstOfTwoTapsFails(t *testing.T) {
 	})
 }
 
-// The cooldown ends while the backend thinks: what it was told holds.
+// If the cooldown ends while the backend thinks, what the backend was told still holds.
 func TestWhatWasToldHolds(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.start()
@@ -310,7 +310,7 @@ func TestWhatWasToldHolds(t *testing.T) {
 	})
 }
 
-// A backend that hangs holds the person no longer than it is asked.
+// A hanging backend holds the person only as long as it is asked.
 func TestHoldEndsWithTheDecision(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.config.Settings.Cooldown = time.Second
@@ -329,8 +329,8 @@ func TestHoldEndsWithTheDecision(t *testing.T) {
 	})
 }
 
-// A hold that nobody ended, as after a crash, stands for as long as the backend may
-// take and a decision after it, and no longer.
+// A hold that nobody ended, as after a crash, lasts as long as the backend may take and a decision
+// after it, and no longer.
 func TestHoldThatIsNotDroppedEndsByItself(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.config.Settings.Cooldown = time.Second

@@ -37,8 +37,7 @@ func resolver(t *testing.T, code int) *net.Resolver {
 	}}
 }
 
-// Customers read what became of a delivery: it says nothing of the network that
-// we are in.
+// Customers read the outcome of a delivery, so it reveals nothing about our own network.
 func TestDeliveryErrorsNameNothingOfOurs(t *testing.T) {
 	hangsUp, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)

@@ -12,8 +12,8 @@ import (
 	"github.com/heypingr/pingr"
 )
 
-// While a secret is rotated, one signs x-pingr-signature and all sign the
-// Standard Webhooks header; one without "whsec_" has no such signature.
+// During a rotation, one secret signs x-pingr-signature and all sign the Standard Webhooks header. A
+// secret without "whsec_" has no such signature.
 func TestOtherSecretsSignToo(t *testing.T) {
 	var got http.Header
 	endpoint := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r.Header }))

@@ -57,8 +57,7 @@ func TestDispatchRequest(t *testing.T) {
 	assert.Equal(t, standard, got.Header.Get("Webhook-Signature"))
 }
 
-// What endpoints do, on purpose or not. Only those that never end wait for the
-// timeout.
+// What endpoints do, on purpose or not. Only endpoints that never finish wait for the timeout.
 func TestEndpoints(t *testing.T) {
 	asJSON := func(w http.ResponseWriter) { w.Header().Set("Content-Type", "application/json") }
 	var redirected atomic.Bool
@@ -231,9 +230,9 @@ func TestRedirectThatIsNoURL(t *testing.T) {
 	assert.Equal(t, 302, reply.Status)
 }
 
-// An endpoint that closes an idle connection while it is used again costs no
-// failed attempt: the request goes out again, under the same webhook-id and a
-// signature of its own, even where the clock stands still.
+// An endpoint that closes an idle connection just as it is used again costs no failed attempt. The
+// request goes out again under the same webhook-id, with its own signature, even if the clock stands
+// still.
 func TestConnectionsAreKeptAndReplaced(t *testing.T) {
 	var mu sync.Mutex
 	var ids []string
@@ -264,7 +263,7 @@ func TestConnectionsAreKeptAndReplaced(t *testing.T) {
 	for i := range 4 {
 		e := sample
 		e.ID = fmt.Sprint("evt_", i)
-		// A dispatcher for each call: what they share is the transport.
+		// Each call has its own dispatcher. They share only the transport.
 		d := HTTPDispatcher{
 			URL: url, Transport: transport, Secret: testSecret,
 			Now: func() time.Time { return time.UnixMilli(1714825320000) },

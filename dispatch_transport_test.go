@@ -30,9 +30,9 @@ func overHTTP2(t *testing.T, handle http.HandlerFunc) (url string, transport *ht
 	return server.URL, transport
 }
 
-// Over HTTP/2 many are told by one connection. A request that the endpoint began
-// and broke off is an attempt that failed, and not repeated: the endpoint may
-// have acted on it, and would be asked again until the timeout.
+// Over HTTP/2, one connection carries many requests. If the endpoint begins a request and breaks it
+// off, the attempt has failed and the request is not repeated: the endpoint may have acted on it, and
+// would be asked again until the timeout.
 func TestRequestThatIsBrokenOffOverHTTP2IsNotRepeated(t *testing.T) {
 	var requests, others atomic.Int32
 	url, transport := overHTTP2(t, func(w http.ResponseWriter, r *http.Request) {
@@ -53,8 +53,8 @@ func TestRequestThatIsBrokenOffOverHTTP2IsNotRepeated(t *testing.T) {
 	assert.Zero(t, others.Load())
 }
 
-// An endpoint that answered half and hung up is told again later, by the schedule:
-// it has the event.
+// If an endpoint answers half and hangs up, the event is delivered again later, by the schedule: the
+// endpoint has it.
 func TestRequestThatIsHalfAnsweredIsNotRepeated(t *testing.T) {
 	var requests atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -78,7 +78,7 @@ func TestRequestThatIsHalfAnsweredIsNotRepeated(t *testing.T) {
 	assert.EqualValues(t, 2, requests.Load())
 }
 
-// A crowd's connections are kept for the next one, and not for ever.
+// A crowd's connections are kept for the next one, but not forever.
 func TestConnectionsOfACrowdAreKept(t *testing.T) {
 	const crowd = 40
 	var connections atomic.Int32
@@ -121,8 +121,7 @@ func TestConnectionsOfACrowdAreKept(t *testing.T) {
 	assert.Positive(t, transport.IdleConnTimeout)
 }
 
-// The bound of time covers everything from the lookup on. What net/http goes on with
-// beyond it has an end of its own.
+// The timeout covers everything from the lookup on. What net/http continues beyond it ends by itself.
 func TestAttemptTakes8SecondsAtMost(t *testing.T) {
 	for timeout, want := range map[time.Duration]time.Duration{0: 8 * time.Second, 3 * time.Second: 3 * time.Second} {
 		synctest.Test(t, func(t *testing.T) {
@@ -146,8 +145,8 @@ func TestAttemptTakes8SecondsAtMost(t *testing.T) {
 	}
 }
 
-// What no one may configure is refused before anything is sent, also where every
-// address is trusted.
+// An endpoint that nobody may configure is refused before anything is sent, even if every address is
+// trusted.
 func TestDispatchChecksItsURL(t *testing.T) {
 	var reached atomic.Bool
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached.Store(true) }))

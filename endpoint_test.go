@@ -34,8 +34,8 @@ func shown(people []*sim.Phone) (n int) {
 	return n
 }
 
-// An endpoint that hangs for most is asked less, and who is not asked for gets
-// the static reply at once. One whom it can answer is still answered.
+// An endpoint that hangs for most people is asked less. People it is not asked about get the static
+// reply at once. People it can answer are still answered.
 func TestAnEndpointThatHangsForMostIsAskedLess(t *testing.T) {
 	inWorld(t, func(w *world) {
 		var mended atomic.Bool
@@ -95,7 +95,7 @@ func TestAnEndpointThatHangsForMostIsAskedLess(t *testing.T) {
 	})
 }
 
-// A dispatcher whose time is over may still tell where it went, and what came.
+// A dispatcher whose time is over can still report where it went and what came back.
 func TestTheLogOfALateAttempt(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.config.RetrySchedule = []time.Duration{time.Hour}
@@ -115,7 +115,7 @@ func TestTheLogOfALateAttempt(t *testing.T) {
 	})
 }
 
-// After an outage of ten seconds nobody's event waits for the step of 5 minutes.
+// After an outage of ten seconds, no event waits for the step of 5 minutes.
 func TestEventsAreToldSoonAfterAnOutage(t *testing.T) {
 	inWorld(t, func(w *world) {
 		var down atomic.Bool
@@ -147,7 +147,7 @@ func TestEventsAreToldSoonAfterAnOutage(t *testing.T) {
 	})
 }
 
-// One event that is taken brings forward what waits for hours.
+// One accepted event brings forward the events that wait for hours.
 func TestAnEndpointThatAnswersAgainIsToldAtOnce(t *testing.T) {
 	for _, restarted := range []bool{false, true} {
 		t.Run(fmt.Sprintf("restarted %v", restarted), func(t *testing.T) {
@@ -176,8 +176,8 @@ func TestAnEndpointThatAnswersAgainIsToldAtOnce(t *testing.T) {
 	}
 }
 
-// An engine asks the store for what waits only when something may: after it was
-// told that all is delivered, a failure makes it look again.
+// An engine asks the store for waiting events only if there may be some. After it was told that
+// everything is delivered, a failure makes it look again.
 func TestWhatFailsLaterIsBroughtForwardToo(t *testing.T) {
 	inWorld(t, func(w *world) {
 		down := false
@@ -210,8 +210,7 @@ func TestWhatFailsLaterIsBroughtForwardToo(t *testing.T) {
 	})
 }
 
-// An event under way is nobody's to bring forward; when that attempt fails too, it
-// waits again.
+// An event under way is not brought forward. If that attempt fails too, the event waits again.
 func TestWhatWasUnderWayIsBroughtForwardToo(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.backend = func(ctx context.Context, e pingr.Event) (pingr.Reply, error) {
@@ -237,8 +236,8 @@ func TestWhatWasUnderWayIsBroughtForwardToo(t *testing.T) {
 	})
 }
 
-// An event that the endpoint never takes keeps its schedule of some 28 hours,
-// however often it takes others.
+// An event that the endpoint never accepts keeps its schedule of some 28 hours, however often the
+// endpoint accepts others.
 func TestAnEventThatIsNeverTakenKeepsItsSchedule(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.backend = func(ctx context.Context, e pingr.Event) (pingr.Reply, error) {
@@ -276,8 +275,7 @@ func TestAnEventThatIsNeverTakenKeepsItsSchedule(t *testing.T) {
 	})
 }
 
-// An event that was not asked about is told for the first time at the first step of
-// the schedule.
+// An event that the endpoint was not asked about is first delivered at the first step of the schedule.
 func TestAnEventThatWasNotAskedAboutIsToldByTheSchedule(t *testing.T) {
 	inWorld(t, func(w *world) {
 		began := time.Now()
@@ -312,8 +310,7 @@ func TestAnEventThatWasNotAskedAboutIsToldByTheSchedule(t *testing.T) {
 	})
 }
 
-// A store that failed to bring them forward is asked again by the next event that is
-// taken.
+// If the store fails to bring events forward, the next accepted event makes the engine ask again.
 func TestEventsAreBroughtForwardAfterTheStoreFailed(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.store = &failsToHasten{Store: w.memory}
@@ -348,7 +345,7 @@ func (s *failsToHasten) MakeAllDue(ctx context.Context, account string, now time
 	return s.Store.MakeAllDue(ctx, account, now, limit)
 }
 
-// Events that failed together are not told again together.
+// Events that failed together are not delivered again together.
 func TestRetriesAreSpread(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.backend = refuses
@@ -368,8 +365,8 @@ func TestRetriesAreSpread(t *testing.T) {
 	})
 }
 
-// An endpoint that wants no more of an event is not told of it again, though the
-// attempt was brought forward and takes no step of the schedule.
+// An endpoint that wants no more of an event does not get it again, although the attempt was brought
+// forward and takes no step of the schedule.
 func TestGoneEndsAnEventThatWasBroughtForward(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.backend = func(ctx context.Context, e pingr.Event) (pingr.Reply, error) {
@@ -393,7 +390,7 @@ func TestGoneEndsAnEventThatWasBroughtForward(t *testing.T) {
 	})
 }
 
-// What another account waits for is its own.
+// An accepted event brings forward only its own account's events.
 func TestOnlyTheSameAccountIsToldAtOnce(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.backend = func(_ context.Context, e pingr.Event) (pingr.Reply, error) {
@@ -421,7 +418,7 @@ func (panicsToCatchUp) MakeAllDue(context.Context, string, time.Time, int) (int,
 	panic("a broken store")
 }
 
-// Whatever becomes of the events that wait, the person gets the answer.
+// Whatever becomes of the waiting events, the person gets the answer.
 func TestAReplyDoesNotNeedTheEventsThatWait(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.store = panicsToCatchUp{w.memory}

@@ -143,7 +143,7 @@ func TestCooldown(t *testing.T) {
 	})
 }
 
-// One person has one cooldown, by whichever of his names WhatsApp calls him.
+// One person has one cooldown, whichever name WhatsApp uses for them.
 func TestCooldownIsOneAPerson(t *testing.T) {
 	byNumber := sim.PhoneConfig{Number: asha, LID: "777"}
 	byLID := sim.PhoneConfig{Number: asha, LID: "777", ByLID: true}
@@ -305,8 +305,7 @@ func TestSameMessageTwice(t *testing.T) {
 	})
 }
 
-// WhatsApp's own queue holds a message for 14 days, so one that was handled is
-// known for longer.
+// WhatsApp's own queue keeps a message for 14 days, so Pingr knows a handled message for longer.
 func TestSameMessageTwoWeeksLater(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.config.Settings.Cooldown = -1

@@ -21,7 +21,7 @@ import (
 // or one that takes its time.
 type sender struct {
 	pingr.Session
-	before func(context.Context) error // an error of it is the send's
+	before func(context.Context) error // its error is the send's
 
 	mu               sync.Mutex
 	sends, now, most int
@@ -51,7 +51,7 @@ func (s *sender) Send(ctx context.Context, m pingr.Outgoing) error {
 	return s.Session.Send(ctx, m)
 }
 
-// counted says how many sends began, and how many were under way at once.
+// counted returns how many sends began, and how many were under way at once.
 func (s *sender) counted() (sends, most int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -68,9 +68,9 @@ func (l listening) Listen(ctx context.Context, handle pingr.Handler) error {
 	return l.number.Listen(ctx, handle)
 }
 
-// Two engines of one store, and one that was stopped midway, by SIGSTOP or a
-// sleeping laptop: its lease ends, the other takes over and sends, and what the
-// first one wakes up with is not sent too, though text and time be the same.
+// Two engines share a store, and one was stopped midway, by SIGSTOP or a sleeping laptop. Its lease
+// ends, and the other takes over and sends. What the first one wakes up with is not sent too, even if
+// text and time are the same.
 func TestDecisionIsOneEngines(t *testing.T) {
 	for _, tt := range []struct {
 		name, first, second string
@@ -84,7 +84,7 @@ func TestDecisionIsOneEngines(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			inWorld(t, func(w *world) {
-				// A clock that stands, but for a minute that is lost.
+				// A clock that stands still, except for a minute that is lost.
 				var lost atomic.Int64
 				began := time.Now()
 				w.config.Now = func() time.Time { return began.Add(time.Duration(lost.Load())) }
@@ -132,8 +132,8 @@ func TestDecisionIsOneEngines(t *testing.T) {
 	}
 }
 
-// The first engine wakes up with a refusal while the second sends: the limits
-// are the second one's, and so is the outcome.
+// The first engine wakes up with a refusal while the second sends. The limits and the outcome are the
+// second one's.
 func TestOutcomeIsThatOfWhoHoldsTheFiring(t *testing.T) {
 	inWorld(t, func(w *world) {
 		var lost atomic.Int64
@@ -161,8 +161,8 @@ func TestOutcomeIsThatOfWhoHoldsTheFiring(t *testing.T) {
 	})
 }
 
-// A backend and a send that take nearly as long as they may: no other engine
-// takes the reply up meanwhile.
+// The backend and the send each take nearly as long as they may. No other engine takes the reply up in
+// the meantime.
 func TestLeaseCoversAskingAndSending(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
@@ -208,8 +208,7 @@ func TestLeaseCoversAskingAndSending(t *testing.T) {
 	}
 }
 
-// A backlog that is paced for longer than a lease: whoever takes a reply over is
-// the only one to send it.
+// A backlog is paced for longer than a lease. Only the engine that takes a reply over sends it.
 func TestLongBacklogOnTwoEngines(t *testing.T) {
 	inWorld(t, func(w *world) {
 		const people = 600
@@ -230,8 +229,8 @@ func TestLongBacklogOnTwoEngines(t *testing.T) {
 	})
 }
 
-// A machine that slept while replies waited for their turn: another engine has taken
-// them over, and they are its own to send.
+// A machine slept while replies waited for their turn. Another engine has taken them over, and only
+// that engine sends them.
 func TestReplyThatIsTakenOverWhileItWaits(t *testing.T) {
 	inWorld(t, func(w *world) {
 		const people = 100
@@ -257,8 +256,8 @@ func TestReplyThatIsTakenOverWhileItWaits(t *testing.T) {
 	})
 }
 
-// The engine is told to stop, and the send under way ends just when it is given
-// up: how it ended is recorded all the same.
+// The engine is stopped, and the send under way ends just when it is given up. Its outcome is recorded
+// all the same.
 func TestEndOfASendWhileStopping(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
@@ -294,7 +293,7 @@ func TestEndOfASendWhileStopping(t *testing.T) {
 				free := w.memory.Peek(w.Context(), time.Now(), pingr.CooldownLimit(account, asha, time.Minute, time.Now()))
 				assert.Equal(t, tt.free, free == nil)
 
-				// Whoever starts next has no lease to wait for, and knows what is known.
+				// The next engine to start has no lease to wait for, and knows what is known.
 				claimed, err := w.memory.Claim(w.Context(), pingr.Lease{Holder: "next", Until: time.Now().Add(time.Minute)},
 					time.Now().Add(2*time.Second), nil, 10)
 				require.NoError(t, err)
@@ -309,13 +308,12 @@ func TestEndOfASendWhileStopping(t *testing.T) {
 	}
 }
 
-// acknowledges sends nothing and says so whenever it is asked.
+// acknowledges accepts every send and shows nobody anything.
 type acknowledges struct{ pingr.Session }
 
 func (acknowledges) Send(context.Context, pingr.Outgoing) error { return nil }
 
-// So it is with a message of the program's own: what was refused gives its
-// limits back.
+// The same holds for a program's own message: a refused one gives its limits back.
 func TestEndOfAnOwnSendWhileStopping(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.config.StopGrace = time.Second
@@ -342,8 +340,8 @@ func TestEndOfAnOwnSendWhileStopping(t *testing.T) {
 	})
 }
 
-// An event that is delivered again just before the engine is given up is not
-// delivered once more, and its row of the log is there.
+// An event is delivered again just before the engine is given up. It is not delivered once more, and
+// its row of the log is there.
 func TestEndOfADeliveryWhileStopping(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.config.StopGrace = time.Second
@@ -369,8 +367,8 @@ func TestEndOfADeliveryWhileStopping(t *testing.T) {
 	})
 }
 
-// An attempt that the stop cut off says nothing of the endpoint: it takes no step of
-// the schedule, and be it the last one, the event is still told.
+// An attempt that the stop cut off says nothing about the endpoint. It takes no step of the schedule,
+// and even if it was the last one, the event is still delivered.
 func TestDeliveryThatIsCutOffByTheStop(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.config.StopGrace = time.Second
@@ -403,8 +401,8 @@ func (s slowLog) LogDelivery(ctx context.Context, d pingr.Delivery) error {
 	return s.Store.LogDelivery(ctx, d)
 }
 
-// An answer that could not be stored is not called used: the backend is asked
-// again, and that answer counts.
+// An answer that could not be stored does not count as used. The backend is asked again, and that
+// answer counts.
 func TestAnswerThatCannotBeStored(t *testing.T) {
 	inWorld(t, func(w *world) {
 		var once atomic.Bool
@@ -442,8 +440,8 @@ func (failsToDecide) Drop(context.Context, string, string) error {
 	return errors.New("disk full")
 }
 
-// An answer that comes as the engine is given up is not used, and the log says
-// so; the next start asks again, and nobody is answered twice.
+// An answer that comes as the engine is given up is not used, and the log says so. The next start asks
+// again, and nobody is answered twice.
 func TestAnswerWhileStopping(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.config.StopGrace = time.Second

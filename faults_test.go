@@ -52,9 +52,9 @@ func TestSends(t *testing.T) {
 	}
 }
 
-// What a reply took is given back when certainly nobody saw it. One that may have
-// been seen keeps it, whatever becomes of its later tries: a second reply within
-// the cooldown would be the alternative.
+// A reply gives its limits back if certainly nobody saw it. A reply that may have been seen keeps
+// them, whatever becomes of its later tries. Otherwise a second reply could go out within the
+// cooldown.
 func TestWhatAFailedReplyGivesBack(t *testing.T) {
 	tests := []struct {
 		name        string
@@ -103,7 +103,7 @@ func TestWhatAFailedReplyGivesBack(t *testing.T) {
 	}
 }
 
-// Who is refused and insists is banned: the pauses double.
+// WhatsApp bans a number that insists after a refusal, so the pauses double.
 func TestRefusedReplyIsTriedWithGrowingPauses(t *testing.T) {
 	inWorld(t, func(w *world) {
 		var tries []time.Duration
@@ -127,7 +127,7 @@ func TestRefusedReplyIsTriedWithGrowingPauses(t *testing.T) {
 	})
 }
 
-// counting tells of each send.
+// counting reports each send.
 type counting struct {
 	pingr.Session
 	sends func()
@@ -182,8 +182,7 @@ func TestEnormousTexts(t *testing.T) {
 	})
 }
 
-// A laptop that slept, or a clock that was set: leases end under the engine
-// that works on them.
+// A laptop slept, or a clock was set: leases end while the engine works on them.
 func TestClockThatJumpsAheadDoublesNothing(t *testing.T) {
 	inWorld(t, func(w *world) {
 		var off atomic.Int64
@@ -202,7 +201,7 @@ func TestClockThatJumpsAheadDoublesNothing(t *testing.T) {
 	})
 }
 
-// A session id that came to be another account's sends nothing of the first.
+// A session id that moved to another account sends nothing of the first.
 func TestSessionOfAnotherAccountSendsNothingOfOurs(t *testing.T) {
 	inWorld(t, func(w *world) {
 		theirs := sim.New(sim.Config{})
@@ -339,8 +338,8 @@ func TestStoreFailsAtEveryKthCall(t *testing.T) {
 	}
 }
 
-// A person's settings that cannot be read for a while delay the reply; for good,
-// they end in a reason, and are not asked for each second until then.
+// If a person's settings cannot be read for a while, the reply is delayed. If they stay unreadable,
+// the message ends with a reason, and nobody reads them every second until then.
 func TestSettingsThatCannotBeRead(t *testing.T) {
 	for _, tt := range []struct {
 		name   string

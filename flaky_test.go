@@ -10,9 +10,8 @@ import (
 	"github.com/heypingr/pingr"
 )
 
-// flaky fails every so many calls, before it does anything; with panics it
-// panics at one of eight times so many, for a message whose first call always panicked
-// would rightly expire.
+// flaky fails one in so many calls, before it does anything. With panics, it also panics at one in
+// eight times as many, because a message whose first call always panicked would rightly expire.
 type flaky struct {
 	pingr.Store
 	every, calls atomic.Int64

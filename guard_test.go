@@ -28,7 +28,7 @@ func TestGuardRefuses(t *testing.T) {
 		"64:ff9b::ffff:ffff", "64:ff9b:1:ffff:ffff:ffff:ffff:ffff", "2002:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
 		"2001:0:ffff:ffff:ffff:ffff:ffff:ffff", "febf:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
 		"fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
-		// What a zone is written behind is the same address.
+		// A zone after an address does not change it.
 		"::1%lo", "fe80::1%eth0", "fd00::1%1", "64:ff9b::7f00:1%x", "2002:7f00:1::%x", "::%x",
 	} {
 		err := g.check(netip.MustParseAddr(ip))

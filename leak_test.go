@@ -7,9 +7,9 @@ import (
 	"go.uber.org/goleak"
 )
 
-// The machine is where it is tomorrow already: whatever takes its clock's day or
-// month for UTC's fails on every machine.
+// The tests run in a time zone where it is tomorrow already, so code that takes the local day or month
+// for UTC's fails on every machine.
 func init() { time.Local = time.FixedZone("Kiritimati", 14*60*60) }
 
-// No test of this package leaves a goroutine behind, nor does what it tests.
+// Neither a test of this package nor the code that it tests leaves a goroutine behind.
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

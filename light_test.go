@@ -14,8 +14,8 @@ import (
 
 const module = "github.com/heypingr/pingr"
 
-// Whoever imports a package imports all that it depends on. Each row is a
-// dependency that must not come about, and why.
+// A program that imports a package imports all its dependencies. Each row is a forbidden dependency,
+// and why.
 func TestForbiddenDependencies(t *testing.T) {
 	tests := []struct {
 		pkg, forbidden, why string
@@ -63,12 +63,11 @@ func TestForbiddenDependencies(t *testing.T) {
 	})
 }
 
-// Who names whom in an import, over the whole module. A path stands for itself
-// and all below it.
+// Which packages may import which, over the whole module. A path includes everything below it.
 func TestWhoImportsWhom(t *testing.T) {
 	rules := []struct {
 		imported string
-		by       []string // none but these, and what is below imported itself
+		by       []string // only these, and packages below imported
 		why      string
 	}{
 		{
@@ -172,7 +171,7 @@ func TestWhatLinksLibsignal(t *testing.T) {
 	}
 }
 
-// All that the root package may depend on beside the standard library.
+// Everything that the root package may depend on besides the standard library.
 func TestRootDependencies(t *testing.T) {
 	allowed := []string{
 		module, "golang.org/x/text/", "golang.org/x/time/", "github.com/rivo/uniseg", "github.com/google/uuid",
@@ -191,7 +190,7 @@ func TestRootDependencies(t *testing.T) {
 	}
 }
 
-// Every module that go.mod asks for stands in docs/development.md with its reason.
+// docs/development.md gives a reason for every module that go.mod requires.
 func TestDependenciesHaveReasons(t *testing.T) {
 	notes, err := os.ReadFile("docs/development.md")
 	require.NoError(t, err)

@@ -14,7 +14,7 @@ import (
 	"github.com/heypingr/pingr/session/sim"
 )
 
-// hangsFor never answers for numbers that begin so, and others at once.
+// hangsFor never answers for numbers with such a beginning, and answers others at once.
 func hangsFor(prefix string) func(context.Context, pingr.Event) (pingr.Reply, error) {
 	return func(ctx context.Context, e pingr.Event) (pingr.Reply, error) {
 		if strings.HasPrefix(e.From.Phone, prefix) {
@@ -68,7 +68,7 @@ func TestHangingRequestsKeepNobodyWaiting(t *testing.T) {
 	}
 }
 
-// Every account has eight places, though others hold all that the process has.
+// Every account has eight places, even if other accounts hold all the places of the process.
 func TestEveryAccountHasEightPlaces(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.config.MaxInFlight = 64
@@ -103,7 +103,7 @@ func TestMessageThatComesAgainTakesNoPlace(t *testing.T) {
 	})
 }
 
-// An endpoint is told of few events at once that it has not taken.
+// Only a few events that an endpoint has not accepted are delivered to it at once.
 func TestRetriesAreFewAtOnce(t *testing.T) {
 	inWorld(t, func(w *world) {
 		atOnce, most := 0, 0
@@ -132,8 +132,8 @@ func TestRetriesAreFewAtOnce(t *testing.T) {
 	})
 }
 
-// A number that sends slowly makes replies late, and doubles none: the leases of
-// those that wait are renewed.
+// A slow number makes replies late but doubles none, because the leases of waiting replies are
+// renewed.
 func TestRepliesThatWaitForTheirTurn(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.start()
@@ -151,8 +151,8 @@ func TestRepliesThatWaitForTheirTurn(t *testing.T) {
 	})
 }
 
-// A number is handed so many replies at once that they are sent within their leases;
-// of those that wait, the leases are renewed, so that no other engine takes them up.
+// A number gets only as many replies at once as it can send within their leases. The leases of waiting
+// replies are renewed, so no other engine takes them up.
 func TestRepliesAreHandedOutAFewAtOnce(t *testing.T) {
 	inWorld(t, func(w *world) {
 		const people = 3 * 64

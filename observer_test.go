@@ -28,7 +28,7 @@ func (n *notes) add(format string, a ...any) {
 	n.all = append(n.all, fmt.Sprintf(format, a...))
 }
 
-// told returns what was told since the last call.
+// told returns the notes since the last call.
 func (n *notes) told() []string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -50,7 +50,7 @@ func (n *notes) observer() pingr.Observer {
 	}
 }
 
-// An observer is told of every step, once it is stored.
+// An observer hears of every step, once it is stored.
 func TestObserver(t *testing.T) {
 	const in = `received acc main "login" true`
 	for _, tt := range []struct {
@@ -115,8 +115,7 @@ func TestObserver(t *testing.T) {
 	}
 }
 
-// What the Store refuses is told, with what the engine was doing, and the engine
-// goes on.
+// The observer hears what the Store refuses and what the engine was doing, and the engine goes on.
 func TestObserverOfAStoreThatFails(t *testing.T) {
 	for doing, method := range map[string]string{
 		"finding a trigger": "FindTrigger", "storing a message": "Accept", "claiming messages": "Claim",
@@ -222,7 +221,7 @@ func TestObserverThatPanics(t *testing.T) {
 	})
 }
 
-// Two engines on one Store: who made a change tells of it, and nobody else.
+// Two engines share one Store. Only the engine that made a change tells of it.
 func TestObserversOfTwoEngines(t *testing.T) {
 	inWorld(t, func(w *world) {
 		var n notes

@@ -73,8 +73,8 @@ func TestAgeNeedsNoRightClock(t *testing.T) {
 	assert.Equal(t, 3*time.Minute, f.age(wrong.Add(2*time.Minute)), "waiting here counts too")
 }
 
-// A Session that does not know when a message arrived leaves it out. Our clock
-// takes its place: the message expires, and belongs to a backlog, as any other.
+// A Session that does not know when a message arrived leaves the time out. Our clock takes its place:
+// the message expires, or belongs to a backlog, like any other.
 func TestAMessageWithoutATimeOfArrival(t *testing.T) {
 	sent := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
 	f := Firing{Message: Message{Time: sent}, AcceptedAt: sent.Add(time.Hour)}
@@ -87,8 +87,8 @@ func TestAMessageWithoutATimeOfArrival(t *testing.T) {
 	assert.Zero(t, s.pause(f), "it has just been sent")
 }
 
-// What fails is tried again ever less often, and never so seldom that a number that
-// is back keeps people waiting.
+// Failures are retried less and less often, but never so seldom that a recovered number keeps people
+// waiting.
 func TestPauseBetweenTries(t *testing.T) {
 	for failing, want := range map[time.Duration]time.Duration{
 		-time.Hour: time.Second, 0: time.Second, 2 * time.Second: time.Second, 10 * time.Second: 5 * time.Second,
@@ -98,8 +98,8 @@ func TestPauseBetweenTries(t *testing.T) {
 	}
 }
 
-// What a program leaves out is what the documentation says: an endpoint that hangs
-// costs no more memory, and nobody waits longer.
+// The defaults are what the documentation says. A hanging endpoint costs no more memory, and nobody
+// waits longer.
 func TestDefaults(t *testing.T) {
 	e, err := New(Config{Store: struct{ Store }{}})
 	require.NoError(t, err)

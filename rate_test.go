@@ -58,8 +58,8 @@ func TestRates(t *testing.T) {
 	}
 }
 
-// Messages of the program's own count too, and wait for their turn. One whose
-// turn is too far away is not sent, and takes no limits.
+// A program's own messages count too, and wait for their turn. A message whose turn is too far away is
+// not sent and takes no limits.
 func TestRateOfSend(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.config.SendRate = 0.05

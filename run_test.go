@@ -19,7 +19,7 @@ import (
 	"github.com/heypingr/pingr/store/memory"
 )
 
-// What comes before Run is kept for it: it is asked about at once then, and once.
+// Messages that come before Run are kept for it. Run asks about them at once, and only once.
 func TestMessageBeforeTheEngineRuns(t *testing.T) {
 	inWorld(t, func(w *world) {
 		engine := w.configured()
@@ -75,8 +75,8 @@ func TestWithoutABackend(t *testing.T) {
 	})
 }
 
-// A message that a crash kept from being answered is too old after a long stop: nobody
-// is told of it, and nobody gets a link that he does not wait for any more.
+// A message that a crash kept from being answered is too old after a long stop. The backend does not
+// receive it, and nobody gets a link that they no longer wait for.
 func TestMessageFromBeforeALongStopExpires(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.config.StopGrace = time.Nanosecond
@@ -117,8 +117,7 @@ func TestRunEndsWithItsNumber(t *testing.T) {
 	})
 }
 
-// An event of a session is stamped when it happened and each time that it is told,
-// under an id of its own.
+// A session's event carries the time when it happened and the time of each delivery, under its own id.
 func TestNotifyNamesAndStampsAnEvent(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.start()
@@ -145,8 +144,7 @@ func TestNotifyNamesAndStampsAnEvent(t *testing.T) {
 	})
 }
 
-// A session that is detached sends nothing more: its replies fail when their time
-// is over.
+// A detached session sends nothing more. Its replies fail when their time is over.
 func TestDetachedSessionSendsNothing(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.backend = func(context.Context, pingr.Event) (pingr.Reply, error) {
@@ -211,8 +209,8 @@ func TestReplyThatWasRefusedAndMayHaveBeenSeen(t *testing.T) {
 	})
 }
 
-// What is old is forgotten each hour: the delivery log after 90 days, a message after
-// 15. The clock jumps, for the bubble's own would tick each second of it.
+// Every hour the engine forgets what is old: the delivery log after 90 days, a message after 15. The
+// clock jumps, because the bubble's own would tick every second of that time.
 func TestWhatIsOldIsForgotten(t *testing.T) {
 	inWorld(t, func(w *world) {
 		var off atomic.Int64
@@ -238,8 +236,7 @@ func TestWhatIsOldIsForgotten(t *testing.T) {
 	})
 }
 
-// A row of the delivery log tells whose attempt it was, of what, how it went and for
-// how long.
+// A row of the delivery log names an attempt's owner, subject, outcome and duration.
 func TestWhatTheDeliveryLogTells(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.config.RetrySchedule = []time.Duration{time.Minute}
@@ -271,8 +268,7 @@ func TestWhatTheDeliveryLogTells(t *testing.T) {
 	})
 }
 
-// The log names no person and holds nothing that was written, whatever fails and
-// however.
+// The log names no person and contains nothing that was written, whatever fails and however.
 func TestLogHoldsNothingOfAPerson(t *testing.T) {
 	inWorld(t, func(w *world) {
 		var said strings.Builder
@@ -311,8 +307,7 @@ func TestLogHoldsNothingOfAPerson(t *testing.T) {
 	})
 }
 
-// panics is a store whose log panics, whose purge and whose first decision do, with
-// what they were given.
+// panics is a store whose log, purge and first decision panic with their arguments.
 type panics struct {
 	*memory.Store
 	decided atomic.Bool

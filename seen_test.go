@@ -23,8 +23,8 @@ import (
 	"github.com/heypingr/pingr"
 )
 
-// Whoever reads a request of Pingr's and sends it again is refused, however the
-// headers are dressed up; Pingr's own further attempts are answered.
+// A replayed request of Pingr's is refused, however the replayer changes its headers. Pingr's own
+// further attempts are answered.
 func TestWebhookHandlerTakesEachDeliveryOnce(t *testing.T) {
 	const fresh, old = "whsec_ZnJlc2g=", "whsec_b2xk"
 	at := time.Now()
@@ -88,8 +88,8 @@ func TestWebhookHandlerTakesEachDeliveryOnce(t *testing.T) {
 	assert.EqualValues(t, 2, told.Load())
 }
 
-// Of the same delivery, many times at once, one is answered; what is remembered
-// is a key that does not depend on the language, and longer than it verifies.
+// If the same delivery comes many times at once, one is answered. The remembered key does not depend
+// on the language, and is kept for longer than the delivery verifies.
 func TestWebhookHandlerRemembersAtomically(t *testing.T) {
 	body := `{"event":"session.connected","timestamp":` + strconv.FormatInt(time.Now().UnixMilli(), 10) + `}`
 	kept := &keptKeys{}
@@ -137,8 +137,8 @@ func (k *keptKeys) Add(ctx context.Context, key string, life time.Duration) (boo
 	return k.SeenInMemory.Add(ctx, key, life)
 }
 
-// An endpoint that takes each delivery once, answered, and closed the connection
-// before the answer was through, is told again and answers the same.
+// An endpoint accepts each delivery once. It answered, and closed the connection before the answer was
+// through. It gets the delivery again and answers the same.
 func TestAnswerLostWithItsConnectionIsGivenAgain(t *testing.T) {
 	const secret = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 	h := &pingr.WebhookHandler{
@@ -165,7 +165,7 @@ func TestAnswerLostWithItsConnectionIsGivenAgain(t *testing.T) {
 	assert.EqualValues(t, 3, requests.Load())
 }
 
-// What is remembered for 15 minutes must not be let in by its age later.
+// A delivery that is remembered for 15 minutes must not be accepted later because of its age.
 func TestWebhookHandlerThatRemembersLetsInNothingOld(t *testing.T) {
 	for name, at := range map[string]time.Time{
 		"old": time.Now().Add(-6 * time.Minute), "ahead": time.Now().Add(6 * time.Minute),
@@ -180,7 +180,7 @@ func TestWebhookHandlerThatRemembersLetsInNothingOld(t *testing.T) {
 	}
 }
 
-// A body that broke off was not received: Pingr must not take it for delivered.
+// A body that broke off was not received, so Pingr must not consider it delivered.
 func TestWebhookHandlerWhoseBodyBreaksOff(t *testing.T) {
 	var failed error
 	h := &pingr.WebhookHandler{Secret: "whsec_x", Failed: func(_ *http.Request, err error) { failed = err }}
@@ -232,7 +232,8 @@ func TestSeenInMemory(t *testing.T) {
 	})
 }
 
-// It is bounded, and says so rather than forget what can still be sent again.
+// The memory is bounded. When full, it says so rather than forget a delivery that can still be sent
+// again.
 func TestSeenInMemoryIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var seen pingr.SeenInMemory

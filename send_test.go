@@ -13,8 +13,7 @@ import (
 	"github.com/heypingr/pingr/session/sim"
 )
 
-// What becomes of a message that the program sends of its own accord, and of
-// the limits it took.
+// The outcome of a message that the program sends by itself, and of the limits it took.
 func TestSend(t *testing.T) {
 	tests := []struct {
 		name  string
@@ -75,8 +74,8 @@ func TestSendAgainIsShownOnce(t *testing.T) {
 	})
 }
 
-// A send that may have been seen keeps its limits, whatever becomes of its
-// repetition, and whoever asked must not take it for unsent.
+// A send that may have been seen keeps its limits, whatever becomes of its repetition. The caller must
+// not take it for unsent.
 func TestSendAgainThatFailsIsUnknown(t *testing.T) {
 	for name, fault := range map[string]sim.Fault{
 		"refused": sim.Refuse, "refused for now": sim.RefuseForNow, "no link": sim.Away, "no answer": sim.LoseAck,
@@ -104,7 +103,7 @@ func TestSendAgainThatFailsIsUnknown(t *testing.T) {
 	}
 }
 
-// What is refused once or twice arrives while the caller waits.
+// A message that is refused once or twice arrives while the caller waits.
 func TestSendThatIsRefusedForAMoment(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.start()
@@ -118,7 +117,7 @@ func TestSendThatIsRefusedForAMoment(t *testing.T) {
 	})
 }
 
-// What must not leave the process does not, however often it is tried.
+// A message that must not leave the process does not, however often the program tries.
 func TestSendByWayOfAnotherSession(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.start()
@@ -193,8 +192,8 @@ func TestSendTakesTheLongestText(t *testing.T) {
 	})
 }
 
-// What WhatsApp tells repetitions by: it must be the account's and the request's
-// own, so that no account's message is taken for a repetition of another's.
+// WhatsApp recognizes a repetition by this id. It must be unique to the account and the request, so that no
+// account's message is taken for a repetition of another's.
 func TestSendIDsAreTheAccountsOwn(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.start()

@@ -14,8 +14,7 @@ import (
 	"github.com/heypingr/pingr/session/sim"
 )
 
-// unreadable makes the settings unreadable from now on, until the function is called
-// that it returns.
+// unreadable makes the settings unreadable until the returned function is called.
 func (w *world) unreadable() (readable func()) {
 	was := w.config.Accounts
 	var broken atomic.Bool
@@ -29,8 +28,8 @@ func (w *world) unreadable() (readable func()) {
 	return func() { broken.Store(false) }
 }
 
-// Whether a group is answered is not known while the settings cannot be read: its
-// message comes again.
+// While the settings cannot be read, nobody knows whether a group is answered, so its message comes
+// again.
 func TestGroupMessageWhileSettingsCannotBeRead(t *testing.T) {
 	for setting, answers := range map[pingr.GroupReply]int{pingr.GroupPrivate: 1, pingr.GroupOff: 0} {
 		t.Run("group_reply "+string(setting), func(t *testing.T) {
@@ -52,8 +51,8 @@ func TestGroupMessageWhileSettingsCannotBeRead(t *testing.T) {
 	}
 }
 
-// A reply that was decided and cannot be sent for want of settings gives its limits
-// back, unless it may have been seen.
+// If a decided reply cannot be sent because the settings cannot be read, it gives its limits back,
+// unless it may have been seen.
 func TestLimitsOfAReplyWhoseSettingsCannotBeRead(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
@@ -90,7 +89,7 @@ func TestLimitsOfAReplyWhoseSettingsCannotBeRead(t *testing.T) {
 	}
 }
 
-// Nothing is sent without the limits that are an account's own.
+// Nothing is sent without the account's own limits.
 func TestSendWhileSettingsCannotBeRead(t *testing.T) {
 	inWorld(t, func(w *world) {
 		readable := w.unreadable()

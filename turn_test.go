@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// A number that takes its time: what waits for its turn longer than a lease stays
-// its engine's. A second engine of the same store sends none of it.
+// A slow number: what waits for its turn longer than a lease stays with its engine. A second engine of
+// the same store sends none of it.
 func TestNobodyTakesWhatWaitsForItsTurn(t *testing.T) {
 	inWorld(t, func(w *world) {
 		const people = 4 * 64 // a turn is one of 64 sends at a time, for at most 30 s

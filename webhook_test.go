@@ -172,8 +172,8 @@ func TestStandardWebhooksSignature(t *testing.T) {
 	assert.False(t, ok)
 }
 
-// Keys shorter than a block of the hash, as long and longer, which RFC 2104
-// treats each in another way; bodies that end before, at and behind a block.
+// Keys shorter than a block of the hash, as long, and longer: RFC 2104 treats each differently. Bodies
+// end before, at and after a block.
 func TestVerifyUsesTheHMACThatSignUses(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	some := func(n int) []byte {
@@ -193,8 +193,8 @@ func TestVerifyUsesTheHMACThatSignUses(t *testing.T) {
 	}
 }
 
-// What VerifyWebhook does beyond decoding the event costs no allocation; what a
-// stranger sends costs that of the error. internal/bench/verify measures time.
+// VerifyWebhook allocates nothing beyond decoding the event. A stranger's request costs only the
+// error's allocation. internal/bench/verify measures time.
 func TestVerifyAllocatesNothingOfItsOwn(t *testing.T) {
 	body := []byte(`{"event":"message.received","timestamp":1714825320000}`)
 	signature := Sign(body, testSecret)

@@ -113,7 +113,7 @@ func TestWebhookHandler(t *testing.T) {
 	}
 }
 
-// What Pingr tells over HTTP arrives as it would in plain Go.
+// An event that Pingr delivers over HTTP arrives as it would in plain Go.
 func TestWebhookHandlerIsTheOtherEndOfHTTPDispatcher(t *testing.T) {
 	const secret = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 	told := make(chan pingr.Event, 1)

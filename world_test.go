@@ -43,7 +43,7 @@ type world struct {
 	detach func()        // ends what the engine has of session
 }
 
-// told is an event and when the backend heard of it.
+// told is an event and the time when the backend received it.
 type told struct {
 	pingr.Event
 	at time.Time
@@ -143,7 +143,7 @@ func texts(p *sim.Phone) []string {
 	return all
 }
 
-// heard are the events that the backend was told, in order.
+// heard returns the events that the backend received, in order.
 func (w *world) heard() []told {
 	w.mu.Lock()
 	defer w.mu.Unlock()
