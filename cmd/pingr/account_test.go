@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Beside a running server, as when somebody has forgotten a password.
+// While a server runs, as when somebody has forgotten a password.
 func TestAccountPasswordEndsAllLogins(t *testing.T) {
 	p := newPlace(t)
 	require.Equal(

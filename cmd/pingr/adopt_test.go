@@ -14,8 +14,8 @@ import (
 	"github.com/heypingr/pingr/store/memory"
 )
 
-// A number that pingr link linked goes to the one account there is. Among several
-// it is nobody's, and one that has an owner keeps it.
+// The only account gets a number that pingr link linked. If there are several, nobody gets it. A
+// number that has an owner keeps it.
 func TestWhoGetsALinkedNumber(t *testing.T) {
 	for _, tt := range []struct {
 		name     string
@@ -58,8 +58,7 @@ func TestWhoGetsALinkedNumber(t *testing.T) {
 	}
 }
 
-// Two processes share a database, and each has the numbers of its own data
-// directory alone.
+// Two processes share a database. Each has only the numbers of its own data directory.
 func TestEachProcessHasItsOwnNumbers(t *testing.T) {
 	store := memory.New()
 	process := func(database string) *app {

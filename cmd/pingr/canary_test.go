@@ -22,11 +22,10 @@ import (
 	"github.com/heypingr/pingr/whatsapptest"
 )
 
-// A story with unmistakable values, logged at debug level, and then a search for
-// them: phones, texts, keys, secrets and passwords are in no log line, metric or
-// error answer; and when a text has done its work, and for keys and passwords
-// ever, in no file. Phones and the webhook secret are in the files: whatsmeow
-// knows people by number, and the secret signs.
+// A story with unmistakable values is logged at debug level, and then the test searches for them.
+// Phones, texts, keys, secrets and passwords are in no log line, metric or error answer. No file ever
+// contains keys or passwords, nor a text that has done its work. Phones and the webhook secret are in
+// the files, because whatsmeow knows people by number and the secret signs.
 func TestCanary(t *testing.T) {
 	const (
 		phone    = "919812349876"

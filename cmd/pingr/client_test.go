@@ -14,7 +14,7 @@ import (
 	"github.com/heypingr/pingr/server/api"
 )
 
-// Whatever answers, or does not: the error says what to do, and never the key.
+// Whether anything answers or not, the error says what to do, and never the key.
 func TestServerTrouble(t *testing.T) {
 	const key = "pk_live_QUIET"
 	answers := func(status int, kind, body string, header ...string) http.HandlerFunc {
@@ -129,8 +129,7 @@ func TestAsksOverHTTPSWhereItIsSpoken(t *testing.T) {
 	assert.Contains(t, got.err, "clear text to pingr.invalid")
 }
 
-// What a server answers is told alike whether its address ends with a slash or a
-// version.
+// The output is the same whether the server's address ends with a slash, a version, or neither.
 func TestServerAddress(t *testing.T) {
 	asked := make(chan *http.Request, 1)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

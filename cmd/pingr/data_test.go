@@ -19,8 +19,8 @@ import (
 	"github.com/heypingr/pingr/store/sqlite"
 )
 
-// openData makes a data directory with a trigger and sessions, held by this
-// process as by an engine.
+// openData creates a data directory with a trigger and sessions. This process holds it as an engine
+// would.
 func openData(t *testing.T, sessions ...pingr.SessionRecord) (dir string, engine *sqlite.Store) {
 	t.Helper()
 	dir = filepath.Join(t.TempDir(), "data")
@@ -254,8 +254,8 @@ func ruin(t *testing.T, file string) {
 	require.NoError(t, os.WriteFile(file, content, 0o600))
 }
 
-// One damaged page of any file is found, whether or not an engine has it open,
-// and said to be damaged where it is used.
+// One damaged page of any file is found, whether or not an engine has the file open. Commands that use
+// the file report the damage.
 func TestDoctorReadsEveryFile(t *testing.T) {
 	for _, name := range []string{"pingr.db", "deliveries.db", "whatsapp.db"} {
 		t.Run(name, func(t *testing.T) {
@@ -306,7 +306,7 @@ func TestRepairSavesWhatCanBeRead(t *testing.T) {
 
 	ruin(t, filepath.Join(dir, "pingr.db"))
 	r = pingrRun(t, "backup", "--data", dir, filepath.Join(t.TempDir(), "copy.db"))
-	if r.code != exitDone { // it may be an index that is damaged: its table can be copied
+	if r.code != exitDone { // the damage may be in an index: its table can be copied
 		assert.Contains(t, r.err, "pingr repair")
 	}
 	engine, err := sqlite.Open(t.Context(), sqlite.Config{Dir: dir})

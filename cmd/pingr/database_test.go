@@ -21,7 +21,7 @@ func onPostgres(t *testing.T) *place {
 	return p
 }
 
-// The whole of it once more, with everything but the keys in PostgreSQL.
+// The same whole story, with everything but the keys in PostgreSQL.
 func TestServeOnPostgres(t *testing.T) {
 	p := onPostgres(t)
 	serveAll(t, p)
@@ -29,8 +29,8 @@ func TestServeOnPostgres(t *testing.T) {
 	assert.FileExists(t, filepath.Join(p.data, "whatsapp.db"), "the keys stay here")
 }
 
-// Two processes with a data directory each share one database: accounts and
-// keys are one, numbers are the process's that linked them.
+// Two processes with a data directory each share one database. They share accounts and keys, but a
+// number belongs to the process that linked it.
 func TestTwoProcessesOnOneDatabase(t *testing.T) {
 	p := onPostgres(t)
 	first := p.serve(t)

@@ -10,7 +10,7 @@ import (
 	"github.com/heypingr/pingr/server/api"
 )
 
-// A line says why an answer gave no reply, or why there was no answer.
+// A line gives the reason why an answer gave no reply, or why there was no answer.
 func TestDeliveryLineSaysWhyThereWasNoReply(t *testing.T) {
 	reason, newer := pingr.NoReplyNotJSON, pingr.NoReply("of_a_newer_server")
 	ok, broken := 200, "status 301: redirects are not followed; it points to https://shop.example/\x1b[2J"

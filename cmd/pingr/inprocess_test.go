@@ -24,8 +24,8 @@ import (
 // asha's number, the customer of these stories.
 const ashaNumber = "919876543210"
 
-// An inProcess is pingr serve in this process, by a clock that the test moves, with
-// a linked number, the trigger "login" and an endpoint.
+// An inProcess is pingr serve in this process, on a clock that the test moves, with a linked number,
+// the trigger "login" and an endpoint.
 type inProcess struct {
 	*service
 	place   *place
@@ -96,7 +96,7 @@ func (h *inProcess) restart() {
 	h.connected()
 }
 
-// must asks and says what came if it is not the status.
+// must makes a request and requires the status.
 func (s *service) must(status int, method, path, body string, header ...string) map[string]any {
 	s.Helper()
 	got, answer := s.call(method, path, body, header...)
@@ -104,7 +104,7 @@ func (s *service) must(status int, method, path, body string, header ...string) 
 	return answer
 }
 
-// login asks as the dashboard does.
+// login sends requests as the dashboard does.
 func (h *inProcess) login(method, path, body string) map[string]any {
 	h.Helper()
 	in := h.must(http.StatusOK, "POST", "/v1/auth/login", `{"email":"anna@example.com","password":"correct horse"}`,
@@ -147,14 +147,14 @@ func (c *clock) move(d time.Duration) {
 	c.ahead += d
 }
 
-// A shopBackend is an endpoint that verifies what it is told, by secrets that
-// change, and answers with a link.
+// A shopBackend is an endpoint that verifies its webhooks, by secrets that change, and answers with a
+// link.
 type shopBackend struct {
 	*httptest.Server
 	mu      sync.Mutex
 	secrets []string
 	told    []pingr.Event
-	hooks   []hook // those that were told
+	hooks   []hook // those that it accepted
 	refused []error
 }
 
@@ -196,7 +196,7 @@ func (b *shopBackend) setSecrets(secrets ...string) {
 	b.secrets = secrets
 }
 
-// heard is what it was told and took, and what it refused.
+// heard returns the events that it accepted and those that it refused.
 func (b *shopBackend) heard() ([]pingr.Event, []error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -210,7 +210,7 @@ func (b *shopBackend) lastHook() hook {
 	return b.hooks[len(b.hooks)-1]
 }
 
-// last waits until it was told of n events, and returns the last.
+// last waits until it has received n events, and returns the last.
 func (b *shopBackend) last(t *testing.T, n int) pingr.Event {
 	t.Helper()
 	var told []pingr.Event

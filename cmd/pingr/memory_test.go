@@ -20,8 +20,7 @@ import (
 // to do, in KiB.
 const idleMemory = 40 << 10
 
-// What a start, a link and password checks need for a moment goes back to the
-// system.
+// Memory that a start, a link and password checks need briefly goes back to the system.
 func TestIdleMemory(t *testing.T) {
 	p := newPlace(t)
 	asha, err := p.server.AddPhone(whatsapptest.PhoneConfig{Number: "919876543210", Name: "Asha"})
@@ -61,12 +60,12 @@ func (s *service) comesToRest(after string) {
 		last = s.resident()
 		return last <= idleMemory
 	}, time.Minute, 500*time.Millisecond, after)
-	time.Sleep(2 * time.Second) // what it does all the time needs little
+	time.Sleep(2 * time.Second) // its regular work needs little
 	assert.LessOrEqual(s, s.resident(), idleMemory, after)
 	s.Logf("%s: %d KiB, then %d", after, last, s.resident())
 }
 
-// resident is how much memory the program holds, in KiB.
+// resident returns how much memory the program holds, in KiB.
 func (s *service) resident() int {
 	s.Helper()
 	status, err := os.ReadFile("/proc/" + strconv.Itoa(s.pid) + "/status")
@@ -78,7 +77,7 @@ func (s *service) resident() int {
 	return n
 }
 
-// A mapping that is not all the file's, or may be written to, is left alone.
+// A mapping is left alone if it is not entirely the file's, or may be written to.
 func TestMapping(t *testing.T) {
 	const file = "/opt/my programs/pingr"
 	for _, tt := range []struct {

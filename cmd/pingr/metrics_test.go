@@ -45,7 +45,7 @@ func TestMetricsHaveAnAddressOfTheirOwn(t *testing.T) {
 	assert.ErrorContains(t, err, "--metrics-listen: ")
 }
 
-// What the server asks a session beside, if it can tell.
+// What the server also asks a session, if the session can tell.
 var _ interface {
 	Undecryptable() uint64
 	ClockOffset() (time.Duration, bool)

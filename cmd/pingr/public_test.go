@@ -76,8 +76,7 @@ func TestIsPrivate(t *testing.T) {
 	}
 }
 
-// Whoever has an account on a server for others must not reach what else runs on
-// its machine.
+// A customer on a shared server must not reach what else runs on its machine.
 func TestEndpointsOnLoopbackAreForAPrivateServer(t *testing.T) {
 	for _, tt := range []struct {
 		name string

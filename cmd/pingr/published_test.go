@@ -27,8 +27,8 @@ func clients(t *testing.T) string {
 	return dir
 }
 
-// Whoever has the published client and points it here notices no difference:
-// what is sent, the errors, the webhooks.
+// A user of the published client who points it here notices no difference in requests, errors or
+// webhooks.
 func TestPublishedClients(t *testing.T) {
 	dir := clients(t)
 	for _, version := range []string{"0.1.1", "0.2.0"} {
@@ -76,7 +76,7 @@ func TestPublishedClients(t *testing.T) {
 	}
 }
 
-// publishedSaid is what testdata/published.py prints.
+// publishedSaid is the output of testdata/published.py.
 type publishedSaid struct {
 	Sent, Again, Test, Async, Stranger, Long, Nowhere map[string]any
 	Hooks                                             []map[string]any

@@ -16,7 +16,7 @@ import (
 	"github.com/heypingr/pingr/whatsapptest"
 )
 
-// A shell is somebody at a terminal who asks a server.
+// A shell is a person at a terminal who uses a server.
 type shell struct {
 	*testing.T
 	env []string
@@ -34,7 +34,7 @@ func (s *shell) does(args ...string) string {
 	return r.out
 }
 
-// fails runs a command that does not, and returns what it said.
+// fails runs a command that must fail, and returns its output.
 func (s *shell) fails(code int, args ...string) string {
 	s.Helper()
 	r := call{args: args, env: s.env}.run(s.T)
@@ -52,7 +52,7 @@ func rows(out string) (all [][]string) {
 
 var officePhone = whatsapptest.PhoneConfig{Number: "15550100002", Name: "Office"}
 
-// All that a shop does at the API, from a shell.
+// Everything that a shop does with the API, from a shell.
 func TestShell(t *testing.T) {
 	h := newInProcess(t, "growth", time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC))
 	s := h.shell()
@@ -137,8 +137,8 @@ func TestShell(t *testing.T) {
 	})
 }
 
-// A number is linked over the API by scanning what the terminal shows, or by
-// typing what it says.
+// A number is linked over the API: somebody scans what the terminal shows, or types the code that it
+// prints.
 func TestShellLinks(t *testing.T) {
 	h := newInProcess(t, "growth", time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC))
 	s := h.shell()

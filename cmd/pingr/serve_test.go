@@ -34,7 +34,7 @@ type service struct {
 	pid  int // of the program
 }
 
-// talk is what a program said so far.
+// talk is the program's output so far.
 type talk struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -52,7 +52,7 @@ func (k *talk) String() string {
 	return k.text.String()
 }
 
-// waitFor waits until it has said something, and returns the part in brackets.
+// waitFor waits for output that matches, and returns the part in brackets.
 func (s *service) waitFor(pattern string) (part string) {
 	s.Helper()
 	require.Eventually(s, func() bool {
@@ -116,7 +116,7 @@ func (s *service) call(method, path, body string, header ...string) (int, map[st
 	return status, answer
 }
 
-// raw is call for answers as they are. An empty header is left out.
+// raw is call with answers left unparsed. It leaves out an empty header.
 func (s *service) raw(method, path, body string, header ...string) (status int, answer string) {
 	s.Helper()
 	req, err := http.NewRequestWithContext(s.Context(), method, s.url+path, strings.NewReader(body))
@@ -150,10 +150,9 @@ func (s *service) link(p *place, id string) {
 	s.connected()
 }
 
-// The whole of it, by the real protocol: an account and a key from the shell,
-// a number linked over the API, a person's message told to the account's
-// endpoint and answered with its link, a message sent, and the same after a
-// restart.
+// The whole story, by the real protocol: an account and a key from the shell, a number linked over the
+// API, a person's message delivered to the account's endpoint and answered with its link, a message
+// sent, and the same after a restart.
 func TestServe(t *testing.T) { serveAll(t, newPlace(t)) }
 
 func serveAll(t *testing.T, p *place) {

@@ -21,8 +21,8 @@ import (
 	"github.com/heypingr/pingr/whatsapptest"
 )
 
-// One reply to a number in a cooldown, replies and sends together, also across
-// a restart; the next when it has ended, and not before.
+// A number gets one reply within a cooldown. Replies and sends count together, also across a restart.
+// The next one goes out when the cooldown has ended, and not before.
 func TestCooldown(t *testing.T) {
 	h := newInProcess(t, "growth", time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC))
 
@@ -56,8 +56,8 @@ func TestCooldown(t *testing.T) {
 	assert.Len(t, h.place.server.Ledger().Replies(), 3, "and nothing else was ever shown")
 }
 
-// A month's messages run out, are told, cost money where that is allowed, and
-// come back at the first of the month in UTC.
+// A month's messages run out, and the account learns it. They cost money where that is allowed, and
+// come back on the first of the month in UTC.
 func TestQuotaAndMonth(t *testing.T) {
 	h := newInProcess(t, "starter", time.Date(2026, 11, 30, 0, 0, 0, 0, time.UTC))
 	h.must(http.StatusOK, "PATCH", "/v1/settings", `{"cooldown_seconds":0}`)
@@ -98,7 +98,7 @@ func TestQuotaAndMonth(t *testing.T) {
 	assert.Len(t, h.place.server.Ledger().Replies(), 4, "and nothing else was ever shown")
 }
 
-// use takes so many messages of the month, as if they had been sent.
+// use takes so many of the month's messages, as if the account had sent them.
 func (h *inProcess) use(messages int) {
 	h.Helper()
 	store, err := sqlite.Open(h.Context(), sqlite.Config{Dir: h.place.data, Admin: true})
@@ -123,8 +123,8 @@ func (h *inProcess) use(messages int) {
 	all.Wait()
 }
 
-// People log in all the time while the secret is rotated: the endpoint knows the
-// old one, then both, then the new one alone, and refuses nothing.
+// People log in all the time while the secret is rotated. The endpoint knows the old one, then both,
+// then only the new one, and refuses nothing.
 func TestRotation(t *testing.T) {
 	h := newInProcess(t, "growth", time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC))
 	h.must(http.StatusOK, "PATCH", "/v1/settings", `{"cooldown_seconds":0}`)
@@ -157,7 +157,7 @@ func TestRotation(t *testing.T) {
 	assert.Empty(t, refused)
 }
 
-// A test key is answered as a live one, and WhatsApp hears nothing of it.
+// A test key gets the same answers as a live one, and WhatsApp hears nothing.
 func TestTestKeysSendNothing(t *testing.T) {
 	h := newInProcess(t, "growth", time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC))
 	live := h.key
@@ -181,7 +181,7 @@ func TestTestKeysSendNothing(t *testing.T) {
 	h.key = test
 	h.must(http.StatusOK, "POST", "/v1/send", `{"to":"919876543230","message":"Your order left."}`)
 
-	h.key = live // what is sent now comes after whatever the test key might have sent
+	h.key = live // later sends come after whatever the test key might have sent
 	h.must(http.StatusOK, "POST", "/v1/send", `{"to":"`+ashaNumber+`","message":"It is real."}`)
 	assert.Equal(t, "It is real.", next(t, h.asha))
 	stanzas := h.place.server.Ledger().Stanzas()[before:]
@@ -197,14 +197,14 @@ func TestQuickStart(t *testing.T) {
 	require.NoError(t, err)
 	backend := newShopBackend(t, time.Now)
 
-	// Start the server and open the link that it prints: that makes the account.
+	// Start the server and open the link that it prints. That creates the account.
 	s := p.serve(t)
 	token := s.waitFor(`/setup\?token=(\w+)`)
 	account := s.must(http.StatusCreated, "POST", "/v1/auth/setup",
 		`{"token":"`+token+`","email":"anna@example.com","password":"correct horse"}`, "X-API-Key", "")
 	login := []string{"X-API-Key", "", "Authorization", "Bearer " + account["token"].(string)}
 
-	// Make a key; it is shown this once.
+	// Create a key. It is shown only now.
 	s.key = s.must(http.StatusCreated, "POST", "/v1/keys", `{"name":"Backend","mode":"live"}`, login...)["key"].(string)
 
 	// Link the business's number: Settings, Linked devices, Link a device.
@@ -215,24 +215,24 @@ func TestQuickStart(t *testing.T) {
 	s.must(http.StatusCreated, "POST", "/v1/triggers",
 		`{"session_id":"shop","trigger_phrase":"login","reply_message":"Sending your link to {{phone}}."}`)
 
-	// Without an endpoint the static reply is all there is, and all it needs.
+	// Without an endpoint, the static reply is all there is, and it needs nothing else.
 	_, err = asha.Send(t.Context(), shopNumber, "Login")
 	require.NoError(t, err)
 	assert.Equal(t, "Sending your link to 919876543210.", next(t, asha))
 
-	// The program is killed. What is written meanwhile waits.
+	// The program is killed. Messages written in the meantime wait.
 	s.kill()
 	_, err = asha.Send(t.Context(), shopNumber, "login X4K9MQ")
 	require.NoError(t, err)
 	s = p.again(s)
 	s.connected()
-	require.Eventually(t, func() bool { // it comes in the cooldown of the first
+	require.Eventually(t, func() bool { // it falls into the cooldown of the first
 		total := s.must(http.StatusOK, "GET", "/v1/stats?range=24h", "")["total"].(map[string]any)
 		return total["firings"].(map[string]any)["cooldown"] == 1.0
 	}, 20*time.Second, 20*time.Millisecond)
 	backend.setSecrets(s.must(http.StatusOK, "GET", "/v1/webhooks", "", login...)["secret"].(string))
 
-	// Tell Pingr where the backend is, and try it before anybody else does.
+	// Tell Pingr where the backend is, and try it before anybody else uses it.
 	s.must(http.StatusOK, "PUT", "/v1/webhooks", `{"url":"`+backend.URL+`"}`)
 	tried := s.must(http.StatusOK, "POST", "/v1/webhooks/simulate",
 		`{"phone":"919876543210","message":"login X4K9MQ","session_id":"shop"}`, login...)
@@ -240,7 +240,7 @@ func TestQuickStart(t *testing.T) {
 	assert.InDelta(t, http.StatusOK, tried["status_code"], 0)
 	assert.Contains(t, tried["dynamic_reply"], "https://shop.example/login/evt_")
 
-	// From now on whoever writes is logged in.
+	// From now on, everybody who writes gets a login.
 	s.must(http.StatusOK, "PATCH", "/v1/settings", `{"cooldown_seconds":0}`)
 	_, err = asha.Send(t.Context(), shopNumber, "login H7PQ2A")
 	require.NoError(t, err)
@@ -261,7 +261,7 @@ func TestQuickStart(t *testing.T) {
 	assert.NotContains(t, talk, ashaNumber)
 }
 
-// A lost connection is told when it is not back within the account's grace.
+// A lost connection is reported if it is not back within the account's grace.
 func TestLostConnection(t *testing.T) {
 	h := newInProcess(t, "growth", time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC))
 	device := h.place.shop.Devices()[0]
@@ -290,8 +290,8 @@ func TestLostConnection(t *testing.T) {
 	assert.Equal(t, pingr.EventSessionConnected, h.backend.last(t, 2).Type)
 }
 
-// Damaged keys of one number keep nothing else from running; doctor names them,
-// the API says what to do, and linking again mends it.
+// If one number's keys are damaged, everything else runs. doctor names the keys, the API says what to
+// do, and linking again repairs them.
 func TestDamagedKeys(t *testing.T) {
 	h := newInProcess(t, "growth", time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC))
 	h.halt()
