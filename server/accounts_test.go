@@ -40,8 +40,8 @@ func TestUsageWithoutLimit(t *testing.T) {
 	}
 }
 
-// A plan that the deployment took away holds one of everything: what is there goes
-// on, and nothing is without limit.
+// A plan that the deployment removed allows one of everything. Whatever exists goes on, and nothing is
+// unlimited.
 func TestAPlanThatIsNoMore(t *testing.T) {
 	w := newWorld(t)
 	w.onPlan("gone")
@@ -55,7 +55,7 @@ func TestAPlanThatIsNoMore(t *testing.T) {
 		codeOf(t, w.call("anna's live key", "POST", "/v1/send", `{"to":"919876543211","message":"x"}`)))
 }
 
-// An account has a hundred keys at most; those that are revoked do not count.
+// An account has at most a hundred keys. Revoked keys do not count.
 func TestAHundredKeys(t *testing.T) {
 	w := newWorld(t) // each has two
 	add := func() (k api.Key, refused api.Code) {
@@ -79,7 +79,7 @@ func TestAHundredKeys(t *testing.T) {
 	assert.Empty(t, refused)
 }
 
-// How long a lost link stays untold is the account's choice.
+// The account chooses how long a lost link goes unreported.
 func TestDisconnectGrace(t *testing.T) {
 	broken := &brokenStore{}
 	w := newWorld(t, func(c *Config) { broken.Store, c.Store = c.Store, broken })
@@ -94,7 +94,7 @@ func TestDisconnectGrace(t *testing.T) {
 	require.ErrorIs(t, err, errBroken)
 }
 
-// The engine is not told that an account has no endpoint when it cannot be read.
+// If an account cannot be read, the engine does not conclude that it has no endpoint.
 func TestAnAccountThatCannotBeRead(t *testing.T) {
 	broken := &brokenStore{}
 	w := newWorld(t, func(c *Config) { broken.Store, c.Store = c.Store, broken })
@@ -103,7 +103,7 @@ func TestAnAccountThatCannotBeRead(t *testing.T) {
 	require.ErrorIs(t, err, errBroken)
 }
 
-// What an endpoint gets is the account's choice. Nothing goes out from test mode.
+// The account chooses which events an endpoint gets. Nothing goes out from test mode.
 func TestAccountOf(t *testing.T) {
 	w := newWorld(t)
 	none, err := w.server.accountOf(t.Context(), "acc_anna")
@@ -133,8 +133,8 @@ func (s *readStore) Account(ctx context.Context, id string) (hosted.Account, err
 	return s.Store.Account(ctx, id)
 }
 
-// A message costs one look at its account: for its settings, its endpoint, its row
-// in the delivery log and the day that it counts for.
+// One message reads its account once: for its settings, its endpoint, its row in the delivery log and
+// the day that it counts for.
 func TestAMessageReadsItsAccountOnce(t *testing.T) {
 	for name, status := range map[string]int{"delivered": 200, "failed": 500} {
 		t.Run(name, func(t *testing.T) {
@@ -156,8 +156,7 @@ func TestAMessageReadsItsAccountOnce(t *testing.T) {
 	}
 }
 
-// Charts have the account's days, those of test mode its own; a machine's zone is
-// nobody's.
+// Charts use the account's days, and those of test mode use its own. Nobody gets the machine's zone.
 func TestZones(t *testing.T) {
 	w := newWorld(t)
 	require.Equal(t, 200, w.call("anna", "PATCH", "/v1/settings", `{"time_zone":"Asia/Kolkata"}`).Code)
@@ -168,7 +167,7 @@ func TestZones(t *testing.T) {
 	assert.Equal(t, missingParam, codeOf(t, w.call("anna", "PATCH", "/v1/settings", `{"time_zone":"Local"}`)))
 }
 
-// A purgingStore notes before when idempotency keys were forgotten.
+// A purgingStore records up to which time idempotency keys were purged.
 type purgingStore struct {
 	Store
 	before chan time.Time
@@ -180,8 +179,7 @@ func (p purgingStore) PurgeReplays(_ context.Context, before time.Time) (int, er
 	return 0, p.err
 }
 
-// Idempotency keys are kept for a day, and forgotten every hour, whatever came of
-// the last time.
+// Idempotency keys are kept for a day and purged every hour, even if the last purge failed.
 func TestIdempotencyKeysAreForgottenAfterADay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := purgingStore{memory.New(), make(chan time.Time, 9), errors.New("not now")}

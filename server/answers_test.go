@@ -17,15 +17,14 @@ import (
 	"github.com/heypingr/pingr/session/sim"
 )
 
-// answerCases are one answer for each thing that becomes of it, as an endpoint
-// gives it; the root's tests know more of each kind. hush is in all of them, and
-// in no log.
+// answerCases contain one answer of an endpoint for each outcome. The root's tests have more of each
+// kind. hush is in all of them, and in no log.
 var answerCases = []struct {
 	name, header, body string
 	status             int
 	reply              string
 	why                pingr.NoReply
-	fault              string // of an answer that was not taken
+	fault              string // for an answer that was not accepted
 }{
 	{"a reply", "", `{"reply":"hush"}`, 200, "hush", "", ""},
 	{"plain, said to be coded", "Content-Encoding: identity", `{"reply":"hush"}`, 200, "hush", "", ""},
@@ -67,8 +66,8 @@ func (l *logs) String() string {
 	return l.text.String()
 }
 
-// What becomes of an answer is said alike by a simulation, the delivery log and,
-// without the answer's words, our own log at info.
+// A simulation and the delivery log report the same outcome for an answer. So does our own log at
+// info, without the answer's words.
 func TestWhatBecomesOfAnAnswer(t *testing.T) {
 	own := &logs{}
 	w := newWorld(t, func(c *Config) {
@@ -156,8 +155,8 @@ func TestEveryNoReplyIsDocumented(t *testing.T) {
 	}
 }
 
-// An endpoint that does not want message.received is not told, and does not
-// answer; neither is it told later what it wanted then.
+// An endpoint that does not want message.received neither gets it nor answers. It does not get those
+// events later either, once it wants them.
 func TestAnEndpointThatUnsubscribed(t *testing.T) {
 	w := newWorld(t)
 	require.Equal(t, 201, w.call("anna", "POST", "/v1/triggers",
@@ -195,7 +194,7 @@ func TestAnEndpointThatUnsubscribed(t *testing.T) {
 	assert.Equal(t, "link", w.shown(fourth))
 }
 
-// A session's triggers go with it, those of test mode too: one of the same id
+// Deleting a session deletes its triggers, also those of test mode. A new session with the same id
 // begins without any.
 func TestADeletedSessionsTriggersGo(t *testing.T) {
 	w := newWorld(t)
@@ -222,7 +221,7 @@ func TestADeletedSessionsTriggersGo(t *testing.T) {
 	assert.Contains(t, w.call("ben", "GET", "/v1/triggers", "").Body.String(), `"count":1`, "another's stay")
 }
 
-// Whoever sends to a number that nobody has is told so, and nothing is taken.
+// A send to a number that nobody has is refused with that reason, and takes nothing.
 func TestSendToANumberThatIsNotOnWhatsApp(t *testing.T) {
 	w := newWorld(t)
 	w.sessions.find("anna-bot").SetFault(sim.Nobody)

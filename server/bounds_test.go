@@ -21,8 +21,8 @@ import (
 	"github.com/heypingr/pingr/store/sqlite"
 )
 
-// Strangers choose keys, e-mail addresses and phones; what they choose must not
-// pile up in memory. make bounds runs it with a million of each.
+// Strangers choose keys, e-mail addresses and phones. Their choices must not pile up in memory. make
+// bounds runs it with a million of each.
 func TestNothingThatStrangersChoosePilesUp(t *testing.T) {
 	many, whole := 3000, false
 	if text := os.Getenv("PINGR_TEST_STRANGERS"); text != "" {
@@ -87,7 +87,7 @@ func TestNothingThatStrangersChoosePilesUp(t *testing.T) {
 				all.Wait()
 				require.Zero(t, wrong.Load())
 			}
-			half(0, many/2) // what is kept on purpose, such as caches of a fixed size, is there now
+			half(0, many/2) // what is kept on purpose, such as caches of a fixed size, exists now
 			before := liveHeap()
 			half(many/2, many)
 			grown := max(liveHeap()-before, 0)

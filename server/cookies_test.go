@@ -74,7 +74,7 @@ func TestTheLoginCookie(t *testing.T) {
 				assert.Contains(t, door, "This browser sends two logins", name)
 			}
 			if tt.secure {
-				plain := "pingr_login=" + w.logIn("ben") // what a sub-domain, or somebody on a plain connection, can set
+				plain := "pingr_login=" + w.logIn("ben") // a sub-domain or a plain connection can set it
 				assert.Equal(t, 401, ask("GET", "/v1/auth/me", "", "", plain).Code)
 				got := ask("GET", "/v1/auth/me", "", "", plain, anna)
 				assert.Contains(t, got.Body.String(), "anna@example.com")

@@ -24,9 +24,8 @@ import (
 
 const pageSize = 4096
 
-// Whichever page of the database is damaged, and however: the server does not
-// start and says why, or it is not ready and says why, or it answers. It is
-// never ready while people wait in vain.
+// Whichever page of the database is damaged, and however: the server does not start and says why, or
+// it is not ready and says why, or it answers. It is never ready while people wait in vain.
 func TestEveryDamagedPage(t *testing.T) {
 	whole := fullDatabase(t)
 	pages := len(whole) / pageSize
@@ -39,7 +38,7 @@ func TestEveryDamagedPage(t *testing.T) {
 	}{
 		{"zeroed", func(page []byte) { clear(page) }, 1},
 		{"noise", noise, 3},
-		// What is left looks like a page of that kind.
+		// The rest of the page looks like a page of that kind.
 		{"noise behind its first eighth", func(page []byte) { noise(page[pageSize/8:]) }, 3},
 		{"another page in its place", func(page []byte) { copy(page, whole[(pages/2)*pageSize:][:pageSize]) }, 3},
 	} {
@@ -78,8 +77,8 @@ func noise(b []byte) {
 
 type outcome struct{ what, text string }
 
-// start starts a server on a copy of the database, and lets somebody write to
-// each of its numbers if it is ready.
+// start starts a server on a copy of the database. If it is ready, somebody writes to each of its
+// numbers.
 func start(t *testing.T, database []byte) outcome {
 	t.Helper()
 	dir, err := os.MkdirTemp(t.TempDir(), "")
@@ -184,7 +183,7 @@ func fullDatabase(t *testing.T) []byte {
 	for i := range 60 {
 		fullFiring(t, s, i, now)
 	}
-	for i := range 20 { // what leaves free pages behind
+	for i := range 20 { // this leaves free pages behind
 		ok(s.Enqueue(ctx, pingr.PendingEvent{Account: "acc_00", Next: now, Event: pingr.Event{
 			ID: fmt.Sprint("evt_big_", i), Kind: strings.Repeat("x", 2000),
 		}}))

@@ -17,7 +17,7 @@ import (
 	"github.com/heypingr/pingr/server/api"
 )
 
-// Whoever adds an event type is told here where else it belongs.
+// This test tells the author of a new event type where else the type belongs.
 func TestEveryEventTypeIsKnownEverywhere(t *testing.T) {
 	var all []any
 	for _, e := range pingr.EventTypes() {
@@ -48,8 +48,8 @@ func TestEveryEventTypeIsKnownEverywhere(t *testing.T) {
 	}
 }
 
-// A field that is added to one of these types is named here until the API shows
-// it, or until it stands among those that are hidden, with the reason.
+// A field that is added to one of these types fails here until the API shows it, or until it is among
+// the hidden fields, with the reason.
 func TestEveryFieldIsShownOrHidden(t *testing.T) {
 	w := newWorld(t)
 	t.Run("Trigger", func(t *testing.T) {

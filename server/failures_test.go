@@ -23,8 +23,7 @@ import (
 	"github.com/heypingr/pingr/hosted"
 )
 
-// A brokenStore fails one of the calls that the API makes, by its name, and notes
-// which were made.
+// A brokenStore fails one of the API's calls, by its name, and records the calls.
 type brokenStore struct {
 	Store
 	mu    sync.Mutex
@@ -34,14 +33,14 @@ type brokenStore struct {
 
 var errBroken = errors.New("broken: hush")
 
-// breaks lets a call fail from now on, and forgets which were made.
+// breaks lets a call fail from now on, and forgets the recorded calls.
 func (b *brokenStore) breaks(call string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.call, b.calls = call, map[string]bool{}
 }
 
-// made are the calls that were made.
+// made returns the recorded calls.
 func (b *brokenStore) made() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -201,7 +200,7 @@ func (b *brokenStore) Peek(ctx context.Context, at time.Time, limits ...pingr.Li
 	return done(b, "Peek", func() error { return b.Store.Peek(ctx, at, limits...) })
 }
 
-// goesOn are the calls without which a route does its work all the same, and why.
+// goesOn lists the calls whose failure does not stop a route, and why.
 var goesOn = map[string]string{
 	"UseKey":                                 "a display of the last use",
 	"POST /v1/send EndReplay":                "it is sent; the key is taken up again, with the same message id",
@@ -209,15 +208,15 @@ var goesOn = map[string]string{
 	"POST /v1/webhooks/simulate LogDelivery": "the answer tells it all",
 }
 
-// Whichever call to the store fails: the route says so, and not why. It is no
-// success, nobody is let in, and nothing is taken for missing.
+// If any call to the store fails, the route reports a failure without its cause. It never reports
+// success, lets anybody in or takes anything for missing.
 func TestAStoreThatFailsIsNoSuccess(t *testing.T) {
 	whole, broken := newBrokenWorld(t), newBrokenWorld(t)
 	routes := slices.DeleteFunc(table(), func(r route) bool {
 		// The former reads nothing where there is an account; the latter is a stream.
 		return r.path == "/v1/auth/setup" || r.path == "/v1/events"
 	})
-	// What is deleted is deleted last, and sessions after their triggers.
+	// Routes that delete come last, and a session's comes after its triggers'.
 	slices.SortStableFunc(routes, func(a, b route) int {
 		return cmp.Compare(deletes(a), deletes(b))
 	})
@@ -252,8 +251,7 @@ func deletes(r route) int {
 	return map[string]int{"sessions": 2}[strings.Split(r.path, "/")[2]] + 1
 }
 
-// A brokenWorld has a store that can be broken, and one of everything that has an
-// id.
+// A brokenWorld has a store that can fail, and one of everything that has an id.
 type brokenWorld struct {
 	*world
 	store *brokenStore
@@ -275,7 +273,7 @@ func newBrokenWorld(t *testing.T) *brokenWorld {
 	}}
 }
 
-// ask makes a request of a route while a call fails, none if it is empty.
+// ask calls a route while a call fails, or no call if it is empty.
 func (w *brokenWorld) ask(r route, who, call string) *httptest.ResponseRecorder {
 	w.Helper()
 	body := map[string]string{
@@ -289,7 +287,7 @@ func (w *brokenWorld) ask(r route, who, call string) *httptest.ResponseRecorder 
 	if op := operationOf(w.server.api.OpenAPI(), r); op.RequestBody != nil && body == "" {
 		body = w.example(op.RequestBody.Content["application/json"].Schema)
 	}
-	w.wait(time.Minute) // the use of a key is noted again, and limits begin again
+	w.wait(time.Minute) // the use of a key is recorded again, and limits begin again
 	w.store.breaks("")
 	w.logIn("anna")
 	w.store.breaks(call)
@@ -316,7 +314,7 @@ func (w *world) example(schema *huma.Schema) string {
 	return string(text)
 }
 
-// What is only noted or logged holds nobody up.
+// A failed note or log line holds nobody up.
 func TestWhatGoesOnWithoutTheStore(t *testing.T) {
 	broken := &brokenStore{}
 	w := newWorld(t, func(c *Config) { broken.Store, c.Store = c.Store, broken })
@@ -337,7 +335,7 @@ func TestWhatGoesOnWithoutTheStore(t *testing.T) {
 	}
 }
 
-// The last use of a key is noted once a minute, whatever it is used for.
+// The last use of a key is recorded once a minute, whatever the key is used for.
 func TestAKeysUseIsNotedSeldom(t *testing.T) {
 	store := &usesStore{}
 	w := newWorld(t, func(c *Config) { store.Store, c.Store = c.Store, store })

@@ -20,7 +20,7 @@ func (w *world) form(path string, fields url.Values) *httptest.ResponseRecorder 
 		"HX-Request", "true")
 }
 
-// Every form of the dashboard, and what the API knows afterwards.
+// Every form of the dashboard, and its effect as the API shows it.
 func TestWhatAFormSaysIsWhatIsKept(t *testing.T) {
 	w := newWorld(t)
 	anna := w.furnish("anna")
@@ -167,8 +167,8 @@ func TestWhatAFormSaysIsWhatIsKept(t *testing.T) {
 	}
 }
 
-// To try it sends nothing, and shows what would be answered: by the endpoint, or
-// by the trigger where there is none.
+// A trial sends nothing. It shows what the endpoint would answer, or the trigger if there is no
+// endpoint.
 func TestTryingItSendsNothing(t *testing.T) {
 	w := newWorld(t)
 	w.furnish("anna")
@@ -188,8 +188,8 @@ func TestTryingItSendsNothing(t *testing.T) {
 	assert.Empty(t, phone.Received())
 }
 
-// The pages tell the API who asks: a guesser at the login form is told apart from
-// others, by each of the ways in which a proxy names its clients.
+// The pages pass the client's address to the API. A guesser at the login form is distinguished from
+// others by each of the headers in which a proxy names its clients.
 func TestTheLoginFormCountsItsClients(t *testing.T) {
 	for _, tt := range []struct{ name, peer, header, guesser, other string }{
 		{"directly", "203.0.113.9:1", "X-Nothing", "", ""},

@@ -38,8 +38,8 @@ func (w *world) logged() []loggedRow {
 	return page.Deliveries
 }
 
-// The log of an endpoint that hangs shows every request, and where it went. While
-// most hang, it shows for whom the endpoint was not asked; that event can be sent.
+// The log of a hanging endpoint shows every request and its destination. While most requests hang, it
+// shows for whom the endpoint was not asked, and that event can be sent.
 func TestTheLogOfAnEndpointThatHangs(t *testing.T) {
 	w := newWorld(t)
 	var waiting atomic.Int64

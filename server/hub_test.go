@@ -20,11 +20,11 @@ import (
 	"github.com/heypingr/pingr/store/memory"
 )
 
-// stream opens an event stream as somebody and returns its lines, after the
-// first, which says that it is open.
+// stream opens an event stream as somebody and returns its lines after the first, which reports that
+// it is open.
 func (w *world) stream(web *httptest.Server, who string) *bufio.Scanner {
 	w.Helper()
-	ctx, cancel := context.WithTimeout(w.Context(), 30*time.Second) // whoever waits for what never comes
+	ctx, cancel := context.WithTimeout(w.Context(), 30*time.Second) // for a reader that waits in vain
 	w.Cleanup(cancel)
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, web.URL+"/v1/events", nil)
 	require.NoError(w, err)
@@ -39,8 +39,7 @@ func (w *world) stream(web *httptest.Server, who string) *bufio.Scanner {
 	return lines
 }
 
-// ends reads a stream to its end, which must come long before a heartbeat would
-// bring it.
+// ends reads a stream to its end, which must come long before a heartbeat could notice.
 func (w *world) ends(lines *bufio.Scanner) {
 	w.Helper()
 	began := time.Now()
@@ -115,7 +114,7 @@ func TestAStreamEndsWhenAnotherProcessRevokesItsKey(t *testing.T) {
 	})
 }
 
-// A store that does not answer for a while ends no stream.
+// A store that fails to answer for a while ends no stream.
 func TestAStreamOutlivesTheStoresTrouble(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := memory.New()
@@ -192,7 +191,7 @@ func (w *world) events(lines *bufio.Scanner, texts ...string) (all []string) {
 	return nil
 }
 
-// A stream tells of what happens in its account and mode, and of no phone or text.
+// A stream reports what happens in its account and mode, and contains no phone or text.
 func TestWhatAStreamTells(t *testing.T) {
 	w := newWorld(t)
 	web := httptest.NewServer(w.server)
@@ -223,7 +222,7 @@ func TestWhatAStreamTells(t *testing.T) {
 	assert.Len(t, w.events(ben, "session ", `"id":"ben-bot"`), 1, "nothing of Anna's")
 }
 
-// A reader that takes nothing keeps no goroutine of ours.
+// A reader that reads nothing keeps no goroutine of ours.
 func TestAStreamEndsWhenItsReaderTakesNothing(t *testing.T) {
 	w := newWorld(t)
 	w.server.hub.patience = 200 * time.Millisecond

@@ -32,7 +32,7 @@ func TestALogoutEndsOneLogin(t *testing.T) {
 	assert.Equal(t, 401, me(), "just before it would end by itself")
 }
 
-// Nobody learns which addresses have accounts: what nobody has costs a hash, too.
+// Nobody learns which addresses have accounts: an unknown address costs a hash, too.
 func TestAnUnknownAddressCostsAHash(t *testing.T) {
 	w := newWorld(t)
 	for _, email := range []string{"anna@example.com", "nobody@example.com"} {
@@ -44,7 +44,7 @@ func TestAnUnknownAddressCostsAHash(t *testing.T) {
 	}
 }
 
-// However many log in: two passwords at once are hashed, and the others wait.
+// However many people log in, two passwords are hashed at once and the others wait.
 func TestPasswordsWaitForTheirTurn(t *testing.T) {
 	s, err := New(t.Context(), Config{Store: memory.New()})
 	require.NoError(t, err)
@@ -79,8 +79,8 @@ func (c changingStore) UpdateAccount(
 	return c.Store.UpdateAccount(ctx, id, change)
 }
 
-// Whoever takes an account over by a new password is not thrown out by another
-// change that was under way.
+// If somebody takes an account over with a new password, another change under way does not throw them
+// out.
 func TestTwoPasswordChangesAtOnce(t *testing.T) {
 	w := newWorld(t, func(c *Config) { c.Store = changingStore{c.Store} })
 	got := w.call("anna", "POST", "/v1/auth/password",
@@ -91,8 +91,8 @@ func TestTwoPasswordChangesAtOnce(t *testing.T) {
 	assert.Equal(t, "another", a.PasswordHash)
 }
 
-// However many come by the set-up link at once, one account is made; it has the
-// last of the plans. A second start has the same link.
+// However many people use the set-up link at once, one account is created. It gets the last of the
+// plans. A second start has the same link.
 func TestManyComeByTheSetUpLink(t *testing.T) {
 	store := memory.New()
 	var servers []*Server

@@ -92,7 +92,7 @@ func TestMetrics(t *testing.T) {
 	assert.NotRegexp(t, `acc_|anna|ben-|9198|127\.0\.0\.1`, names, "nothing of a customer")
 }
 
-// Every way in which a webhook or a send can end counts as what it is.
+// Every outcome of a webhook or a send counts under its own name.
 func TestWhatMetricsCallIt(t *testing.T) {
 	w := newWorld(t)
 	var want []string
@@ -145,7 +145,7 @@ func (unreadSessions) List() []Session {
 	return []Session{unreadSession{nil, 3}, unreadSession{nil, 4}}
 }
 
-// An uncountedStore cannot say how many events wait.
+// An uncountedStore cannot count the waiting events.
 type uncountedStore struct{ Store }
 
 func (uncountedStore) Undelivered(context.Context) (int64, error) { return 0, errors.New("not now") }

@@ -12,7 +12,7 @@ import (
 	"github.com/heypingr/pingr/session/sim"
 )
 
-// Two customers call their session alike, and neither notices the other.
+// Two customers give their sessions the same name, and neither notices the other.
 func TestTwoAccountsWithOneSessionID(t *testing.T) {
 	w := newWorld(t)
 	var phones []*sim.Phone
@@ -52,8 +52,8 @@ func TestTwoAccountsWithOneSessionID(t *testing.T) {
 		"no other name than its own")
 }
 
-// A test key may name the account's live sessions: they are simulated, and what
-// is live stays as it is.
+// A test key may name the account's live sessions. They are simulated, and the live ones stay as they
+// are.
 func TestTestKeysNameLiveSessions(t *testing.T) {
 	w := newWorld(t)
 	anna := w.furnish("anna")

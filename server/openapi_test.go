@@ -25,7 +25,7 @@ func propertyOf(doc object, schema, field string) object {
 	return schemas[schema].(object)["properties"].(object)[field].(object)
 }
 
-// document is what /openapi.json answers.
+// document returns the answer of /openapi.json.
 func (w *world) document() object {
 	w.Helper()
 	var doc object
@@ -33,8 +33,8 @@ func (w *world) document() object {
 	return doc
 }
 
-// documented fails when an answer's status is not in the document: every
-// request of every test is looked at.
+// documented fails if an answer's status is not in the document. It checks every request of every
+// test.
 func (w *world) documented(method, path string, got *httptest.ResponseRecorder) {
 	w.Helper()
 	if got.Code == 405 || strings.Contains(path, "//") {
@@ -136,8 +136,7 @@ func TestOpenAPIDescribesEveryField(t *testing.T) {
 	}
 }
 
-// Every JSON document that the product's documentation shows validates; a file
-// is named by its schema.
+// Every JSON document in the product's documentation validates. Its file is named after its schema.
 func TestDocumentedExamplesValidate(t *testing.T) {
 	w := newWorld(t)
 	files, err := filepath.Glob("testdata/documented/*.json")
@@ -174,8 +173,8 @@ func invalid(t *testing.T, registry huma.Registry, schema *huma.Schema, text []b
 	return result.Errors
 }
 
-// The refusals that come before a handler are listed where they can happen, and
-// happen where they are listed. Those of the handlers are in the transcripts.
+// Refusals that precede a handler are listed where they can happen, and happen where they are listed.
+// The transcripts cover those of the handlers.
 func TestListedRefusalsHappen(t *testing.T) {
 	w := newWorld(t)
 	for _, r := range table() {

@@ -73,8 +73,7 @@ func TestHeadersInSeveralLinesAreOneList(t *testing.T) {
 	assert.Equal(t, "127.0.0.1", clientAddress(r, nil).String(), "nobody is trusted")
 }
 
-// What tells of the inside is for this machine, and a proxy on it is not the
-// client.
+// Only this machine may see internals, and a proxy on it is not the client.
 func TestWhoSeesTheInside(t *testing.T) {
 	w := newWorld(t)
 	for _, tt := range []struct {

@@ -13,8 +13,8 @@ import (
 	"github.com/heypingr/pingr"
 )
 
-// However many rows fall into one millisecond, whatever the client makes of the
-// cursor, and though rows keep coming: each is seen once, newest first.
+// However many rows share one millisecond, whatever the client does with the cursor, and even if rows
+// keep coming, each row is seen once, newest first.
 func TestPagingLosesAndRepeatsNothing(t *testing.T) {
 	verbatim := func(s string) string { return s }
 	python := func(s string) string {

@@ -71,11 +71,11 @@ func TestReady(t *testing.T) {
 		off  time.Duration
 		seen time.Time // the newest time in the database
 		full bool
-		// blind cannot read its times; slept is another session, whose time is old.
+		// blind cannot read its times; slept is another session with an old time.
 		blind bool
 		slept time.Duration
 		idle  bool
-		// fails are the checks that do, and what they found.
+		// fails are the failed checks and their findings.
 		fails map[string]string
 	}{
 		{name: "all is well", free: LeastSpace, off: 2 * time.Minute, seen: now},
@@ -125,7 +125,7 @@ func TestReady(t *testing.T) {
 			s.running.Store(!tt.idle)
 			got := httptest.NewRecorder()
 			gone, leave := context.WithCancel(t.Context())
-			leave() // whoever hangs up spoils the answer for nobody
+			leave() // a client that hangs up spoils the answer for nobody
 			asked := httptest.NewRequestWithContext(gone, http.MethodGet, "/readyz", nil)
 			asked.RemoteAddr = "127.0.0.1:1234" // others see no more than the status
 			s.ServeHTTP(got, asked)
@@ -269,8 +269,8 @@ func (t *tiredStore) Check(ctx context.Context, now time.Time) error {
 	return t.Store.Check(ctx, now)
 }
 
-// Load balancers ask every few seconds. The log names a cause when it begins, when
-// it changes and when it comes back, and does not fill up with it.
+// Load balancers ask every few seconds. The log names a cause when it begins, when it changes and when
+// it ends, and does not fill up with it.
 func TestReadyLogsEachCauseOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var said bytes.Buffer
@@ -296,8 +296,8 @@ func TestReadyLogsEachCauseOnce(t *testing.T) {
 	})
 }
 
-// What the pipeline meets is believed, though the check itself goes well, and
-// forgotten after a while in which all went well.
+// What the pipeline meets counts even if the check itself succeeds, and is forgotten after a while
+// without failures.
 func TestReadyBelievesThePipeline(t *testing.T) {
 	for _, name := range []string{"Accept", "FindTrigger", "Account", "Claim", "Keep", "Decide", "Finish", "Due"} {
 		t.Run(name, func(t *testing.T) {
@@ -324,7 +324,7 @@ func TestReadyBelievesThePipeline(t *testing.T) {
 				synctest.Wait()
 				assert.Equal(t, "ok", readyCheck(t, s, "database").Status)
 				failing.broken.Store(true)
-				if name == "Keep" { // which is what becomes of one that is sent later
+				if name == "Keep" { // as for one that is sent later
 					sessions.find("bot").SetFault(sim.RefuseForNow)
 				}
 				sessions.find("bot").NewPhone(sim.PhoneConfig{Number: "919876543210"}).Send("login")

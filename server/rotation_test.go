@@ -17,8 +17,8 @@ import (
 	"github.com/heypingr/pingr/server/api"
 )
 
-// An endpoint verifies what it gets with what it knows, by our signature or by
-// that of Standard Webhooks.
+// An endpoint verifies a webhook with the secrets that it knows, by our signature or that of Standard
+// Webhooks.
 type endpoint struct {
 	standard bool
 	knows    []string
@@ -42,14 +42,14 @@ func (e endpoint) verifies(body string, head http.Header, now time.Time) bool {
 	return false
 }
 
-// Every hour an event, while the secret is rotated twice within a day: whoever
-// takes up a new secret at any time before it signs alone misses none.
+// An event comes every hour while the secret is rotated twice within a day. An endpoint that takes up
+// a new secret at any time before only that one signs misses none.
 func TestRotationWithoutAFailedVerification(t *testing.T) {
 	const first, second, last = 5, 15, 15 + 24 // hours: the rotations, and when the newest signs alone
 	for _, tt := range []struct {
 		name     string
 		standard bool
-		// knows is what the endpoint has of the secrets so far, oldest first.
+		// knows are the secrets that the endpoint has so far, oldest first.
 		knows func(hour int, secrets []string) []string
 	}{
 		{"adds each as it comes", false, func(_ int, secrets []string) []string { return secrets }},
@@ -141,7 +141,7 @@ func (w *world) rotate(body string) (answer struct {
 	return answer
 }
 
-// secret is what GET /v1/webhooks shows Anna.
+// secret returns Anna's secret from GET /v1/webhooks.
 func (w *world) secret() string {
 	w.Helper()
 	var answer struct {
@@ -151,7 +151,7 @@ func (w *world) secret() string {
 	return answer.Secret
 }
 
-// simulated has an event sent, and returns what the endpoint got.
+// simulated has an event sent, and returns the request that the endpoint got.
 func (w *world) simulated() (body string, head http.Header) {
 	w.Helper()
 	got := w.call("anna", "POST", "/v1/webhooks/simulate",

@@ -21,7 +21,7 @@ import (
 	"github.com/heypingr/pingr/session/sim"
 )
 
-// codeOf is what an answer refuses with; empty when it does not.
+// codeOf returns the code of a refusal, or an empty string.
 func codeOf(t *testing.T, got *httptest.ResponseRecorder) api.Code {
 	t.Helper()
 	if got.Code < 400 {
@@ -150,8 +150,7 @@ func TestEveryRouteAsksWho(t *testing.T) {
 	}
 }
 
-// Who may call what is decided here; a route that is not named takes keys and
-// logins.
+// This table decides who may call each route. A route that is not named accepts keys and logins.
 func TestWhoMayCallWhat(t *testing.T) {
 	special := map[string]auth{
 		"POST /v1/send": byKey,
@@ -175,7 +174,7 @@ func TestWhoMayCallWhat(t *testing.T) {
 	assert.Len(t, special, found)
 }
 
-// A form of the dashboard is as bounded as a body of the API.
+// A form of the dashboard has the same size limit as a body of the API.
 func TestAFormIsBounded(t *testing.T) {
 	w := newWorld(t)
 	enter := func(pad int) int {
@@ -186,8 +185,8 @@ func TestAFormIsBounded(t *testing.T) {
 	assert.Equal(t, http.StatusUnprocessableEntity, enter(maxBody))
 }
 
-// Every route that takes an id, with an id of Anna's, as Ben: not found, and
-// nothing changed.
+// Ben calls every route that takes an id with one of Anna's ids. The answer is not found, and nothing
+// changes.
 func TestAnotherAccountsIDs(t *testing.T) {
 	w := newWorld(t)
 	require.Equal(t, 200, w.call("anna's test key", "GET", "/v1/settings", "").Code) // its last use is seen below
@@ -223,8 +222,8 @@ func TestAnotherAccountsIDs(t *testing.T) {
 	assert.Equal(t, anna, w.furnished("anna"))
 }
 
-// Every route that takes a session's id beside its path, with Anna's, as Ben:
-// the OpenAPI document knows which these are, and how to ask.
+// Ben calls every route that takes a session's id outside its path, with Anna's. The OpenAPI document
+// knows which routes these are, and how to call them.
 func TestAnotherAccountsSession(t *testing.T) {
 	w := newWorld(t)
 	require.Equal(t, 200, w.call("anna's test key", "GET", "/v1/settings", "").Code) // its last use is seen below
@@ -278,9 +277,9 @@ func TestAnotherAccountsSession(t *testing.T) {
 		"nothing was sent")
 }
 
-// Everything that changes something, asked for by another site in the browser of
-// somebody who is logged in: refused, and nothing changed. What only shows is
-// not shown to scripts of other sites.
+// Another site, in the browser of a logged-in user, makes every request that changes something. All
+// are refused, and nothing changes. Scripts of other sites cannot read the requests that only show
+// something.
 func TestAcrossOrigins(t *testing.T) {
 	w := newWorld(t)
 	anna := w.furnish("anna")
@@ -334,7 +333,7 @@ func TestAcrossOrigins(t *testing.T) {
 		"her own page may")
 }
 
-// furniture is something of everything that has an id, and what is seen of all.
+// furniture is one of everything that has an id, and the answers that show it.
 type furniture struct{ trigger, delivery, key, answers string }
 
 func (w *world) furnish(name string) furniture {
@@ -431,7 +430,7 @@ func TestBodies(t *testing.T) {
 	}
 }
 
-// What tells browsers and proxies how to treat an answer is on every one.
+// Every answer has the headers that tell browsers and proxies how to treat it.
 func TestEveryAnswersHeaders(t *testing.T) {
 	w := newWorld(t)
 	for _, path := range []string{

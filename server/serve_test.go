@@ -18,7 +18,7 @@ import (
 	"github.com/heypingr/pingr"
 )
 
-// lateSessions lists its sessions when it is told to: a start that takes its time.
+// lateSessions lists its sessions only when told to, so that a start takes its time.
 type lateSessions struct {
 	*simSessions
 	list chan struct{}
@@ -29,7 +29,7 @@ func (l lateSessions) List() []Session {
 	return l.simSessions.List()
 }
 
-// Whoever asks while the server starts is not told that nothing is connected.
+// A client that asks while the server starts does not hear that nothing is connected.
 func TestServeAnswersWhenTheEngineCanSend(t *testing.T) {
 	store := memory.New()
 	require.NoError(t, store.CreateAccount(t.Context(), hosted.Account{

@@ -109,7 +109,7 @@ func TestErrorCodesAreClosed(t *testing.T) {
 	}, statuses)
 }
 
-// What an error of the engine or the store is answered with, wrapped or not.
+// The answer to an error of the engine or the store, wrapped or not.
 func TestProblems(t *testing.T) {
 	now := time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
 	limit := func(kind pingr.LimitKind, wait time.Duration) error {
@@ -172,7 +172,7 @@ func TestAMessageIsAnsweredByTheAccountsEndpoint(t *testing.T) {
 	assert.Contains(t, w.call("anna's live key", "GET", "/v1/webhooks/deliveries", "").Body.String(),
 		`"status":"delivered"`)
 	assert.Contains(t, w.call("anna's test key", "GET", "/v1/webhooks/deliveries", "").Body.String(), `"count":0`)
-	require.Eventually(t, func() bool { // it is counted when the phone has it already
+	require.Eventually(t, func() bool { // it may be counted only after the phone has it
 		return strings.Contains(w.call("anna's live key", "GET", "/v1/sessions", "").Body.String(), `"messagesToday":1`)
 	}, 10*time.Second, 10*time.Millisecond)
 	got := w.call("anna's live key", "POST", "/v1/send", `{"to":"919876543210","message":"x"}`)
@@ -187,7 +187,7 @@ func TestAMessageIsAnsweredByTheAccountsEndpoint(t *testing.T) {
 	assert.Len(t, bodies, 1, "and nobody else's endpoint is told")
 }
 
-// A session of nobody answers nothing, and holds nothing up.
+// A session without an account answers nothing, and holds nothing up.
 func TestASessionWithoutAnAccount(t *testing.T) {
 	s, err := New(t.Context(), Config{Store: memory.New(), Sessions: func(Notify) (Sessions, error) {
 		sessions := &simSessions{}
@@ -283,7 +283,7 @@ func TestIdempotentSends(t *testing.T) {
 		dies := &dyingStore{}
 		w := newWorld(t, func(c *Config) { dies.Store = c.Store; c.Store = dies })
 		other := pingr.SessionRecord{ID: "a-bot", Account: "acc_anna", Phone: "15550101", State: pingr.SessionDisconnected}
-		first := w.sessions.add(other) // the first of her sessions that are connected sends
+		first := w.sessions.add(other) // the first of her connected sessions sends
 		w.server.mu.Lock()
 		w.server.attach(first)
 		w.server.mu.Unlock()
@@ -347,8 +347,7 @@ func TestIdempotentSends(t *testing.T) {
 	})
 }
 
-// A dyingStore keeps no answer while it is dead, like a process that is killed
-// after it has sent.
+// A dyingStore keeps no answer while it is dead, like a process that is killed after it has sent.
 type dyingStore struct {
 	Store
 	dead atomic.Bool
@@ -380,7 +379,7 @@ func TestQuota(t *testing.T) {
 		`"used":70001,"included":70000,"remaining":0,"overage_messages":1,"overage_cost_micros":1500`)
 }
 
-// A month of usage is UTC's, also on a machine where it is tomorrow already.
+// A month of usage is a UTC month, also on a machine where it is already tomorrow.
 func TestUsageIsOfTheMonthInUTC(t *testing.T) {
 	kiritimati := time.FixedZone("Kiritimati", 14*60*60)
 	var now atomic.Pointer[time.Time]

@@ -21,8 +21,7 @@ import (
 	"github.com/heypingr/pingr/server/api"
 )
 
-// What is deleted neither receives nor sends any more, also when the client does
-// not wait for it.
+// A deleted session neither receives nor sends, even if the client does not wait for the deletion.
 func TestADeletedSessionIsServedNoMore(t *testing.T) {
 	w := newWorld(t)
 	line := w.sessions.find("anna-bot")
@@ -44,12 +43,12 @@ func TestADeletedSessionIsServedNoMore(t *testing.T) {
 	assert.ErrorIs(t, err, pingr.ErrSessionUnavailable)
 }
 
-// However many are added at once, the plan holds.
+// However many sessions are added at once, the plan's limit holds.
 func TestManySessionsAtOnce(t *testing.T) {
 	w := newWorld(t)
 	yield := func() {
 		for range 1000 {
-			runtime.Gosched() // the others pass, unless one is added at a time
+			runtime.Gosched() // others overtake here unless sessions are added one at a time
 		}
 	}
 	w.sessions.adding = yield
@@ -93,8 +92,8 @@ func TestNoPairingCode(t *testing.T) {
 	assert.NotContains(t, got.Body.String(), "15550100001")
 }
 
-// A code is given while there is one; a new round begins only where none is under
-// way. One that is linked is told so, however often somebody asks.
+// A session gives its current code if it has one. A new round begins only if none is under way. A
+// linked session reports so, however often somebody asks.
 func TestRoundsOfCodes(t *testing.T) {
 	for _, tt := range []struct {
 		state  pingr.SessionState
@@ -122,7 +121,7 @@ func TestRoundsOfCodes(t *testing.T) {
 	}
 }
 
-// A name is kept without the spaces around it.
+// A name is stored without the spaces around it.
 func TestSessionNamesAreTrimmed(t *testing.T) {
 	w := newWorld(t)
 	assert.Contains(t, w.call("anna", "POST", "/v1/sessions", `{"id":"new","name":" Shop "}`).Body.String(),
@@ -145,7 +144,7 @@ func TestTodayIsTheAccounts(t *testing.T) {
 	}
 }
 
-// What just fits is taken; characters are counted, not bytes.
+// A value that just fits is accepted. The limit counts characters, not bytes.
 func TestTextsThatJustFit(t *testing.T) {
 	w := newWorld(t)
 	long := func(n int) string { return strings.Repeat("é", n) }

@@ -67,7 +67,7 @@ func TestTheFirstAccountIsMadeOnceByItsLink(t *testing.T) {
 	assert.Contains(t, got.Body.String(), "This link was already used", "before somebody fills in a form in vain")
 }
 
-// An accountReads store counts what a stranger can make a server read.
+// An accountReads store counts the reads that a stranger can cause.
 type accountReads struct {
 	*memory.Store
 	n atomic.Int64

@@ -13,7 +13,7 @@ import (
 	"github.com/heypingr/pingr/session/sim"
 )
 
-// What happened is in the hour in which it ended, and nobody else's.
+// An event counts in the hour in which it ended, and for nobody else.
 func TestStats(t *testing.T) {
 	w := newWorld(t)
 	require.Equal(t, 201, w.call("anna", "POST", "/v1/triggers",

@@ -16,8 +16,8 @@ import (
 	"github.com/heypingr/pingr/hosted"
 )
 
-// textLimits are the limits that somebody enforces, by the name of the field. Tags
-// of structs and attributes of pages cannot use constants.
+// textLimits are the enforced limits, by the name of the field. Tags of structs and attributes of
+// pages cannot use constants.
 var textLimits = map[string]int{
 	"email": hosted.MaxEmail, "name": hosted.MaxName, "new_password": maxPassword, "message": pingr.MaxText,
 	"text": pingr.MaxText, "no_phone_reply": pingr.MaxText, "reply": pingr.MaxText,
@@ -84,7 +84,7 @@ func TestTheDocumentHasTheLimitsOfTheHandlers(t *testing.T) {
 	}
 }
 
-// A page lets people type what the API takes, and no more.
+// A page lets people type what the API accepts, and no more.
 func TestPagesHaveTheLimitsOfTheAPI(t *testing.T) {
 	pages, err := filepath.Glob("dashboard/*.templ")
 	require.NoError(t, err)

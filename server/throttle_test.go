@@ -37,9 +37,8 @@ func (w *world) knock(email, password, peer string, header ...string) *httptest.
 	return got
 }
 
-// guess tries one e-mail after another with a wrong password, and returns how
-// many tries were let through. It leaves out looking at the password, which takes
-// long.
+// guess tries one e-mail after another with a wrong password, and returns how many tries were let
+// through. It skips the slow check of the password.
 func (w *world) guess(n int, peer func(i int) string, header ...string) (through int) {
 	w.Helper()
 	for i := range n {
@@ -64,8 +63,7 @@ func TestAnIPv6NetworkIsOneAddress(t *testing.T) {
 	assert.Equal(t, 429, w.knock("ben@example.com", password, "203.0.113.9:1").Code)
 }
 
-// Where nothing tells the clients of a proxy apart, one of them who guesses must
-// not lock the others out.
+// If nothing tells a proxy's clients apart, one guesser among them must not lock the others out.
 func TestAProxyLocksNobodyOut(t *testing.T) {
 	for _, tt := range []struct {
 		name, peer string
@@ -106,8 +104,8 @@ func TestWhoIsKnownMayGuessNoMore(t *testing.T) {
 	assert.Equal(t, 429, w.knock("ben@example.com", password, "203.0.113.9:1").Code, "they count for the address")
 }
 
-// Whoever logs in from where they did before gives every try back, to all who
-// are there; elsewhere, and after a month, they are as unknown as anybody.
+// A login from a known place gives every try back, to all who are there. Elsewhere, and after a month,
+// the person is as unknown as anybody.
 func TestWhereALoginIsKnown(t *testing.T) {
 	w := newWorld(t)
 	const office, cafe = "203.0.113.9:1", "198.51.100.7:1"
@@ -126,7 +124,7 @@ func TestWhereALoginIsKnown(t *testing.T) {
 	assert.Equal(t, 429, w.knock("anna@example.com", password, office).Code, "after 31 more")
 }
 
-// An address is guessed at ten times, however it is written and from wherever.
+// An address gets ten guesses, however it is written and wherever they come from.
 func TestGuessesCountHoweverTheAddressIsWritten(t *testing.T) {
 	w := newWorld(t)
 	for i, email := range []string{"anna@example.com", "ANNA@example.com", " anna@example.com", "Anna@Example.Com "} {
@@ -147,7 +145,7 @@ func TestLoopbackProxiesAreTrustedByDefault(t *testing.T) {
 	assert.Equal(t, 10, w.guess(12, func(int) string { return "127.0.0.1:1" }, "X-Forwarded-For", "198.51.100.7"))
 }
 
-// That a proxy is not trusted is logged once, and of no other request.
+// The log says once that a proxy is not trusted, and of no other request.
 func TestAProxyThatIsNotTrustedIsLoggedOnce(t *testing.T) {
 	for _, tt := range []struct {
 		name, peer string

@@ -61,8 +61,7 @@ func TestTranscripts(t *testing.T) {
 	}
 }
 
-// exchange makes the request of a section and returns the answer as it is
-// written there.
+// exchange makes the request of a section and returns the answer in the same notation.
 func (w *world) exchange(names *names, asked string) string {
 	lines := strings.Split(strings.TrimRight(asked, "\n"), "\n")[1:]
 	for len(lines) > 0 {
@@ -117,7 +116,7 @@ func (w *world) ask(names *names, lines []string) string {
 	return answer
 }
 
-// names stand for what is another thing in each run.
+// names replace values that differ in each run.
 type names struct {
 	ids   map[string]string // by shown name
 	count map[string]int

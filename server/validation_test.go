@@ -13,8 +13,8 @@ import (
 	"github.com/heypingr/pingr/server/api"
 )
 
-// malformed is a value of each field of a body that no route takes, beside those
-// of another type. A new field is named here.
+// malformed is a value of each field of a body that no route accepts, besides those of another type. A
+// new field is named here.
 var malformed = map[string][]any{
 	"to": {"abc", ""}, "message": {"", strings.Repeat("x", 4097), "a\x00b"}, "phone": {"abc", ""},
 	"id": {"NO!", "ab"}, "name": {" ", strings.Repeat("x", 101), "a\x00b"},
@@ -30,14 +30,14 @@ var malformed = map[string][]any{
 	"new_password": {"short"},
 }
 
-// lenient are malformed values that a route takes all the same, and why.
+// lenient are malformed values that a route accepts all the same, and why.
 var lenient = map[[3]string]string{
 	{"POST /v1/keys", "name", " "}:           "a key needs no name",
 	{"POST /v1/auth/login", "email", "anna"}: "what is no address has no account",
 }
 
-// A body is looked at before anything is looked up: whatever else is wrong, a
-// malformed field is 422, on every route.
+// A body is validated before any look-up. Whatever else is wrong, a malformed field is 422, on every
+// route.
 func TestMalformedBodiesAreRefusedFirst(t *testing.T) {
 	w := newWorld(t)
 	doc := w.server.api.OpenAPI()

@@ -24,8 +24,8 @@ import (
 	"github.com/heypingr/pingr/store/memory"
 )
 
-// The machine is where it is tomorrow already: whatever takes its clock's day or
-// month for UTC's fails on every machine.
+// The tests run in a time zone where it is tomorrow already, so code that takes the local day or month
+// for UTC's fails on every machine.
 func init() { time.Local = time.FixedZone("Kiritimati", 14*60*60) }
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -47,7 +47,7 @@ type world struct {
 
 const password = "correct horse"
 
-// newWorld makes one; change, if given, has the last word on the server's configuration.
+// newWorld creates a world. change, if given, has the last word on the server's configuration.
 func newWorld(t *testing.T, change ...func(*Config)) *world {
 	t.Helper()
 	w := &world{
@@ -200,8 +200,7 @@ func (h *hook) got() ([]string, []http.Header) {
 	return slices.Clone(h.bodies), slices.Clone(h.heads)
 }
 
-// simSessions are Sessions that are simulated. What happens while one is added or
-// removed is a test's choice.
+// simSessions are simulated Sessions. A test chooses what happens while one is added or removed.
 type simSessions struct {
 	mu     sync.Mutex
 	all    []*simSession

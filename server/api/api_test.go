@@ -20,7 +20,7 @@ func TestTimesAreShownInUTCAndMilliseconds(t *testing.T) {
 	assert.Nil(t, read.Never)
 }
 
-// A text that a request leaves out is told from one that it sets to null.
+// An omitted text differs from one that a request sets to null.
 func TestMaybeText(t *testing.T) {
 	for _, body := range []string{`{}`, `{"no_phone_reply":null}`, `{"no_phone_reply":"Hello"}`} {
 		var change ChangeSettings
