@@ -19,17 +19,17 @@ const (
 	firefox       = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 )
 
-// A browser keeps cookies as browsers do, and shows what a script in the page,
-// or somebody who stole something, would see of them.
+// A browser keeps cookies as browsers do. It shows what a script in the page, or a thief, would see of
+// them.
 type browser struct {
 	origin string // of the site
-	public string // by which the browser knows it
+	public string // the address by which the browser knows it
 	agent  string
 	client *http.Client
 	// cookies are by name; the site is the only one that it visits.
 	cookies map[string]*http.Cookie
-	// tossed are those that another host of the same domain put there: they are
-	// sent as well, and first.
+	// tossed are the cookies that another host of the same domain put there. They are sent too, and
+	// first.
 	tossed []*http.Cookie
 }
 
@@ -43,7 +43,7 @@ func newBrowser(origin string) *browser {
 	}
 }
 
-// A page is an answer.
+// A page is an answer of the site.
 type page struct {
 	status int
 	header http.Header
@@ -53,7 +53,7 @@ type page struct {
 // field is a field of a JSON answer, as text.
 func (p page) field(name string) string {
 	var all map[string]any
-	_ = json.Unmarshal([]byte(p.body), &all) // then it has none
+	_ = json.Unmarshal([]byte(p.body), &all) // then the answer has no fields
 	text, _ := all[name].(string)
 	return text
 }
@@ -73,10 +73,10 @@ func (p page) leaks() bool {
 	return true
 }
 
-// from are the headers by which a browser says where a request comes from.
+// from returns the headers in which a browser reports where a request comes from.
 type from map[string]string
 
-// ask makes a request. A path is the site's; an address is taken as it is.
+// ask makes a request. It adds the site's origin to a path, and uses an address as it is.
 func (b *browser) ask(method, address, body string, says from) (page, error) {
 	if path := strings.TrimPrefix(address, b.public); strings.HasPrefix(path, "/") {
 		address = b.origin + path
@@ -115,7 +115,7 @@ func (b *browser) ask(method, address, body string, says from) (page, error) {
 
 func (b *browser) get(address string) (page, error) { return b.ask(http.MethodGet, address, "", nil) }
 
-// post is a POST of the site's own page.
+// post sends a POST as the site's own page does.
 func (b *browser) post(address, body string) (page, error) {
 	return b.ask(http.MethodPost, address, body, from{"Origin": b.public, "Sec-Fetch-Site": "same-origin"})
 }
@@ -133,15 +133,15 @@ func (b *browser) toss(name, value string) {
 	}
 }
 
-// at is the same browser, whose cookies then go their own way, at another
-// process of the site.
+// at returns the same browser at another process of the site. From then on the cookies of the two are
+// separate.
 func (b *browser) at(address string) *browser {
 	twin := newBrowser(address)
 	twin.public, twin.agent, twin.cookies = b.public, b.agent, maps.Clone(b.cookies)
 	return twin
 }
 
-// steal gives a browser the other's cookies: all that which holds of.
+// steal gives a browser those of the other's cookies for which which returns true.
 func (b *browser) steal(of *browser, which func(*http.Cookie) bool) {
 	stolen := maps.Clone(of.cookies)
 	maps.DeleteFunc(stolen, func(_ string, c *http.Cookie) bool { return !which(c) })
@@ -153,7 +153,7 @@ func everyCookie(*http.Cookie) bool { return true }
 // forScripts is what a script in the page can read.
 func forScripts(c *http.Cookie) bool { return !c.HttpOnly }
 
-// me is whom the browser is logged in as; empty is nobody.
+// me returns the account that the browser is logged in as, or an empty string.
 func (b *browser) me() (phone string, err error) {
 	p, err := b.get("/me")
 	if err != nil || p.status != http.StatusOK {

@@ -14,15 +14,14 @@ import (
 	"github.com/heypingr/pingr"
 )
 
-// doublePress is what somebody does whose first answer was lost on the way.
+// doublePress is a second press by somebody whose first answer was lost on the way.
 const doublePress = "contract: double press, one session"
 
-// silence is a second try within the cooldown: the chat says nothing, the page
-// does.
+// silence is a second try within the cooldown. The chat says nothing, but the page does.
 const silence = "contract: nobody will see the answer, and the page says why"
 
-// lostOnItsWay is an answer that the site gave and Pingr did not get: the phone
-// shows the trigger's reply, and the event is told again.
+// lostOnItsWay is an answer that the site gave and Pingr did not get. The phone shows the trigger's
+// reply, and the event is delivered again.
 const lostOnItsWay = "contract: an answer lost on its way, and the page says so"
 
 // voidInSilence is a forwarded code within the cooldown.
@@ -31,8 +30,8 @@ const voidInSilence = "contract: a void code stays void in a cooldown"
 // overHTTPS is a site that browsers know by https.
 var overHTTPS = []string{"--origin", "https://shop.example"}
 
-// contract are no attacks: they hold the programs of all languages to what
-// examples/README.md fixes.
+// contract scenarios are not attacks. They hold the programs of all languages to the contract in
+// examples/README.md.
 var contract = []scenario{
 	{name: "contract: headers and paths", contract: true, play: func(s *scene) string {
 		return first(
@@ -108,7 +107,7 @@ var contract = []scenario{
 	{name: doublePress, contract: true, inAfter: true, play: func(s *scene) string {
 		k := keyOf(s.say(s.victim, text(s.start(s.victim.browser, s.victimNumber))))
 		s.open(s.victim.browser, k)
-		slow := s.victim.at(s.hook) // its first answer is lost; the other process is asked
+		slow := s.victim.at(s.hook) // the first answer is lost, and the other process is asked
 		first1 := s.use(s.victim.browser, k)
 		token := s.victim.cookies[sessionCookie]
 		again := s.use(slow, k)
@@ -136,7 +135,7 @@ var contract = []scenario{
 			if !k.link() {
 				address, body = "/digits", `{"digits":"`+string(k)+`"}`
 			}
-			presses.Go(func() { _, _ = b.post(address, body) }) // then it has no session
+			presses.Go(func() { _, _ = b.post(address, body) }) // a failure leaves it without a session
 		}
 		presses.Wait()
 		tokens := map[string]bool{}
@@ -188,7 +187,7 @@ var contract = []scenario{
 		var ttl struct {
 			Seconds int `json:"expires_in"`
 		}
-		_ = json.Unmarshal([]byte(p.body), &ttl) // then it is 0
+		_ = json.Unmarshal([]byte(p.body), &ttl) // otherwise it is 0
 		return first(
 			differ("form of the code", true, regexp.MustCompile(`^[A-HJ-NP-Z2-9]{8}$`).MatchString(code)),
 			differ("text", "login "+code, p.field("text")),
@@ -303,8 +302,8 @@ var contract = []scenario{
 		}
 		status, reason := polled("status"), polled("reason")
 
-		// The next code is answered. That the answer to another event was not used
-		// says nothing of this one's.
+		// The next code is answered. Although the answer to another event was not used, this one's can
+		// be.
 		told = s.start(s.victim.browser, s.victimNumber)
 		k := keyOf(s.say(s.victim, text(told)))
 		other := strings.Replace(s.event(told, time.Now()), `{"status":"pending"}`,
@@ -412,8 +411,8 @@ var contract = []scenario{
 	{name: "contract: no secret, no start", contract: true, noSecret: true},
 }
 
-// expect compares an answer, and its headers with those of the contract. A body
-// of "" is not compared; one of "-" leaves the headers alone too.
+// expect compares an answer and its headers with the contract. It does not compare a body of "". With
+// "-" it skips the headers too.
 func (s *scene) expect(method, path string, status int, body string) string {
 	says := from{}
 	if method == http.MethodPost {
@@ -455,7 +454,7 @@ var headers = map[string]string{
 		"form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
 }
 
-// wrongHeaders says which header is not the contract's.
+// wrongHeaders returns a header that differs from the contract's, as a finding.
 func wrongHeaders(p page) string {
 	for name, want := range headers {
 		if finding := differ(name, want, p.header.Get(name)); finding != "" {
@@ -468,7 +467,7 @@ func wrongHeaders(p page) string {
 	return ""
 }
 
-// goodCookie says what is wrong with a cookie.
+// goodCookie returns what is wrong with a cookie.
 func goodCookie(b *browser, name string, secure bool) string {
 	c := b.cookies[name]
 	if c == nil {
@@ -484,7 +483,7 @@ func goodCookie(b *browser, name string, secure bool) string {
 	)
 }
 
-// compact is JSON as it is compared: without spaces, keys in order.
+// compact returns JSON in the form for comparison: without spaces, keys in order.
 func compact(p page) string {
 	var all any
 	if json.Unmarshal([]byte(p.body), &all) != nil {
@@ -496,8 +495,8 @@ func compact(p page) string {
 
 var retryAfter = regexp.MustCompile(`"retry_after":(\d+)`)
 
-// countdown is what an answer may be when so much time has passed, as it does
-// between two requests on a busy machine.
+// countdown returns the possible answers after so much time, as it passes between two requests on a
+// busy machine.
 func countdown(answer string, passed time.Duration) (all []string) {
 	found := retryAfter.FindStringSubmatch(answer)
 	if found == nil {
@@ -518,7 +517,7 @@ func differ[T comparable](what string, want, got T) string {
 	return fmt.Sprintf("%s: %v, not %v", what, got, want)
 }
 
-// first is the first finding.
+// first returns the first finding.
 func first(findings ...string) string {
 	for _, f := range findings {
 		if f != "" {

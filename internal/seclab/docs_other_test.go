@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The program of docs/python.md withstands what the example withstands. The
-// Python suite runs this, for it has a Python with Flask (PINGR_TEST_PYTHON).
+// The program of docs/python.md withstands every attack that the example withstands. The Python suite
+// runs this, because it has a Python with Flask (PINGR_TEST_PYTHON).
 func TestDocsPythonProgramHolds(t *testing.T) {
 	python := os.Getenv("PINGR_TEST_PYTHON")
 	if python == "" {
@@ -36,8 +36,8 @@ func TestDocsPythonProgramHolds(t *testing.T) {
 	}, python)
 }
 
-// The program of docs/node.md too. The Node suite runs this, for it has the
-// packages (PINGR_TEST_NODE is where sdk/node is built).
+// So does the program of docs/node.md. The Node suite runs this, because it has the packages
+// (PINGR_TEST_NODE is where sdk/node is built).
 func TestDocsNodeProgramHolds(t *testing.T) {
 	sdk := os.Getenv("PINGR_TEST_NODE")
 	if sdk == "" {

@@ -21,7 +21,7 @@ import (
 
 var fence = regexp.MustCompile("(?ms)^```(go|sh)\n(.*?)^```$")
 
-// docsGo is docs/go.md: the blocks of a language, at another address.
+// docsGo is docs/go.md: its blocks of a language, listening at another address.
 func docsGo(t *testing.T) (golang, shell []string, address string) {
 	t.Helper()
 	repository, err := root(t.Context())
@@ -42,8 +42,7 @@ func docsGo(t *testing.T) (golang, shell []string, address string) {
 	return golang, shell, address
 }
 
-// module makes a module of somebody's own out of files; it uses this repository
-// as it stands.
+// module creates a user's module from files. It uses this repository as it stands.
 func module(t *testing.T, files map[string]string) (dir string) {
 	t.Helper()
 	repository, err := root(t.Context())
@@ -72,7 +71,7 @@ func inDir(t *testing.T, dir, name string, args ...string) string {
 	return string(out)
 }
 
-// The program of docs/go.md withstands what the example withstands.
+// The program of docs/go.md withstands every attack that the example withstands.
 func TestDocsGoProgramHolds(t *testing.T) {
 	golang, _, address := docsGo(t)
 	build := func(program string) (binary string) {
@@ -88,8 +87,8 @@ func TestDocsGoProgramHolds(t *testing.T) {
 	holdDocs(t, build(golang[0]), build(without), func() (string, []string) { return address, nil })
 }
 
-// holdDocs attacks a program of docs, and the same without what lets each
-// delivery in once. at says where it will listen, and by which environment.
+// holdDocs attacks a program of docs, and the same program without the code that accepts each delivery
+// once. at returns where it will listen, and the environment for that.
 func holdDocs(t *testing.T, program, without string, at func() (address string, env []string), interpreter ...string) {
 	t.Helper()
 	play := func(t *testing.T, program string, s scenario) (finding string) {
@@ -116,7 +115,7 @@ func holdDocs(t *testing.T, program, without string, at func() (address string, 
 	}
 }
 
-// The shell block that plays Pingr: what it prints is what the page shows.
+// This shell block plays Pingr. Its output is what the page shows.
 func TestDocsGoShell(t *testing.T) {
 	golang, shell, address := docsGo(t)
 	for _, tool := range []string{"curl", "openssl"} {
@@ -126,7 +125,7 @@ func TestDocsGoShell(t *testing.T) {
 	}
 	dir := module(t, map[string]string{"main.go": golang[0]})
 	inDir(t, dir, "go", "build", "-o", "shop", ".")
-	// The compiler's time is not known, so that the program is built before.
+	// Compiling takes an unknown time, so the program is built first.
 	script := strings.Replace(shell[1], "go run . &\nsleep 1",
 		"./shop &\ntrap 'kill $!' EXIT\nuntil curl -s http://"+address+"/me >/dev/null; do sleep 0.05; done", 1)
 	require.Contains(t, script, "./shop")
@@ -152,7 +151,7 @@ func TestDocsGoCodes(t *testing.T) {
 	assert.Equal(t, strings.Join(lines, "\n")+"\n", inDir(t, dir, "go", "run", "."))
 }
 
-// The numbers in docs/security.md are those of this lab.
+// The numbers in docs/security.md come from this lab.
 func TestDocsSecurityCounts(t *testing.T) {
 	repository, err := root(t.Context())
 	require.NoError(t, err)

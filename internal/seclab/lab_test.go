@@ -13,7 +13,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// An attack must succeed on a site without any defence.
+// Every attack must succeed on a site without any defence.
 func TestEveryAttackBreaksAWeakSite(t *testing.T) {
 	for _, flow := range flows {
 		for _, s := range of(flow) {
@@ -95,7 +95,7 @@ func TestVerdict(t *testing.T) {
 	}
 }
 
-// A language that is not there is an error, not a row of dashes.
+// A missing language is an error, not a row of dashes.
 func TestMissingLanguage(t *testing.T) {
 	for _, language := range []string{"node", "python"} {
 		_, err := findPrograms(t.Context(), t.TempDir(), t.TempDir(), language)

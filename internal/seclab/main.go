@@ -60,7 +60,7 @@ type result struct {
 	finding  string // empty if there is none
 }
 
-// attack plays everything, writes a table a flow, and counts the findings.
+// attack plays everything, writes one table for each flow, and counts the findings.
 func (l lab) attack(ctx context.Context, languages, flows []string, out io.Writer) (bad int, err error) {
 	began := time.Now()
 	root, err := root(ctx)
@@ -107,8 +107,8 @@ func (l lab) playAll(ctx context.Context, programs []program) ([]result, error) 
 	return results, nil
 }
 
-// playOn plays every scenario against a program that runs, or one of its own
-// where that is needed.
+// playOn plays every scenario against a running program, or against one of its own if the scenario
+// needs that.
 func (l lab) playOn(ctx context.Context, p program, at site) (results []result) {
 	var mu sync.Mutex
 	var all sync.WaitGroup
@@ -140,7 +140,7 @@ func (l lab) playOn(ctx context.Context, p program, at site) (results []result) 
 	return results
 }
 
-// against runs a program for one scenario.
+// against runs a program for one scenario only.
 func (l lab) against(ctx context.Context, p program, s scenario) (finding string, err error) {
 	if s.noSecret {
 		return withoutSecret(ctx, p)
@@ -153,8 +153,7 @@ func (l lab) against(ctx context.Context, p program, s scenario) (finding string
 	return play(ctx, s, p.flow, at)
 }
 
-// start runs a program; with Redis, twice: browsers come to one process and
-// webhooks to the other.
+// start runs a program. With Redis it runs two: browsers go to one process and webhooks to the other.
 func (l lab) start(ctx context.Context, p program, options []string) (at site, stop func(), err error) {
 	var children []*child
 	stop = func() {
@@ -195,7 +194,7 @@ func (l lab) start(ctx context.Context, p program, options []string) (at site, s
 	return at, stop, err
 }
 
-// withoutSecret reports whether a program starts that cannot know who signs.
+// withoutSecret reports whether a program starts although it cannot know who signs.
 func withoutSecret(ctx context.Context, p program) (finding string, err error) {
 	c, origin, err := run(ctx, []string{"PINGR_WEBHOOK_SECRET="}, "listening on ",
 		append(slices.Clone(p.command), "--listen", "127.0.0.1:0")...)
@@ -210,7 +209,7 @@ func withoutSecret(ctx context.Context, p program) (finding string, err error) {
 	return differ("exit code", 2, ended.code), nil
 }
 
-// verdict is a cell of the table, and whether it is a finding.
+// verdict returns a cell of the table, and reports whether it is a finding.
 func (r result) verdict() (cell string, bad bool) {
 	broken := "the attacker's browser is logged in as the victim"
 	switch {

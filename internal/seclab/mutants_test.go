@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Each defence of the examples taken away, one at a time: the lab must see it.
-// That builds a program each, so that only make sec-login does it.
+// Each case removes one defence of the examples, and the lab must notice. Each builds a program, so
+// only make sec-login runs them.
 func TestEachDefenceIsNeeded(t *testing.T) {
 	if os.Getenv("PINGR_TEST_DEFENCES") == "" {
 		t.Skip("make sec-login does this")
@@ -44,7 +44,7 @@ func TestEachDefenceIsNeeded(t *testing.T) {
 			"the phone's claim is a step of its own", desktop, desktopMain,
 			"done, err := f.State.Commit(ctx, append(changes, asked)...)",
 			`done, err := f.State.Commit(ctx, changes...)
-			for range 100 { // some time, so that another process comes between on any machine
+			for range 100 { // long enough that another process comes between on any machine
 				_, _, _ = f.State.Get(ctx, m.Code)
 			}
 			if err == nil && done {
@@ -254,7 +254,7 @@ func TestEachDefenceIsNeeded(t *testing.T) {
 	}
 }
 
-// playMutant plays a scenario against an example in Go that is changed.
+// playMutant plays a scenario against a changed example in Go.
 func playMutant(t *testing.T, flow, file, old, changed, name string) (finding string) {
 	t.Helper()
 	repository, err := root(t.Context())
@@ -276,7 +276,7 @@ func playMutant(t *testing.T, flow, file, old, changed, name string) (finding st
 	require.NoError(t, err, "%s", out)
 	for _, s := range of(flow) {
 		if s.name == name {
-			// Two processes that share a Redis: what is not one step shows there.
+			// Two processes share a Redis. That exposes steps that are not atomic.
 			finding, err = lab{redis: true}.against(t.Context(), program{"go", flow, []string{binary}}, s)
 			require.NoError(t, err)
 			return finding

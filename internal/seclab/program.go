@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// A program is one example: how it is started.
+// A program is one example, and how to start it.
 type program struct {
 	language, flow string
 	command        []string
@@ -31,8 +31,8 @@ const (
 	desktop  = "desktop"
 )
 
-// findPrograms readies the examples of a language; root is the repository's and
-// scratch for what is built.
+// findPrograms prepares the examples of a language. root is the repository's directory, and scratch is
+// for what is built.
 func findPrograms(ctx context.Context, root, scratch, language string) ([]program, error) {
 	var found []program
 	for _, flow := range flows {
@@ -68,13 +68,13 @@ func findPrograms(ctx context.Context, root, scratch, language string) ([]progra
 	return found, nil
 }
 
-// A child is a program that runs.
+// A child is a running program.
 type child struct {
 	*exec.Cmd
 	said bytes.Buffer
 }
 
-// run starts a command and, if it says where it listens, waits for that.
+// run starts a command. If announce is set, run waits until the command says where it listens.
 func run(ctx context.Context, env []string, announce string, command ...string) (
 	c *child, announced string, err error,
 ) {
@@ -113,7 +113,7 @@ func run(ctx context.Context, env []string, announce string, command ...string) 
 	return nil, "", &exitError{err, c.ProcessState.ExitCode(), c.said.String()}
 }
 
-// An exitError is a program that did not begin to listen.
+// An exitError means that a program did not begin to listen.
 type exitError struct {
 	error
 	code int
@@ -122,7 +122,7 @@ type exitError struct {
 
 func (e *exitError) Error() string { return e.error.Error() + "\n" + e.said }
 
-// stop ends the child. That it was told to is no error.
+// stop ends the child. An exit because of that is not an error.
 func (c *child) stop() {
 	_ = c.Process.Signal(syscall.SIGTERM)
 	_ = c.Wait()

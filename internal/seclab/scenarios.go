@@ -16,24 +16,24 @@ import (
 // A scenario is one attack.
 type scenario struct {
 	name string
-	// flows it is played against; none is all.
+	// flows are the flows that it is played against, or all if empty.
 	flows []string
-	// options are further ones of the program, which is then alone.
+	// options are additional options of the program, which then runs only for it.
 	options []string
-	// alone wants a program that nobody else uses.
+	// alone means that nothing else may use the program.
 	alone bool
 	// inAfter reports whether the victim's own login must still succeed.
 	inAfter bool
-	// contract scenarios are no attacks either; see there.
+	// contract scenarios are not attacks either. See there.
 	contract bool
-	// noSecret ones only see that the program does not start without a secret.
+	// noSecret scenarios only check that the program does not start without a secret.
 	noSecret bool
-	// control scenarios are no attacks: they show that the site works.
+	// control scenarios are not attacks. They show that the site works.
 	control bool
-	// succeeds is set for the attack that no program can ward off: the attacker
-	// must be in, or this lab shows nothing.
+	// succeeds marks the attack that no program can ward off. The attacker must get in, or this lab
+	// shows nothing.
 	succeeds bool
-	// play plays it; what it returns is a finding of its own beside the judge's.
+	// play plays it. It returns a finding of its own, besides the judge's.
 	play func(*scene) (finding string)
 }
 
@@ -51,10 +51,10 @@ func of(flow string) []scenario {
 	return chosen
 }
 
-// replayed is the attack that only signatures which are taken once ward off.
+// replayed is the attack that a site wards off only by accepting each signature once.
 const replayed = "recorded webhook sent again before its answer is used"
 
-// tossed is the attack that sites by http ward off by refusing what comes twice.
+// tossed is the attack that a site over http wards off by refusing a cookie that comes twice.
 const tossed = "cookie tossing: a second session cookie"
 
 // everywhere are the attacks on what all flows share.
@@ -88,7 +88,7 @@ var everywhere = []scenario{
 		return ""
 	}},
 	{name: "recorded webhook sent again", inAfter: true, play: func(s *scene) string {
-		// Somebody who reads logs lets the site handle the victim's message twice.
+		// An attacker who reads logs makes the site handle the victim's message twice.
 		relayed := s.start(s.attacker.browser, s.victimNumber)
 		if s.flow == desktop {
 			s.say(s.victim, text(relayed))
@@ -216,7 +216,7 @@ var everywhere = []scenario{
 			s.attacker.plant(pollCookie, guess)
 			must(s.attacker.get("/poll"))
 			if who := must(s.attacker.me()); who != "" {
-				return "" // the judge will see
+				return "" // the judge will see it
 			}
 		}
 		return ""
@@ -231,9 +231,8 @@ var everywhere = []scenario{
 	}},
 }
 
-// attackersKey is one that the attacker got honestly, for his own number, with
-// his own poll cookie in the victim's browser: hosts of the same domain can put
-// it there.
+// attackersKey is a key that the attacker got honestly, for his own number, with his own poll cookie
+// in the victim's browser. Hosts of the same domain can put it there.
 func (s *scene) attackersKey() key {
 	k := keyOf(s.say(s.attacker, text(s.start(s.attacker.browser, s.attackerNumber))))
 	if c := s.attacker.cookies[pollCookie]; c != nil {
@@ -242,8 +241,8 @@ func (s *scene) attackersKey() key {
 	return k
 }
 
-// tossAll logs the attacker in honestly and puts his cookies, by their plain
-// names, beside the victim's.
+// tossAll logs the attacker in honestly and puts his cookies beside the victim's, by their plain
+// names.
 func (s *scene) tossAll() {
 	s.login(s.attacker)
 	for name, c := range s.attacker.cookies {
@@ -252,8 +251,8 @@ func (s *scene) tossAll() {
 	clear(s.attacker.cookies)
 }
 
-// trap has the victim's browser log in as the attacker, who then waits for what
-// the victim writes and buys there.
+// trap makes the victim's browser log in as the attacker, who then waits for what the victim writes
+// and buys there.
 func (s *scene) trap(says from) {
 	s.useFrom(s.victim.browser, s.attackersKey(), says)
 }

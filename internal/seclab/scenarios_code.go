@@ -15,7 +15,7 @@ var byCode = []scenario{
 	{name: "victim is talked into sending the attacker's code", flows: []string{
 		preentry, desktop,
 	}, play: func(s *scene) string {
-		// What consent phishing does: whoever sends the code, the attacker's page waits.
+		// This is consent phishing: the attacker's page waits, whoever sends the code.
 		s.say(s.victim, text(s.start(s.attacker.browser, s.victimNumber)))
 		must(s.attacker.get("/poll"))
 		s.use(s.attacker.browser, "123456")
@@ -68,7 +68,7 @@ var byCode = []scenario{
 		s.use(s.victim.browser, k)
 		must(s.attacker.get("/poll"))
 		if !k.link() {
-			s.use(s.attacker.browser, k) // the digits, read over a shoulder
+			s.use(s.attacker.browser, k) // somebody read the digits over a shoulder
 		}
 		return ""
 	}},
@@ -109,7 +109,7 @@ var byCode = []scenario{
 		for i := range 20 {
 			s.use(s.attacker.browser, wrongBut(right, i))
 		}
-		s.use(s.attacker.browser, right) // a lucky one
+		s.use(s.attacker.browser, right) // a lucky guess
 		return ""
 	}},
 	{name: "attacker tries many digits at once", flows: []string{desktop}, play: func(s *scene) string {
@@ -139,8 +139,8 @@ var byCode = []scenario{
 	{
 		name: "double press: the attacker's cookies planted, all digits tried after the login", flows: []string{desktop},
 		inAfter: true, play: func(s *scene) string {
-			// The victim scans the attacker's code and logs in; then who knows the
-			// cookies tries to repeat that.
+			// The victim scans the attacker's code and logs in. Then somebody who knows the cookies
+			// tries to repeat that.
 			k := keyOf(s.say(s.victim, text(s.start(s.attacker.browser, s.victimNumber))))
 			s.victim.steal(s.attacker.browser, everyCookie)
 			s.use(s.victim.browser, k)
@@ -163,7 +163,7 @@ var byCode = []scenario{
 		name: "victim sends two codes at once, answers NO and then tells the digits", flows: []string{desktop}, alone: true,
 		play: func(s *scene) string {
 			other := newBrowser(s.origin)
-			for range 50 { // with two starts each, an address gets no more in a minute
+			for range 50 { // with two starts each; an address gets no more in a minute
 				first, second := s.start(s.attacker.browser, s.victimNumber), s.start(other, s.victimNumber)
 				answers := s.atOnce(s.signed(first), s.signed(second))
 				s.send(s.signed("NO"))
@@ -207,7 +207,7 @@ var byCode = []scenario{
 		s.attacker.agent = "Firefox/1 (Linux). This is a test: call +1 415 555 0123 and read out the digits"
 		reply := s.say(s.victim, text(s.start(s.attacker.browser, s.victimNumber)))
 		if strings.Contains(reply, "read out the digits") {
-			s.use(s.attacker.browser, keyOf(reply)) // the victim did as the site's own message said
+			s.use(s.attacker.browser, keyOf(reply)) // the victim followed the site's own message
 		}
 		return ""
 	}},
@@ -220,7 +220,7 @@ var byCode = []scenario{
 	},
 }
 
-// wrongBut is the i-th of the digits that are not the right ones.
+// wrongBut returns the i-th wrong sequence of digits.
 func wrongBut(right key, i int) key {
 	k := key(fmt.Sprintf("%06d", i))
 	if k == right {

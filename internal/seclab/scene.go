@@ -26,12 +26,12 @@ import (
 
 const (
 	ownNumber = "15550100"
-	// noLink is what the trigger answers when the program gives no reply.
+	// noLink is the trigger's answer if the program gives no reply.
 	noLink = "Nothing to say."
 )
 
-// A scene is one scenario at work: a site under attack, with a real engine and
-// a simulated WhatsApp behind it.
+// A scene is one scenario in progress: a site under attack, with a real engine and a simulated
+// WhatsApp behind it.
 type scene struct {
 	flow string
 	site
@@ -39,12 +39,12 @@ type scene struct {
 
 	victim, attacker             *person
 	victimNumber, attackerNumber string
-	// engine's webhooks, as somebody who reads the site's logs has them.
+	// engine's webhooks, as a reader of the site's logs has them.
 	recorded recorder
 	session  *sim.Session
 }
 
-// A site is what is attacked.
+// A site is the target of an attack.
 type site struct {
 	origin string // where browsers find it
 	hook   string // where its webhooks go: another process, if there are two
@@ -71,16 +71,15 @@ func must[T any](v T, err error) T {
 	return v
 }
 
-// scenes counts those that were played.
+// scenes counts the scenarios that were played.
 var scenes atomic.Int64
 
-// play plays one scenario against a site and says what was wrong; empty is
-// nothing.
+// play plays one scenario against a site and returns what was wrong, or an empty string.
 func play(ctx context.Context, s scenario, flow string, at site) (finding string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	sc := &scene{flow: flow, site: at, session: sim.New(sim.Config{Number: ownNumber})}
-	n := scenes.Add(1) // what one did to its numbers must not matter to another
+	n := scenes.Add(1) // a scenario must not affect the next one's numbers
 	sc.victimNumber, sc.attackerNumber = fmt.Sprintf("9198765%05d", n), fmt.Sprintf("141555%05d", n)
 	sc.victim = &person{newBrowser(at.origin), sc.session.NewPhone(sim.PhoneConfig{Number: sc.victimNumber})}
 	sc.attacker = &person{newBrowser(at.origin), sc.session.NewPhone(sim.PhoneConfig{Number: sc.attackerNumber})}
@@ -108,7 +107,7 @@ func play(ctx context.Context, s scenario, flow string, at site) (finding string
 	return sc.judge(s, said), nil
 }
 
-// engine begins to answer what phones send.
+// engine starts to answer messages from phones.
 func (s *scene) engine(ctx context.Context) (stop func(), err error) {
 	store := memory.New()
 	for _, phrase := range []string{"login", "no"} {
@@ -143,7 +142,7 @@ func (s *scene) engine(ctx context.Context) (stop func(), err error) {
 	}, nil
 }
 
-// A recorder lets webhooks through and keeps them.
+// A recorder passes webhooks on and keeps them.
 type recorder struct {
 	to http.Handler
 
@@ -174,29 +173,29 @@ func (r *recorder) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 	r.to.ServeHTTP(w, q)
 }
 
-// loseNext has the next answer of the site lost on its way to Pingr.
+// loseNext makes the site's next answer get lost on its way to Pingr.
 func (r *recorder) loseNext() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.lose = true
 }
 
-// webhook is the last that Pingr sent.
+// webhook returns the last webhook that Pingr sent.
 func (s *scene) webhook() webhook {
 	s.recorded.mu.Lock()
 	defer s.recorded.mu.Unlock()
 	return s.recorded.last
 }
 
-// send posts a webhook as anybody can who knows the address, and returns what
-// the site would have WhatsApp say.
+// send posts a webhook, as anybody who knows the address can, and returns the text that the site would
+// send by WhatsApp.
 func (s *scene) send(w webhook) (reply string) {
 	p := must(s.attacker.ask(http.MethodPost, s.hook+"/webhook", w.body, from{"X-Pingr-Signature": w.signature}))
 	return p.field("reply")
 }
 
-// replay sends a webhook again to every process of the site, in the clothes that
-// whoever cannot sign can put on it, and uses what is answered.
+// replay sends a webhook again to every process of the site, with every change that somebody who
+// cannot sign can make, and uses the answers.
 func (s *scene) replay(w webhook) {
 	for _, address := range []string{s.hook, s.origin} {
 		for _, says := range []from{
@@ -216,8 +215,8 @@ func (s *scene) replay(w webhook) {
 	}
 }
 
-// signed is an event of the victim's as Pingr tells it, which no attacker can
-// make: for what depends on when it comes.
+// signed returns an event of the victim's as Pingr delivers it. No attacker can make it. It is for
+// scenarios that depend on when it comes.
 func (s *scene) signed(text string) webhook {
 	return s.sign(s.event(text, time.Now()))
 }
@@ -226,7 +225,7 @@ func (s *scene) sign(event string) webhook {
 	return webhook{event, pingr.Sign([]byte(event), s.secret)}
 }
 
-// atOnce sends webhooks at the same time, to the processes of the site in turn.
+// atOnce sends webhooks at the same time, to the site's processes in turn.
 func (s *scene) atOnce(webhooks ...webhook) (answers []page) {
 	answers = make([]page, len(webhooks))
 	failed := make([]error, len(webhooks))
@@ -246,7 +245,7 @@ func (s *scene) atOnce(webhooks ...webhook) (answers []page) {
 	return answers
 }
 
-// event is one as Pingr tells it, of a message that the victim did not send.
+// event returns an event as Pingr delivers it, for a message that the victim did not send.
 func (s *scene) event(text string, at time.Time) string {
 	return string(must(json.Marshal(pingr.Event{
 		Type: pingr.EventMessageReceived, Session: pingr.DefaultSession, ID: "evt_" + strconv.FormatInt(at.UnixNano(), 10),
@@ -257,13 +256,13 @@ func (s *scene) event(text string, at time.Time) string {
 	})))
 }
 
-// say sends a message and returns what the phone is answered.
+// say sends a message and returns the phone's answer.
 func (s *scene) say(p *person, m sim.Message) (reply string) {
 	p.phone.SendMessage(m)
 	return s.hear(p)
 }
 
-// hear is the next message that a phone shows.
+// hear returns the next message that a phone shows.
 func (s *scene) hear(p *person) string {
 	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
 	defer cancel()
@@ -276,7 +275,7 @@ func (s *scene) hear(p *person) string {
 
 func text(t string) sim.Message { return sim.Message{Text: t} }
 
-// start asks the page for what to send, in this browser, for that number.
+// start asks the page what to send, in this browser, for that number.
 func (s *scene) start(b *browser, number string) (text string) {
 	if s.flow == mobile {
 		return "login"
@@ -288,7 +287,7 @@ func (s *scene) start(b *browser, number string) (text string) {
 	return p.field("text")
 }
 
-// A key is what the answer of a phone holds: a link, or six digits.
+// A key is what the answer on a phone contains: a link, or six digits.
 type key string
 
 var keys = regexp.MustCompile(`(?m)^(https?://\S+/in/\S+|\d{6})$`)
@@ -298,12 +297,12 @@ func keyOf(reply string) key { return key(keys.FindString(reply)) }
 
 func (k key) link() bool { return len(k) > 6 }
 
-// use does with a key what a page of the site does.
+// use does with a key what the site's own page does.
 func (s *scene) use(b *browser, k key) page {
 	return s.useFrom(b, k, from{"Origin": b.public, "Sec-Fetch-Site": "same-origin"})
 }
 
-// useFrom is use from a page elsewhere.
+// useFrom is use from another site's page.
 func (s *scene) useFrom(b *browser, k key, says from) page {
 	switch {
 	case k == "":
@@ -314,7 +313,7 @@ func (s *scene) useFrom(b *browser, k key, says from) page {
 	return must(b.ask(http.MethodPost, "/digits", `{"digits":"`+string(k)+`"}`, says))
 }
 
-// login is a login as it should be.
+// login performs a proper login.
 func (s *scene) login(p *person) {
 	k := keyOf(s.say(p, text(s.start(p.browser, p.phone.Number()))))
 	if k == "" {
@@ -332,15 +331,15 @@ func (s *scene) open(b *browser, k key) page {
 	return must(b.get(string(k)))
 }
 
-// grab is everything that somebody does who has an answer, or none: use it,
-// and ask how the login goes.
+// grab does everything that somebody with an answer, or none, can do: use it, and ask how the login
+// goes.
 func (s *scene) grab(reply string) {
 	s.open(s.attacker.browser, keyOf(reply))
 	s.use(s.attacker.browser, keyOf(reply))
 	must(s.attacker.get("/poll"))
 }
 
-// judge asks both browsers who they are.
+// judge asks both browsers who is logged in.
 func (s *scene) judge(c scenario, said string) (finding string) {
 	attacker, err := s.attacker.me()
 	if err != nil {

@@ -11,9 +11,9 @@ import (
 	"github.com/heypingr/pingr"
 )
 
-// weak is a site as one writes it who only wants logins to work: who polls is
-// logged in, a link logs in who fetches it, and nothing else is asked. Every
-// attack must succeed on it, or the attack shows nothing.
+// weak is a site by an author who only wants logins to work: polling logs in the poller, fetching a
+// link logs in the fetcher, and nothing else is checked. Every attack must succeed on it, or the
+// attack shows nothing.
 type weak struct {
 	flow, origin string
 
@@ -100,7 +100,7 @@ func (s *weak) start(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, `{"code":%q,"text":"login %s"}`, code, code)
 }
 
-// poll logs in whoever asks, by cookie, code or number, as soon as a phone wrote.
+// poll logs in everybody who asks, by cookie, code or number, as soon as a phone wrote.
 func (s *weak) poll(w http.ResponseWriter, r *http.Request) {
 	if phone := s.links[s.last[r.FormValue("phone")]]; phone != "" {
 		s.begin(w, r, phone)
@@ -114,7 +114,7 @@ func (s *weak) poll(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// digits may be anybody's.
+// digits accepts anybody's digits.
 func (s *weak) digits(w http.ResponseWriter, r *http.Request) {
 	var typed struct{ Digits string }
 	_ = json.NewDecoder(r.Body).Decode(&typed)
@@ -127,7 +127,7 @@ func (s *weak) digits(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusForbidden)
 }
 
-// webhook believes what it is told.
+// webhook believes everything.
 func (s *weak) webhook(w http.ResponseWriter, r *http.Request) {
 	var e pingr.Event
 	_ = json.NewDecoder(r.Body).Decode(&e)
