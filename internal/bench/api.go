@@ -20,7 +20,7 @@ import (
 	"github.com/heypingr/pingr/store/sqlite"
 )
 
-// askers is how many clients send requests at once, each over one connection.
+// askers is the number of clients that send requests at once, each over one connection.
 const askers = 8
 
 // api compares routes of the server with bare handlers that make the same
@@ -159,7 +159,7 @@ func (p *probe) Header() http.Header         { return p.header }
 func (p *probe) Write(b []byte) (int, error) { return len(b), nil }
 func (p *probe) WriteHeader(status int)      { p.status = status }
 
-// asked returns how many requests a second were answered with 200.
+// asked returns how many requests a second got 200.
 func asked(length time.Duration, ask func() (*http.Request, error)) (float64, error) {
 	transport := &http.Transport{MaxIdleConnsPerHost: askers}
 	defer transport.CloseIdleConnections()

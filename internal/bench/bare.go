@@ -27,9 +27,8 @@ import (
 	"github.com/heypingr/pingr"
 )
 
-// bare is an echo bot as written in an afternoon: it answers in a goroutine,
-// forgets what a crash interrupts, and first posts each message to hook if
-// there is one.
+// bare is an echo bot as one writes it in an afternoon. It answers in a goroutine and forgets whatever
+// a crash interrupts. If there is a hook, it first posts each message to it.
 func bare(ctx context.Context, dir string, sessions int, hook string, say func(line)) error {
 	// This is whatsmeow's own choice of durability, the fastest that survives the
 	// end of the process.

@@ -11,8 +11,8 @@ import (
 	"sync"
 )
 
-// runBot is a contestant. It links its sessions, prints their QR texts, reports
-// that it is ready, and works until its standard input ends.
+// runBot runs a contestant. It links its sessions, prints their QR texts, reports that it is ready,
+// and works until its standard input ends.
 func runBot(args []string) error {
 	flags := flag.NewFlagSet("bot", flag.ExitOnError)
 	kind := flags.String("kind", "", "bare, post, pingr, serve, or server: the API alone")

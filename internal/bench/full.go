@@ -9,8 +9,8 @@ import (
 	"github.com/heypingr/pingr/store/sqlite"
 )
 
-// full is the engine as `pingr serve` runs it: SQLite with synchronous=FULL, and
-// the webhook over HTTP. Only the cooldown is off, or nobody could write twice.
+// full is the engine as `pingr serve` runs it: SQLite with synchronous=FULL, and the webhook over HTTP.
+// Only the cooldown is off, because otherwise nobody could write twice.
 func full(ctx context.Context, dir string, sessions int, hook string, say func(line)) error {
 	store, err := sqlite.Open(ctx, sqlite.Config{Dir: dir})
 	if err != nil {

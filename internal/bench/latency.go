@@ -13,15 +13,14 @@ import (
 )
 
 const (
-	// roundTrip is how far away WhatsApp is, as it is from most servers.
+	// roundTrip is the round-trip time to WhatsApp, as from most servers.
 	roundTrip = 100 * time.Millisecond
-	// burstTime is how long a burst of new people writes.
+	// burstTime is how long the new people of a burst take to write.
 	burstTime = 2 * time.Second
 )
 
-// latency compares a bare bot and pingr while WhatsApp is a round trip away.
-// People who are known write as fast as they are answered; then new people
-// write all at once, each frame taking a whole roundTrip.
+// latency compares a bare bot and pingr while WhatsApp is a round trip away. Known people write as
+// fast as they get answers. Then new people write all at once, and each frame takes a whole roundTrip.
 func (s *stage) latency(ctx context.Context, o options) error {
 	defer s.server.SetLatency(0)
 	kinds := []string{"bare", "pingr"}
@@ -45,7 +44,7 @@ func (s *stage) latency(ctx context.Context, o options) error {
 					phones[i] = s.server.NewPhone(whatsapptest.PhoneConfig{})
 				}
 				s.server.SetLatency(0)
-				if _, err := bots[kind].turn(ctx, phones, o.turn/4); err != nil { // sessions are made, caches warm
+				if _, err := bots[kind].turn(ctx, phones, o.turn/4); err != nil { // creates sessions, warms caches
 					return err
 				}
 				s.server.SetLatency(trip / 2)
@@ -85,8 +84,8 @@ func (s *stage) latency(ctx context.Context, o options) error {
 	return out.Flush()
 }
 
-// burst lets so many new people write within burstTime. It returns when each
-// was answered, counted from the first text.
+// burst lets so many new people write within burstTime. It returns the time of each answer, counted
+// from the first text.
 func (b *bot) burst(ctx context.Context, server *whatsapptest.Server, people int) ([]time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	defer cancel()

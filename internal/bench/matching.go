@@ -8,7 +8,7 @@ import (
 	"github.com/heypingr/pingr"
 )
 
-// matching compares the look-up of a trigger among 10 and among 10,000.
+// matching compares looking up a trigger among 10 and among 10,000.
 func matching(ctx context.Context) error {
 	store, remove, err := newStore(ctx)
 	if err != nil {

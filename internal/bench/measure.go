@@ -39,7 +39,7 @@ func (s *stage) throughput(ctx context.Context, o options) error {
 			for range people {
 				phones[kind] = append(phones[kind], s.server.NewPhone(whatsapptest.PhoneConfig{}))
 			}
-			if _, err := bots[kind].turn(ctx, phones[kind], o.turn/4); err != nil { // sessions are made, caches warm
+			if _, err := bots[kind].turn(ctx, phones[kind], o.turn/4); err != nil { // creates sessions, warms caches
 				return err
 			}
 		}
@@ -135,7 +135,7 @@ func (s *stage) idle(ctx context.Context, many int) error {
 			if err != nil {
 				return err
 			}
-			time.Sleep(3 * time.Second) // what linking left behind is collected
+			time.Sleep(3 * time.Second) // garbage of the linking is collected
 			weight = append(weight, b.rss())
 			b.stop()
 		}

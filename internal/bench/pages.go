@@ -13,9 +13,8 @@ import (
 	"github.com/heypingr/pingr/store/sqlite"
 )
 
-// pages compares pages of a delivery log of 1,000 rows with the same pages of
-// one of a million: the newest, one of the middle, and one of the few that
-// failed.
+// pages compares pages of a delivery log of 1,000 rows with those of a million: the newest, one in the
+// middle, and one of the few failures.
 func pages(ctx context.Context) error {
 	store, remove, err := newStore(ctx)
 	if err != nil {

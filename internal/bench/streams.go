@@ -50,7 +50,7 @@ func apiServer(ctx context.Context, dir string, accounts int, say func(line)) (e
 		return err
 	}
 	defer end()
-	go func() { // what asking left behind is collected before each is weighed
+	go func() { // garbage of the requests is collected before each is weighed
 		for pause(ctx, time.Second) == nil {
 			debug.FreeOSMemory()
 		}

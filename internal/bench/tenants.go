@@ -20,16 +20,16 @@ import (
 
 const (
 	hangingAccounts = 200
-	// hangingPause is how often somebody writes to each of them: as long as an
-	// endpoint may take, so that each is always being waited for.
+	// hangingPause is how often somebody writes to each of them. It is as long as an endpoint may
+	// take, so that a request to each is always open.
 	hangingPause = 8 * time.Second
 	// healthyPause is how often somebody writes to the healthy one.
 	healthyPause = 3 * time.Millisecond
 )
 
-// tenants compares how long a healthy account's replies take, alone and while
-// the endpoints of 200 others accept requests and never answer. The sessions are
-// in process, so that nothing but the engine is measured.
+// tenants compares how long a healthy account's replies take, first without others and then while the
+// endpoints of 200 others accept requests and never answer. The sessions are in process, so only the
+// engine is measured.
 func tenants(ctx context.Context, o options) (err error) {
 	store, remove, err := newStore(ctx)
 	if err != nil {
@@ -102,7 +102,7 @@ func (s *simSessions) besideCrowd(
 	for i, n := range s.all[1:] {
 		crowd.Go(func() { n.write(writing, i) })
 	}
-	err := pause(ctx, hangingPause+time.Second) // until all are being waited for
+	err := pause(ctx, hangingPause+time.Second) // until requests to all of them are open
 	var took []time.Duration
 	if err == nil {
 		took, err = replies(ctx, healthy, length)
@@ -154,8 +154,8 @@ func replies(ctx context.Context, p *sim.Phone, length time.Duration) ([]time.Du
 	return took, nil
 }
 
-// simSessions are sessions in process, one an account. None is added or removed
-// while the server runs.
+// simSessions are sessions in process, one for each account. None is added or removed while the server
+// runs.
 type simSessions struct{ all []*simSession }
 
 func (s *simSessions) open(ctx context.Context, store *sqlite.Store, name, hook string) error {
@@ -196,8 +196,8 @@ type simSession struct {
 	record  pingr.SessionRecord
 }
 
-// write lets people write to the number until ctx ends; each writes once, for
-// somebody who gets no answer does not ask every two seconds.
+// write lets people write to the number until ctx ends. Each writes once, because somebody who gets no
+// answer does not ask every two seconds.
 func (n *simSession) write(ctx context.Context, street int) {
 	select { // not all at once
 	case <-ctx.Done():

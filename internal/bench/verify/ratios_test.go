@@ -14,9 +14,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What VerifyWebhook checks beyond an HMAC costs little time and no allocation.
-// The ways take turns of some 0.2 ms, so that a change of the machine's speed
-// falls on all; what counts is the median of each turn's ratio to the bare one.
+// The checks of VerifyWebhook beyond an HMAC cost little time and no allocation. The ways take turns
+// of some 0.2 ms, so a change of the machine's speed affects all. The test judges the median of each
+// turn's ratio to the bare one.
 func TestRatios(t *testing.T) {
 	const rounds, limit = 201, 1.3
 	out := tabwriter.NewWriter(os.Stdout, 0, 8, 2, ' ', tabwriter.AlignRight)
@@ -28,7 +28,7 @@ func TestRatios(t *testing.T) {
 		ratios := map[string][]float64{}
 		for round := range rounds {
 			all := ways()
-			for i := range all { // who begins changes too
+			for i := range all { // the order changes too
 				w := all[(i+round)%len(all)]
 				took[w.name] = append(took[w.name], turn(t, r, w).Seconds())
 			}
@@ -48,7 +48,7 @@ func TestRatios(t *testing.T) {
 	}
 }
 
-// turn is how long one call took, of as many as fill a turn.
+// turn returns how long one call took, averaged over a turn.
 func turn(t *testing.T, r request, w way) time.Duration {
 	t.Helper()
 	calls := 50

@@ -73,13 +73,13 @@ func sign(tb testing.TB, name string, e pingr.Event) request {
 	return request{name, body, pingr.Sign(body, secret), headers, library}
 }
 
-// A way is one way to an event that may be trusted.
+// A way is one way to get a trusted event.
 type way struct {
 	name string
 	take func(r request) (*pingr.Event, error)
 }
 
-// ways has the bare one first; the ratios are to it.
+// ways begins with the bare one, to which the ratios relate.
 func ways() []way {
 	return []way{
 		{"bare", bare},
@@ -98,8 +98,8 @@ func ways() []way {
 	}
 }
 
-// bare compares an HMAC and decodes. It looks at nothing else: no timestamp,
-// no UTF-8, no form of the signature but that it is hexadecimal.
+// bare compares an HMAC and decodes. It checks nothing else: no timestamp, no UTF-8, and of the
+// signature's form only that it is hexadecimal.
 func bare(r request) (*pingr.Event, error) {
 	given, err := hex.DecodeString(strings.TrimPrefix(r.signature, "sha256="))
 	if err != nil {
