@@ -22,7 +22,7 @@ const (
 	waitingCookie = "corner_waiting"
 	sessionCookie = "corner_session"
 	maxBody       = 64 << 10
-	// seenLife is longer than a signature is valid.
+	// seenLife is longer than a signature's validity.
 	seenLife = 15 * time.Minute
 )
 
@@ -32,7 +32,7 @@ type backend struct {
 	secret string
 	origin string // http://127.0.0.1:8090
 	logins *logins
-	// seen are the webhooks that came, so that a repeated one is refused.
+	// seen remembers the received webhooks, so that a repeated one is refused.
 	seen pingr.SeenInMemory
 	// saw is called for the steps that the site sees.
 	saw func(message string, step Step, note string)
@@ -94,7 +94,7 @@ func (b *backend) webhook(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(text) // the client may be gone
 }
 
-// encode writes JSON as people read it: without \u003c for <.
+// encode writes JSON for people: without \u003c for <.
 func encode(v any) []byte {
 	var out bytes.Buffer
 	e := json.NewEncoder(&out)
@@ -114,7 +114,7 @@ func (b *backend) begin(w http.ResponseWriter, r *http.Request) {
 	b.writeStatus(w, b.logins.status(waiting, cookie(r, sessionCookie)))
 }
 
-// poll reports the state of the browser's login, by cookie alone.
+// poll reports the state of the browser's login, by its cookie only.
 func (b *backend) poll(w http.ResponseWriter, r *http.Request) {
 	b.writeStatus(w, b.logins.status(cookie(r, waitingCookie), cookie(r, sessionCookie)))
 }
@@ -215,7 +215,7 @@ func cookie(r *http.Request, name string) string {
 	return c.Value
 }
 
-// spaced formats a number as people read it. It knows the two of the demo.
+// spaced formats a number for people. It knows the two of the demo.
 func spaced(phone string) string {
 	switch {
 	case len(phone) == 12 && strings.HasPrefix(phone, "91"):
@@ -226,8 +226,8 @@ func spaced(phone string) string {
 	return "+" + phone
 }
 
-// deviceName describes the browser that asks, so that the person on the phone
-// can tell whether it is theirs.
+// deviceName describes the calling browser, so that the person on the phone can tell whether it is
+// theirs.
 func deviceName(agent string) string {
 	pick := func(names ...string) string {
 		for _, name := range names {

@@ -13,10 +13,9 @@ import (
 	"time"
 )
 
-// Check makes one login as a person would: a browser opens the login page, the
-// phone sends the code, and the link in the reply is opened in that browser.
-// It tells entry of each step, and returns an error that names the step that
-// failed.
+// Check performs one login as a person would: a browser opens the login page, the phone sends the
+// code, and that browser opens the link in the reply. It tells entry of each step, and returns an
+// error that names the failed step.
 func (d *Demo) Check(ctx context.Context, entry func(Entry)) error {
 	b, err := openBrowser(d.URL())
 	if err != nil {

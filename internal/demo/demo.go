@@ -45,8 +45,7 @@ type Part struct {
 	Took time.Duration
 }
 
-// A Demo is everything, running. Create one with Start. Its methods are safe
-// for concurrent use.
+// A Demo is the whole demo, running. Create one with Start. Its methods are safe for concurrent use.
 type Demo struct {
 	config Config
 	dir    string
@@ -70,8 +69,8 @@ type Demo struct {
 	closed   error
 }
 
-// Start starts everything and returns when the number is linked and the page
-// can be opened. If it fails, nothing is left.
+// Start starts everything and returns when the number is linked and the page can be opened. If it
+// fails, it leaves nothing behind.
 func Start(ctx context.Context, c Config) (*Demo, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -178,7 +177,7 @@ func (d *Demo) openStore(ctx context.Context) (string, error) {
 	return "", err
 }
 
-// openSession makes the engine, links the number and starts to answer.
+// openSession creates the engine, links the number and starts to answer.
 func (d *Demo) openSession(ctx context.Context, secret string) (string, error) {
 	engine, err := pingr.New(pingr.Config{
 		Store:      d.store,

@@ -54,7 +54,7 @@ func TestCheck(t *testing.T) {
 	assert.ErrorContains(t, err, string(StepDecided))
 }
 
-// steps waits until a message has one of the steps, and returns all it has.
+// steps waits until a message has one of the steps, and returns all its steps.
 func (d *Demo) steps(t *testing.T, trace string, last Step) map[Step]string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
@@ -106,8 +106,8 @@ func TestWebhookOfAStranger(t *testing.T) {
 	assert.Equal(t, http.StatusBadRequest, resp.StatusCode)
 }
 
-// The demo shows each webhook as it came; whoever copies one gets no link by it,
-// while another attempt of Pingr's is answered.
+// The demo shows each webhook as it came. A copied one yields no link, but another attempt of Pingr's
+// is answered.
 func TestWebhookThatCameBefore(t *testing.T) {
 	const secret = "whsec_x"
 	b := &backend{

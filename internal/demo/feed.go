@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// keep is how many earlier events a page that comes late gets.
+// keep is how many earlier events a late page gets.
 const keep = 400
 
 // An event is something that the page shows: a message on the phone, a step of

@@ -13,12 +13,12 @@ import (
 const (
 	// phrase is the trigger.
 	phrase = "login"
-	// codeLife is how long a code, and how long a link, is valid.
+	// codeLife is how long a code is valid, and how long a link is.
 	codeLife = 5 * time.Minute
 	// maxWrong is how many wrong codes a phone may send within wrongLife.
 	maxWrong  = 5
 	wrongLife = time.Hour
-	// maxPending bounds what strangers can make us remember.
+	// maxPending bounds the memory that strangers can use.
 	maxPending = 1000
 )
 
@@ -91,7 +91,7 @@ func (l *logins) begin(device string) (waiting string, ok bool) {
 	return waiting, true
 }
 
-// sweep deletes what is over. The caller holds l.mu.
+// sweep deletes whatever has expired. The caller holds l.mu.
 func (l *logins) sweep() {
 	now := l.now()
 	for code, a := range l.codes {
@@ -116,9 +116,8 @@ func (l *logins) sweep() {
 	}
 }
 
-// answer returns the reply to a message, with a link if there is a reason for
-// one. address makes a link from its token. An empty reply leaves the trigger's
-// static one.
+// answer returns the reply to a message, with a link if the message earns one. address makes a link
+// from its token. An empty reply leaves the trigger's static one.
 func (l *logins) answer(e pingr.Event, address func(token string) string) string {
 	if e.Simulated || e.From == nil || e.Message == nil {
 		return "" // a simulation logs nobody in
@@ -155,7 +154,7 @@ func (l *logins) answer(e pingr.Event, address func(token string) string) string
 		return "This code was sent from two phones, so it is no longer valid. Get a new one on the login page."
 	}
 	a.phone = phone
-	l.dropLinks(a) // the newest link is the one that counts
+	l.dropLinks(a) // only the newest link counts
 	return l.linkTo(phone, e.Message.ID, a, address)
 }
 
@@ -180,8 +179,8 @@ func (l *logins) dropLinks(a *attempt) {
 	}
 }
 
-// look returns whom a link would sign in, and does not use it up: programs that
-// preview links open them too.
+// look returns whom a link would sign in. It does not use the link up, because programs that preview
+// links open them too.
 func (l *logins) look(t string) (k link, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -219,20 +218,19 @@ func (l *logins) signOut(session string) {
 	delete(l.sessions, session)
 }
 
-// A status is what a login page is shown. It never tells a waiting browser who
-// answered.
+// A status is what a login page shows. It never tells a waiting browser who answered.
 type status struct {
 	// State is "none", "waiting", "sent", "used", "void", "expired" or
 	// "signed_in".
 	State string `json:"state"`
 	Code  string `json:"code,omitempty"`
-	// Left is how many seconds the code is still valid.
+	// Left is the number of seconds for which the code is still valid.
 	Left int `json:"left,omitempty"`
-	// Phone is set when this browser is signed in.
+	// Phone is set if this browser is signed in.
 	Phone string `json:"phone,omitempty"`
 }
 
-// status checks both cookies of a browser. The session's wins.
+// status checks both cookies of a browser. The session's takes precedence.
 func (l *logins) status(waiting, session string) status {
 	l.mu.Lock()
 	defer l.mu.Unlock()

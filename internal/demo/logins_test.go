@@ -17,7 +17,7 @@ const (
 	ravi = "919000000001"
 )
 
-// A site is the logins of a shop on a clock that tests move.
+// A site is a shop's logins on a clock that tests move.
 type site struct {
 	*testing.T
 	*logins
@@ -47,14 +47,14 @@ func message(phone, text string) pingr.Event {
 	}
 }
 
-// text is what a phone gets for a text.
+// text returns what a phone gets for a text.
 func (s *site) text(phone, text string) string {
 	return s.answer(message(phone, text), func(token string) string { return "http://shop/" + token })
 }
 
 var linkToken = regexp.MustCompile(`http://shop/([0-9a-f]{32})\n`)
 
-// link is the token of the link that a phone gets for a text.
+// link returns the token of the link that a phone gets for a text.
 func (s *site) link(phone, text string) string {
 	s.Helper()
 	found := linkToken.FindStringSubmatch(s.text(phone, text))
@@ -130,7 +130,7 @@ func TestFiveMinutes(t *testing.T) {
 	assert.Equal(t, "expired", s.status(waiting, "").State)
 	assert.Contains(t, s.text(asha, "login "+code), "expired")
 	s.clock = s.clock.Add(codeLife)
-	_, _ = s.open() // whoever comes later sweeps
+	_, _ = s.open() // any later visitor sweeps
 	assert.Equal(t, "none", s.status(waiting, "").State)
 }
 

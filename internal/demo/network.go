@@ -16,8 +16,8 @@ const (
 	sessionID    = "demo"
 )
 
-// startNetwork starts the loopback WhatsApp with its two phones: new ones, or
-// those of the state file.
+// startNetwork starts the loopback WhatsApp with its two phones. They are new, or come from the state
+// file.
 func (d *Demo) startNetwork(state string) (err error) {
 	d.network, err = whatsapptest.Start(whatsapptest.Config{StateFile: state, Logger: d.config.Log})
 	if err != nil {

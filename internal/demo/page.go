@@ -52,8 +52,8 @@ func page(name string) http.HandlerFunc {
 	}
 }
 
-// guard refuses host names other than this machine's own, by which a strange
-// page could reach us (DNS rebinding), and restricts what a page may load.
+// guard refuses host names other than this machine's own, because a strange page could reach us by
+// them (DNS rebinding). It also restricts what a page may load.
 func guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host, _, err := net.SplitHostPort(r.Host)

@@ -48,7 +48,7 @@ func TestPagesLoadNothingElse(t *testing.T) {
 	}
 }
 
-// Each id that a script asks for is in its page.
+// Every id that a script looks up is in its page.
 func TestScriptsKnowTheirPages(t *testing.T) {
 	for _, pair := range [][2]string{{"page.js", "page.html"}, {"shop.js", "shop.html"}} {
 		script, page := files(t, pair[0])["static/"+pair[0]], files(t, pair[1])["static/"+pair[1]]

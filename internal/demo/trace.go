@@ -37,7 +37,7 @@ type Entry struct {
 	Note  string  `json:"note,omitempty"`
 }
 
-// traced bounds how many logins are remembered.
+// traced bounds the number of remembered logins.
 const traced = 200
 
 // A tracer times logins. It is safe for concurrent use.
