@@ -14,8 +14,8 @@ import (
 	"github.com/heypingr/pingr/whatsapptest"
 )
 
-// WhatsApp refuses a reply once, twice or always. The ledger says what the
-// person saw, and under how many ids; the store, what it cost.
+// WhatsApp refuses a reply once, twice or always. The ledger shows what the person saw, and under how
+// many ids. The store shows what it cost.
 func TestRefusedReplies(t *testing.T) {
 	const always = 0
 	s := openWith(t, pingr.Config{ReplyDeadline: 8 * time.Second})

@@ -13,8 +13,8 @@ import (
 	"github.com/heypingr/pingr/whatsapptest"
 )
 
-// WhatsApp moves accounts from numbers to LIDs. Whoever writes gets one answer,
-// wherever the two accounts are on the way.
+// WhatsApp moves accounts from numbers to LIDs. Everybody gets one answer, however far the move of
+// either account is.
 func TestAnswersAcrossTheMoveToLIDs(t *testing.T) {
 	s := open(t, pingr.Settings{})
 	answered := 0

@@ -9,9 +9,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The whole process is killed three times while hundreds of webhooks hang, the
-// third time when the first static replies go out. Everybody reads one reply all
-// the same, and the events are told when the backend answers again.
+// The whole process is killed three times while hundreds of webhooks hang, the third time when the
+// first static replies go out. Everybody still gets one reply, and the events are delivered when the
+// backend answers again.
 func TestKillWhileHundredsHang(t *testing.T) {
 	const many = 200
 	k := newKilled(t)

@@ -27,21 +27,21 @@ import (
 const (
 	hung   = 300
 	places = hung + 10
-	// hangTime is how long a request may hang: even a busy machine has them all hang
-	// at once before the first is given up.
+	// hangTime is how long a request may hang. It is long enough that, even on a busy machine, all
+	// hang at once before the first is given up.
 	hangTime = 20 * time.Second
-	// longText is that of a message whose copies are seen on the scales.
+	// longText is the text of a message whose copies show on the scales.
 	longText = 60_000
-	// heapEach is the live heap of a request that hangs, at both of its ends: its
-	// text, the body with that text, and 45 KB.
+	// heapEach is the live heap of a hanging request, at both of its ends: its text, the body with
+	// that text, and 45 KB.
 	heapEach = 2*longText + 80_000
 	// goroutinesEach are two of the engine, two of its connection and two of the server.
 	goroutinesEach = 6
 )
 
-// Over HTTP: 300 requests of an account hang, and its next login is asked about
-// at once, or gets the static reply after the time that an endpoint may take. What
-// hangs is bounded, and leaves nothing behind.
+// Over HTTP, 300 requests of an account hang. Its next login is asked about at once, or gets the
+// static reply after the time that an endpoint may take. The hanging requests are bounded, and leave
+// nothing behind.
 func TestHangingRequestsOverHTTP(t *testing.T) {
 	h := newHanging(t)
 	require.Equal(t, "link", h.shown(h.gather("91", 1)[0]))
@@ -62,7 +62,7 @@ func TestHangingRequestsOverHTTP(t *testing.T) {
 	h.eventually("every event is told", func() bool { return h.backend.told() == 2+hung+1 })
 	h.back(empty)
 
-	// The places are free again, and more people than that wait in the store.
+	// The places are free again, and more people than there are places wait in the store.
 	const crowd = 1000
 	h.backend.hang()
 	before := h.accepted.Load()
@@ -141,7 +141,7 @@ func (h *hanging) gather(prefix string, n int) []*sim.Phone {
 	return people
 }
 
-// shown is the next message that a phone shows.
+// shown returns the next message that a phone shows.
 func (h *hanging) shown(p *sim.Phone) string {
 	h.Helper()
 	r, err := p.Next(in(h.T, time.Minute))
@@ -169,7 +169,7 @@ func (h *hanging) weigh() scale {
 	return scale{runtime.NumGoroutine(), float64(m.HeapAlloc)}
 }
 
-// lighter compares with what so many requests that hang may weigh.
+// lighter compares with the most that so many hanging requests may weigh.
 func (h *hanging) lighter(empty scale, requests int) {
 	h.Helper()
 	now := h.weigh()
@@ -178,7 +178,7 @@ func (h *hanging) lighter(empty scale, requests int) {
 	assert.Less(h, now.heap, empty.heap+float64(requests*heapEach))
 }
 
-// back waits until the process holds what it held before, but for the phones.
+// back waits until the process holds what it held before, except for the phones.
 func (h *hanging) back(empty scale) {
 	h.Helper()
 	h.eventually("what hung has left nothing behind", func() bool {
@@ -187,14 +187,14 @@ func (h *hanging) back(empty scale) {
 	})
 }
 
-// hangingBackend is a server on loopback that lets numbers that begin with 49
-// wait without end, until it is mended.
+// hangingBackend is a server on loopback that lets numbers that begin with 49 wait forever, until it
+// is mended.
 type hangingBackend struct {
 	*httptest.Server
 
 	mu        sync.Mutex
 	mended    chan struct{} // closed while it answers everybody
-	now, most int           // who waits
+	now, most int           // waiting requests
 	ids       map[string]bool
 }
 
@@ -221,7 +221,7 @@ func (b *hangingBackend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(map[string]string{"reply": "link"})
 }
 
-// read keeps nothing of the body: what is on the scales is the engine's.
+// read keeps nothing of the body, so the scales show only the engine's copies.
 func (b *hangingBackend) read(r *http.Request) (id string, hangs bool, err error) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -278,7 +278,7 @@ func (b *hangingBackend) mostWaiting() int {
 	return b.most
 }
 
-// told is how many events it has taken.
+// told returns how many events it has accepted.
 func (b *hangingBackend) told() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -24,9 +24,8 @@ import (
 	"github.com/heypingr/pingr/whatsapptest"
 )
 
-// The whole process is killed (kill -9), again and again, while people write.
-// The loopback server's ledger is the judge: each message has exactly one
-// visible reply, under the one id that follows from it.
+// The whole process is killed (kill -9), again and again, while people write. The loopback server's
+// ledger judges: each message has exactly one visible reply, under the one id that follows from it.
 func TestKill(t *testing.T) {
 	tests := []struct {
 		name  string
@@ -36,8 +35,8 @@ func TestKill(t *testing.T) {
 		timeout time.Duration // of a webhook; 0 is the usual one
 		static  bool          // the reply may be the static one
 	}{
-		// Webhook and acknowledgement take their time, so that every kill hits
-		// messages on each step of their way.
+		// Webhook and acknowledgement are slow, so that every kill hits messages at each step of their
+		// way.
 		{"50 times under 20 messages a second", 50, func(k *killed) {
 			k.backend.become("slow")
 			k.whatsapp.Acks(whatsapptest.AckRule{Delay: 20 * time.Millisecond})
@@ -108,7 +107,7 @@ func newKilled(t *testing.T) *killed {
 	return k
 }
 
-// start runs the program. It prints the QR texts, should it have to be linked.
+// start runs the program. The program prints the QR texts if it needs linking.
 func (k *killed) start() {
 	k.Helper()
 	self, err := os.Executable()
@@ -177,13 +176,13 @@ func (k *killed) write(rate int) (stop func()) {
 	return func() { cancel(); writing.Wait() }
 }
 
-// judge waits for what is owed, stops the program in peace, and compares what
-// people wrote with what they read.
+// judge waits for the missing replies, stops the program gracefully, and compares what people wrote
+// with what they read.
 func (k *killed) judge(static bool) {
 	k.Helper()
 	ledger := k.whatsapp.Ledger()
 	sent := ledger.Sent()
-	_ = ledger.WaitReplies(in(k.T, 60*time.Second), len(sent)) // the comparison says it better
+	_ = ledger.WaitReplies(in(k.T, 60*time.Second), len(sent)) // the comparison reports it better
 	owed := map[string]string{}                                // message id by reply id
 	for _, m := range sent {
 		owed[replyID(m.From, m.ID)] = m.ID
@@ -217,9 +216,8 @@ func (k *killed) judge(static bool) {
 		len(sent), replies, len(ledger.Stanzas()), ledger.Undecryptable())
 }
 
-// replyID is the id of the reply to a message (Firing.outgoing), made here a
-// second time so that a change of it does not go unseen: it would double
-// replies over an upgrade.
+// replyID is the id of the reply to a message (Firing.outgoing). It is computed here a second time, so
+// that a change of it is noticed: such a change would double replies over an upgrade.
 func replyID(phone, id string) string {
 	jid := phone + "@s.whatsapp.net"
 	sum := sha256.Sum256([]byte(session + "\x00" + jid + "|" + jid + "|" + id))
@@ -231,7 +229,7 @@ func TestManyMessagesLeaveNothingBehind(t *testing.T) {
 	k := newKilled(t)
 	k.start()
 	k.link()
-	k.talk(2000) // caches and pools are full
+	k.talk(2000) // until caches and pools are full
 	before := k.weigh()
 	k.talk(20000)
 	after := k.weigh()
@@ -242,8 +240,7 @@ func TestManyMessagesLeaveNothingBehind(t *testing.T) {
 	assert.Less(t, after.RSS, before.RSS*1.25+16<<20, "resident memory in bytes")
 }
 
-// talk lets everybody write and wait for the answer, until so many were
-// answered.
+// talk lets everybody write and wait for the answer, until so many messages have answers.
 func (k *killed) talk(messages int) {
 	k.Helper()
 	ctx := in(k.T, 5*time.Minute)
@@ -263,7 +260,7 @@ func (k *killed) talk(messages int) {
 	all.Wait()
 }
 
-// weigh asks the program what it holds.
+// weigh asks the program for its memory, files and goroutines.
 func (k *killed) weigh() childWeight {
 	k.Helper()
 	require.NoError(k, k.child.Process.Signal(syscall.SIGUSR1))

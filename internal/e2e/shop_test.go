@@ -145,8 +145,8 @@ func in(t *testing.T, d time.Duration) context.Context {
 	return ctx
 }
 
-// backend is the business's own server: it verifies and remembers what it is
-// told, and answers as mode says.
+// backend is the business's own server. It verifies and remembers its webhooks, and answers as mode
+// selects.
 type backend struct {
 	*httptest.Server
 	mu      sync.Mutex

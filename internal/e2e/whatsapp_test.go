@@ -30,7 +30,7 @@ func TestFirstMessageOfAStranger(t *testing.T) {
 	assert.Zero(t, s.whatsapp.Ledger().Undecryptable())
 }
 
-// A first message that cannot be decrypted is asked for again, and answered.
+// If the first message cannot be decrypted, the client asks for it again and answers it.
 func TestFirstMessageThatCannotBeRead(t *testing.T) {
 	s := open(t, pingr.Settings{})
 	p := s.whatsapp.NewPhone(whatsapptest.PhoneConfig{Number: asha})
@@ -117,8 +117,8 @@ func TestGroupMessageIsAnsweredInPrivate(t *testing.T) {
 	assert.Equal(t, asha, from.Phone)
 }
 
-// An outage's backlog: 1,000 messages between 0 and 14 days old. Those of the
-// last five minutes are answered once, the others not at all.
+// An outage's backlog: 1,000 messages between 0 and 14 days old. Those of the last five minutes get
+// one answer each, the others none.
 func TestOfflineQueue(t *testing.T) {
 	s := open(t, pingr.Settings{})
 	s.device.FailLogins(whatsapptest.LoginFailure{Reason: 503})
@@ -141,10 +141,10 @@ func TestOfflineQueue(t *testing.T) {
 	ledger := s.whatsapp.Ledger()
 	require.NoError(t, s.device.WaitQueueEmpty(in(t, 60*time.Second)))
 	require.NoError(t, ledger.WaitReplies(in(t, 60*time.Second), fresh))
-	s.stop() // finishes what is in flight: nothing more comes
+	s.stop() // finishes what is in flight, so nothing more comes
 	assert.Equal(t, fresh, ledger.Visible())
 	assert.Len(t, ledger.Replies(), fresh)
-	told := 0 // beside that the session was away
+	told := 0 // besides that the session was away
 	for _, e := range s.backend.heard() {
 		if e.Type == pingr.EventMessageReceived {
 			told++
@@ -234,7 +234,7 @@ func TestHostileTexts(t *testing.T) {
 	assert.Equal(t, want, ledger.Visible())
 }
 
-// WhatsApp knows nobody of that number: whoever sends to it is told so.
+// WhatsApp does not know the number, and the sender learns it.
 func TestSendToANumberThatIsNotOnWhatsApp(t *testing.T) {
 	s := open(t, pingr.Settings{})
 	linked, ok := s.pool.Get(session)
@@ -245,8 +245,8 @@ func TestSendToANumberThatIsNotOnWhatsApp(t *testing.T) {
 	assert.NotContains(t, err.Error(), "4915799999999")
 }
 
-// This machine's clock is ten minutes fast or slow beside WhatsApp's, which says
-// when messages were sent: nothing is too old for that.
+// This machine's clock is ten minutes fast or slow compared with WhatsApp's, which stamps messages. No
+// message is too old because of that.
 func TestWrongClockBesideWhatsApps(t *testing.T) {
 	for _, fast := range []time.Duration{10 * time.Minute, -10 * time.Minute} {
 		t.Run(fast.String(), func(t *testing.T) {
@@ -263,7 +263,7 @@ func TestWrongClockBesideWhatsApps(t *testing.T) {
 			}
 			ended(1)
 
-			// What is really old is, on any clock.
+			// A really old message is too old on any clock.
 			s.device.FailLogins(whatsapptest.LoginFailure{Reason: 503})
 			s.device.Drop()
 			require.NoError(t, s.device.WaitOffline(in(t, 10*time.Second)))
