@@ -10,9 +10,8 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// extractCases: phrase and text are compared as they are when a trigger fires
-// ([pingr.Normalize]), so what fires and goes on gives a code. An empty
-// code in the table means that there is no code.
+// extractCases: phrase and text are compared as they are when a trigger fires ([pingr.Normalize]), so
+// a text that fires and goes on gives a code. An empty code in the table means no code.
 func extractCases() []extractCase {
 	tests := []struct{ name, text, trigger, code string }{
 		{"as documented", "login X4K9MQ", "login", "X4K9MQ"},
@@ -163,10 +162,9 @@ func extractOf(name, text, trigger, code string) extractCase {
 	return c
 }
 
-// characterCases take the single characters by which languages differ: white
-// space, invisible ones, those that fold to several, and those that NFKC
-// changes again once folded. The codes are what the
-// Go helper says; two other implementations have to agree.
+// characterCases take the single characters by which languages differ: white space, invisible ones,
+// those that fold to several, and those that NFKC changes again after folding. The codes come from the
+// Go helper, and two other implementations have to agree.
 func characterCases() []extractCase {
 	var list []extractCase
 	fold := cases.Fold()

@@ -76,8 +76,8 @@ type standardCase struct {
 	Body    string            `json:"body"`
 }
 
-// An extractCase is one text that may hold a challenge code. TextJSON, if set,
-// is the text written in JSON, for texts that Go strings cannot hold.
+// An extractCase is one text that may contain a challenge code. TextJSON, if set, is the text written
+// in JSON, for texts that Go strings cannot hold.
 type extractCase struct {
 	Name     string  `json:"name"`
 	Text     string  `json:"text"`
@@ -86,8 +86,8 @@ type extractCase struct {
 	Code     *string `json:"code"` // null: none
 }
 
-// A createCase says how long a code is, and of what, for which options; absent
-// options are the default.
+// A createCase gives the length and characters of a code for its options. Absent options have their
+// defaults.
 type createCase struct {
 	Name       string `json:"name"`
 	Length     *int   `json:"length,omitempty"`
@@ -112,7 +112,7 @@ type phoneCase struct {
 	Phone *string `json:"phone"` // null: none
 }
 
-// textOf is the text, or what its JSON says.
+// textOf returns the text, or the value of its JSON.
 func textOf(text, textJSON string) string {
 	if textJSON != "" {
 		_ = json.Unmarshal([]byte(textJSON), &text) // written in the tables

@@ -1,13 +1,11 @@
-// Command vectors writes testdata/vectors.json: what the helpers in Go, Node
-// and Python must all answer. Run it at the top of the
-// repository after a change of its tables:
+// Command vectors writes testdata/vectors.json: the answers that the helpers in Go, Node and Python
+// must all give. Run it at the top of the repository after a change of its tables:
 //
 //	go run ./internal/vectors
 //
-// What the helpers should answer stands in the tables, by hand; only
-// signatures, the headers of [standardCases] and the single characters of
-// [characterCases] are computed. The package's tests replay the file against
-// the Go helpers and fail when it is stale.
+// The tables contain the right answers, written by hand. Only signatures, the headers of
+// [standardCases] and the single characters of [characterCases] are computed. The package's tests
+// replay the file against the Go helpers and fail if it is stale.
 package main
 
 import (

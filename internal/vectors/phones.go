@@ -2,7 +2,7 @@ package main
 
 import "strings"
 
-// phoneCases: an empty phone in the table means that there is none.
+// phoneCases: an empty phone in the table means no phone.
 func phoneCases() []phoneCase {
 	const india, germany = "919876543210", "491701234567"
 	tests := []struct{ name, text, phone string }{

@@ -10,8 +10,8 @@ import (
 	"github.com/heypingr/pingr"
 )
 
-// No change to a body or its signature is accepted, by two secrets at once and
-// whatever the time. A failure names its seed.
+// No changed body or signature is accepted, with two secrets at once and at any time. A failure names
+// its seed.
 func TestNoMutationIsAccepted(t *testing.T) {
 	const secret, old = "whsec_c2VjcmV0", "whsec_b2xk"
 	body := []byte(good)
@@ -39,8 +39,8 @@ func TestNoMutationIsAccepted(t *testing.T) {
 	}
 }
 
-// mutate makes one to three changes: a bit, a byte, letter case, bytes put in,
-// taken out, doubled or swapped, the end cut off.
+// mutate makes one to three changes. It flips a bit, changes a byte or letter case, inserts, removes,
+// doubles or swaps bytes, or cuts off the end.
 func mutate(random *rand.Rand, original []byte) []byte {
 	b := bytes.Clone(original)
 	for range 1 + random.IntN(3) {

@@ -9,7 +9,7 @@ import (
 	"github.com/heypingr/pingr"
 )
 
-// secrets: the key is the UTF-8 of the whole string, whatever it looks like.
+// secrets: the key is the UTF-8 of the whole string, whatever the string looks like.
 func secrets() []verifyCase {
 	keys := []struct{ name, secret string }{
 		{"as Pingr makes them", secret},
@@ -85,7 +85,7 @@ func rotations() []verifyCase {
 	return cases
 }
 
-// changedBodies carry the signature of good, and are as good for a reader.
+// changedBodies carry the signature of good, and look as good to a reader.
 func changedBodies() []verifyCase {
 	var cases []verifyCase
 	for _, b := range []struct{ name, body string }{

@@ -17,8 +17,7 @@ import (
 
 const path = "../../testdata/vectors.json"
 
-// read decodes the committed file: what is replayed is what Node and Python
-// read, not the tables.
+// read decodes the committed file. The test thus replays what Node and Python read, not the tables.
 func read(t *testing.T) vectorFile {
 	t.Helper()
 	raw, err := os.ReadFile(path)
@@ -108,7 +107,7 @@ func TestExtract(t *testing.T) {
 			if ok {
 				assert.Equal(t, *c.Code, code)
 			}
-			// The trigger of a text that gives a code fires for it.
+			// If a text gives a code, the trigger fires for that text.
 			if ok && pingr.CheckPhrase(c.Trigger) == nil {
 				_, fires := pingr.Match([]pingr.Trigger{{Phrase: c.Trigger, Active: true}}, textOf(c.Text, c.TextJSON))
 				assert.True(t, fires)

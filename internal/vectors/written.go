@@ -1,8 +1,7 @@
 package main
 
-// writtenCases are what people and their keyboards make of "login X4K9MQ", and
-// what they could mean otherwise. The trigger is login; an empty code in the
-// table stands for none.
+// writtenCases are what people and their keyboards make of "login X4K9MQ", and what else they could
+// mean. The trigger is login. An empty code in the table means no code.
 func writtenCases() []extractCase {
 	tests := []struct{ name, text, code string }{
 		{"a full stop at the end", "login X4K9MQ.", "X4K9MQ"},
