@@ -85,8 +85,7 @@ func listenEnds(t *testing.T, h Harness) {
 		t.Fatal("Listen did not return")
 	}
 
-	// What arrives while nobody listens is not acknowledged: the next
-	// listener gets it.
+	// A message that arrives while nobody listens is not acknowledged. The next listener gets it.
 	alice := h.Phone(t, PhoneConfig{})
 	id := alice.Send(t, Message{Text: "anybody there?"})
 	in := listen(t, h.Session(), nil)

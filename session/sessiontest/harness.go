@@ -17,17 +17,16 @@ type Harness interface {
 	Session() pingr.Session
 	// Phone adds a person.
 	Phone(t *testing.T, c PhoneConfig) Phone
-	// Nobody returns the JID of a number that nobody has, or "" if the network does
-	// not tell. The session sends to nobody else in the same case.
+	// Nobody returns the JID of a number that nobody has, or "" if the network does not report that.
+	// The session sends to nobody else in the same case.
 	Nobody(t *testing.T) string
-	// Group makes a group of the session and members, and returns its JID. It is
-	// not called if the harness implements [Forms] and cannot do [InGroup].
+	// Group creates a group of the session and members, and returns its JID. It is not called if the
+	// harness implements [Forms] and cannot do [InGroup].
 	Group(t *testing.T, members ...Phone) string
 	// Sends sets what happens to the session's sends from now on.
 	Sends(t *testing.T, f Fault)
-	// Cut breaks the session's link and returns when the session knows it. Restore
-	// brings it back and returns when the session can send again. What phones send
-	// meanwhile waits in the network.
+	// Cut breaks the session's link and returns when the session knows it. Restore brings it back and
+	// returns when the session can send again. In the meantime, the network keeps what phones send.
 	Cut(t *testing.T)
 	Restore(t *testing.T)
 	// End ends the session for good, as when it is removed.
@@ -84,8 +83,8 @@ type Phone interface {
 // A Form is the shape of a message on the wire.
 type Form string
 
-// The forms. Those up to DocumentCaption carry a text that a person wrote now.
-// Those up to History must not reach the handler.
+// The forms. Those up to DocumentCaption contain a text that a person wrote now. Those up to History
+// must not reach the handler.
 const (
 	Plain           Form = ""
 	Extended        Form = "extended"
@@ -103,7 +102,7 @@ const (
 	Own        Form = "own"     // written by the session's own phone
 	History    Form = "history" // old messages handed over after linking
 
-	// What else a network may lack. No Message has these.
+	// Other things that a network may lack. No Message has these forms.
 	ByLID        Form = "by LID"             // PhoneConfig.ByLID
 	Hidden       Form = "number hidden"      // PhoneConfig.Hidden
 	InGroup      Form = "in a group"         // Message.Group
@@ -135,17 +134,17 @@ func needs(t *testing.T, h Harness, f Form) {
 	}
 }
 
-// A Message is what a phone sends.
+// A Message is a message that a phone sends.
 type Message struct {
-	ID    string // empty: a new one
+	ID    string // empty for a new one
 	Text  string
 	Form  Form
-	Group string        // empty: to the session directly
-	At    time.Time     // zero: now
+	Group string        // empty for a message to the session directly
+	At    time.Time     // zero for now
 	Timer time.Duration // the chat's disappearing-message timer
 }
 
-// A Reply is what a phone shows.
+// A Reply is a message that a phone shows.
 type Reply struct {
 	ID    string
 	Text  string

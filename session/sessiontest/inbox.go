@@ -12,14 +12,14 @@ import (
 	"github.com/heypingr/pingr"
 )
 
-// patience is how long a case waits for what must happen.
+// patience is how long a case waits for an event that must happen.
 const patience = 20 * time.Second
 
 // An inbox is a handler that records its calls.
 type inbox struct {
 	mu       sync.Mutex
 	calls    []pingr.Message // every call, including refused ones
-	messages []pingr.Message // what was accepted
+	messages []pingr.Message // the accepted messages
 	refuse   func(n int, m pingr.Message) error
 	changed  chan struct{}
 }
@@ -79,7 +79,7 @@ func (in *inbox) wait(t *testing.T, n int) []pingr.Message {
 	}
 }
 
-// one returns the only message there is.
+// one returns the only message.
 func (in *inbox) one(t *testing.T) pingr.Message {
 	t.Helper()
 	got := in.wait(t, 1)
@@ -104,7 +104,7 @@ func next(t *testing.T, p Phone) Reply {
 	return r
 }
 
-// send sends and expects success.
+// send sends a message and expects success.
 func send(t *testing.T, s pingr.Session, m pingr.Outgoing) {
 	t.Helper()
 	require.NoError(t, trySend(t, s, m))

@@ -17,7 +17,7 @@ func textInReplyOut(t *testing.T, h Harness) {
 	in := listen(t, h.Session(), nil)
 	alice := h.Phone(t, PhoneConfig{})
 
-	// The very first message of a stranger, as a prefilled link sends it.
+	// A stranger's very first message, as a prefilled link sends it.
 	id := alice.Send(t, Message{Text: "login X4K9MQ"})
 	m := in.one(t)
 	assert.Equal(t, "login X4K9MQ", m.Text)
@@ -72,7 +72,7 @@ func whoWrote(t *testing.T, h Harness) {
 				}
 			}
 
-			// Whatever the sender is called, a reply to that name arrives.
+			// A reply to the sender's name arrives, whichever name that is.
 			send(t, h.Session(), pingr.Outgoing{ID: "3EB0TO" + m.ID, To: m.Sender, Text: "hi yourself"})
 			assert.Equal(t, "hi yourself", next(t, p).Text)
 		})
@@ -113,7 +113,7 @@ func notForUs(t *testing.T, h Harness) {
 			p.Send(t, Message{Text: "login", Form: form})
 		}
 	}
-	// The network keeps the order, so everything that had to come has come.
+	// The network keeps the order, so every message that had to come has come.
 	last := p.Send(t, Message{Text: "this one counts"})
 	assert.Equal(t, last, in.one(t).ID)
 }
@@ -123,7 +123,7 @@ func group(t *testing.T, h Harness) {
 	byNumberAndLID(t, h, groupOf)
 }
 
-// byNumberAndLID runs a case for people of either name.
+// byNumberAndLID runs a case for people under either name.
 func byNumberAndLID(t *testing.T, h Harness, run func(*testing.T, Harness, PhoneConfig)) {
 	t.Run("by number", func(t *testing.T) { run(t, h, PhoneConfig{}) })
 	t.Run("by LID", func(t *testing.T) {
@@ -147,7 +147,7 @@ func groupOf(t *testing.T, h Harness, c PhoneConfig) {
 	// A reply to the sender is private.
 	send(t, h.Session(), pingr.Outgoing{ID: "3EB0PRIVATE" + m.ID, To: m.Sender, Text: "for you alone"})
 	assert.Equal(t, "for you alone", next(t, alice).Text)
-	// A reply to the chat is for all.
+	// A reply to the chat is for all members.
 	send(t, h.Session(), pingr.Outgoing{ID: "3EB0ALL" + m.ID, To: m.Chat, Text: "for all"})
 	assert.Equal(t, "for all", next(t, alice).Text)
 	r := next(t, bob)
@@ -167,12 +167,12 @@ func offline(t *testing.T, h Harness) {
 	old := time.Now().Add(-13 * 24 * time.Hour).Truncate(time.Second)
 	alice.Send(t, Message{Text: "long ago", At: old})
 	alice.Send(t, Message{Text: "just now"})
-	in.one(t) // without a link nothing comes
+	in.one(t) // without a link, nothing comes
 	h.Restore(t)
 
 	var got []pingr.Message
 	for n := 3; len(got) < 2; n++ {
-		// What was not acknowledged yet when the link broke comes again.
+		// A message that was not acknowledged when the link broke comes again.
 		got = slices.DeleteFunc(in.wait(t, n), func(m pingr.Message) bool { return m.ID == before })
 	}
 	require.Len(t, got, 2)
@@ -194,7 +194,7 @@ func hostileTexts(t *testing.T, h Harness) {
 		strings.Repeat("x", 64<<10),
 		" ",
 	}
-	alice.Send(t, Message{Text: ""}) // nothing to hand on
+	alice.Send(t, Message{Text: ""}) // it contains nothing to pass on
 	for _, text := range texts {
 		alice.Send(t, Message{Text: text})
 	}

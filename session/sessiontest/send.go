@@ -16,8 +16,8 @@ import (
 	"github.com/heypingr/pingr"
 )
 
-// met makes a person who has written once, so that both sides know each other,
-// and returns the JID to reply to.
+// met adds a person who has written once, so that both sides know each other, and returns the JID to
+// reply to.
 func met(t *testing.T, h Harness) (Phone, string) {
 	t.Helper()
 	in := listen(t, h.Session(), nil)
@@ -94,7 +94,7 @@ func sendUnknown(t *testing.T, h Harness) {
 	assert.Len(t, alice.Shown(), 2)
 }
 
-// saysOnly checks what an error says of a message: that, and nothing else.
+// saysOnly checks that an error reports this about a message, and nothing else.
 func saysOnly(t *testing.T, err error, what ...error) {
 	t.Helper()
 	require.Error(t, err)
@@ -191,8 +191,8 @@ func hostileReplies(t *testing.T, h Harness) {
 	assert.Equal(t, "bad \uFFFD byte", next(t, alice).Text)
 }
 
-// burst is the case that corrupted Signal sessions: one person keeps typing
-// while replies to the same person go out.
+// burst is the case that corrupted Signal sessions: one person keeps typing while replies to that
+// person go out.
 func burst(t *testing.T, h Harness) {
 	const n = 400
 	s := h.Session()

@@ -2,9 +2,9 @@ package sessiontest
 
 import "testing"
 
-// Run runs the suite. It calls make once per case for a session of its own that
-// is connected and has no messages waiting. It has no case for
-// [pingr.ErrUnknown], which only a session that repeats sends by itself returns.
+// Run runs the suite. For each case, it calls make for a session of its own that is connected and has
+// no messages waiting. It has no case for [pingr.ErrUnknown], which only a session that repeats sends
+// by itself returns.
 func Run(t *testing.T, make func(t *testing.T) Harness) {
 	cases := []struct {
 		name string
