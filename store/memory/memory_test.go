@@ -10,8 +10,8 @@ import (
 	"github.com/heypingr/pingr/store/storetest"
 )
 
-// The machine is where it is tomorrow already: whatever takes its clock's day or
-// month for UTC's fails on every machine.
+// The tests run in a time zone where it is tomorrow already, so code that takes the local day or month
+// for UTC's fails on every machine.
 func init() { time.Local = time.FixedZone("Kiritimati", 14*60*60) }
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

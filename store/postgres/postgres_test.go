@@ -12,13 +12,13 @@ import (
 	"github.com/heypingr/pingr/store/storetest"
 )
 
-// The machine is where it is tomorrow already: whatever takes its clock's day or
-// month for UTC's fails on every machine.
+// The tests run in a time zone where it is tomorrow already, so code that takes the local day or month
+// for UTC's fails on every machine.
 func init() { time.Local = time.FixedZone("Kiritimati", 14*60*60) }
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// fast is for tests in which nothing but the server's process dies.
+// fast is for tests in which at most the server's process dies.
 var fast = []string{"-c", "fsync=off"}
 
 func TestStore(t *testing.T) {
@@ -37,7 +37,7 @@ func TestReopenedStore(t *testing.T) {
 	})
 }
 
-// A process that crashed drops no hold, and a hold's key holds a phone number.
+// A crashed process drops no hold, and a hold's key contains a phone number.
 func TestHoldsThatHaveEndedArePurged(t *testing.T) {
 	s := open(t, pgtest.New(t, fast...).URL(t))
 	now := time.UnixMilli(1_750_000_000_000)

@@ -38,7 +38,7 @@ func TestTwentyThatStartAtOnceMakeTheTablesOnce(t *testing.T) {
 	wg.Wait()
 }
 
-// Two stores on one database are two processes: they share nothing else.
+// Two stores on one database stand for two processes. They share nothing else.
 func TestLimitsHoldAcrossProcesses(t *testing.T) {
 	server := pgtest.New(t, fast...)
 	url := server.URL(t)
@@ -64,7 +64,7 @@ func TestLimitsHoldAcrossProcesses(t *testing.T) {
 	assert.EqualValues(t, 1, n, "what the cooldown refused took no quota")
 }
 
-// A person who taps twice, each tap at another process: one of them has the hold.
+// A person taps twice, and each tap reaches a different process. Only one of them gets the hold.
 func TestHoldsHoldAcrossProcesses(t *testing.T) {
 	server := pgtest.New(t, fast...)
 	url := server.URL(t)
@@ -89,13 +89,13 @@ func TestHoldsHoldAcrossProcesses(t *testing.T) {
 	require.NoError(t, err)
 	assert.True(t, held)
 
-	// What a process that died held is taken away in the end.
+	// The holds of a process that died are removed in the end.
 	n, err := processes[0].Purge(t.Context(), now.Add(time.Hour), now, now)
 	require.NoError(t, err)
 	assert.Equal(t, 1, n)
 }
 
-// What reads first and writes then must not run into itself elsewhere.
+// A call that reads first and then writes must not conflict with itself in another process.
 func TestReadThenWriteAcrossProcesses(t *testing.T) {
 	server := pgtest.New(t, fast...)
 	url := server.URL(t)
@@ -160,8 +160,8 @@ func accept(t *testing.T, s *postgres.Store, id string, l pingr.Lease) error {
 	return err
 }
 
-// Where each process has numbers of its own, it claims what those received, and
-// what numbers received that are removed.
+// If each process has its own numbers, it claims the messages that those received, and those that
+// removed numbers received.
 func TestFiringsAreClaimedByTheProcessOfTheirSession(t *testing.T) {
 	url := pgtest.New(t, fast...).URL(t)
 	opened := func(sessions ...string) *postgres.Store {
@@ -190,7 +190,7 @@ func TestFiringsAreClaimedByTheProcessOfTheirSession(t *testing.T) {
 	assert.Len(t, firings, 1)
 }
 
-// What a process held when it died is another's when the lease ends.
+// A dead process's firings go to another process when their lease ends.
 func TestFiringsOfAProcessThatDiedAreTakenOver(t *testing.T) {
 	server := pgtest.New(t, fast...)
 	url := server.URL(t)
@@ -207,8 +207,8 @@ func TestFiringsOfAProcessThatDiedAreTakenOver(t *testing.T) {
 	assert.Equal(t, 1, firings[0].Attempt, "the dead one may have asked the webhook")
 }
 
-// The server's connections are cut, or it crashes and comes back: what was
-// answered with nil is there, and calls work again without a restart.
+// The server's connections are cut, or it crashes and comes back. Whatever was answered with nil is
+// there, and calls work again without a restart.
 func TestLossOfTheServer(t *testing.T) {
 	server := pgtest.New(t) // with fsync, as in production
 	s := open(t, server.URL(t))

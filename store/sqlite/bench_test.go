@@ -16,7 +16,7 @@ import (
 	"github.com/heypingr/pingr/store/sqlite"
 )
 
-// BenchmarkAccept is one message after the other: what WhatsApp waits for.
+// BenchmarkAccept accepts one message after the other. WhatsApp waits for this.
 func BenchmarkAccept(b *testing.B) {
 	s := openBench(b)
 	for i := range b.N {
@@ -24,7 +24,7 @@ func BenchmarkAccept(b *testing.B) {
 	}
 }
 
-// BenchmarkFiring is the whole of a firing, 8 at once.
+// BenchmarkFiring runs whole firings, 8 at once.
 func BenchmarkFiring(b *testing.B) {
 	s := openBench(b)
 	var n atomic.Int64
@@ -40,8 +40,8 @@ func BenchmarkFiring(b *testing.B) {
 	b.ReportMetric(float64((cpu()-began).Microseconds())/float64(b.N), "cpu-µs/op")
 }
 
-// cpu is the processor time of this process: on a busy machine, the measure
-// that says most.
+// cpu returns the processor time of this process. On a busy machine, it is the most meaningful
+// measure.
 func cpu() time.Duration {
 	var u syscall.Rusage
 	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
@@ -69,8 +69,7 @@ func BenchmarkFindTrigger(b *testing.B) {
 	}
 }
 
-// BenchmarkClaim looks for work behind 100,000 firings of an account that has
-// all that it may.
+// BenchmarkClaim looks for work behind 100,000 firings of an account whose places are all taken.
 func BenchmarkClaim(b *testing.B) {
 	s := openBench(b)
 	queued := pingr.Lease{Until: now}

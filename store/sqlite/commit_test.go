@@ -17,8 +17,8 @@ import (
 	"github.com/heypingr/pingr/store/sqlite"
 )
 
-// hold keeps the writer busy until the returned function is called, so that
-// what is written meanwhile becomes one batch.
+// hold keeps the writer busy until the returned function is called, so that writes in the meantime
+// become one batch.
 func hold(t *testing.T, s *sqlite.Store) (release func()) {
 	t.Helper()
 	held, free := make(chan struct{}), make(chan struct{})
@@ -96,8 +96,8 @@ func TestWhoeverGivesUpWaitingHasChangedNothing(t *testing.T) {
 	assert.Zero(t, n)
 }
 
-// Whoever gives up when it is being done already hears how it ended: what is told as
-// not done would be done twice.
+// A caller who gives up when the operation is already running gets its outcome. An operation reported
+// as not done would be done twice.
 func TestWhoeverGivesUpTooLateHearsTheEnd(t *testing.T) {
 	s := open(t, t.TempDir())
 	ctx, cancel := context.WithCancel(t.Context())
@@ -135,8 +135,8 @@ func rowsAfterReopen(t *testing.T, closed *sqlite.Store) int64 {
 	return n
 }
 
-// What waits when the disk is full gets the error, what was acknowledged is
-// kept, and everything goes on when there is room again.
+// Operations that wait when the disk is full get the error, and acknowledged ones are kept. Everything
+// goes on when there is room again.
 func TestFullDisk(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)
@@ -192,7 +192,7 @@ func TestFullDiskOfTheDeliveryLog(t *testing.T) {
 	}, eventually, tick)
 }
 
-// What is logged while others are being written is written after them.
+// Rows that are logged while others are being written are written after them.
 func TestDeliveriesThatComeWhileOthersAreWritten(t *testing.T) {
 	s := open(t, t.TempDir())
 	held, free, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
@@ -226,8 +226,8 @@ func TestDeliveriesAreFlushedOnClose(t *testing.T) {
 	assert.Len(t, rows, 1000)
 }
 
-// What an earlier process logged by a clock that was ahead stays behind what comes
-// after it: a reader who pages on misses nothing.
+// Rows that an earlier process logged by a fast clock stay behind later ones, so a reader who pages on
+// misses nothing.
 func TestDeliveriesAfterAClockThatWasAhead(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)
@@ -259,8 +259,8 @@ func TestCountsOfAQuarterOfAnHourAreOneRow(t *testing.T) {
 	assert.EqualValues(t, 1, n)
 }
 
-// What nobody waits for shares the commit of what somebody does wait for, and
-// is done by itself when nothing comes.
+// An operation that nobody waits for shares the commit of one that somebody waits for. It is done by
+// itself if none comes.
 func TestLeisurelyOperationsShareACommit(t *testing.T) {
 	s := open(t, t.TempDir())
 	put := func(key string) func(sqlstore.Tx) error {
@@ -291,8 +291,8 @@ func TestLeisurelyOperationsShareACommit(t *testing.T) {
 	assert.True(t, shared)
 }
 
-// Another process that writes for too long costs everybody who waits one
-// timeout together, not one after the other.
+// If another process writes for too long, all waiting callers time out together, not one after the
+// other.
 func TestWhatCannotBeginFailsTogether(t *testing.T) {
 	dir := t.TempDir()
 	s, other := open(t, dir), openAdmin(t, dir)
@@ -300,7 +300,7 @@ func TestWhatCannotBeginFailsTogether(t *testing.T) {
 	release := hold(t, other)
 	defer release()
 	var mu sync.Mutex
-	timeouts := map[error]bool{} // those that failed together have one error
+	timeouts := map[error]bool{} // operations that failed together have one error
 	var wg sync.WaitGroup
 	for range 20 {
 		wg.Go(func() {

@@ -45,7 +45,7 @@ func asides(t *testing.T, dir string) []string {
 	return found
 }
 
-// Nobody's login hangs on the delivery log.
+// No login depends on the delivery log.
 func TestADeliveryLogThatCannotBeReadIsSetAside(t *testing.T) {
 	for name, damage := range map[string]func(t *testing.T, file string){
 		"overwritten": func(t *testing.T, file string) {
@@ -97,7 +97,7 @@ func TestADeliveryLogThatCannotBeReadIsSetAside(t *testing.T) {
 	}
 }
 
-// What SQLite has beside a file belongs to it and to no other.
+// SQLite's files beside a database belong to it and to no other.
 func TestSetAsideTakesEverythingAlong(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "x.db")
 	for _, part := range []string{"", "-wal", "-shm"} {
@@ -113,7 +113,7 @@ func TestSetAsideTakesEverythingAlong(t *testing.T) {
 	}
 }
 
-// Damage that shows while the log is in use costs no row that is logged then.
+// If damage shows while the log is in use, no row that is logged then is lost.
 func TestADeliveryLogThatBreaksInUse(t *testing.T) {
 	for name, of := range map[string]string{
 		"its table": "deliveries", "an index": "deliveries_status", "latencies": "latencies",
@@ -148,7 +148,7 @@ func TestADeliveryLogThatBreaksInUse(t *testing.T) {
 	}
 }
 
-// A row of the delivery log that nobody asks for is found all the same.
+// Damage to a row of the delivery log is found even if nobody asks for the row.
 func TestTheDeliveryLogIsReadThrough(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)
@@ -174,7 +174,7 @@ func TestADeliveryLogOfANewerPingrIsLeftAlone(t *testing.T) {
 	assert.Empty(t, asides(t, dir))
 }
 
-// Damage is found where nobody looks, named, and told to whoever meets it.
+// Damage is found where nobody looks, named, and reported to whoever meets it.
 func TestDamageIsNamed(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)
@@ -213,8 +213,7 @@ func TestDamageIsNamed(t *testing.T) {
 	require.ErrorAs(t, sqlite.CheckFile(t.Context(), filepath.Join(dir, "pingr.db")), &damage)
 }
 
-// An operation that meets damage is believed at once, though the file was whole
-// when it was read through.
+// Damage that an operation meets counts at once, although the file was whole when it was read through.
 func TestDamageThatIsMetInUse(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)
@@ -241,7 +240,7 @@ func TestDamageThatIsMetInUse(t *testing.T) {
 	require.ErrorAs(t, s.Check(t.Context(), now), &damage)
 }
 
-// A check leaves as many rows as there were, and does not make the file grow.
+// A check leaves the number of rows unchanged, and does not make the file grow.
 func TestACheckLeavesNothingBehind(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)
@@ -264,8 +263,8 @@ func TestACheckLeavesNothingBehind(t *testing.T) {
 	assert.Equal(t, size, s.Setting(t, "pingr.db", "page_count"))
 }
 
-// What is acknowledged is on disk: every commit of pingr.db is synced, and the
-// write-ahead log is moved into the file as SQLite does by itself.
+// An acknowledged operation is on disk: every commit of pingr.db is synced, and the write-ahead log
+// moves into the file as SQLite does it by itself.
 func TestWhatIsAcknowledgedIsSynced(t *testing.T) {
 	s := open(t, t.TempDir())
 	for setting, want := range map[string]string{
@@ -276,13 +275,13 @@ func TestWhatIsAcknowledgedIsSynced(t *testing.T) {
 	assert.Equal(t, "1", s.Setting(t, "deliveries.db", "synchronous"), "the delivery log may lose its last rows")
 }
 
-// Of a damaged file all is saved but what was on the damaged pages.
+// Everything in a damaged file is saved, except what was on the damaged pages.
 func TestRepair(t *testing.T) {
 	const n = 600
 	for _, tt := range []struct {
 		name   string
 		tables []string // one page in five of each is damaged
-		// lost is how many firings may be gone.
+		// lost is how many firings may be lost.
 		lost int
 	}{
 		{"keys", []string{"message_keys"}, 0},
@@ -359,7 +358,7 @@ func TestRepair(t *testing.T) {
 	}
 }
 
-// Whichever page is gone, the first and the list of tables among them, most is
+// Whichever page is lost, including the first and those of the list of tables, most of the data is
 // saved.
 func TestRepairOfEveryPage(t *testing.T) {
 	const n, triggers = 200, 60

@@ -12,11 +12,11 @@ import (
 	"github.com/heypingr/pingr/store/internal/sqlstore"
 )
 
-// LimitPages lets pingr.db grow to so many pages and no further, as a full disk
-// would; 0 is as many as there are.
+// LimitPages lets pingr.db grow to so many pages and no further, as a full disk would. With 0 it
+// cannot grow at all.
 func (s *Store) LimitPages(ctx context.Context, pages int) error { return s.db.limitPages(ctx, pages) }
 
-// LimitLogPages does so for deliveries.db.
+// LimitLogPages does the same for deliveries.db.
 func (s *Store) LimitLogPages(ctx context.Context, pages int) error {
 	return s.log.db.limitPages(ctx, pages)
 }
@@ -69,16 +69,16 @@ func (s *Store) WriteLog(ctx context.Context, op func(sqlstore.Tx) error) error 
 	return s.log.Write(ctx, op)
 }
 
-// WaitingLog is how many operations wait for the writer of deliveries.db.
+// WaitingLog returns how many operations wait for the writer of deliveries.db.
 func (s *Store) WaitingLog() int { return len(s.log.db.queue) }
 
-// Setting is a setting of the connection that writes a file.
+// Setting returns a setting of the connection that writes a file.
 func (s *Store) Setting(t *testing.T, file, name string) string {
 	t.Helper()
 	return strings.Join(s.texts(t, file, "PRAGMA "+name), " ")
 }
 
-// Leaves are the pages of a table or an index that hold its rows, in order.
+// Leaves returns the pages of a table or an index that contain its rows, in order.
 func (s *Store) Leaves(t *testing.T, file, name string) (pages []int64) {
 	t.Helper()
 	const leaves = `SELECT pageno FROM dbstat WHERE name = $1 AND pagetype = 'leaf' ORDER BY path`
@@ -106,16 +106,16 @@ func (s *Store) texts(t *testing.T, file, query string, args ...any) (all []stri
 	return all
 }
 
-// SetAside renames a database and what is beside it.
+// SetAside renames a database and the files beside it.
 func SetAside(file string) (string, error) { return setAside(file) }
 
-// Dir is where the files are.
+// Dir returns the directory of the files.
 func (s *Store) Dir() string { return s.dir }
 
-// Waiting is how many operations wait for the writer.
+// Waiting returns how many operations wait for the writer.
 func (s *Store) Waiting() int { return len(s.db.queue) }
 
-// Plan is how SQLite would run a query, on whichever file has its table.
+// Plan returns SQLite's plan for a query, on whichever file has its table.
 func (s *Store) Plan(ctx context.Context, query string) (plan string, err error) {
 	for _, d := range []*database{s.db, s.log.db} {
 		err = d.Read(ctx, func(tx sqlstore.Tx) error {

@@ -200,8 +200,8 @@ func TestMillionCooldowns(t *testing.T) {
 	require.NoError(t, s.Reserve(t.Context(), now, benchLimits(fmt.Sprintf("91%010d", n/2))...))
 }
 
-// resident is the memory of this process in bytes, C-like heap of SQLite
-// included; 0 where the system does not tell.
+// resident returns the memory of this process in bytes, including SQLite's heap, or 0 if the system
+// does not report it.
 func resident(t *testing.T) int64 {
 	t.Helper()
 	runtime.GC()

@@ -7,8 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What runs for every message, or every second, must not walk a table that
-// grows with the years.
+// Queries for every message, or every second, must not walk a table that grows over the years.
 func TestQueriesUseTheirIndex(t *testing.T) {
 	s := open(t, t.TempDir())
 	tests := []struct{ name, query, want string }{

@@ -22,12 +22,11 @@ import (
 	"github.com/heypingr/pingr/store/sqlite"
 )
 
-// childDir makes this test binary a process that works on a store until it is
-// killed.
+// childDir makes this test binary a process that works on a store until it is killed.
 const childDir = "PINGR_TEST_STORE"
 
-// The machine is where it is tomorrow already: whatever takes its clock's day or
-// month for UTC's fails on every machine.
+// The tests run in a time zone where it is tomorrow already, so code that takes the local day or month
+// for UTC's fails on every machine.
 func init() { time.Local = time.FixedZone("Kiritimati", 14*60*60) }
 
 func TestMain(m *testing.M) {
@@ -90,8 +89,7 @@ func start(t *testing.T, dir string) *process {
 	return p
 }
 
-// killAfter ends the process without warning when it has said so many lines,
-// and returns all that it had said.
+// killAfter kills the process after so many lines of output, and returns all its output.
 func (p *process) killAfter(t *testing.T, lines int) (accepted, decided []int64) {
 	t.Helper()
 	for n := 0; ; n++ {
@@ -179,7 +177,8 @@ func TestAdministrationWhileTheEngineRuns(t *testing.T) {
 	}, 20*time.Second, 5*time.Millisecond, "the engine goes on")
 }
 
-// Administration beside an engine ends no lease of its, and keeps none from starting.
+// Administration while an engine runs ends none of the engine's leases, and keeps no engine from
+// starting.
 func TestAdministrationLeavesTheEngineItsLeases(t *testing.T) {
 	dir := t.TempDir()
 	first := openAdmin(t, dir)

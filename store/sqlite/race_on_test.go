@@ -2,5 +2,5 @@
 
 package sqlite_test
 
-// raceEnabled: everything costs ten times as much.
+// raceEnabled: everything takes ten times as long.
 const raceEnabled = true

@@ -17,8 +17,8 @@ import (
 	"github.com/heypingr/pingr/store/sqlite"
 )
 
-// An operation whose batch failed runs again, on a database in which others did not
-// do what they did before: it answers what it found the second time, once.
+// The operations of a failed batch run again, on a database in which others did not repeat their
+// changes. Each answers what it found the second time, once.
 func TestOperationsThatRunTwiceAnswerOnce(t *testing.T) {
 	s := open(t, t.TempDir())
 	ctx := t.Context()
@@ -117,8 +117,7 @@ func TestOperationsThatRunTwiceAnswerOnce(t *testing.T) {
 	assert.Equal(t, limit.Until, refused.Until)
 }
 
-// queued makes a call whose operation then waits for the writer, behind those that
-// wait already.
+// queued makes a call whose operation then waits for the writer, behind those that wait already.
 func queued(t *testing.T, s *sqlite.Store, call func() error) <-chan error {
 	t.Helper()
 	before, done := s.Waiting(), make(chan error, 1)

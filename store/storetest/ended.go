@@ -79,8 +79,8 @@ var calls = []struct {
 	{"DeleteSession", func(ctx context.Context, s Store) error { return s.DeleteSession(ctx, session) }},
 }
 
-// endedTests call every method with a context that has ended, which must change
-// nothing, and on a closed store.
+// endedTests call every method with a context that has ended, which must change nothing, and every
+// method of a closed store.
 func endedTests() []test {
 	var tests []test
 	for _, c := range calls {

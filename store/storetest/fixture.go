@@ -140,7 +140,7 @@ func finish(t *testing.T, s Store, o pingr.Outcome) {
 	require.NoError(t, s.Finish(t.Context(), o))
 }
 
-// stands returns a firing as it is, by a decision that nobody may take.
+// stands returns a firing as it is, through a decision that nobody may make.
 func stands(t *testing.T, s Store, id string) pingr.Firing {
 	t.Helper()
 	return decide(t, s, pingr.Decision{Firing: id, Holder: "nobody", At: t0})
@@ -153,7 +153,7 @@ func due(t *testing.T, s Store, holder string, now time.Time, skip ...string) []
 	return events
 }
 
-// only returns the one that there is.
+// only returns the only element.
 func only[T any](t *testing.T, all []T) T {
 	t.Helper()
 	require.Len(t, all, 1)

@@ -9,9 +9,9 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// full asserts that a fixture leaves no exported field zero, at any depth, but for
-// those in except ("Event.Reason"). A field that is added to a type thus fails
-// here until its fixture sets it, and then in every store that drops it.
+// full asserts that a fixture leaves no exported field zero, at any depth, except those in except
+// ("Event.Reason"). A new field of a type thus fails here until its fixture sets it, and then in every
+// store that drops it.
 func full[T any](t *testing.T, fixture T, except ...string) T {
 	t.Helper()
 	for _, field := range zeroFields(reflect.ValueOf(fixture), "") {

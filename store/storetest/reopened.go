@@ -10,8 +10,8 @@ import (
 	"github.com/heypingr/pingr/hosted"
 )
 
-// Reopened checks that all is there when a store is closed and opened again, as
-// by a restart. open opens the same store each time; the first time it is empty.
+// Reopened checks that a store still has everything after it is closed and opened again, as by a
+// restart. open opens the same store each time. The first time it is empty.
 func Reopened(t *testing.T, open func(t *testing.T) Store) {
 	t.Helper()
 	_, key := hosted.NewKey(anna().ID, "shop", hosted.Live, t0)

@@ -12,8 +12,8 @@ import (
 	"github.com/heypingr/pingr/hosted"
 )
 
-// A Store is what the suite tests: the store of the engine and that of the server,
-// and what a program that embeds them manages itself.
+// A Store is what the suite tests: the store of the engine and that of the server, and the records
+// that an embedding program manages itself.
 type Store interface {
 	pingr.Store
 	hosted.Store
@@ -39,13 +39,13 @@ type test struct {
 	run  func(t *testing.T, s Store)
 }
 
-// Run runs the suite. It calls open once per case for an empty store, and
-// closes the store when the case ends. Closing it twice must do no harm. The
-// suite's times are whole milliseconds, so a store need not keep more.
+// Run runs the suite. For each case, it calls open for an empty store, and closes the store when the
+// case ends. Closing it twice must do no harm. The suite's times are whole milliseconds, so a store
+// need not keep more.
 //
-// It opens no store a second time; see [Reopened]. What only an engine itself can
-// show needs tests beside it, such as what survives a crash, tables of a newer
-// program, several processes, and erased texts that must not stay in its files.
+// It opens no store a second time; see [Reopened]. What only an engine itself can show needs its own
+// tests, such as what survives a crash, tables of a newer program, several processes, and erased texts
+// that must not stay in its files.
 func Run(t *testing.T, open func(t *testing.T) Store) {
 	t.Helper()
 	for _, group := range []struct {

@@ -10,7 +10,7 @@ import (
 	"github.com/heypingr/pingr"
 )
 
-// What strangers wrote comes back byte for byte.
+// Text from strangers comes back byte for byte.
 func FuzzRecords(f *testing.F) {
 	f.Add("login X4K9MQ", "3EB0A1", "777@lid", int64(1_770_000_000_000), 3)
 	f.Add("\x00", "\xff\xfe", "", int64(-1), -1)
