@@ -48,23 +48,22 @@ func (a Addressing) sender(pn, lid types.JID) waBinary.Attrs {
 	}
 }
 
-// Move is how far WhatsApp has moved an account's private chats from numbers to
-// LIDs. It moves accounts one by one.
+// Move is how far WhatsApp has moved an account's private chats from numbers to LIDs. It moves
+// accounts one by one.
 type Move int
 
 const (
-	// Moving accounts may use, and may be reached by, either form of address.
+	// Moving accounts may use either form of address, and others may reach them by either.
 	Moving Move = iota
-	// NotMoved accounts may not address private messages to LIDs: their clients get
-	// 400 (whatsapp-rust issue 941). A new client is told so in <client-props>
-	// (whatsapp-rust pull 943).
+	// NotMoved accounts may not address private messages to LIDs: their clients get 400 (whatsapp-rust
+	// issue 941). A new client learns this from <client-props> (whatsapp-rust pull 943).
 	NotMoved
-	// Moved accounts cannot be reached by number: whoever tries gets 463 (OpenWA pull
-	// 717, Baileys issue 2683).
+	// Moved accounts cannot be reached by number: a client that tries gets 463 (OpenWA pull 717,
+	// Baileys issue 2683).
 	Moved
 )
 
-// Lookup is what a client learns that asks WhatsApp about a number.
+// Lookup is what a client learns when it asks WhatsApp about a number.
 type Lookup int
 
 const (
@@ -72,8 +71,8 @@ const (
 	LookupAll Lookup = iota
 	// LookupNoLID answers with the devices, and without a LID (whatsmeow issue 1041).
 	LookupNoLID
-	// LookupNoDevices answers with the LID and an empty list of devices (Baileys issue
-	// 2794). Who asks about the LID gets the list.
+	// LookupNoDevices answers with the LID and an empty list of devices (Baileys issue 2794). A
+	// question about the LID gets the list.
 	LookupNoDevices
 )
 
@@ -94,17 +93,17 @@ func (p *Phone) SetMove(m Move) {
 	p.move = m
 }
 
-// Refuse makes WhatsApp refuse, with that code, private messages of linked
-// clients that address the phone in that form. Some accounts get 463 for LIDs,
-// for example (whatsapp-mcp-extended pull 67). Code 0 ends it.
+// Refuse makes WhatsApp refuse, with that code, linked clients' private messages that address the
+// phone in that form. For example, some accounts get 463 for LIDs (whatsapp-mcp-extended pull 67).
+// Code 0 ends it.
 func (p *Phone) Refuse(f AddressForm, code int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.refused[f] = code
 }
 
-// refusal returns the code with which WhatsApp refuses a private message of a
-// client because of the form of its addresses, or for want of a token, or 0.
+// refusal returns the code with which WhatsApp refuses a client's private message because of the form
+// of its addresses or a missing token, or 0.
 func (d *Device) refusal(n *waBinary.Node, to types.JID) int {
 	p := d.srv.phone(to)
 	if p == nil || p == d.phone {
@@ -145,8 +144,8 @@ func (p *Phone) refusesAsRecipient(f AddressForm) int {
 	return p.refused[f]
 }
 
-// clientProps tells a new client whether its account has moved (whatsmeow
-// pair.go). What else real servers say there is not known.
+// clientProps tells a new client whether its account has moved (whatsmeow pair.go). It is unknown what
+// else real servers put there.
 func (p *Phone) clientProps() (waBinary.Node, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -16,7 +16,7 @@ import (
 	"github.com/heypingr/pingr/whatsapptest"
 )
 
-// whatsmeow addresses everybody by LID, whatever it is asked to do.
+// whatsmeow addresses everybody by LID, whatever form the caller asks for.
 func TestLIDsAreRefusedByWhoHasNotMoved(t *testing.T) {
 	tests := map[string]struct {
 		shop, alice whatsapptest.Move
@@ -56,8 +56,7 @@ func TestLIDsAreRefusedByWhoHasNotMoved(t *testing.T) {
 	}
 }
 
-// A number whose owner has moved, and a stanza in two forms: what whatsmeow never
-// sends by itself.
+// A number whose owner has moved, and a stanza with both forms. whatsmeow sends neither by itself.
 func TestNumbersAreRefusedForWhoHasMoved(t *testing.T) {
 	w := newWorld(t, whatsapptest.PhoneConfig{})
 	number := types.NewJID(w.alice.Number(), types.DefaultUserServer)

@@ -18,8 +18,8 @@ type appStateShare struct {
 	patches    map[string][][]byte
 }
 
-// appState returns the account's app state, made when first needed. It holds
-// only the push name, without which whatsmeow cannot send its presence.
+// appState returns the account's app state and creates it when first needed. It contains only the push
+// name, without which whatsmeow cannot send its presence.
 func (p *Phone) appState() appStateShare {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -59,7 +59,7 @@ func withVersion(raw []byte, version uint64) ([]byte, error) {
 	return proto.Marshal(&patch)
 }
 
-// syncAppState serves patches after the client's version and takes its own.
+// syncAppState sends the patches after the client's version and accepts the client's own.
 func (d *Device) syncAppState(c *conn, n *waBinary.Node) {
 	d.phone.appState()
 	sync := n.GetChildByTag("sync")
@@ -107,8 +107,7 @@ func (p *Phone) collection(name string, version int, patch []byte) waBinary.Node
 	return n
 }
 
-// singleKey and noAppState implement the part of a store that encoding a first
-// patch needs.
+// singleKey and noAppState implement the part of a store that the encoder of a first patch needs.
 type singleKey struct{ appStateShare }
 
 func (k singleKey) GetAppStateSyncKey(context.Context, []byte) (*store.AppStateSyncKey, error) {

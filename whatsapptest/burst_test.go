@@ -17,15 +17,15 @@ import (
 	"github.com/heypingr/pingr/whatsapptest"
 )
 
-// echo makes the client answer every text inside its handler, where whatsmeow
-// decrypts nothing else meanwhile.
+// echo makes the client answer every text inside its handler. whatsmeow decrypts nothing else in the
+// meantime.
 func (c *client) echo(ctx context.Context) {
 	c.AddEventHandler(func(e any) {
 		m, ok := e.(*events.Message)
 		if !ok || m.Message.GetConversation() == "" {
 			return
 		}
-		// What fails is missing from the ledger, which the test looks at.
+		// A failed answer is missing from the ledger, which the test checks.
 		_, _ = c.SendMessage(ctx, m.Info.Chat, whatsapptest.TextMessage("re: "+m.Message.GetConversation()))
 	})
 }
@@ -88,9 +88,9 @@ func BenchmarkRoundTrip(b *testing.B) {
 	b.ReportMetric(float64(b.N)/time.Since(started).Seconds(), "trips/s")
 }
 
-// A client that answers from other goroutines, while whatsmeow decrypts the next message of
-// the same person, may spoil the Signal session: keys are used twice. Retries mend nearly
-// all; whatever they don't, the ledger knows of every answer.
+// A client that answers from other goroutines, while whatsmeow decrypts the same person's next
+// message, may spoil the Signal session: keys are used twice. Retries repair nearly all answers, and
+// the ledger knows every one.
 func TestLedgerAccountsForRacingAnswers(t *testing.T) {
 	w := newWorld(t, whatsapptest.PhoneConfig{})
 	ctx, cancel := context.WithTimeout(t.Context(), 3*limit)
@@ -115,7 +115,7 @@ func TestLedgerAccountsForRacingAnswers(t *testing.T) {
 	work.Wait()
 }
 
-// BenchmarkNewPhone measures what a person costs before writing anything.
+// BenchmarkNewPhone measures the cost of a person who has written nothing.
 func BenchmarkNewPhone(b *testing.B) {
 	srv := start(b, whatsapptest.Config{})
 	b.ReportAllocs()

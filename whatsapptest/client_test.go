@@ -29,7 +29,7 @@ type client struct {
 	events    chan any
 }
 
-// limit bounds every wait of a test; it is reached only by a failure.
+// limit bounds every wait of a test. Only a failure reaches it.
 const limit = 20 * time.Second
 
 func within(tb testing.TB) context.Context {
@@ -57,7 +57,7 @@ func openStore(tb testing.TB, path string) *sqlstore.Container {
 	return container
 }
 
-// newClient makes a client that is not linked yet.
+// newClient creates a client that is not linked yet.
 func newClient(tb testing.TB, srv *whatsapptest.Server) *client {
 	tb.Helper()
 	container := openStore(tb, filepath.Join(tb.TempDir(), "client.db"))
@@ -123,7 +123,7 @@ func (c *client) text(tb testing.TB) (*events.Message, string) {
 		switch s := m.Message.GetConversation() + m.Message.GetExtendedTextMessage().GetText(); {
 		case s != "":
 			return m, s
-		case m.Message.GetProtocolMessage() != nil: // what the own phone says to a new client
+		case m.Message.GetProtocolMessage() != nil: // what the client's own phone tells a new client
 		case m.Message.GetSenderKeyDistributionMessage() != nil: // a group member's key
 		default:
 			require.FailNow(tb, "message without text")

@@ -32,12 +32,12 @@ func (d *Device) expectAck(c *conn, p *parcel) {
 	})
 }
 
-// codeMalformed refuses a stanza that no client of WhatsApp's own would send.
+// codeMalformed refuses a stanza that WhatsApp's own clients would never send.
 const codeMalformed = 479
 
-// malformed reports whether a message from a linked client lacks what its readers
-// need: a ciphertext in each <enc>, and, if one begins a session, the account's
-// signature on the client's keys.
+// malformed reports whether a linked client's message lacks something that its readers need. Each
+// <enc> needs a ciphertext. A message that begins a session also needs the account's signature on the
+// client's keys.
 func malformed(n *waBinary.Node) bool {
 	encs := n.GetChildrenByTag("enc")
 	participants := n.GetChildByTag("participants")

@@ -12,8 +12,8 @@ import (
 	"go.mau.fi/whatsmeow/util/keys"
 )
 
-// A Device is one client linked to a phone, connected or away. What is sent to
-// it stays queued until the client acknowledges it.
+// A Device is one client linked to a phone, connected or away. Stanzas for it stay queued until the
+// client acknowledges them.
 type Device struct {
 	srv      *Server
 	phone    *Phone
@@ -33,16 +33,16 @@ type Device struct {
 	changed      chan struct{}
 	queue        map[parcelKey]*parcel
 	queued       uint64
-	calls        map[string]types.JID // how other clients addressed this one, by the id of the message
-	offered      uint64               // the position up to which the connection got what had waited
-	given        int                  // … and how much that was
+	calls        map[string]types.JID // how other clients addressed this one, by message id
+	offered      uint64               // the position up to which the connection got the waiting stanzas
+	given        int                  // … and how many those were
 	failure      *LoginFailure
 	unlearned    map[string]bool // ids of the messages with which the phone introduces itself
-	lowKeys      parcelKey       // the last notification that one-time keys run out
-	introducing  bool            // … of which there are more to come
-	knowsKeys    bool            // … and all of which the client has taken
+	lowKeys      parcelKey       // the last notification about one-time keys running out
+	introducing  bool            // more of those messages are to come
+	knowsKeys    bool            // the client has taken all of those messages
 	askedName    bool            // the client has asked for the push name
-	knowsName    bool            // … and shown that it has got it
+	knowsName    bool            // … and shown that it received it
 	name         string          // the push name that the client announces, if any
 	proof        []byte          // the account's signature on the client's identity, with the client's own
 	silent       bool
@@ -70,10 +70,9 @@ func (d *Device) Number() int { return int(d.jid.Device) }
 // Phone returns the phone that the client is linked to.
 func (d *Device) Phone() *Phone { return d.phone }
 
-// Online reports whether the client is connected and logged in, has asked for
-// its queue, and has once taken what its phone tells a new client: the keys to
-// its app state, and the push name, which it fetches with them in any order.
-// Messages before that are delivered too.
+// Online reports whether the client is connected and logged in, has asked for its queue, and has once
+// taken what its phone tells a new client: the keys to its app state and, in any order, the push name
+// that the client fetches with them. Messages before that are delivered too.
 func (d *Device) Online() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -146,8 +145,8 @@ func (d *Device) announce() {
 	}
 }
 
-// pushName returns the name that goes with what the client sends: the one that
-// it announced at login or with its presence, or else its phone's.
+// pushName returns the name that goes with the client's messages. This is the name that the client
+// announced at login or with its presence, or else its phone's.
 func (d *Device) pushName() string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -184,7 +183,7 @@ func (d *Device) deliver(key parcelKey, n waBinary.Node) {
 	}
 }
 
-// tell sends a stanza only if the client is connected.
+// tell sends a stanza if the client is connected, and otherwise drops it.
 func (d *Device) tell(n waBinary.Node) {
 	d.mu.Lock()
 	c := d.conn
@@ -197,7 +196,7 @@ func (d *Device) tell(n waBinary.Node) {
 	}
 }
 
-// settle removes from the queue what the client has acknowledged.
+// settle removes an acknowledged stanza from the queue.
 func (d *Device) settle(key parcelKey) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -211,7 +210,7 @@ func (d *Device) settle(key parcelKey) {
 	}
 }
 
-// introduces begins or ends what the phone tells a new client.
+// introduces marks the beginning or end of the messages by which the phone introduces itself.
 func (d *Device) introduces(more bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -222,7 +221,7 @@ func (d *Device) introduces(more bool) {
 	}
 }
 
-// mustLearn makes the message with that id one that a new client must take.
+// mustLearn marks the message with that id as one that a new client must take.
 func (d *Device) mustLearn(id string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -261,8 +260,8 @@ func (d *Device) connection() *conn {
 	return d.conn
 }
 
-// bundle takes the keys that begin a session with the client, and asks the
-// client for more one-time keys before they run out.
+// bundle takes the keys that begin a session with the client. It asks the client for more one-time
+// keys before they run out.
 func (d *Device) bundle() publicBundle {
 	d.mu.Lock()
 	b := publicBundle{registration: d.registration, identity: d.identity, signed: d.signed}
@@ -271,7 +270,7 @@ func (d *Device) bundle() publicBundle {
 	}
 	left := len(d.oneTime)
 	if left < lowPreKeys {
-		delete(d.queue, d.lowKeys) // this one says it better
+		delete(d.queue, d.lowKeys) // the new notification is more accurate
 	}
 	d.mu.Unlock()
 	if left < lowPreKeys {
@@ -283,9 +282,9 @@ func (d *Device) bundle() publicBundle {
 	return b
 }
 
-// lowPreKeys is the number of one-time keys below which the server asks for
-// more, at each one that it gives away: the first capture known says 9 (yowsup,
-// issue 836). Clients differ in when they obey: whatsmeow and Baileys below 5.
+// lowPreKeys is the number of one-time keys below which the server asks for more, whenever it gives
+// one away. The first known capture says 9 (yowsup, issue 836). Clients differ in when they comply:
+// whatsmeow and Baileys below 5.
 const lowPreKeys = 10
 
 // notifyOfKeys queues a notification about somebody's keys.

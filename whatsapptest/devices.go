@@ -13,8 +13,8 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// devicesFor answers a client's question about the account's devices, and has the
-// client told of every change from now on.
+// devicesFor answers a client's question about the account's devices, and notifies the client of every
+// change from now on.
 func (p *Phone) devicesFor(d *Device, asked types.JID) waBinary.Node {
 	p.mu.Lock()
 	if p.toldTo == nil {
@@ -130,7 +130,7 @@ func (p *Phone) devicesChanged(how string, number uint16) {
 	}
 }
 
-// changeNode is what clients of others are told (captured by
+// changeNode is the notification for clients of other accounts (captured by
 // go-whatsapp-web-multidevice issue 376; whatsapp-rust stanza/devices.rs).
 func (p *Phone) changeNode(how string, number uint16) waBinary.Node {
 	numbers := p.deviceNumbers()
@@ -151,8 +151,8 @@ func (p *Phone) changeNode(how string, number uint16) waBinary.Node {
 	return n
 }
 
-// ownDevicesNode is what the account's own clients are told (whatsmeow
-// notification.go, handleOwnDevicesNotification).
+// ownDevicesNode is the notification for the account's own clients (whatsmeow notification.go,
+// handleOwnDevicesNotification).
 func (p *Phone) ownDevicesNode() waBinary.Node {
 	numbers := p.deviceNumbers()
 	content := make([]waBinary.Node, len(numbers), len(numbers)+1)

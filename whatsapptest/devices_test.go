@@ -57,8 +57,8 @@ func TestDevicesAreSigned(t *testing.T) {
 	assert.Equal(t, uint32(device.Number()), own.GetKeyIndex())
 }
 
-// Whoever has asked for an account's devices is told when one comes or goes, and
-// so are the account's own clients. whatsmeow asks only once.
+// A client that has asked for an account's devices learns when one comes or goes, and so do the
+// account's own clients. whatsmeow asks only once.
 func TestChangedDevicesAreTold(t *testing.T) {
 	for name, addressing := range map[string]whatsapptest.Addressing{
 		"by LID": whatsapptest.LIDFirst, "by number": whatsapptest.NumberFirst, "by LID alone": whatsapptest.LIDOnly,
@@ -96,7 +96,7 @@ func TestChangedDevicesAreTold(t *testing.T) {
 	}
 }
 
-// One who was away is told on coming back.
+// A client that was away learns it on coming back.
 func TestChangedDevicesAreToldLater(t *testing.T) {
 	w := newWorld(t, whatsapptest.PhoneConfig{})
 	pn, lid := addresses(w.alice)
@@ -113,7 +113,7 @@ func TestChangedDevicesAreToldLater(t *testing.T) {
 	}, limit, 5*time.Millisecond)
 }
 
-// What one linked client tells of another's message reaches that client.
+// A linked client's receipt for another's message reaches that client.
 func TestReceiptsBetweenLinkedClients(t *testing.T) {
 	for name, addressing := range map[string]whatsapptest.Addressing{
 		"by LID": whatsapptest.LIDFirst, "by number": whatsapptest.NumberFirst,

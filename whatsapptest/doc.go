@@ -35,27 +35,25 @@
 // [Outgoing].Unavailable one that only the client's own phone has, and
 // [Outgoing].At backdates it. [Phone.Reinstall] gives a person new keys.
 //
-// Some consequences are off unless a test asks for them, because no source says
-// when WhatsApp draws them: [Config].Primer keeps the queue until the client asks
-// for it, [Config].AckWithin ends the connection of a client that does not
-// acknowledge. Always on is the refusal (479) of a message that begins a session
-// without the account's signature on the client's keys, or has an empty ciphertext.
+// Some consequences are off unless a test asks for them, because no source says when WhatsApp draws
+// them: [Config].Primer keeps the queue until the client asks for it, and [Config].AckWithin ends the
+// connection of a client that does not acknowledge. One is always on: a message that begins a session
+// without the account's signature on the client's keys, or has an empty ciphertext, is refused (479).
 //
-// Not here: a message that a client refuses is settled, though WhatsApp was once
-// seen to send it first at every login and to keep all others behind it. Receipts,
-// acknowledgements of unknown stanzas and unknown stanzas have no consequence. The
-// keys of simulated companions come without their account's signature. View-once
-// messages, calls, <dirty>, w:gp2, account_sync and server_sync are never sent.
+// Some things differ from WhatsApp. A message that a client refuses is settled, although WhatsApp was
+// once seen to send it first at every login and to keep all others behind it. Receipts,
+// acknowledgements of unknown stanzas and unknown stanzas have no consequence. The keys of simulated
+// companions come without their account's signature. View-once messages, calls, <dirty>, w:gp2,
+// account_sync and server_sync are never sent.
 //
 // # Numbers and LIDs
 //
-// WhatsApp moves accounts from phone numbers to LIDs one by one, and refuses
-// private messages whose address does not fit. [PhoneConfig].Move says where an
-// account is on that way, [PhoneConfig].Addressing how its messages name it, and
-// [PhoneConfig].Lookup what others are told who ask about its number. An account
-// that has not moved gets 400 for messages to LIDs, and whoever has moved cannot be
-// reached by number (463). A message to one form of address whose <participants>
-// have the other is refused with 400. [Phone.Refuse] makes other cases.
+// WhatsApp moves accounts from phone numbers to LIDs one by one, and refuses private messages whose
+// address does not fit. [PhoneConfig].Move is how far an account has moved, [PhoneConfig].Addressing
+// is how its messages name it, and [PhoneConfig].Lookup is what clients learn when they ask about its
+// number. An account that has not moved gets 400 for messages to LIDs. An account that has moved
+// cannot be reached by number (463). A message to one form of address whose <participants> have the
+// other is refused with 400. [Phone.Refuse] creates other cases.
 //
 // These reports are of single accounts. No source says how common each case is, in
 // which order WhatsApp checks, or whether messages encrypted again are checked too;
@@ -63,12 +61,11 @@
 //
 // # Devices and receipts
 //
-// Lists of devices carry key indexes and the list that the account has signed.
-// Clients that have asked for a list are told when a device comes or goes, also
-// later if they are away; the account's own clients are told too. An
-// acknowledgement carries the hash of the devices that a message should have gone
-// to. Receipts of a linked client reach the linked client that sent the message; a
-// read receipt reaches all clients of its account.
+// Lists of devices carry key indexes and the list that the account has signed. Clients that have asked
+// for a list learn when a device comes or goes, also later if they are away. The account's own clients
+// learn it too. An acknowledgement carries the hash of the devices that a message should have gone to.
+// Receipts of a linked client reach the linked client that sent the message. A read receipt reaches
+// all clients of its account.
 //
 // No source says whom WhatsApp tells of a change (here those that have asked), what
 // <update> in place of <add> and <remove> means (it is never sent), or which clients
@@ -76,10 +73,10 @@
 //
 // # Privacy tokens
 //
-// Whoever writes to an account gives it a token, at most once a week, and messages
-// to that person carry it. Linked clients get tokens in notifications and in the
-// history of their phone, and ask the server to give theirs. [Config].Tokens can
-// make the server insist on a token, and refuse a message without it with 463.
+// A person who writes to an account gives it a token, at most once a week, and messages to that person
+// carry it. Linked clients get tokens in notifications and in their phone's history, and ask the
+// server to give theirs. [Config].Tokens can make the server insist on a token, and refuse a message
+// without it with 463.
 //
 // No source says when WhatsApp insists, when it is content with a token that is
 // made from the account's salt (here always, see [PhoneConfig].Salt), or how soon a

@@ -58,11 +58,11 @@ func (d *Device) ackRule() AckRule {
 	return AckRule{}
 }
 
-// Garble makes the next messages to the client unreadable that other clients
-// send. They get through when the client asks for them again.
+// Garble makes the next messages from other clients to this client unreadable. They get through when
+// the client asks for them again.
 func (d *Device) Garble(times int) { d.garble.Store(int64(times)) }
 
-// garbles reports whether a message is to be spoilt, and counts it.
+// garbles reports whether to spoil a message, and counts it.
 func (d *Device) garbles() bool {
 	for {
 		left := d.garble.Load()
@@ -144,9 +144,9 @@ func (d *Device) Replace() {
 	}
 }
 
-// Remove unlinks the client, as from the phone's list of linked devices. A
-// connected client is told so (401, device_removed). A client that is away
-// learns it at its next login (401). Its queue is deleted.
+// Remove unlinks the client, as from the phone's list of linked devices. A connected client is
+// notified (401, device_removed). A client that is away learns it at its next login (401). Its queue
+// is deleted.
 func (d *Device) Remove() {
 	d.unlink()
 	if c := d.connection(); c != nil {
@@ -166,9 +166,9 @@ func (d *Device) unlink() {
 	d.phone.devicesChanged("remove", d.jid.Device)
 }
 
-// Silence makes the client's connection, and every later one, dead without
-// closing it: the server reads, but neither answers nor sends. Silence(false)
-// ends this, and what was queued meanwhile comes with the next login.
+// Silence makes the client's connection, and every later one, dead without closing it: the server
+// reads, but neither answers nor sends. Silence(false) ends this. Stanzas queued in the meantime come
+// with the next login.
 func (d *Device) Silence(on bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -230,7 +230,7 @@ const (
 	PairUnknown
 )
 
-// SetPairing chooses what linking asks for from now on.
+// SetPairing chooses what the server asks of clients to be linked from now on.
 func (s *Server) SetPairing(step PairingStep) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

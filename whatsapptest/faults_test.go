@@ -113,7 +113,7 @@ func TestStreamError503BringsTheClientBack(t *testing.T) {
 
 func TestSilentSocketNeitherAnswersNorCloses(t *testing.T) {
 	w := newWorld(t, whatsapptest.PhoneConfig{KeepsTokens: true})
-	// The client must know the recipient's devices, or it waits for those instead.
+	// The client must know the recipient's devices. Otherwise it waits for those instead.
 	w.client.send(t, types.NewJID(w.alice.Number(), types.DefaultUserServer), "hi")
 	w.device.Silence(true)
 	_, err := w.alice.Send(within(t), w.shop.Number(), "hello?")

@@ -36,7 +36,7 @@ type GroupConfig struct {
 	Members []*Phone
 }
 
-// NewGroup makes a group. Outgoing.To takes its ID.
+// NewGroup creates a group. Outgoing.To takes its ID.
 func (s *Server) NewGroup(c GroupConfig) *Group {
 	g := &Group{srv: s, subject: c.Subject, byLID: c.ByLID, created: s.now(), members: slices.Clone(c.Members)}
 	s.mu.Lock()

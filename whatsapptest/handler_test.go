@@ -16,7 +16,7 @@ import (
 	"github.com/heypingr/pingr/whatsapptest"
 )
 
-// page is what a web page does with the handler.
+// page does what a web page does with the handler.
 type page struct{ url string }
 
 func newPage(t *testing.T, srv *whatsapptest.Server) page {

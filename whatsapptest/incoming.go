@@ -13,7 +13,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// inbound is the part of a client's message for one device.
+// inbound is the part of a client's message that is for one device.
 type inbound struct {
 	from *Device
 	id   string
@@ -23,8 +23,7 @@ type inbound struct {
 	encs []waBinary.Node // in the order to open them
 }
 
-// handleMessage takes a message from a client, answers it as the rule says and
-// passes it on.
+// handleMessage accepts a client's message, answers it according to the rule and passes it on.
 func (d *Device) handleMessage(c *conn, n *waBinary.Node) {
 	ag := n.AttrGetter()
 	id, to := ag.OptionalString("id"), ag.OptionalJIDOrEmpty("to")
@@ -93,10 +92,9 @@ func (d *Device) acknowledge(c *conn, id string, to types.JID, at time.Time, rul
 	})
 }
 
-// participantHash returns the hash that a client computes over the devices it
-// encrypted for (whatsmeow send.go, participantListHashV2). If it differs, the
-// client fetches the device list again. It is empty if the server does not send
-// one.
+// participantHash returns the hash that a client computes over the devices for which it encrypted
+// (whatsmeow send.go, participantListHashV2). If the server's hash differs, the client fetches the
+// device list again. It is empty if the server sends none.
 func (d *Device) participantHash(to types.JID) string {
 	var list []types.JID
 	add := func(p *Phone, address types.JID) { list = append(list, withDevices(address, p.deviceNumbers())...) }
@@ -123,8 +121,8 @@ func (d *Device) participantHash(to types.JID) string {
 	return deviceHash(list)
 }
 
-// route passes a message on: to simulated devices as ciphertext for them to open, to
-// linked clients as a stanza.
+// route passes a message on. Simulated devices get ciphertext to open, and linked clients get a
+// stanza.
 func (d *Device) route(n *waBinary.Node, in inbound) {
 	shared := n.GetChildrenByTag("enc") // for everybody (groups), or for the one addressee
 	if participant, ok := n.Attrs["participant"].(types.JID); ok {
@@ -149,8 +147,8 @@ func (d *Device) route(n *waBinary.Node, in inbound) {
 	}
 }
 
-// forwardGroup serves members' devices that already have the sender's key and
-// so were not named one by one.
+// forwardGroup serves members' devices that already have the sender's key and so were not named one by
+// one.
 func (d *Device) forwardGroup(n *waBinary.Node, in inbound, g *Group, reached map[types.JID]bool, shared []waBinary.Node) {
 	for _, p := range g.Members() {
 		for _, number := range p.deviceNumbers() {
@@ -182,7 +180,7 @@ func (d *Device) forward(n *waBinary.Node, in inbound, to types.JID, encs []waBi
 	}
 }
 
-// forwarded returns the stanza in which another linked client gets the message.
+// forwarded returns the stanza by which another linked client gets the message.
 func (d *Device) forwarded(n *waBinary.Node, in inbound, other *Device) waBinary.Node {
 	attrs := waBinary.Attrs{"id": in.id, "t": in.at.Unix(), "type": n.Attrs["type"]}
 	if edit := n.Attrs["edit"]; edit != nil {
@@ -227,7 +225,7 @@ func (h *handset) receive(in inbound) {
 	}
 }
 
-// openAll decrypts the parts of a message and returns what there is to see, if anything.
+// openAll decrypts the parts of a message and returns the visible content, if any.
 func (h *handset) openAll(in inbound) (shown *waE2E.Message, failed error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -275,7 +273,7 @@ func (h *handset) openEnc(in inbound, enc waBinary.Node) (m *waE2E.Message, err 
 func (h *handset) deliver(in inbound, m *waE2E.Message) {
 	p := h.phone
 	if p == in.from.phone {
-		return // the copy of what one's own client has sent
+		return // a copy of what the account's own client has sent
 	}
 	seen := Message{
 		ID: in.id, From: in.from.phone.shown(), Text: textOf(m), At: in.at,
@@ -284,7 +282,7 @@ func (h *handset) deliver(in inbound, m *waE2E.Message) {
 	if in.to.Server == types.GroupServer {
 		seen.Group = in.to.String()
 	}
-	if h.number == 0 { // before it is shown: a test that waits for it may look at the ledger
+	if h.number == 0 { // recorded before it is shown: a test that waits for it may look at the ledger
 		p.srv.ledger.recordCopy(in.reply(p), &seen)
 	}
 	if first := p.show(seen); first && !p.quiet {

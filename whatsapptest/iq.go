@@ -107,7 +107,7 @@ func (d *Device) answerIQ(c *conn, n *waBinary.Node, what string) bool {
 	case "w:profile:picture picture":
 		c.refuse(n, 404, "item-not-found")
 	case "md remove-companion-device":
-		d.unlink() // first: a client that reads the answer may look at the list
+		d.unlink() // before the answer: a client that reads it may look at the list
 		c.answer(n)
 	default:
 		return false
@@ -174,9 +174,8 @@ func (d *Device) rotateSigned(c *conn, n *waBinary.Node) {
 	c.answer(n)
 }
 
-// digest returns what the server has of the client's keys, and the hash over
-// them that WhatsApp Web compares with its own (whatsapp-rust
-// wacore/src/prekeys.rs, compute_key_bundle_digest).
+// digest returns the client's keys that the server has, and the hash over them. WhatsApp Web compares
+// that hash with its own (whatsapp-rust wacore/src/prekeys.rs, compute_key_bundle_digest).
 func (d *Device) digest() waBinary.Node {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -208,7 +207,7 @@ func (s *Server) bundles(request waBinary.Node) waBinary.Node {
 		answer := waBinary.Node{Tag: "user", Attrs: waBinary.Attrs{"jid": jid, "t": s.now().Unix()}}
 		if content := s.bundleOf(jid); content != nil {
 			answer.Content = content
-		} else if s.phone(jid) != nil { // as WhatsApp says of a removed device (whatsapp-rust, issue 468)
+		} else if s.phone(jid) != nil { // WhatsApp answers this for a removed device (whatsapp-rust, issue 468)
 			answer.Content = []waBinary.Node{{Tag: "error", Attrs: waBinary.Attrs{"code": 406, "text": "not-acceptable"}}}
 		} else {
 			answer.Content = []waBinary.Node{{Tag: "error", Attrs: waBinary.Attrs{"code": 404, "text": "item-not-found"}}}

@@ -57,7 +57,7 @@ func TestKeysOfARemovedDevice(t *testing.T) {
 	assert.Equal(t, 406, failure.AttrGetter().Int("code"))
 }
 
-// A person's new phone has new keys; the client hears of it, and both go on.
+// A person's new phone has new keys. The client hears of it, and both go on.
 func TestPersonReinstalls(t *testing.T) {
 	for name, addressing := range map[string]whatsapptest.Addressing{"by number": whatsapptest.NumberFirst, "by LID": whatsapptest.LIDFirst} {
 		t.Run(name, func(t *testing.T) {
@@ -86,7 +86,7 @@ func TestPersonReinstalls(t *testing.T) {
 	}
 }
 
-// What WhatsApp withholds comes from the client's own phone, once.
+// The client's own phone supplies a message that WhatsApp withholds, once.
 func TestUnavailableMessage(t *testing.T) {
 	w := newWorld(t, whatsapptest.PhoneConfig{})
 	w.client.AutomaticMessageRerequestFromPhone = true

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// A way is one direction of a connection to a server that is far away.
+// A way is one direction of a connection to a distant server.
 type way struct {
 	*lag
 	hangUp context.CancelFunc

@@ -10,7 +10,7 @@ import (
 // under way keep the delay with which they left.
 func (s *Server) SetLatency(oneWay time.Duration) { s.latency.Store(int64(oneWay)) }
 
-// pause waits as long as a frame of the handshake takes.
+// pause waits for as long as a frame of the handshake takes.
 func (s *Server) pause(ctx context.Context) error {
 	latency := time.Duration(s.latency.Load())
 	if latency <= 0 {
@@ -28,7 +28,7 @@ func (s *Server) pause(ctx context.Context) error {
 // order even when the latency changes.
 type lag struct {
 	srv *Server
-	ctx context.Context // of the connection; its end loses what is under way
+	ctx context.Context // of the connection; frames under way are lost when it ends
 
 	mu       sync.Mutex
 	underWay []delayed
@@ -48,8 +48,8 @@ func (g *lag) delayed() bool {
 	return g.draining || g.srv.latency.Load() > 0
 }
 
-// pass calls pass when the frame has arrived. Only one goroutine calls it at a
-// time. It is not called if the connection or the server ends before.
+// pass calls pass when the frame has arrived, from one goroutine at a time. It does not call it if the
+// connection or the server ends first.
 func (g *lag) pass(pass func()) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -13,7 +13,7 @@ import (
 	"github.com/heypingr/pingr/whatsapptest"
 )
 
-// A client links, logs in and talks over a long way, and feels it.
+// A client links, logs in and talks over a long distance, and notices the delay.
 func TestLatency(t *testing.T) {
 	const latency = 60 * time.Millisecond
 	srv := start(t, whatsapptest.Config{Latency: latency})

@@ -63,8 +63,7 @@ type Stanza struct {
 	Node *waBinary.Node
 }
 
-// Reply is what happened to one message from a client for one recipient,
-// however many stanzas carried it.
+// Reply is the outcome of one message from a client to one recipient, however many stanzas carried it.
 type Reply struct {
 	// To is the recipient's number in digits (also when hidden from others).
 	To string
@@ -72,7 +71,7 @@ type Reply struct {
 	From, Group, ID string
 	// Text is what the recipient reads; empty until Visible.
 	Text string
-	// Visible reports whether the recipient could read it. At is since when.
+	// Visible reports whether the recipient could read it. At is the time from which they could.
 	Visible bool
 	At      time.Time
 	// Copies counts ciphertexts that reached the recipient's phone (device 0), and
@@ -227,8 +226,8 @@ func (l *Ledger) recordSent(m Sent) {
 	l.announce()
 }
 
-// recordSettled records a client's answer to a message: code 0 accepts it, and
-// a retry asks for it again.
+// recordSettled records a client's answer to a message. Code 0 accepts the message, and a retry asks
+// for it again.
 func (l *Ledger) recordSettled(from, id string, at time.Time, code int, retry bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -258,8 +257,7 @@ func (l *Ledger) recordStanza(s Stanza) {
 	l.announce()
 }
 
-// recordCopy notes one ciphertext for a recipient's phone; m is nil when it could
-// not be read.
+// recordCopy records one ciphertext for a recipient's phone. m is nil if the phone could not read it.
 func (l *Ledger) recordCopy(r Reply, m *Message) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -173,8 +173,8 @@ func TestPhonesAreToldApart(t *testing.T) {
 	require.Error(t, err)
 }
 
-// A program of its own is told three things: where, whom to trust for TLS, and
-// whose Noise certificate to accept.
+// A program of its own needs three things: the address, whom to trust for TLS, and whose Noise
+// certificate to accept.
 func TestProgramIsPointedHereByURLAndKeys(t *testing.T) {
 	srv := start(t, whatsapptest.Config{})
 	shop := srv.NewPhone(whatsapptest.PhoneConfig{})

@@ -10,7 +10,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// login lets a linked client in, or tells it why not.
+// login lets a linked client in, or tells it the reason why not.
 func (c *conn) login() error {
 	payload := c.hands.payload
 	p := c.srv.phone(types.NewJID(strconv.FormatUint(payload.GetUsername(), 10), types.DefaultUserServer))
@@ -43,11 +43,11 @@ func (c *conn) login() error {
 	}}))
 }
 
-// routingInfo is what a client may say first on its next connections, so that it
-// is led to the same data center (Baileys noise-handler.js). Here it leads nowhere.
+// routingInfo is what a client may send first on its next connections to reach the same data center
+// (Baileys noise-handler.js). Here it has no effect.
 var routingInfo = []byte("loopback")
 
-// fail tells the client why it may not log in; the connection ends soon.
+// fail tells the client why it may not log in. The connection ends soon after.
 func (c *conn) fail(f LoginFailure) error {
 	if err := c.send(f.node(c.srv.now())); err != nil {
 		return err
@@ -56,9 +56,9 @@ func (c *conn) fail(f LoginFailure) error {
 	return nil
 }
 
-// introduce sends what a phone tells a newly linked client: the key to the
-// account's app state, and its history, which is empty but for names and tokens.
-// Baileys fetches app state only after the history; whatsmeow does not wait.
+// introduce sends what a phone tells a newly linked client: the key to the account's app state, and
+// its history, which is empty except for names and tokens. Baileys fetches app state only after the
+// history. whatsmeow does not wait.
 func (h *handset) introduce(d *Device) {
 	d.introduces(true)
 	defer d.introduces(false)
@@ -99,8 +99,8 @@ func (h *handset) stateKeys() *waE2E.Message {
 	}}
 }
 
-// tellClient sends a message of the phone's machinery to its own client
-// (category "peer"). before, if not nil, runs before it is sent.
+// tellClient sends a message from the phone's machinery to its own client (category "peer"). before,
+// if not nil, runs before the message is sent.
 func (h *handset) tellClient(d *Device, m *waE2E.Message, before func(id string)) (id string, err error) {
 	id = newMessageID()
 	if before != nil {

@@ -54,7 +54,7 @@ func TestSenderIsNamedByNumberOrLID(t *testing.T) {
 				m, text := w.client.text(t)
 				assert.Equal(t, fmt.Sprint("hello ", i), text)
 				assert.Equal(t, tt.sender, m.Info.Sender)
-				if i == 0 { // whatsmeow may ask for the LID before it answers, and then adds it
+				if i == 0 { // whatsmeow may ask for the LID before it answers, and adds it then
 					assert.Equal(t, tt.alt, m.Info.SenderAlt)
 				}
 				w.client.send(t, m.Info.Chat, fmt.Sprint("answer ", i))
@@ -81,7 +81,7 @@ func TestHiddenNumberIsLearntOnlyWhenRevealed(t *testing.T) {
 	assert.True(t, info[types.NewJID("919876543210", types.DefaultUserServer)].LID.IsEmpty(), "the number leads to no LID either")
 
 	require.NoError(t, w.alice.RevealNumber(within(t), w.shop))
-	require.Eventually(t, func() bool { // the client may acknowledge it before it has stored it
+	require.Eventually(t, func() bool { // the client may acknowledge the message before it has stored it
 		number, err = w.client.Store.LIDs.GetPNForLID(within(t), m.Info.Sender)
 		return err == nil && number.User == "919876543210"
 	}, limit, 10*time.Millisecond)
@@ -301,7 +301,7 @@ func TestReplyToAPhoneWithANewCompanionReachesBoth(t *testing.T) {
 	w.client.send(t, m.Info.Chat, "one")
 	before := devices()
 	w.alice.AddCompanion()
-	w.client.send(t, m.Info.Chat, "two") // the acknowledgement tells that a device was missed
+	w.client.send(t, m.Info.Chat, "two") // the acknowledgement shows that a device was missed
 	w.client.send(t, m.Info.Chat, "three")
 	assert.Equal(t, before+1, devices())
 }
@@ -310,7 +310,7 @@ func TestHistoryIsNoise(t *testing.T) {
 	w := newWorld(t, whatsapptest.PhoneConfig{Number: "919876543210"})
 	require.NoError(t, w.device.History(w.alice, "login", "login again"))
 	var chats []*waHistorySync.Conversation
-	for len(chats) == 0 { // a phone's first words to a new client have none
+	for len(chats) == 0 { // a phone's first history for a new client has none
 		chats = await[*events.HistorySync](t, w.client).Data.GetConversations()
 	}
 	require.Len(t, chats, 1)

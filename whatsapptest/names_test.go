@@ -17,7 +17,7 @@ import (
 	"github.com/heypingr/pingr/whatsapptest"
 )
 
-// What a client writes carries its push name, as what a phone writes does.
+// A client's messages carry its push name, as a phone's do.
 func TestNameOfALinkedClient(t *testing.T) {
 	w := newWorld(t, whatsapptest.PhoneConfig{Name: "Alice"})
 	alice, _ := linked(t, w.srv, w.alice)
@@ -32,7 +32,7 @@ func TestNameOfALinkedClient(t *testing.T) {
 	assert.Equal(t, "Alice Adams", m.Info.PushName)
 }
 
-// A person who hides the number hides it in a group too.
+// A person who hides their number hides it in a group too.
 func TestHiddenNumberOfALinkedClientInAGroup(t *testing.T) {
 	w := newWorld(t, whatsapptest.PhoneConfig{Addressing: whatsapptest.LIDOnly})
 	group := w.srv.NewGroup(whatsapptest.GroupConfig{ByLID: true, Members: []*whatsapptest.Phone{w.shop, w.alice}})
@@ -56,8 +56,8 @@ func (c *client) iq(t *testing.T, space string, question waBinary.Node) waBinary
 	return answer.GetChildren()[0]
 }
 
-// Who asks plainly whether a number is on WhatsApp is answered by number; whatsmeow
-// asks for the LID.
+// A plain question whether a number is on WhatsApp gets an answer by number. whatsmeow asks for the
+// LID.
 func TestContactIsAnsweredAsAsked(t *testing.T) {
 	w := newWorld(t, whatsapptest.PhoneConfig{Number: "919876543210", LID: "123456789012345"})
 	for mode, want := range map[string]string{"": "919876543210@s.whatsapp.net", "lid": "123456789012345@lid"} {

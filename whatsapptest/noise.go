@@ -140,8 +140,7 @@ type shakenHands struct {
 	payload     *waWa6.ClientPayload
 }
 
-// accept runs the responder's side: read returns the client's frames in order,
-// write sends one.
+// accept runs the responder's side. read returns the client's frames in order, and write sends one.
 func (id noiseIdentity) accept(read func() ([]byte, error), write func([]byte) error) (*shakenHands, error) {
 	first, err := readHandshake(read)
 	if err != nil {
@@ -244,9 +243,9 @@ func splitFrames(data []byte) (frames [][]byte, rest []byte) {
 
 var errNotWhatsApp = errors.New("connection does not begin with the WhatsApp header")
 
-// cutHeader takes the header off what a client says first. In front of it, a
-// client may repeat the routing information of an earlier connection: "ED", 0, 1,
-// three bytes of length, then that (Baileys noise-handler.js).
+// cutHeader removes the header from a client's first bytes. Before the header, a client may repeat the
+// routing information of an earlier connection: "ED", 0, 1, three bytes of length, then that (Baileys
+// noise-handler.js).
 func cutHeader(data []byte) ([]byte, error) {
 	if routed, ok := bytes.CutPrefix(data, []byte{'E', 'D', 0, 1}); ok {
 		info, _ := splitFrames(routed) // only the first is one

@@ -9,8 +9,8 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// errOtherKey means that the client remembers another key of the server. The two
-// then fall back to XX.
+// errOtherKey means that the client remembers another key of the server. Both sides then fall back to
+// XX.
 var errOtherKey = errors.New("client greets another server")
 
 // resume answers a client that remembers the server's key from an earlier

@@ -7,8 +7,8 @@ import (
 	waBinary "go.mau.fi/whatsmeow/binary"
 )
 
-// activate tells a client that has logged in what waits for it, and sends it, or
-// the first of it if the client has to ask for the rest (Config.Primer).
+// activate tells a logged-in client what waits for it and sends it. If the client has to ask for the
+// rest (Config.Primer), activate sends only the first part.
 func (d *Device) activate(c *conn) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -32,8 +32,7 @@ func (d *Device) activate(c *conn) {
 	d.offer(c, count)
 }
 
-// handleIB takes a client's <ib>, of which only the wish for more of its queue
-// matters here.
+// handleIB handles a client's <ib>. Only a request for more of its queue matters here.
 func (d *Device) handleIB(c *conn, n *waBinary.Node) {
 	batch, ok := n.GetOptionalChildByTag("offline_batch")
 	if !ok {
@@ -46,9 +45,9 @@ func (d *Device) handleIB(c *conn, n *waBinary.Node) {
 	}
 }
 
-// offer sends the next of the queue, oldest first and marked as offline. After the
-// last, it says so and lets new stanzas through. The lock, which the caller holds,
-// keeps new ones behind old ones.
+// offer sends the next part of the queue, oldest first and marked as offline. After the last stanza,
+// it reports the end and lets new stanzas through. The caller holds d.mu, which keeps new stanzas
+// behind old ones.
 func (d *Device) offer(c *conn, count int) {
 	waiting := slices.DeleteFunc(d.waiting(), func(p *parcel) bool { return p.position <= d.offered })
 	for _, p := range waiting[:min(max(count, 0), len(waiting))] {

@@ -14,7 +14,7 @@ import (
 	"github.com/heypingr/pingr/whatsapptest"
 )
 
-// With a primer, a client gets its queue only as far as it asks for it.
+// With a primer, a client gets only as much of its queue as it asks for.
 func TestQueueThatIsPulled(t *testing.T) {
 	srv := start(t, whatsapptest.Config{Primer: 5})
 	shop, alice := srv.NewPhone(whatsapptest.PhoneConfig{}), srv.NewPhone(whatsapptest.PhoneConfig{KeepsTokens: true})

@@ -27,8 +27,8 @@ type Outgoing struct {
 	Text string
 	// Message is any message; see ExtendedText, ImageCaption, Edit and others.
 	Message *waE2E.Message
-	// ID is the message id. If empty, one is made up. Phones choose their ids, so
-	// two phones may use the same.
+	// ID is the message id. If empty, one is generated. Phones choose their ids, so two phones may use
+	// the same.
 	ID string
 	// At is the time stamped on the message, up to 14 days back. Zero means now.
 	At time.Time
@@ -37,8 +37,8 @@ type Outgoing struct {
 	// Garbled makes the first ciphertext unreadable for every client. The message
 	// gets through when the client asks for it again.
 	Garbled bool
-	// Unavailable gives linked clients no ciphertext at all, but <unavailable/>, as
-	// WhatsApp does now and then. They must ask their own phone for the message.
+	// Unavailable gives linked clients no ciphertext but <unavailable/>, as WhatsApp does now and
+	// then. They must ask their own phone for the message.
 	Unavailable bool
 }
 
@@ -48,9 +48,10 @@ type Resending int
 const (
 	// SameCiphertext delivers the stanza as it was, as the server does after a lost acknowledgement.
 	SameCiphertext Resending = iota
-	// Anew encrypts the message again under the same id, as an unsure phone does.
+	// Anew encrypts the message again under the same id, as a phone does when it is unsure.
 	Anew
-	// Flipped is Anew with the sender named by LID if it was by number, and the other way round.
+	// Flipped is Anew with the other form of the sender's name: by LID if it was by number, and the
+	// other way round.
 	Flipped
 )
 
@@ -63,7 +64,7 @@ type sentMessage struct {
 	plain   []byte
 	at      time.Time
 	garbled bool
-	absent  bool // clients get <unavailable/> at first
+	absent  bool // clients get <unavailable/> first
 	peer    bool // between the phone's machinery and its own client
 
 	mu    sync.Mutex
@@ -153,7 +154,7 @@ func (p *Phone) Resend(ctx context.Context, id string, how Resending) error {
 	return out.dispatch(readers, addressing)
 }
 
-// audience returns the phones that get a message, including the sender.
+// audience returns the phones that receive a message, including the sender.
 func (s *Server) audience(from *Phone, to types.JID) ([]*Phone, error) {
 	switch to.Server {
 	case types.GroupServer:
@@ -216,8 +217,8 @@ func (m *sentMessage) dispatchTo(d *Device, addressing Addressing, retry int) er
 	return nil
 }
 
-// unavailable is what a message has in place of ciphertexts that its sender has
-// not made, or WhatsApp not kept. The captures show no type.
+// unavailable replaces ciphertexts that the sender has not made, or that WhatsApp has not kept. The
+// captures show no type.
 var unavailable = []waBinary.Node{{Tag: "unavailable"}}
 
 func (m *sentMessage) copyForOwnDevice() ([]byte, error) {
@@ -295,8 +296,8 @@ func (h *handset) encryptFor(d *Device, plain []byte, attrs waBinary.Attrs) (waB
 	return waBinary.Node{Tag: "enc", Attrs: attrs, Content: ciphertext}, nil
 }
 
-// asSeen returns the message as another simulated phone shows it. Between those
-// there is no encryption.
+// asSeen returns the message as another simulated phone shows it. Simulated phones do not encrypt for
+// each other.
 func (m *sentMessage) asSeen(from *Phone) Message {
 	seen := Message{
 		ID: m.id, From: from.shown(), Text: textOf(m.message), At: m.at,
@@ -358,7 +359,7 @@ func garble(n waBinary.Node) {
 	}
 }
 
-// newMessageID makes an id such as phones make: 32 hexadecimal digits.
+// newMessageID generates an id like a phone's: 32 hexadecimal digits.
 func newMessageID() string {
 	var b [16]byte
 	_, _ = rand.Read(b[:]) // never fails

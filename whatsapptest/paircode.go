@@ -19,8 +19,8 @@ import (
 	"golang.org/x/crypto/pbkdf2"
 )
 
-// codePairing is a client's request to be linked by a code that the phone's
-// owner types (whatsmeow pair-code.go).
+// codePairing is a client's request to be linked by a code that the phone's owner types (whatsmeow
+// pair-code.go).
 type codePairing struct {
 	phone    types.JID
 	ref      []byte
@@ -61,16 +61,16 @@ func (r *registration) handleCodePairing(c *conn, iq *waBinary.Node) {
 		c.answer(iq)
 		select {
 		case code.finished <- &n:
-		default: // finished twice; the first counts
+		default: // a repeated finish; the first counts
 		}
 	default:
 		c.refuse(iq, 400, "bad-request")
 	}
 }
 
-// EnterCode types a pairing code ("ABCD-EFGH", any case, with or without the
-// dash) that a client got for this phone's number, and links the client like Scan. A
-// wrong code ends in ErrPairingRefused.
+// EnterCode types a pairing code ("ABCD-EFGH", any case, with or without the dash) that a client got
+// for this phone's number, and links the client as Scan does. A wrong code results in
+// ErrPairingRefused.
 func (p *Phone) EnterCode(ctx context.Context, code string) (*Device, error) {
 	r, pairing := p.waitingForCode()
 	if r == nil {

@@ -18,9 +18,9 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// receivePeer answers what a client asks of its own phone.
+// receivePeer answers what a client asks its own phone.
 func (h *handset) receivePeer(in inbound, m *waE2E.Message) {
-	p := unwrap(m).GetProtocolMessage() // Baileys wraps all that it sends to its own account
+	p := unwrap(m).GetProtocolMessage() // Baileys wraps everything that it sends to its own account
 	switch request := p.GetPeerDataOperationRequestMessage(); {
 	case p.GetType() == waE2E.ProtocolMessage_APP_STATE_SYNC_KEY_REQUEST:
 		_, err := h.tellClient(in.from, h.stateKeys(), nil)
@@ -32,8 +32,8 @@ func (h *handset) receivePeer(in inbound, m *waE2E.Message) {
 	}
 }
 
-// resendPlaceholders gives a client the messages that it could not decrypt, which its
-// phone could (whatsmeow retry.go, immediateRequestMessageFromPhone).
+// resendPlaceholders gives a client the messages that its phone could decrypt and it could not
+// (whatsmeow retry.go, immediateRequestMessageFromPhone).
 func (h *handset) resendPlaceholders(in inbound, requests []*waE2E.PeerDataOperationRequestMessage_PlaceholderMessageResendRequest) {
 	var results []*waE2E.PeerDataOperationRequestResponseMessage_PeerDataOperationResult
 	for _, request := range requests {
@@ -63,8 +63,7 @@ func (h *handset) resendPlaceholders(in inbound, requests []*waE2E.PeerDataOpera
 	}
 }
 
-// webMessage returns a message in the form in which a phone hands over its
-// history.
+// webMessage returns a message in the form in which a phone passes on its history.
 func (p *Phone) webMessage(key *waCommon.MessageKey) ([]byte, error) {
 	sender := key.GetParticipant()
 	if sender == "" {
@@ -84,8 +83,8 @@ func (p *Phone) webMessage(key *waCommon.MessageKey) ([]byte, error) {
 	})
 }
 
-// RevealNumber tells the linked clients of to the number behind the phone's
-// LID, as their own phone does when it knows (a LID mapping sync).
+// RevealNumber tells the linked clients of to the number behind the phone's LID, as their own phone
+// does when it knows it (a LID mapping sync).
 func (p *Phone) RevealNumber(ctx context.Context, to *Phone) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -129,9 +128,9 @@ func (p *Phone) ForgetSessions() {
 	}
 }
 
-// Reinstall registers the number again, as on a new phone without a backup: the
-// phone has new keys, knows nothing of what it sent, and has neither companions nor
-// linked clients. The clients of others are told that its identity changed.
+// Reinstall registers the number again, as on a new phone without a backup. The phone has new keys,
+// remembers nothing that it sent, and has neither companions nor linked clients. The clients of others
+// learn that its identity changed.
 func (p *Phone) Reinstall() {
 	for _, d := range p.Devices() {
 		d.Remove()
@@ -157,8 +156,8 @@ func (p *Phone) Reinstall() {
 	}
 }
 
-// Newsletter delivers a channel's message to the client. It is noise that
-// nobody wrote to the client. It comes unencrypted, as channels do.
+// Newsletter delivers a channel's message to the client, unencrypted as in channels. It is noise:
+// nobody wrote it to the client.
 func (d *Device) Newsletter(text string) error {
 	plain, err := proto.Marshal(TextMessage(text))
 	if err != nil {
@@ -176,9 +175,8 @@ func (d *Device) Newsletter(text string) error {
 	return nil
 }
 
-// History tells the client, as its phone does after linking, what from wrote to
-// it in the past. It is noise that nobody writes now. The texts are a minute
-// apart, the last an hour old.
+// History tells the client, as its phone does after linking, what from wrote to it in the past. It is
+// noise: nobody writes it now. The texts are a minute apart, the last one an hour old.
 func (d *Device) History(from *Phone, texts ...string) error {
 	now := d.srv.now().Add(-time.Hour)
 	chat := &waHistorySync.Conversation{ID: proto.String(from.pn.String())}
@@ -199,7 +197,7 @@ func (d *Device) History(from *Phone, texts ...string) error {
 	return err
 }
 
-// historyMessage returns a part of a phone's history, inside the message itself.
+// historyMessage returns a part of a phone's history, inlined in the message.
 func historyMessage(history *waHistorySync.HistorySync) (*waE2E.Message, error) {
 	plain, err := proto.Marshal(history)
 	if err != nil {

@@ -14,13 +14,12 @@ import (
 	"go.mau.fi/whatsmeow/types"
 )
 
-// PhoneConfig describes a person's phone. The zero value selects a made-up
-// number.
+// PhoneConfig describes a person's phone. The zero value gets a generated number.
 type PhoneConfig struct {
-	// Number is the phone number in digits with country code. If empty, one is
-	// made up: 1555 followed by seven digits.
+	// Number is the phone number in digits with country code. If empty, one is generated: 1555
+	// followed by seven digits.
 	Number string
-	// LID is the hidden id in digits. If empty, one is made up.
+	// LID is the hidden id in digits. If empty, one is generated.
 	LID string
 	// Name is the push name that goes with its messages. Empty sends none.
 	Name string
@@ -33,16 +32,15 @@ type PhoneConfig struct {
 	// KeepsTokens makes the phone give no privacy tokens by itself. See
 	// [Phone.GiveToken].
 	KeepsTokens bool
-	// Salt is the account's secret for tokens to people who have given it none. New
-	// clients learn it from the history. Empty for none.
+	// Salt is the account's secret for tokens to people who have given it none. New clients learn it
+	// from the history. If empty, there is none.
 	Salt []byte
 	// Quiet withholds the delivery receipts for messages that the phone can read.
 	Quiet bool
 }
 
-// A Phone is one simulated person: a number, a LID, a primary device, maybe
-// companion devices of the simulation (AddCompanion) and linked clients (Scan,
-// EnterCode).
+// A Phone is one simulated person: a number, a LID, a primary device, possibly simulated companion
+// devices (AddCompanion), and linked clients (Scan, EnterCode).
 type Phone struct {
 	srv        *Server
 	pn, lid    types.JID
@@ -62,7 +60,7 @@ type Phone struct {
 	tokens  map[string][]token // given to the account, by the giver's number, oldest first
 	lastNo  uint16             // the highest device number given so far
 	listed  time.Time          // when the list of devices changed
-	toldTo  map[*Device]bool   // clients of others that are told of changes to it
+	toldTo  map[*Device]bool   // other accounts' clients that learn of changes to it
 	inbox   []Message
 	next    int
 	seen    map[seenKey]bool
@@ -72,7 +70,7 @@ type Phone struct {
 	share   appStateShare
 }
 
-// seenKey tells messages apart: senders choose ids, so an id alone does not.
+// seenKey identifies a message. Senders choose ids, so an id is not enough.
 type seenKey struct{ from, id string }
 
 // Message is one message as a phone shows it.
@@ -86,7 +84,7 @@ type Message struct {
 	Group string
 	// Text is what a person reads: plain or extended text, a caption, inside any wrapper.
 	Text string
-	// At is when the server received it.
+	// At is the time when the server received it.
 	At time.Time
 	// Expiration is the disappearing-message timer that came with it; zero for none.
 	Expiration time.Duration
@@ -106,7 +104,7 @@ func (s *Server) NewPhone(c PhoneConfig) *Phone {
 	return p
 }
 
-// AddPhone adds a phone. Phones are cheap: keys are made when first needed.
+// AddPhone adds a phone. Phones are cheap: keys are generated when first needed.
 func (s *Server) AddPhone(c PhoneConfig) (*Phone, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -212,8 +210,8 @@ func (p *Phone) handset(number int) *handset {
 	return nil
 }
 
-// deviceNumbers returns the number of every device of the account, simulated
-// and linked, in ascending order.
+// deviceNumbers returns the number of every device of the account, simulated or linked, in ascending
+// order.
 func (p *Phone) deviceNumbers() []uint16 {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -45,8 +45,8 @@ func (s *Server) HTTPClient() *http.Client {
 	}}
 }
 
-// trustRoot writes whatsmeow's variable once: it is read at every handshake
-// without a lock, so writing it again would race with clients that connect.
+// trustRoot writes whatsmeow's variable once. Every handshake reads the variable without a lock, so
+// another write would race with clients that connect.
 var trustRoot = sync.OnceFunc(func() { whatsmeow.WACertPubKey = *rootKey().Pub })
 
 // Point makes client connect to this server instead of WhatsApp. It also makes
@@ -60,8 +60,8 @@ func (s *Server) Point(client *whatsmeow.Client) {
 	client.SetMediaHTTPClient(h)
 }
 
-// certificates is an authority made for one server and the TLS configuration
-// with a certificate signed by it.
+// certificates contains an authority for one server and the TLS configuration with a certificate that
+// it signed.
 type certificates struct {
 	caPEM  []byte
 	pool   *x509.CertPool

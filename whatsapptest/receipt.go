@@ -10,8 +10,8 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// receiptAttrs addresses a receipt from the handset to the sender of a message,
-// by the kind of address that the sender used.
+// receiptAttrs addresses a receipt from the handset to the sender of a message, in the form of address
+// that the sender used.
 func (h *handset) receiptAttrs(in inbound) waBinary.Attrs {
 	attrs := waBinary.Attrs{"id": in.id, "t": h.phone.srv.now().Unix()}
 	own := withDevice(in.to, h.number)
@@ -27,11 +27,11 @@ func (h *handset) receiptAttrs(in inbound) waBinary.Attrs {
 	return attrs
 }
 
-// maxRetries is how often a phone asks again for one message.
+// maxRetries is the number of times that a phone asks again for one message.
 const maxRetries = 5
 
-// undecryptable asks the sender to encrypt again, from the second time on with
-// keys for a new session.
+// undecryptable asks the sender to encrypt again. From the second time on, it sends keys for a new
+// session.
 func (h *handset) undecryptable(in inbound) {
 	p := h.phone
 	if h.number == 0 && p != in.from.phone && !in.peer {
@@ -64,8 +64,8 @@ func (h *handset) undecryptable(in inbound) {
 	in.from.deliver(key, n)
 }
 
-// handleReceipt settles messages that a client has received. It passes receipts
-// to the clients that sent them, and requests to encrypt again to the phone too.
+// handleReceipt settles messages that a client has received. It passes receipts to the clients that
+// sent the messages. Requests to encrypt again also go to the phone.
 func (d *Device) handleReceipt(_ *conn, n *waBinary.Node) {
 	ag := n.AttrGetter()
 	kind := ag.OptionalString("type")
@@ -103,7 +103,7 @@ func (d *Device) handleReceipt(_ *conn, n *waBinary.Node) {
 	}
 }
 
-// rememberedNames bounds for how many messages a client's name is remembered.
+// rememberedNames bounds the number of messages for which a client's name is remembered.
 const rememberedNames = 1024
 
 // wasCalled remembers how another client addressed this one in a message.
@@ -116,8 +116,8 @@ func (d *Device) wasCalled(name types.JID, id string) {
 	d.calls[id] = name
 }
 
-// calledIn returns how a receipt for a message names the client: as the message did,
-// or else in the form in which the receipt names the chat.
+// calledIn returns the client's name for a receipt: the one that the message used, or else one in the
+// form in which the receipt names the chat.
 func (d *Device) calledIn(id string, chat types.JID) types.JID {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -130,9 +130,9 @@ func (d *Device) calledIn(id string, chat types.JID) types.JID {
 	return d.lid
 }
 
-// passReceipt passes a receipt to the linked client that sent the message, and
-// one that a person has read it to all clients of the sender. No source tells
-// which of them hear of a delivery.
+// passReceipt passes a receipt to the linked client that sent the message. If a person has read the
+// message, all of the sender's clients get the receipt. No source tells which of them hear of a
+// delivery.
 func (d *Device) passReceipt(n *waBinary.Node, kind string, to *Phone, sender types.JID) {
 	var hear func(*Device) bool
 	switch kind {
@@ -141,7 +141,7 @@ func (d *Device) passReceipt(n *waBinary.Node, kind string, to *Phone, sender ty
 	case "read", "played":
 		hear = func(*Device) bool { return true }
 	default:
-		return // of what our own account did
+		return // it concerns our own account's messages
 	}
 	attrs := waBinary.Attrs{"id": n.Attrs["id"], "t": d.srv.now().Unix()}
 	if kind != "" {

@@ -24,11 +24,11 @@ import (
 
 // Errors of Phone.Scan and Phone.EnterCode.
 var (
-	// ErrNoSuchCode means that no connected client shows this QR text, or waits
-	// for a pairing code of this phone: it is wrong, used or expired.
+	// ErrNoSuchCode means that no connected client shows this QR text or waits for a pairing code of
+	// this phone. The code is wrong, used or expired.
 	ErrNoSuchCode = errors.New("no client waits to be linked with this code")
-	// ErrPairingStep means that the server asked the client for another step (see
-	// Server.SetPairing); the client is not linked.
+	// ErrPairingStep means that the server asked the client for another step (see Server.SetPairing).
+	// The client is not linked.
 	ErrPairingStep = errors.New("linking stopped at another step")
 	// ErrPairingRefused means that the client did not accept the link.
 	ErrPairingRefused = errors.New("client refused to be linked")
@@ -41,7 +41,7 @@ const qrRefs = 6
 type registration struct {
 	srv   *Server
 	conn  *conn
-	dev   *Device // becomes the linked device: holds the client's keys
+	dev   *Device // becomes the linked device; contains the client's keys
 	codes []string
 
 	mu      sync.Mutex
@@ -82,7 +82,7 @@ func (c *conn) startRegistration(data *waWa6.ClientPayload_DevicePairingRegistra
 	})
 }
 
-// end forgets the registration's codes; its connection is over.
+// end forgets the registration's codes when its connection is over.
 func (r *registration) end() {
 	r.srv.mu.Lock()
 	for _, ref := range r.codes {
@@ -167,10 +167,10 @@ func (p *Phone) link(ctx context.Context, r *registration, secret []byte) (*Devi
 	return d, nil
 }
 
-// maxDevice is the highest device number: it is one byte on the wire.
+// maxDevice is the highest device number, which is one byte on the wire.
 const maxDevice = 255
 
-// nextDevice takes a device number for a registration that nobody else has taken.
+// nextDevice assigns a device number to a registration that nobody else has taken.
 func (p *Phone) nextDevice(r *registration) (uint16, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -187,7 +187,7 @@ func (p *Phone) nextDevice(r *registration) (uint16, error) {
 	return p.lastNo, nil
 }
 
-// pairedIdentity is what the account has signed for a new device.
+// pairedIdentity is the data that the account has signed for a new device.
 type pairedIdentity struct{ details, accountKey []byte }
 
 // account returns the key that signs the account's devices, which is the
@@ -199,8 +199,8 @@ func (p *Phone) account() *keys.KeyPair {
 	return h.keys().identity
 }
 
-// signDevice makes the account's signature over the client's identity key,
-// sealed with the secret that only the QR text or the pairing code contains.
+// signDevice creates the account's signature over the client's identity key. It seals it with the
+// secret that only the QR text or the pairing code contains.
 func (p *Phone) signDevice(d *Device, secret []byte) (container []byte, signed pairedIdentity, err error) {
 	account := p.account()
 	details, err := proto.Marshal(&waAdv.ADVDeviceIdentity{

@@ -34,20 +34,19 @@ type Config struct {
 	// so that a round trip takes twice as long. Frames keep their order. Defaults
 	// to 0. [Server.SetLatency] changes it.
 	Latency time.Duration
-	// Primer is how many of the stanzas that waited a client gets after its login
-	// without asking. For the rest it has to ask, again and again, with
-	// <ib><offline_batch count="…"/></ib>, and nothing new comes before that.
-	// WhatsApp Web does so, and 5 were seen (whatsapp-rust offline_resume.rs). But
-	// most clients on whatsmeow, which does not ask, get their backlog. No source
-	// says for whom WhatsApp waits. Zero, the default, sends everything at once.
+	// Primer is how many of the waiting stanzas a client gets after its login without asking. It has
+	// to ask for the rest, again and again, with <ib><offline_batch count="…"/></ib>, and nothing new
+	// comes before that. WhatsApp Web does so, and 5 were seen (whatsapp-rust offline_resume.rs). But
+	// most clients on whatsmeow, which does not ask, get their backlog. No source says for whom
+	// WhatsApp waits. Zero, the default, sends everything at once.
 	Primer int
 	// Tokens selects what happens to privacy tokens. Defaults to TokensGiven.
 	// [Server.SetTokens] changes it.
 	Tokens Tokens
-	// AckWithin is how long a client may take to acknowledge what it was sent. Then
-	// the server ends its connection with <stream:error><ack …/></stream:error>, as
-	// was seen after stanzas that a client never acknowledged (Cobalt, issue 592).
-	// No source says how long WhatsApp waits. Zero, the default, waits forever.
+	// AckWithin is how long a client may take to acknowledge a stanza. After that the server ends its
+	// connection with <stream:error><ack …/></stream:error>, as was seen after stanzas that a client
+	// never acknowledged (Cobalt, issue 592). No source says how long WhatsApp waits. Zero, the
+	// default, waits forever.
 	AckWithin time.Duration
 	// Logger receives connections and refused requests, never numbers, texts or
 	// keys. If nil, they are discarded.
@@ -72,7 +71,7 @@ type Server struct {
 
 	mu       sync.RWMutex
 	phones   map[types.JID]*Phone // by number and by LID, both bare
-	people   []*Phone             // in the order they were made
+	people   []*Phone             // in the order of their creation
 	groups   map[types.JID]*Group
 	conns    map[*conn]struct{}
 	pairing  map[string]*registration // by QR reference and by pairing reference
@@ -84,7 +83,7 @@ type Server struct {
 	acks    atomic.Pointer[AckRule]
 	tokens  atomic.Int64  // a Tokens
 	latency atomic.Int64  // in nanoseconds
-	serial  atomic.Uint64 // makes numbers, LIDs and ids that need only be unique
+	serial  atomic.Uint64 // generates numbers, LIDs and ids that need only be unique
 	aliases atomic.Uint64
 }
 
@@ -149,8 +148,8 @@ func Start(c Config) (*Server, error) {
 	return s, nil
 }
 
-// Close disconnects everyone, writes the state file if there is one, and
-// returns when nothing of the server runs any more.
+// Close disconnects everyone, writes the state file if there is one, and returns when nothing of the
+// server runs any more.
 func (s *Server) Close() error {
 	s.mu.Lock()
 	if s.closed {
@@ -201,7 +200,7 @@ func (s *Server) Phone(number string) (*Phone, bool) {
 	return p, p != nil
 }
 
-// Phones returns all phones in the order they were made.
+// Phones returns all phones in the order of their creation.
 func (s *Server) Phones() []*Phone {
 	s.mu.RLock()
 	defer s.mu.RUnlock()

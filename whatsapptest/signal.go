@@ -25,8 +25,8 @@ import (
 
 var serializer = store.SignalProtobufSerializer
 
-// keychain is what a simulated device needs to speak Signal. It is made when
-// first needed, so that a thousand phones cost no curve operation.
+// keychain is what a simulated device needs to speak Signal. It is generated when first needed, so
+// that a thousand phones cost no curve operation.
 type keychain struct {
 	identity     *keys.KeyPair
 	pair         *identity.KeyPair
@@ -182,9 +182,8 @@ func (p *peer) encrypt(plain []byte) (ciphertext []byte, first bool, err error) 
 	return m.Serialize(), m.Type() == protocol.PREKEY_TYPE, nil
 }
 
-// decrypt opens one <enc> of type pkmsg or msg. libsignal changes a session
-// even when it fails. A store that serializes forgets such a change, and so
-// does this one.
+// decrypt opens one <enc> of type pkmsg or msg. libsignal changes a session even if it fails. A
+// serializing store forgets such a change, and so does this one.
 func (p *peer) decrypt(kind string, ciphertext []byte) ([]byte, error) {
 	before := p.snapshot()
 	plain, err := p.open(kind, ciphertext)
@@ -220,7 +219,7 @@ func (p *peer) snapshot() *record.SessionStructure {
 func (p *peer) restore(s *record.SessionStructure) {
 	p.session = nil
 	if s != nil {
-		// What the library itself has just taken apart can be put together again.
+		// The library itself has just taken this apart, so it can be put together again.
 		p.session, _ = record.NewSessionFromStructure(s, serializer.Session, serializer.State)
 	}
 }
@@ -316,7 +315,7 @@ func (h *handset) groupSession(group, sender types.JID) (*groups.SessionBuilder,
 	return groups.NewGroupSessionBuilder(p, serializer), protocol.NewSenderKeyName(group.String(), p.address), p
 }
 
-// learnSenderKey takes the key that a sender of the group has handed out.
+// learnSenderKey stores the key that a sender of the group has distributed.
 func (h *handset) learnSenderKey(group, sender types.JID, raw []byte) error {
 	m, err := protocol.NewSenderKeyDistributionMessageFromBytes(raw, serializer.SenderKeyDistributionMessage)
 	if err != nil {
@@ -354,7 +353,7 @@ func (h *handset) encryptGroup(group types.JID, plain []byte) (ciphertext, distr
 	return m.SignedSerialize(), d.Serialize(), nil
 }
 
-// pad adds 1 to 15 bytes, each saying how many (whatsmeow message.go).
+// pad adds 1 to 15 bytes, each with the number of them (whatsmeow message.go).
 func pad(plain []byte) []byte {
 	n := byte(rand.IntN(15) + 1)
 	out := make([]byte, len(plain)+int(n))

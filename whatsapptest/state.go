@@ -16,8 +16,8 @@ import (
 	"go.mau.fi/whatsmeow/util/keys"
 )
 
-// The state file is JSON. It is meant for the next start of the same version,
-// not for reading by others: stateVersion changes whenever it does.
+// The state file is JSON. It is for the next start of the same version, not for other readers:
+// stateVersion changes whenever the format does.
 const stateVersion = 2
 
 type savedServer struct {
@@ -102,12 +102,11 @@ type savedGroup struct {
 	Members []string  `json:"members"`
 }
 
-// Save writes phones with their messages, linked clients with their queues, and
-// groups to a file that Config.StateFile reads. It may be called while the
-// server runs. Close calls it if Config.StateFile is set. The ledger, faults,
-// and what retries of earlier messages need are not saved, and group members
-// hand out their keys again. Nobody is told of changed devices before
-// having asked again.
+// Save writes phones with their messages, linked clients with their queues, and groups to a file that
+// Config.StateFile reads. It may be called while the server runs. Close calls it if Config.StateFile
+// is set. It does not save the ledger, faults, or the data for retries of earlier messages. Group
+// members distribute their keys again. Clients learn of changed devices only after they have asked
+// again.
 func (s *Server) Save(path string) error {
 	state := savedServer{Version: stateVersion, Aliases: s.aliases.Load()}
 	for _, p := range s.Phones() {
@@ -152,8 +151,7 @@ func replaceFile(path string, data []byte) error {
 
 func (p *Phone) save() (savedPhone, error) {
 	saved, parts, devices := p.saveOwn()
-	// p.mu is not held: a sender holds a handset and then asks for the phone's
-	// devices.
+	// p.mu is not held, because a sender holds a handset and then asks for the phone's devices.
 	for _, d := range devices {
 		device, err := d.save()
 		if err != nil {

@@ -13,8 +13,8 @@ import (
 	"github.com/heypingr/pingr/whatsapptest"
 )
 
-// Server and client stop and start together: the client need not be linked again,
-// its Signal sessions go on, and what was queued arrives.
+// Server and client stop and start together. The client need not be linked again, its Signal sessions
+// go on, and the queued messages arrive.
 func TestLinkedClientOutlivesTheServer(t *testing.T) {
 	dir := t.TempDir()
 	config := whatsapptest.Config{StateFile: filepath.Join(dir, "whatsapp.json")}

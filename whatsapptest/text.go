@@ -77,7 +77,7 @@ func Reaction(id, emoji string) *waE2E.Message {
 	}}
 }
 
-// unwrap takes the wrappers off a message.
+// unwrap removes a message's wrappers.
 func unwrap(m *waE2E.Message) *waE2E.Message {
 	for range 8 { // nobody nests deeper in good faith
 		var inner *waE2E.Message
@@ -127,8 +127,7 @@ func textOf(m *waE2E.Message) string {
 	return ""
 }
 
-// isShown reports whether a person sees the message; others are between
-// devices.
+// isShown reports whether a person sees the message. The others are between devices.
 func isShown(m *waE2E.Message) bool {
 	m = unwrap(m)
 	return textOf(m) != "" || m.GetImageMessage() != nil || m.GetVideoMessage() != nil || m.GetAudioMessage() != nil ||

@@ -13,24 +13,22 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Tokens selects what WhatsApp does with privacy tokens. A person gives one to
-// each account that he writes to, and the account's messages to him carry it.
+// Tokens selects how WhatsApp treats privacy tokens. A person gives one to each account that they
+// write to, and the account's messages to them carry it.
 type Tokens int
 
 const (
-	// TokensGiven lets people give tokens. Messages without one are taken.
+	// TokensGiven lets people give tokens. Messages without one are accepted.
 	TokensGiven Tokens = iota
-	// TokensRequired refuses private messages without a valid token with 463, also
-	// answers to people who wrote first (Baileys issues 2441 and 2698, whatsmeow
-	// issues 1074 and 1148). What is encrypted again needs none, as whatsmeow sends
-	// none with it.
+	// TokensRequired refuses private messages without a valid token with 463, including answers to
+	// people who wrote first (Baileys issues 2441 and 2698, whatsmeow issues 1074 and 1148). A message
+	// encrypted again needs none, because whatsmeow sends none with it.
 	TokensRequired
 	// NoTokens is a WhatsApp without tokens.
 	NoTokens
 )
 
-// Tokens are given anew in each span of time, and are valid for four (whatsmeow
-// tctoken.go).
+// Each span of time has new tokens, which are valid for four spans (whatsmeow tctoken.go).
 const (
 	tokenSpan  = 7 * 24 * time.Hour
 	tokenSpans = 4
@@ -49,9 +47,8 @@ func (s *Server) SetTokens(t Tokens) { s.tokens.Store(int64(t)) }
 
 func (s *Server) tokenRule() Tokens { return Tokens(s.tokens.Load()) }
 
-// GiveToken gives a new privacy token to another account, as a phone does when it
-// writes to the account for the first time in a week. The account's linked
-// clients are told.
+// GiveToken gives a new privacy token to another account, as a phone does when it writes to the
+// account for the first time in a week. The account's linked clients get it.
 func (p *Phone) GiveToken(to *Phone) { p.giveToken(to, p.srv.now()) }
 
 func (p *Phone) giveToken(to *Phone, at time.Time) {
@@ -91,7 +88,7 @@ func (a Addressing) about(p *Phone) waBinary.Attrs {
 	}
 }
 
-// giveTokenIfDue gives an account a token after a message to it.
+// giveTokenIfDue gives an account a token after a message to it, if one is due.
 func (p *Phone) giveTokenIfDue(to types.JID) {
 	other := p.srv.phone(to)
 	if other == nil || p.keepsTokens {
@@ -119,10 +116,9 @@ func (d *Device) giveTokens(request waBinary.Node) {
 	}
 }
 
-// trusted reports whether a private message carries a token that lets it pass: one
-// of the addressee, or one made from our account's salt and his LID (whatsmeow
-// cstoken.go). No source tells for which messages the latter is enough; here it is
-// for all.
+// trusted reports whether a private message carries a token that lets it pass: one that the addressee
+// gave, or one made from our account's salt and the addressee's LID (whatsmeow cstoken.go). No source
+// tells for which messages the latter is enough. Here it is for all.
 func (d *Device) trusted(n *waBinary.Node, to *Phone) bool {
 	now := d.srv.now()
 	d.phone.mu.Lock()
@@ -141,8 +137,8 @@ func (d *Device) trusted(n *waBinary.Node, to *Phone) bool {
 	return hmac.Equal(mac.Sum(nil), shown)
 }
 
-// tokenHistory returns the part of a phone's history that holds the tokens which
-// were given to the account before.
+// tokenHistory returns the part of a phone's history that contains the tokens that the account
+// received before.
 func (p *Phone) tokenHistory() *waHistorySync.HistorySync {
 	history := &waHistorySync.HistorySync{SyncType: waHistorySync.HistorySync_INITIAL_BOOTSTRAP.Enum()}
 	p.mu.Lock()

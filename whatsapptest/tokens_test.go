@@ -14,7 +14,7 @@ import (
 	"github.com/heypingr/pingr/whatsapptest"
 )
 
-// tokenOf waits until a client has another token of a person than before.
+// tokenOf waits until a client's token of a person has changed, and returns it.
 func tokenOf(t *testing.T, c *client, person types.JID, before []byte) []byte {
 	t.Helper()
 	var token []byte
@@ -30,8 +30,7 @@ func tokenOf(t *testing.T, c *client, person types.JID, before []byte) []byte {
 	return token
 }
 
-// People give tokens to whom they write, once a week, and messages to them carry
-// the latest.
+// People give tokens to the people they write to, once a week, and messages to them carry the latest.
 func TestPeopleGiveTokens(t *testing.T) {
 	for name, addressing := range map[string]whatsapptest.Addressing{
 		"by LID": whatsapptest.LIDFirst, "by number": whatsapptest.NumberFirst, "by LID alone": whatsapptest.LIDOnly,
@@ -62,7 +61,7 @@ func TestPeopleGiveTokens(t *testing.T) {
 	}
 }
 
-// Linked clients ask the server to give tokens to whom they write.
+// Linked clients ask the server to give tokens to the people they write to.
 func TestLinkedClientsGiveTokens(t *testing.T) {
 	w := newWorld(t, whatsapptest.PhoneConfig{})
 	web, _ := linked(t, w.srv, w.alice)

@@ -41,7 +41,7 @@ func (d *Device) contact(query waBinary.Node, asked string) waBinary.Node {
 		return waBinary.Node{Tag: "user", Attrs: waBinary.Attrs{"jid": jid}, Content: []waBinary.Node{contact}}
 	}
 	contact.Attrs["type"] = "in"
-	// A client that wants the LID says so (whatsmeow user.go, IsOnWhatsApp).
+	// A client that wants the LID asks for it (whatsmeow user.go, IsOnWhatsApp).
 	n := p.usync(d, query, p.pn)
 	if q := query.GetChildByTag("contact"); q.AttrGetter().OptionalString("addressing_mode") == "lid" {
 		n = p.usync(d, query, p.lid)
