@@ -44,7 +44,7 @@ func TestEachDefenceIsNeeded(t *testing.T) {
 			"the phone's claim is a step of its own", desktop, desktopMain,
 			"done, err := f.State.Commit(ctx, append(changes, asked)...)",
 			`done, err := f.State.Commit(ctx, changes...)
-			for range 100 { // long enough that another process comes between on any machine
+			for range 100 { // some time, so that another process comes between on any machine
 				_, _, _ = f.State.Get(ctx, m.Code)
 			}
 			if err == nil && done {
