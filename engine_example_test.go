@@ -116,8 +116,7 @@ func ExampleEngine_Serve() {
 	// Output: <nil>
 }
 
-// A counter of outcomes. A firing is told again in each new state; the last one
-// is done.
+// A counter of outcomes. The observer gets a firing again in each new state, and the last state is done.
 func ExampleObserver() {
 	store, session := memory.New(), sim.New(sim.Config{})
 	trigger := pingr.Trigger{

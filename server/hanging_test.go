@@ -43,7 +43,7 @@ func (w *world) logged() []loggedRow {
 func TestTheLogOfAnEndpointThatHangs(t *testing.T) {
 	w := newWorld(t)
 	var waiting atomic.Int64
-	attempts := make(chan string, 100) // of what is told again
+	attempts := make(chan string, 100) // of events delivered again
 	mended := make(chan struct{})
 	hook := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)

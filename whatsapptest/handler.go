@@ -32,7 +32,7 @@ const maxBody = 64 << 10
 // "hidden". MESSAGE is {"id","from","group","text","at"}. An event's id is its position, so
 // that a browser that reconnects misses nothing.
 //
-// There is no authentication: whoever reaches it acts as any phone. State-changing requests
+// There is no authentication: any client can act as any phone. State-changing requests
 // of other web pages are refused. Streams end with the server.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
