@@ -118,7 +118,14 @@ class Client {
     });
   }
 
-  pair({ number }) { return this.sock.requestPairingCode(number); }
+  // pair returns a code that a phone can type. Baileys returns it once its request
+  // is sent, but no server knows of it before it has answered.
+  async pair({ number }) {
+    const answered = new Promise((resolve) => this.sock.ws.once("CB:iq,,link_code_companion_reg", resolve));
+    const code = await this.sock.requestPairingCode(number);
+    await answered;
+    return code;
+  }
 
   // send sends text, or any content of Baileys, and returns the id.
   async send({ to, text, content, options }) {
@@ -139,6 +146,17 @@ class Client {
   routing({ info }) { this.auth.creds.routingInfo = Buffer.from(info, "base64"); }
   hasRouting() { return this.auth.creds.routingInfo?.toString("base64") ?? ""; }
   stanza({ node }) { return this.sock.sendNode(node); }
+  async keysLeft() { return (await this.keyQuery({ tag: "count", attrs: {} })).attrs.value; }
+  // takeKeys asks for a device's keys, as somebody does who begins to write to it.
+  async takeKeys({ jid, times }) {
+    for (let i = 0; i < times; i++) {
+      await this.keyQuery({ tag: "key", attrs: {}, content: [{ tag: "user", attrs: { jid } }] });
+    }
+  }
+  async keyQuery(question) {
+    const attrs = { to: "s.whatsapp.net", type: "get", xmlns: "encrypt" };
+    return (await this.sock.query({ tag: "iq", attrs, content: [question] })).content[0];
+  }
   // hang up without goodbye; the keys stay.
   close() { return this.sock.end(undefined); }
 }

@@ -5,6 +5,7 @@ package foreign
 import (
 	"encoding/json"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -27,8 +28,10 @@ func TestBaileysLinks(t *testing.T) {
 		c := program.client("code")
 		c.do("open", nil)
 		c.await("qr", nil)
+		srv.SetLatency(100 * time.Millisecond) // the request for the code is under way for so long
 		var code string
 		require.NoError(t, json.Unmarshal(c.do("pair", args{"number": phone.Number()}), &code))
+		srv.SetLatency(0)
 		d, err := phone.EnterCode(within(t), code)
 		require.NoError(t, err)
 		c.await("open", nil)
