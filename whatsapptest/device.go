@@ -113,6 +113,7 @@ func (d *Device) WaitLogins(ctx context.Context, n int) error {
 }
 
 // WaitQueueEmpty waits until the client has acknowledged everything sent to it.
+// The ledger knows of that before.
 func (d *Device) WaitQueueEmpty(ctx context.Context) error {
 	return d.wait(ctx, "acknowledge its queue", func() bool { return len(d.queue) == 0 })
 }

@@ -37,8 +37,9 @@ type Sent struct {
 	ID, From, To, Text string
 	// At is the time stamped on the message.
 	At time.Time
-	// Acknowledged is when a client first settled the message, by a receipt other
-	// than a retry or by an ack without error. It is zero before that.
+	// Acknowledged is when a client first settled the message by a receipt other than
+	// a retry. It is zero before that, and if there are only acks: with these, clients
+	// settle what they could not read.
 	Acknowledged time.Time
 	// Refused counts acks that carried an error code.
 	Refused int

@@ -87,11 +87,11 @@ func (d *Device) handleReceipt(_ *conn, n *waBinary.Node) {
 		}
 	}
 	for _, id := range ids {
-		key.id = id
-		d.settle(key)
-		if p != nil {
+		if p != nil { // before the queue: a test that waits for it may look at the ledger
 			d.srv.ledger.recordSettled(p.shown(), id, d.srv.now(), 0, kind == "retry")
 		}
+		key.id = id
+		d.settle(key)
 	}
 	if p == nil {
 		return
@@ -174,7 +174,7 @@ func (d *Device) handleAck(n *waBinary.Node) {
 		class: ag.OptionalString("class"), id: ag.OptionalString("id"),
 		from: ag.OptionalJIDOrEmpty("to"), participant: ag.OptionalJIDOrEmpty("participant"),
 	}
-	d.settle(key)
+	defer d.settle(key) // after the ledger knows
 	if key.class != "message" {
 		return
 	}

@@ -136,6 +136,7 @@ func (l *login) nothingIsLost(t *testing.T, logins int) {
 	t.Helper()
 	require.NoError(t, l.device.WaitQueueEmpty(within(t)))
 	ledger := l.srv.Ledger()
+	require.NoError(t, ledger.WaitReplies(within(t), 2*logins), "the phones of both see each login and each link")
 	assert.Empty(t, ledger.Unread())
 	l.mu.Lock()
 	assert.Len(t, l.told, logins, "the backend hears of each once")
