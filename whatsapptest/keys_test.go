@@ -7,9 +7,12 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.mau.fi/whatsmeow"
 	waBinary "go.mau.fi/whatsmeow/binary"
+	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/heypingr/pingr/whatsapptest"
 )
@@ -97,4 +100,23 @@ func TestUnavailableMessage(t *testing.T) {
 	assert.Equal(t, "login", text)
 	assert.Equal(t, id, m.Info.ID)
 	require.NoError(t, w.device.WaitQueueEmpty(within(t)))
+}
+
+// A client may wrap what it asks of its own phone like any message to its own account,
+// as Baileys does.
+func TestPhoneIsAskedInsideTheWrapperOfTheAccount(t *testing.T) {
+	w := newWorld(t, whatsapptest.PhoneConfig{})
+	_, err := w.alice.Send(t.Context(), w.shop.Number(), "login")
+	require.NoError(t, err)
+	m, _ := w.client.text(t)
+	own := w.client.Store.ID.ToNonAD()
+	asked, err := w.client.SendMessage(within(t), own, &waE2E.Message{DeviceSentMessage: &waE2E.DeviceSentMessage{
+		DestinationJID: proto.String(own.String()),
+		Message:        w.client.BuildUnavailableMessageRequest(m.Info.Chat, m.Info.Sender, m.Info.ID),
+	}}, whatsmeow.SendRequestExtra{Peer: true})
+	require.NoError(t, err)
+	again, text := w.client.text(t)
+	assert.Equal(t, "login", text)
+	assert.Equal(t, m.Info.ID, again.Info.ID)
+	assert.Equal(t, asked.ID, again.UnavailableRequestID)
 }

@@ -131,6 +131,23 @@ func TestUnreadable(t *testing.T) {
 	s.nothingIsLost(t)
 }
 
+// What WhatsApp withholds comes from the client's own phone. Baileys wraps what it
+// asks of it like every message to its own account.
+func TestUnavailable(t *testing.T) {
+	s := newShop(t, whatsapptest.Config{})
+	p := s.srv.NewPhone(whatsapptest.PhoneConfig{Name: "Asha"})
+	withheld := whatsapptest.Outgoing{To: s.phone.Number(), Text: "withheld", Unavailable: true}
+	id, err := p.SendMessage(t.Context(), withheld)
+	require.NoError(t, err)
+	assert.Equal(t, id, s.client.await("unreadable", nil).ID)
+	got := s.client.text("withheld")
+	assert.Equal(t, id, got.ID)
+	s.client.send(got.Chat, "answer")
+	assert.Equal(t, "answer", next(t, p).Text)
+	require.NoError(t, s.device.WaitQueueEmpty(within(t)))
+	assert.Empty(t, s.srv.UnknownRequests())
+}
+
 func TestGroups(t *testing.T) {
 	s := newShop(t, whatsapptest.Config{})
 	for byLID, name := range map[bool]string{true: "members by LID", false: "members by number"} {
