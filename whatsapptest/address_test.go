@@ -28,8 +28,10 @@ func TestLIDsAreRefusedByWhoHasNotMoved(t *testing.T) {
 		"the shop has not moved, and she has":      {shop: whatsapptest.NotMoved, alice: whatsapptest.Moved, err: "400"},
 		"she has not moved, which is her business": {alice: whatsapptest.NotMoved},
 		"she has moved":                            {alice: whatsapptest.Moved},
-		"LIDs are refused for her":                 {refused: map[whatsapptest.AddressForm]int{whatsapptest.ByLID: 463}, err: "463"},
-		"numbers are refused for her":              {refused: map[whatsapptest.AddressForm]int{whatsapptest.ByNumber: 463}},
+		"LIDs are refused for her": {
+			refused: map[whatsapptest.AddressForm]int{whatsapptest.ByLID: 463}, err: "463",
+		},
+		"numbers are refused for her": {refused: map[whatsapptest.AddressForm]int{whatsapptest.ByNumber: 463}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -109,7 +111,9 @@ func TestWhatIsToldOfANumber(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, whatsapptest.PhoneConfig{Lookup: tt.lookup})
-			number, lid := types.NewJID(w.alice.Number(), types.DefaultUserServer), types.NewJID(w.alice.LID(), types.HiddenUserServer)
+			number, lid := types.NewJID(w.alice.Number(), types.DefaultUserServer), types.NewJID(
+				w.alice.LID(), types.HiddenUserServer,
+			)
 			people, err := w.client.GetUserInfo(within(t), []types.JID{number, lid})
 			require.NoError(t, err)
 			assert.Equal(t, tt.lid, !people[number].LID.IsEmpty())

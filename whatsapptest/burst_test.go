@@ -109,7 +109,8 @@ func TestLedgerAccountsForRacingAnswers(t *testing.T) {
 	l := w.srv.Ledger()
 	require.NoError(t, l.WaitUntil(ctx, func(l *whatsapptest.Ledger) bool { return len(l.Replies()) == burst }))
 	require.NoError(t, l.WaitReplies(ctx, burst*9/10))
-	t.Logf("of %d answers %d are visible, after %d ciphertexts that could not be read", burst, l.Visible(), l.Undecryptable())
+	t.Logf("of %d answers %d are visible, after %d ciphertexts that could not be read", burst, l.Visible(),
+		l.Undecryptable())
 	w.client.Disconnect()
 	cancel()
 	work.Wait()

@@ -50,7 +50,8 @@ func start(tb testing.TB, c whatsapptest.Config) *whatsapptest.Server {
 // openStore opens whatsmeow's own SQL store the way a program would.
 func openStore(tb testing.TB, path string) *sqlstore.Container {
 	tb.Helper()
-	dsn := "file:" + path + "?_pragma=foreign_keys(1)&_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)"
+	dsn := "file:" + path +
+		"?_pragma=foreign_keys(1)&_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)"
 	container, err := sqlstore.New(within(tb), "sqlite", dsn, nil)
 	require.NoError(tb, err)
 	tb.Cleanup(func() { require.NoError(tb, container.Close()) })

@@ -47,7 +47,8 @@ func TestDevicesAreSigned(t *testing.T) {
 	var signed waAdv.ADVSignedKeyIndexList
 	require.NoError(t, proto.Unmarshal(list.Content.([]byte), &signed))
 	account := ecc.NewDjbECPublicKey([32]byte(web.Store.Account.GetAccountSignatureKey()))
-	assert.True(t, ecc.VerifySignature(account, append([]byte{6, 2}, signed.GetDetails()...), [64]byte(signed.GetAccountSignature())))
+	assert.True(t, ecc.VerifySignature(account, append([]byte{6, 2}, signed.GetDetails()...),
+		[64]byte(signed.GetAccountSignature())))
 	var details waAdv.ADVKeyIndexList
 	require.NoError(t, proto.Unmarshal(signed.GetDetails(), &details))
 	assert.Equal(t, []uint32{0, uint32(device.Number()), uint32(companion)}, details.GetValidIndexes())

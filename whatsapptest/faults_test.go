@@ -35,12 +35,15 @@ func TestLoginFailures(t *testing.T) {
 		check   func(*testing.T, *client)
 	}{
 		"401 logged out": {whatsapptest.LoginFailure{Reason: 401}, loggedOut(events.ConnectFailureLoggedOut)},
-		"402 temporarily banned": {whatsapptest.LoginFailure{Reason: 402, Code: 101, Expire: time.Hour}, func(t *testing.T, c *client) {
-			t.Helper()
-			ban := await[*events.TemporaryBan](t, c)
-			assert.Equal(t, time.Hour, ban.Expire)
-			assert.Equal(t, events.TempBanSentToTooManyPeople, ban.Code)
-		}},
+		"402 temporarily banned": {
+			whatsapptest.LoginFailure{Reason: 402, Code: 101, Expire: time.Hour},
+			func(t *testing.T, c *client) {
+				t.Helper()
+				ban := await[*events.TemporaryBan](t, c)
+				assert.Equal(t, time.Hour, ban.Expire)
+				assert.Equal(t, events.TempBanSentToTooManyPeople, ban.Code)
+			},
+		},
 		"403 locked": {whatsapptest.LoginFailure{Reason: 403}, loggedOut(events.ConnectFailureMainDeviceGone)},
 		"405 outdated": {whatsapptest.LoginFailure{Reason: 405}, func(t *testing.T, c *client) {
 			t.Helper()
@@ -187,7 +190,8 @@ func TestSameIDShowsOnce(t *testing.T) {
 	w.device.Acks(whatsapptest.AckRule{Lose: true, Times: 1})
 	_, err := w.client.SendMessage(within(t), to, whatsapptest.TextMessage("once"), extra)
 	require.ErrorIs(t, err, whatsmeow.ErrMessageTimedOut)
-	_, err = w.client.SendMessage(within(t), to, whatsapptest.TextMessage("once"), whatsmeow.SendRequestExtra{ID: "3EB0SAME"})
+	_, err = w.client.SendMessage(within(t), to, whatsapptest.TextMessage("once"),
+		whatsmeow.SendRequestExtra{ID: "3EB0SAME"})
 	require.NoError(t, err)
 	require.NoError(t, w.srv.Ledger().WaitUntil(within(t), func(l *whatsapptest.Ledger) bool {
 		r := l.Replies()
@@ -199,7 +203,8 @@ func TestSameIDShowsOnce(t *testing.T) {
 
 func TestMessageToNobodyIsRefused(t *testing.T) {
 	w := newWorld(t, whatsapptest.PhoneConfig{})
-	_, err := w.client.SendMessage(within(t), types.NewJID("999999999999999", types.HiddenUserServer), whatsapptest.TextMessage("hi"))
+	_, err := w.client.SendMessage(within(t), types.NewJID("999999999999999", types.HiddenUserServer),
+		whatsapptest.TextMessage("hi"))
 	require.Error(t, err)
 }
 

@@ -18,12 +18,18 @@ func FuzzStanzaFromClient(f *testing.F) {
 		f.Add(data[1:])
 	}
 	shop := types.NewJID("15550100001", types.DefaultUserServer)
-	stanza(waBinary.Node{Tag: "iq", Attrs: waBinary.Attrs{"id": "1", "type": "get", "xmlns": "encrypt"}, Content: []waBinary.Node{
-		{Tag: "key", Content: []waBinary.Node{{Tag: "user", Attrs: waBinary.Attrs{"jid": shop}}}},
-	}})
-	stanza(waBinary.Node{Tag: "iq", Attrs: waBinary.Attrs{"id": "1", "type": "get", "xmlns": "usync"}, Content: []waBinary.Node{
-		{Tag: "usync", Content: []waBinary.Node{{Tag: "query"}, {Tag: "list", Content: []waBinary.Node{{Tag: "user"}}}}},
-	}})
+	stanza(waBinary.Node{
+		Tag: "iq", Attrs: waBinary.Attrs{"id": "1", "type": "get", "xmlns": "encrypt"},
+		Content: []waBinary.Node{
+			{Tag: "key", Content: []waBinary.Node{{Tag: "user", Attrs: waBinary.Attrs{"jid": shop}}}},
+		},
+	})
+	stanza(waBinary.Node{
+		Tag: "iq", Attrs: waBinary.Attrs{"id": "1", "type": "get", "xmlns": "usync"},
+		Content: []waBinary.Node{
+			{Tag: "usync", Content: []waBinary.Node{{Tag: "query"}, {Tag: "list", Content: []waBinary.Node{{Tag: "user"}}}}},
+		},
+	})
 	stanza(waBinary.Node{Tag: "message", Attrs: waBinary.Attrs{"id": "1", "to": shop}, Content: []waBinary.Node{
 		{Tag: "enc", Attrs: waBinary.Attrs{"type": "pkmsg"}, Content: []byte("x")},
 	}})

@@ -116,12 +116,20 @@ func TestHandlerRefuses(t *testing.T) {
 		"an unknown addressing":     {"POST", "/phones", `{"addressing":"smoke"}`, http.StatusUnprocessableEntity},
 		"broken JSON":               {"POST", "/phones", `{`, http.StatusUnprocessableEntity},
 		"a phone that is not there": {"GET", "/phones/42", ``, http.StatusNotFound},
-		"a text to nobody":          {"POST", "/phones/15550100001/messages", `{"to":"42","text":"hi"}`, http.StatusUnprocessableEntity},
-		"no text":                   {"POST", "/phones/15550100001/messages", `{"to":"15550100001"}`, http.StatusUnprocessableEntity},
-		"a QR text nobody shows":    {"POST", "/phones/15550100001/scan", `{"qr":"x"}`, http.StatusUnprocessableEntity},
-		"a code nobody waits for":   {"POST", "/phones/15550100001/code", `{"code":"ABCD-EFGH"}`, http.StatusUnprocessableEntity},
-		"an unlinked device":        {"DELETE", "/phones/15550100001/devices/7", ``, http.StatusUnprocessableEntity},
-		"a large body":              {"POST", "/phones", `{"name":"` + strings.Repeat("x", 1<<17) + `"}`, http.StatusUnprocessableEntity},
+		"a text to nobody": {
+			"POST", "/phones/15550100001/messages", `{"to":"42","text":"hi"}`, http.StatusUnprocessableEntity,
+		},
+		"no text": {
+			"POST", "/phones/15550100001/messages", `{"to":"15550100001"}`, http.StatusUnprocessableEntity,
+		},
+		"a QR text nobody shows": {"POST", "/phones/15550100001/scan", `{"qr":"x"}`, http.StatusUnprocessableEntity},
+		"a code nobody waits for": {
+			"POST", "/phones/15550100001/code", `{"code":"ABCD-EFGH"}`, http.StatusUnprocessableEntity,
+		},
+		"an unlinked device": {"DELETE", "/phones/15550100001/devices/7", ``, http.StatusUnprocessableEntity},
+		"a large body": {
+			"POST", "/phones", `{"name":"` + strings.Repeat("x", 1<<17) + `"}`, http.StatusUnprocessableEntity,
+		},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

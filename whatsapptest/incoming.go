@@ -149,7 +149,9 @@ func (d *Device) route(n *waBinary.Node, in inbound) {
 
 // forwardGroup serves members' devices that already have the sender's key and so were not named one by
 // one.
-func (d *Device) forwardGroup(n *waBinary.Node, in inbound, g *Group, reached map[types.JID]bool, shared []waBinary.Node) {
+func (d *Device) forwardGroup(
+	n *waBinary.Node, in inbound, g *Group, reached map[types.JID]bool, shared []waBinary.Node,
+) {
 	for _, p := range g.Members() {
 		for _, number := range p.deviceNumbers() {
 			if jid := withDevice(g.address(p), number); !reached[jid] {
@@ -196,7 +198,8 @@ func (d *Device) forwarded(n *waBinary.Node, in inbound, other *Device) waBinary
 			attrs["participant_pn"] = d.phone.pn
 		}
 	case g != nil:
-		attrs["from"], attrs["participant"], attrs["participant_lid"], attrs["addressing_mode"] = in.to, d.jid, d.phone.lid, g.mode()
+		attrs["from"], attrs["addressing_mode"] = in.to, g.mode()
+		attrs["participant"], attrs["participant_lid"] = d.jid, d.phone.lid
 	case other.phone == d.phone:
 		attrs["from"], attrs["recipient"] = d.lid, in.to
 	default:

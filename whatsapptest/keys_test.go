@@ -62,7 +62,9 @@ func TestKeysOfARemovedDevice(t *testing.T) {
 
 // A person's new phone has new keys. The client hears of it, and both go on.
 func TestPersonReinstalls(t *testing.T) {
-	for name, addressing := range map[string]whatsapptest.Addressing{"by number": whatsapptest.NumberFirst, "by LID": whatsapptest.LIDFirst} {
+	for name, addressing := range map[string]whatsapptest.Addressing{
+		"by number": whatsapptest.NumberFirst, "by LID": whatsapptest.LIDFirst,
+	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, whatsapptest.PhoneConfig{Addressing: addressing})
 			_, err := w.alice.Send(t.Context(), w.shop.Number(), "before")
@@ -93,7 +95,9 @@ func TestPersonReinstalls(t *testing.T) {
 func TestUnavailableMessage(t *testing.T) {
 	w := newWorld(t, whatsapptest.PhoneConfig{})
 	w.client.AutomaticMessageRerequestFromPhone = true
-	id, err := w.alice.SendMessage(t.Context(), whatsapptest.Outgoing{To: w.shop.Number(), Text: "login", Unavailable: true})
+	id, err := w.alice.SendMessage(t.Context(), whatsapptest.Outgoing{
+		To: w.shop.Number(), Text: "login", Unavailable: true,
+	})
 	require.NoError(t, err)
 	assert.True(t, await[*events.UndecryptableMessage](t, w.client).IsUnavailable)
 	m, text := w.client.text(t)

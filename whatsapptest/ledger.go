@@ -195,7 +195,8 @@ func (l *Ledger) await(ctx context.Context, changed <-chan struct{}) error {
 	case <-ctx.Done():
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		return fmt.Errorf("wait for the ledger (sent %d, acknowledged %d, stanzas %d, replies %d, visible %d, undecryptable %d): %w",
+		return fmt.Errorf("wait for the ledger (sent %d, acknowledged %d, stanzas %d, replies %d, visible "+
+			"%d, undecryptable %d): %w",
 			len(l.sent), l.acknowledged, len(l.stanzas), len(l.replies), l.visible, l.undecryptable, ctx.Err())
 	}
 }

@@ -87,7 +87,8 @@ func TestQRTextThatNobodyShows(t *testing.T) {
 	srv := start(t, whatsapptest.Config{})
 	shop := srv.NewPhone(whatsapptest.PhoneConfig{})
 	for name, text := range map[string]string{
-		"empty": "", "a link": "https://wa.me/settings/linked_devices#", "made up": "2@abc,AA==,AA==,AA==,1", "not base64": "2@abc,?,?,?,1",
+		"empty": "", "a link": "https://wa.me/settings/linked_devices#", "made up": "2@abc,AA==,AA==,AA==,1",
+		"not base64": "2@abc,?,?,?,1",
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := shop.Scan(within(t), text)
@@ -113,7 +114,9 @@ func TestQRTextThatNobodyShows(t *testing.T) {
 }
 
 func TestLinkingStopsAtAnotherStep(t *testing.T) {
-	for name, step := range map[string]whatsapptest.PairingStep{"passkey": whatsapptest.PairWithPasskey, "unknown": whatsapptest.PairUnknown} {
+	for name, step := range map[string]whatsapptest.PairingStep{
+		"passkey": whatsapptest.PairWithPasskey, "unknown": whatsapptest.PairUnknown,
+	} {
 		t.Run(name, func(t *testing.T) {
 			srv := start(t, whatsapptest.Config{})
 			shop := srv.NewPhone(whatsapptest.PhoneConfig{})

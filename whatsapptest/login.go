@@ -91,9 +91,11 @@ func (h *handset) stateKeys() *waE2E.Message {
 		AppStateSyncKeyShare: &waE2E.AppStateSyncKeyShare{Keys: []*waE2E.AppStateSyncKey{{
 			KeyID: &waE2E.AppStateSyncKeyId{KeyID: share.keyID},
 			KeyData: &waE2E.AppStateSyncKeyData{
-				KeyData:     share.key,
-				Fingerprint: &waE2E.AppStateSyncKeyFingerprint{RawID: proto.Uint32(1), CurrentIndex: proto.Uint32(0), DeviceIndexes: []uint32{0}},
-				Timestamp:   proto.Int64(h.phone.srv.now().UnixMilli()),
+				KeyData: share.key,
+				Fingerprint: &waE2E.AppStateSyncKeyFingerprint{
+					RawID: proto.Uint32(1), CurrentIndex: proto.Uint32(0), DeviceIndexes: []uint32{0},
+				},
+				Timestamp: proto.Int64(h.phone.srv.now().UnixMilli()),
 			},
 		}}},
 	}}

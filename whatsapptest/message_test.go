@@ -28,7 +28,10 @@ type world struct {
 func newWorld(t *testing.T, alice whatsapptest.PhoneConfig) world {
 	t.Helper()
 	srv := start(t, whatsapptest.Config{})
-	w := world{srv: srv, shop: srv.NewPhone(whatsapptest.PhoneConfig{Number: "15550100001", Name: "Shop"}), alice: srv.NewPhone(alice)}
+	w := world{
+		srv: srv, shop: srv.NewPhone(whatsapptest.PhoneConfig{Number: "15550100001", Name: "Shop"}),
+		alice: srv.NewPhone(alice),
+	}
 	w.client, w.device = linked(t, srv, w.shop)
 	return w
 }
@@ -69,7 +72,9 @@ func TestSenderIsNamedByNumberOrLID(t *testing.T) {
 }
 
 func TestHiddenNumberIsLearntOnlyWhenRevealed(t *testing.T) {
-	w := newWorld(t, whatsapptest.PhoneConfig{Number: "919876543210", LID: "123456789012345", Addressing: whatsapptest.LIDOnly})
+	w := newWorld(t, whatsapptest.PhoneConfig{
+		Number: "919876543210", LID: "123456789012345", Addressing: whatsapptest.LIDOnly,
+	})
 	_, err := w.alice.Send(within(t), w.shop.Number(), "who am I?")
 	require.NoError(t, err)
 	m, _ := w.client.text(t)
@@ -78,7 +83,8 @@ func TestHiddenNumberIsLearntOnlyWhenRevealed(t *testing.T) {
 	assert.True(t, number.IsEmpty())
 	info, err := w.client.GetUserInfo(within(t), []types.JID{types.NewJID("919876543210", types.DefaultUserServer)})
 	require.NoError(t, err)
-	assert.True(t, info[types.NewJID("919876543210", types.DefaultUserServer)].LID.IsEmpty(), "the number leads to no LID either")
+	assert.True(t, info[types.NewJID("919876543210", types.DefaultUserServer)].LID.IsEmpty(),
+		"the number leads to no LID either")
 
 	require.NoError(t, w.alice.RevealNumber(within(t), w.shop))
 	require.Eventually(t, func() bool { // the client may acknowledge the message before it has stored it
@@ -93,13 +99,28 @@ func TestAnyFormOfTextArrives(t *testing.T) {
 		message *waE2E.Message
 		text    func(*waE2E.Message) string
 	}{
-		"plain":            {whatsapptest.TextMessage("login"), (*waE2E.Message).GetConversation},
-		"extended":         {whatsapptest.ExtendedText("login"), func(m *waE2E.Message) string { return m.GetExtendedTextMessage().GetText() }},
-		"image caption":    {whatsapptest.ImageCaption("login"), func(m *waE2E.Message) string { return m.GetImageMessage().GetCaption() }},
-		"document caption": {whatsapptest.DocumentCaption("login"), func(m *waE2E.Message) string { return m.GetDocumentMessage().GetCaption() }},
-		"ephemeral":        {whatsapptest.Ephemeral(whatsapptest.ExtendedText("login")), func(m *waE2E.Message) string { return m.GetExtendedTextMessage().GetText() }},
-		"disappearing":     {whatsapptest.Disappearing("login", 24*time.Hour), func(m *waE2E.Message) string { return m.GetExtendedTextMessage().GetText() }},
-		"reaction":         {whatsapptest.Reaction("3EB0", "login"), func(m *waE2E.Message) string { return m.GetReactionMessage().GetText() }},
+		"plain": {whatsapptest.TextMessage("login"), (*waE2E.Message).GetConversation},
+		"extended": {
+			whatsapptest.ExtendedText("login"), func(m *waE2E.Message) string { return m.GetExtendedTextMessage().GetText() },
+		},
+		"image caption": {
+			whatsapptest.ImageCaption("login"), func(m *waE2E.Message) string { return m.GetImageMessage().GetCaption() },
+		},
+		"document caption": {
+			whatsapptest.DocumentCaption("login"),
+			func(m *waE2E.Message) string { return m.GetDocumentMessage().GetCaption() },
+		},
+		"ephemeral": {
+			whatsapptest.Ephemeral(whatsapptest.ExtendedText("login")),
+			func(m *waE2E.Message) string { return m.GetExtendedTextMessage().GetText() },
+		},
+		"disappearing": {
+			whatsapptest.Disappearing("login", 24*time.Hour),
+			func(m *waE2E.Message) string { return m.GetExtendedTextMessage().GetText() },
+		},
+		"reaction": {
+			whatsapptest.Reaction("3EB0", "login"), func(m *waE2E.Message) string { return m.GetReactionMessage().GetText() },
+		},
 		"edit": {whatsapptest.Edit("3EB0", "login"), func(m *waE2E.Message) string {
 			return m.GetProtocolMessage().GetEditedMessage().GetConversation() + m.GetConversation()
 		}},
@@ -132,7 +153,9 @@ func TestReplyShowsItsDisappearingTimer(t *testing.T) {
 func TestCompanionSendsAndItsOwnerReadsTheReply(t *testing.T) {
 	w := newWorld(t, whatsapptest.PhoneConfig{})
 	web := w.alice.AddCompanion()
-	_, err := w.alice.SendMessage(within(t), whatsapptest.Outgoing{To: w.shop.Number(), Text: "from the web", Companion: web})
+	_, err := w.alice.SendMessage(within(t), whatsapptest.Outgoing{
+		To: w.shop.Number(), Text: "from the web", Companion: web,
+	})
 	require.NoError(t, err)
 	m, _ := w.client.text(t)
 	assert.EqualValues(t, web, m.Info.Sender.Device)
@@ -181,7 +204,9 @@ func TestGroupMessagesBothWays(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, whatsapptest.PhoneConfig{Number: "919876543210"})
 			bob := w.srv.NewPhone(whatsapptest.PhoneConfig{})
-			g := w.srv.NewGroup(whatsapptest.GroupConfig{Subject: "Party", ByLID: byLID, Members: []*whatsapptest.Phone{w.alice, bob, w.shop}})
+			g := w.srv.NewGroup(whatsapptest.GroupConfig{
+				Subject: "Party", ByLID: byLID, Members: []*whatsapptest.Phone{w.alice, bob, w.shop},
+			})
 			for i := range 2 { // with the sender key, then without
 				_, err := w.alice.Send(within(t), g.ID(), fmt.Sprint("hello all ", i))
 				require.NoError(t, err)
@@ -243,7 +268,9 @@ func TestClientAsksItsPhoneForWhatItCannotRead(t *testing.T) {
 	w := newWorld(t, whatsapptest.PhoneConfig{Number: "919876543210"})
 	w.client.AutomaticMessageRerequestFromPhone = true
 	w.client.SynchronousAck = true // asks the phone at once instead of after 5 s
-	id, err := w.alice.SendMessage(within(t), whatsapptest.Outgoing{To: w.shop.Number(), Text: "hard to read", Garbled: true})
+	id, err := w.alice.SendMessage(within(t), whatsapptest.Outgoing{
+		To: w.shop.Number(), Text: "hard to read", Garbled: true,
+	})
 	require.NoError(t, err)
 	for {
 		m := await[*events.Message](t, w.client)
@@ -355,7 +382,9 @@ func TestMessagesWaitForAClientThatIsAway(t *testing.T) {
 	require.NoError(t, w.device.WaitOffline(within(t)))
 	ages := []time.Duration{14 * 24 * time.Hour, time.Hour, 0}
 	for _, age := range ages {
-		_, err := w.alice.SendMessage(within(t), whatsapptest.Outgoing{To: w.shop.Number(), Text: age.String(), At: time.Now().Add(-age)})
+		_, err := w.alice.SendMessage(within(t), whatsapptest.Outgoing{
+			To: w.shop.Number(), Text: age.String(), At: time.Now().Add(-age),
+		})
 		require.NoError(t, err)
 	}
 	assert.Equal(t, len(ages), w.device.Queued())

@@ -62,10 +62,13 @@ func TestContactIsAnsweredAsAsked(t *testing.T) {
 	w := newWorld(t, whatsapptest.PhoneConfig{Number: "919876543210", LID: "123456789012345"})
 	for mode, want := range map[string]string{"": "919876543210@s.whatsapp.net", "lid": "123456789012345@lid"} {
 		answer := w.client.iq(t, "usync", waBinary.Node{
-			Tag: "usync", Attrs: waBinary.Attrs{"sid": "1", "mode": "query", "last": "true", "index": "0", "context": "interactive"},
+			Tag:   "usync",
+			Attrs: waBinary.Attrs{"sid": "1", "mode": "query", "last": "true", "index": "0", "context": "interactive"},
 			Content: []waBinary.Node{
 				{Tag: "query", Content: []waBinary.Node{{Tag: "contact", Attrs: waBinary.Attrs{"addressing_mode": mode}}}},
-				{Tag: "list", Content: []waBinary.Node{{Tag: "user", Content: []waBinary.Node{{Tag: "contact", Content: []byte("+919876543210")}}}}},
+				{Tag: "list", Content: []waBinary.Node{{Tag: "user", Content: []waBinary.Node{{
+					Tag: "contact", Content: []byte("+919876543210"),
+				}}}}},
 			},
 		})
 		user := answer.GetChildByTag("list", "user")

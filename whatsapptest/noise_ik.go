@@ -16,7 +16,9 @@ var errOtherKey = errors.New("client greets another server")
 // resume answers a client that remembers the server's key from an earlier
 // connection and sends its own key and payload at once, as WhatsApp Web does
 // (Noise IK; whatsapp-rust wacore-noise/src/handshake.rs).
-func (id noiseIdentity) resume(hello *waWa6.HandshakeMessage_ClientHello, write func([]byte) error) (*shakenHands, error) {
+func (id noiseIdentity) resume(
+	hello *waWa6.HandshakeMessage_ClientHello, write func([]byte) error,
+) (*shakenHands, error) {
 	h, err := newHandshake(patternIK)
 	if err != nil {
 		return nil, err

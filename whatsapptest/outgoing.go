@@ -107,7 +107,10 @@ func (p *Phone) SendMessage(ctx context.Context, m Outgoing) (id string, err err
 	if err != nil {
 		return "", fmt.Errorf("encode message: %w", err)
 	}
-	out := &sentMessage{id: m.ID, to: to, from: from, message: m.Message, plain: plain, at: m.At, garbled: m.Garbled, absent: m.Unavailable}
+	out := &sentMessage{
+		id: m.ID, to: to, from: from, message: m.Message, plain: plain, at: m.At, garbled: m.Garbled,
+		absent: m.Unavailable,
+	}
 	readers, err := p.srv.audience(p, to)
 	if err != nil {
 		return "", err

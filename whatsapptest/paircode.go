@@ -93,8 +93,10 @@ func (p *Phone) EnterCode(ctx context.Context, code string) (*Device, error) {
 	}
 	copy(wrapped[48:], sealed)
 	if err := r.conn.send(waBinary.Node{
-		Tag:   "notification",
-		Attrs: waBinary.Attrs{"from": types.ServerJID, "type": "link_code_companion_reg", "id": p.srv.nextID(), "t": p.srv.now().Unix()},
+		Tag: "notification",
+		Attrs: waBinary.Attrs{
+			"from": types.ServerJID, "type": "link_code_companion_reg", "id": p.srv.nextID(), "t": p.srv.now().Unix(),
+		},
 		Content: []waBinary.Node{{Tag: "link_code_companion_reg", Content: []waBinary.Node{
 			{Tag: "link_code_pairing_ref", Content: pairing.ref},
 			{Tag: "link_code_pairing_wrapped_primary_ephemeral_pub", Content: wrapped},
@@ -142,7 +144,9 @@ func codeCipher(code string, wrapped []byte) ([]byte, error) {
 }
 
 // codeSecret opens the client's key bundle and derives the secret that seals the link.
-func codeSecret(finish *waBinary.Node, ephemeral, account *keys.KeyPair, theirs []byte, identity [32]byte) ([]byte, error) {
+func codeSecret(
+	finish *waBinary.Node, ephemeral, account *keys.KeyPair, theirs []byte, identity [32]byte,
+) ([]byte, error) {
 	bundle, _ := finish.GetChildByTag("link_code_pairing_wrapped_key_bundle").Content.([]byte)
 	if len(bundle) < 44 {
 		return nil, errors.New("client sent a malformed key bundle")

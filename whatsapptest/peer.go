@@ -34,17 +34,20 @@ func (h *handset) receivePeer(in inbound, m *waE2E.Message) {
 
 // resendPlaceholders gives a client the messages that its phone could decrypt and it could not
 // (whatsmeow retry.go, immediateRequestMessageFromPhone).
-func (h *handset) resendPlaceholders(in inbound, requests []*waE2E.PeerDataOperationRequestMessage_PlaceholderMessageResendRequest) {
+func (h *handset) resendPlaceholders(
+	in inbound, requests []*waE2E.PeerDataOperationRequestMessage_PlaceholderMessageResendRequest,
+) {
 	var results []*waE2E.PeerDataOperationRequestResponseMessage_PeerDataOperationResult
 	for _, request := range requests {
 		raw, err := h.phone.webMessage(request.GetMessageKey())
 		if err != nil {
 			continue
 		}
+		resent := &waE2E.PeerDataOperationRequestResponseMessage_PeerDataOperationResult_PlaceholderMessageResendResponse{
+			WebMessageInfoBytes: raw,
+		}
 		results = append(results, &waE2E.PeerDataOperationRequestResponseMessage_PeerDataOperationResult{
-			PlaceholderMessageResendResponse: &waE2E.PeerDataOperationRequestResponseMessage_PeerDataOperationResult_PlaceholderMessageResendResponse{
-				WebMessageInfoBytes: raw,
-			},
+			PlaceholderMessageResendResponse: resent,
 		})
 	}
 	if len(results) == 0 {

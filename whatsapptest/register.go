@@ -61,7 +61,9 @@ func (c *conn) startRegistration(data *waWa6.ClientPayload_DevicePairingRegistra
 	id := data.GetESkeyID()
 	d.identity = [32]byte(data.GetEIdent())
 	d.registration = binary.BigEndian.Uint32(data.GetERegid())
-	d.signed = &keys.PreKey{KeyID: uint32(id[0])<<16 | uint32(id[1])<<8 | uint32(id[2]), Signature: (*[64]byte)(data.GetESkeySig())}
+	d.signed = &keys.PreKey{
+		KeyID: uint32(id[0])<<16 | uint32(id[1])<<8 | uint32(id[2]), Signature: (*[64]byte)(data.GetESkeySig()),
+	}
 	d.signed.Pub = (*[32]byte)(data.GetESkeyVal())
 	r.dev, c.reg = d, r
 	refs := make([]waBinary.Node, qrRefs)
@@ -141,8 +143,10 @@ func (p *Phone) link(ctx context.Context, r *registration, secret []byte) (*Devi
 		return nil, err
 	}
 	answer, err := r.ask(ctx, waBinary.Node{
-		Tag:   "iq",
-		Attrs: waBinary.Attrs{"from": types.ServerJID, "type": "set", "id": p.srv.nextID(), "xmlns": "md", "t": p.srv.now().Unix()},
+		Tag: "iq",
+		Attrs: waBinary.Attrs{
+			"from": types.ServerJID, "type": "set", "id": p.srv.nextID(), "xmlns": "md", "t": p.srv.now().Unix(),
+		},
 		Content: []waBinary.Node{{Tag: "pair-success", Content: []waBinary.Node{
 			{Tag: "device-identity", Content: identity},
 			{Tag: "biz", Attrs: waBinary.Attrs{"name": p.name}},
@@ -205,7 +209,8 @@ func (p *Phone) signDevice(d *Device, secret []byte) (container []byte, signed p
 	account := p.account()
 	details, err := proto.Marshal(&waAdv.ADVDeviceIdentity{
 		RawID: proto.Uint32(rawID(account.Pub)), Timestamp: proto.Uint64(uint64(p.srv.now().Unix())),
-		KeyIndex: proto.Uint32(uint32(d.jid.Device)), AccountType: waAdv.ADVEncryptionType_E2EE.Enum(), DeviceType: waAdv.ADVEncryptionType_E2EE.Enum(),
+		KeyIndex: proto.Uint32(uint32(d.jid.Device)), AccountType: waAdv.ADVEncryptionType_E2EE.Enum(),
+		DeviceType: waAdv.ADVEncryptionType_E2EE.Enum(),
 	})
 	if err != nil {
 		return nil, signed, err

@@ -196,7 +196,8 @@ func (p *peer) decrypt(kind string, ciphertext []byte) ([]byte, error) {
 
 func (p *peer) open(kind string, ciphertext []byte) ([]byte, error) {
 	if kind == "pkmsg" {
-		m, err := protocol.NewPreKeySignalMessageFromBytes(ciphertext, serializer.PreKeySignalMessage, serializer.SignalMessage)
+		m, err := protocol.NewPreKeySignalMessageFromBytes(ciphertext, serializer.PreKeySignalMessage,
+			serializer.SignalMessage)
 		if err != nil {
 			return nil, err
 		}

@@ -288,7 +288,10 @@ func (s *Server) loadPhone(saved savedPhone) error {
 	}
 	p.refused, p.tokens = saved.Refused, saved.Tokens
 	for _, m := range saved.Inbox {
-		p.show(Message{ID: m.ID, From: m.From, Group: m.Group, Text: m.Text, At: m.At, Expiration: m.Expiration, Full: TextMessage(m.Text)})
+		p.show(Message{
+			ID: m.ID, From: m.From, Group: m.Group, Text: m.Text, At: m.At, Expiration: m.Expiration,
+			Full: TextMessage(m.Text),
+		})
 	}
 	p.lastNo, p.listed, p.next = saved.LastDevice, saved.Listed, min(saved.Read, len(p.inbox))
 	if saved.AppKey != nil {
@@ -322,7 +325,8 @@ func (h *handset) load(saved savedSet) error {
 	if saved.Identity == nil {
 		return nil
 	}
-	if len(saved.Identity) != 32 || saved.Signed == nil || len(saved.Signed.Key) != 32 || len(saved.Signed.Signature) != 64 {
+	if len(saved.Identity) != 32 || saved.Signed == nil || len(saved.Signed.Key) != 32 ||
+		len(saved.Signed.Signature) != 64 {
 		return errDamaged
 	}
 	signed := &keys.PreKey{

@@ -24,7 +24,9 @@ func TestLinkedClientOutlivesTheServer(t *testing.T) {
 	require.NoError(t, err)
 	shop := first.NewPhone(whatsapptest.PhoneConfig{Number: "15550100001", Name: "Shop"})
 	alice := first.NewPhone(whatsapptest.PhoneConfig{Name: "Alice"})
-	group := first.NewGroup(whatsapptest.GroupConfig{Subject: "Party", ByLID: true, Members: []*whatsapptest.Phone{shop, alice}})
+	group := first.NewGroup(whatsapptest.GroupConfig{
+		Subject: "Party", ByLID: true, Members: []*whatsapptest.Phone{shop, alice},
+	})
 	c := clientOf(t, first, container, container.NewDevice())
 	d, err := shop.Scan(within(t), c.qr(t))
 	require.NoError(t, err)

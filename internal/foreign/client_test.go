@@ -87,7 +87,8 @@ func baileys(t *testing.T, srv *whatsapptest.Server) *program {
 	ca := filepath.Join(t.TempDir(), "ca.pem")
 	require.NoError(t, os.WriteFile(ca, srv.CAPEM(), 0o600))
 	cmd := exec.Command("node", "baileys.mjs") // it ends with its input
-	cmd.Env = append(os.Environ(), "LOOPBACK_URL="+srv.URL(), "LOOPBACK_CERT_KEY="+srv.CertKey(), "NODE_EXTRA_CA_CERTS="+ca)
+	cmd.Env = append(os.Environ(), "LOOPBACK_URL="+srv.URL(), "LOOPBACK_CERT_KEY="+srv.CertKey(),
+		"NODE_EXTRA_CA_CERTS="+ca)
 	var printed bytes.Buffer
 	cmd.Stderr = &printed
 	in, err := cmd.StdinPipe()

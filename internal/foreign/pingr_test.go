@@ -34,7 +34,9 @@ func newLogin(t *testing.T) *login {
 	srv := start(t, whatsapptest.Config{})
 	l := &login{program: baileys(t, srv), srv: srv, phone: srv.NewPhone(whatsapptest.PhoneConfig{Name: "Shop"})}
 	store := memory.New()
-	require.NoError(t, store.SaveTrigger(t.Context(), pingr.Trigger{ID: "trg_1", Session: "main", Phrase: "login", Reply: "static", Active: true}))
+	require.NoError(t, store.SaveTrigger(t.Context(), pingr.Trigger{
+		ID: "trg_1", Session: "main", Phrase: "login", Reply: "static", Active: true,
+	}))
 	engine, err := pingr.New(pingr.Config{
 		Store: store, Settings: pingr.Settings{Cooldown: -1},
 		Dispatcher: pingr.DispatcherFunc(l.answer),
@@ -104,7 +106,9 @@ func TestLoginByBaileys(t *testing.T) {
 	l := newLogin(t)
 	byNumber, byLID := l.phone.Number()+"@s.whatsapp.net", l.phone.LID()+"@lid"
 	people := make(map[string]*client)
-	for name, addressing := range map[string]whatsapptest.Addressing{"number first": whatsapptest.NumberFirst, "LID first": whatsapptest.LIDFirst} {
+	for name, addressing := range map[string]whatsapptest.Addressing{
+		"number first": whatsapptest.NumberFirst, "LID first": whatsapptest.LIDFirst,
+	} {
 		c, phone := l.person(name, addressing)
 		people[name] = c
 		for to, address := range map[string]string{"number": byNumber, "LID": byLID} {
@@ -142,7 +146,10 @@ func (l *login) nothingIsLost(t *testing.T, logins int) {
 	assert.Len(t, l.told, logins, "the backend hears of each once")
 	l.mu.Unlock()
 	for _, c := range l.clients {
-		assert.Zero(t, c.count("message", func(e event) bool { return e.Text != "" && !e.Mine }), "%s got nothing twice", c.name)
+		assert.Zero(t, c.count("message", func(e event) bool {
+			return e.Text != "" &&
+				!e.Mine
+		}), "%s got nothing twice", c.name)
 	}
 	assert.Empty(t, l.srv.UnknownRequests())
 }
@@ -160,7 +167,9 @@ func TestLoginInAChatThatDisappears(t *testing.T) {
 func TestLoginInAGroup(t *testing.T) {
 	l := newLogin(t)
 	c, phone := l.person("Asha", whatsapptest.LIDFirst)
-	group := l.srv.NewGroup(whatsapptest.GroupConfig{Subject: "Neighbours", ByLID: true, Members: []*whatsapptest.Phone{l.phone, phone}})
+	group := l.srv.NewGroup(whatsapptest.GroupConfig{
+		Subject: "Neighbours", ByLID: true, Members: []*whatsapptest.Phone{l.phone, phone},
+	})
 	c.send(group.ID(), "login in a group")
 	assert.NotEqual(t, group.ID(), c.text("link for login in a group").Chat)
 	assert.Empty(t, next(t, phone).Group)

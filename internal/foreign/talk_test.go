@@ -89,14 +89,40 @@ func TestForms(t *testing.T) {
 		sent whatsapptest.Outgoing
 		want event
 	}{
-		{"extended", whatsapptest.Outgoing{Message: whatsapptest.ExtendedText("extended")}, event{Text: "extended", Kind: "extendedTextMessage"}},
-		{"timer", whatsapptest.Outgoing{Message: whatsapptest.Disappearing("timer", time.Hour)}, event{Text: "timer", Kind: "extendedTextMessage", Timer: 3600}},
-		{"wrapper", whatsapptest.Outgoing{Message: whatsapptest.Ephemeral(whatsapptest.TextMessage("wrapper"))}, event{Text: "wrapper", Kind: "ephemeralMessage"}},
-		{"caption", whatsapptest.Outgoing{Message: whatsapptest.ImageCaption("caption")}, event{Text: "caption", Kind: "imageMessage"}},
-		{"document", whatsapptest.Outgoing{Message: whatsapptest.DocumentCaption("document")}, event{Text: "document", Kind: "documentWithCaptionMessage"}},
-		{"reaction", whatsapptest.Outgoing{Message: whatsapptest.Reaction(first, "👍")}, event{Text: "👍", Kind: "reactionMessage"}},
-		{"edit", whatsapptest.Outgoing{Message: whatsapptest.Edit(first, "edited")}, event{Text: "edited", Kind: "editedMessage"}},
-		{"from a companion", whatsapptest.Outgoing{Text: "web", Companion: p.AddCompanion()}, event{Text: "web", Kind: "conversation"}},
+		{"extended", whatsapptest.Outgoing{Message: whatsapptest.ExtendedText("extended")}, event{
+			Text: "extended", Kind: "extendedTextMessage",
+		}},
+		{"timer", whatsapptest.Outgoing{Message: whatsapptest.Disappearing("timer", time.Hour)}, event{
+			Text: "timer", Kind: "extendedTextMessage", Timer: 3600,
+		}},
+		{
+			"wrapper",
+			whatsapptest.Outgoing{Message: whatsapptest.Ephemeral(whatsapptest.TextMessage("wrapper"))},
+			event{Text: "wrapper", Kind: "ephemeralMessage"},
+		},
+		{
+			"caption",
+			whatsapptest.Outgoing{Message: whatsapptest.ImageCaption("caption")},
+			event{Text: "caption", Kind: "imageMessage"},
+		},
+		{"document", whatsapptest.Outgoing{Message: whatsapptest.DocumentCaption("document")}, event{
+			Text: "document", Kind: "documentWithCaptionMessage",
+		}},
+		{
+			"reaction",
+			whatsapptest.Outgoing{Message: whatsapptest.Reaction(first, "👍")},
+			event{Text: "👍", Kind: "reactionMessage"},
+		},
+		{
+			"edit",
+			whatsapptest.Outgoing{Message: whatsapptest.Edit(first, "edited")},
+			event{Text: "edited", Kind: "editedMessage"},
+		},
+		{
+			"from a companion",
+			whatsapptest.Outgoing{Text: "web", Companion: p.AddCompanion()},
+			event{Text: "web", Kind: "conversation"},
+		},
 	} {
 		s.in(t, tt.name, func(t *testing.T) {
 			tt.sent.To = s.phone.Number()
@@ -154,14 +180,17 @@ func TestGroups(t *testing.T) {
 		s.in(t, name, func(t *testing.T) {
 			asha := s.srv.NewPhone(whatsapptest.PhoneConfig{Name: "Asha"})
 			bo := s.srv.NewPhone(whatsapptest.PhoneConfig{Name: "Bo"})
-			group := s.srv.NewGroup(whatsapptest.GroupConfig{Subject: name, ByLID: byLID, Members: []*whatsapptest.Phone{s.phone, asha, bo}})
+			group := s.srv.NewGroup(whatsapptest.GroupConfig{
+				Subject: name, ByLID: byLID, Members: []*whatsapptest.Phone{s.phone, asha, bo},
+			})
 			for _, garbled := range []bool{false, true} {
 				text := fmt.Sprintf("%s, garbled %v", name, garbled)
 				_, err := asha.SendMessage(t.Context(), whatsapptest.Outgoing{To: group.ID(), Text: text, Garbled: garbled})
 				require.NoError(t, err)
 				got := s.client.text(text)
 				assert.Equal(t, group.ID(), got.Chat)
-				assert.Contains(t, got.Participant, map[bool]string{true: asha.LID() + "@lid", false: asha.Number() + "@s.whatsapp.net"}[byLID])
+				assert.Contains(t, got.Participant,
+					map[bool]string{true: asha.LID() + "@lid", false: asha.Number() + "@s.whatsapp.net"}[byLID])
 				assert.Equal(t, text, next(t, bo).Text)
 			}
 			s.client.send(group.ID(), "to all")

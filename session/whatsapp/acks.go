@@ -43,23 +43,34 @@ type meaning struct {
 // A refusal in the 400s means that the message was not taken, so nobody saw it.
 // A failure in the 500s may have come after the message was taken.
 var ackCodes = map[int]meaning{
-	400: {again, "the form of the address does not fit our account's move to LIDs (whatsapp-rust issue 941), or is mixed " +
-		"(its issue 730), or a bad moment: reported to pass (whatsmeow issue 1149)"},
-	401:            {again, "the login of this moment was not accepted; if it ended, the connection ends with a code of its own"},
-	403:            {again, "forbidden at this moment; a ban or lock ends the connection with a code of its own"},
-	404:            {again, "a recipient or device that is not known at this moment, as just after somebody relinked"},
-	405:            {again, "not allowed at this moment (whatsmeow issues 347, 470)"},
-	406:            {again, "the recipient's keys or devices changed under the message; the next try asks for them"},
-	408:            {again, "WhatsApp itself ran out of time"},
-	409:            {again, "the list of devices changed under the message"},
-	420:            {again, "too fast (whatsmeow issue 380)"},
-	codeStaleGroup: {again, "StaleGroupAddressingMode: the group changed how it names its members; the next try asks for them"},
-	429:            {again, "too fast (whatsmeow errors.go, ErrIQRateOverLimit)"},
-	codeNotTrusted: {final, "NackCallerReachoutTimelocked: no valid privacy token of the person came with it, also in an answer to " +
-		"somebody who wrote first (Baileys issues 2441, 2698), or the form of the address does not fit the person's move to " +
-		"LIDs (OpenWA pull 717). Repetitions count against the number, so only a changed message is sent: in the other form"},
+	400: {
+		again, "the form of the address does not fit our account's move to LIDs (whatsapp-rust issue 941), or is " +
+			"mixed (its issue 730), or a bad moment: reported to pass (whatsmeow issue 1149)",
+	},
+	401: {
+		again, "the login of this moment was not accepted; if it ended, the connection ends with a code of its own",
+	},
+	403: {again, "forbidden at this moment; a ban or lock ends the connection with a code of its own"},
+	404: {again, "a recipient or device that is not known at this moment, as just after somebody relinked"},
+	405: {again, "not allowed at this moment (whatsmeow issues 347, 470)"},
+	406: {again, "the recipient's keys or devices changed under the message; the next try asks for them"},
+	408: {again, "WhatsApp itself ran out of time"},
+	409: {again, "the list of devices changed under the message"},
+	420: {again, "too fast (whatsmeow issue 380)"},
+	codeStaleGroup: {
+		again, "StaleGroupAddressingMode: the group changed how it names its members; the next try asks for them",
+	},
+	429: {again, "too fast (whatsmeow errors.go, ErrIQRateOverLimit)"},
+	codeNotTrusted: {
+		final, "NackCallerReachoutTimelocked: no valid privacy token of the person came with it, also in an answer " +
+			"to somebody who wrote first (Baileys issues 2441, 2698), or the form of the address does not fit the " +
+			"person's move to LIDs (OpenWA pull 717). Repetitions count against the number, so only a changed " +
+			"message is sent: in the other form",
+	},
 	475: {again, "NewChatMessagesCapped: too many new chats for now"},
-	479: {again, "the stanza was found invalid, mostly after the recipient's keys changed (whatsmeow issue 922, client.go)"},
+	479: {
+		again, "the stanza was found invalid, mostly after the recipient's keys changed (whatsmeow issue 922, client.go)",
+	},
 	487: {again, "ParsingError"},
 	488: {again, "UnrecognizedStanza"},
 	489: {again, "UnrecognizedStanzaClass"},

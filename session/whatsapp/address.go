@@ -130,7 +130,9 @@ func (a attempt) refusesForm() bool {
 // WhatsApp refuses that, it sends the message in the other form, once for each
 // id. What is refused for good is sent in the other form only to somebody who has
 // written: to others WhatsApp means it. send sends it to one address.
-func (s *Session) addressed(ctx context.Context, l *line, id types.MessageID, to types.JID, send func(types.JID) attempt) attempt {
+func (s *Session) addressed(
+	ctx context.Context, l *line, id types.MessageID, to types.JID, send func(types.JID) attempt,
+) attempt {
 	prefer := s.habits.first(s.habits.of(s.chatNames(ctx, to)))
 	first, second, err := s.addresses(ctx, l, to, prefer)
 	if err != nil {
@@ -166,7 +168,9 @@ func (s *Session) addressed(ctx context.Context, l *line, id types.MessageID, to
 
 // addresses returns a person's address in the preferred form, and in the other
 // form if there is one.
-func (s *Session) addresses(ctx context.Context, l *line, to types.JID, prefer form) (first, second types.JID, err error) {
+func (s *Session) addresses(ctx context.Context, l *line, to types.JID, prefer form) (
+	first, second types.JID, err error,
+) {
 	number, lid, err := s.names(ctx, to, types.EmptyJID)
 	if err == nil && lid.IsEmpty() {
 		lid, err = s.findLID(ctx, l, number)

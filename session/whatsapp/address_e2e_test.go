@@ -61,24 +61,28 @@ func TestAnswerReachesWhoeverWrote(t *testing.T) {
 			first: []string{"LID"}, then: []string{"LID"},
 		},
 		{
-			name: "by number alone", person: whatsapptest.PhoneConfig{Addressing: whatsapptest.NumberOnly, Lookup: whatsapptest.LookupNoLID},
-			first: []string{"number"}, then: []string{"number"},
+			name:   "by number alone",
+			person: whatsapptest.PhoneConfig{Addressing: whatsapptest.NumberOnly, Lookup: whatsapptest.LookupNoLID},
+			first:  []string{"number"}, then: []string{"number"},
 		},
 		{
 			name: "by LID to who has not moved", shop: whatsapptest.NotMoved,
 			first: []string{"LID 400", "number"}, then: []string{"number"},
 		},
 		{
-			name: "by number to who has not moved", shop: whatsapptest.NotMoved, person: whatsapptest.PhoneConfig{Addressing: whatsapptest.NumberFirst},
-			first: []string{"number"}, then: []string{"number"},
+			name: "by number to who has not moved", shop: whatsapptest.NotMoved,
+			person: whatsapptest.PhoneConfig{Addressing: whatsapptest.NumberFirst},
+			first:  []string{"number"}, then: []string{"number"},
 		},
 		{
-			name: "by number, and has moved", person: whatsapptest.PhoneConfig{Addressing: whatsapptest.NumberFirst, Move: moved},
-			first: []string{"number 463", "LID"}, then: []string{"LID"},
+			name:   "by number, and has moved",
+			person: whatsapptest.PhoneConfig{Addressing: whatsapptest.NumberFirst, Move: moved},
+			first:  []string{"number 463", "LID"}, then: []string{"LID"},
 		},
 		{
-			name: "by number alone, and has moved", person: whatsapptest.PhoneConfig{Addressing: whatsapptest.NumberOnly, Move: moved},
-			first: []string{"number 463", "LID"}, then: []string{"LID"},
+			name:   "by number alone, and has moved",
+			person: whatsapptest.PhoneConfig{Addressing: whatsapptest.NumberOnly, Move: moved},
+			first:  []string{"number 463", "LID"}, then: []string{"LID"},
 		},
 		{name: "by number alone, and no device is found by it", person: whatsapptest.PhoneConfig{
 			Addressing: whatsapptest.NumberOnly, Lookup: whatsapptest.LookupNoDevices,
@@ -95,8 +99,9 @@ func TestAnswerReachesWhoeverWrote(t *testing.T) {
 			first: []string{"LID 421", "number"}, then: []string{"number"},
 		},
 		{
-			name: "by number, which is stale", refused: codes{number: 421}, person: whatsapptest.PhoneConfig{Addressing: whatsapptest.NumberFirst},
-			first: []string{"number 421", "LID"}, then: []string{"LID"},
+			name: "by number, which is stale", refused: codes{number: 421},
+			person: whatsapptest.PhoneConfig{Addressing: whatsapptest.NumberFirst},
+			first:  []string{"number 421", "LID"}, then: []string{"LID"},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -144,9 +149,21 @@ func TestFormForAStranger(t *testing.T) {
 		went   []string
 	}{
 		{"one of many", whatsapptest.Moving, whatsapptest.PhoneConfig{Addressing: whatsapptest.NumberFirst}, []string{"LID"}},
-		{"who has no LID", whatsapptest.Moving, whatsapptest.PhoneConfig{Lookup: whatsapptest.LookupNoLID}, []string{"number"}},
-		{"who has moved", whatsapptest.Moving, whatsapptest.PhoneConfig{Move: whatsapptest.Moved, Lookup: whatsapptest.LookupNoDevices}, []string{"LID"}},
-		{"of an account that has not moved, as it was told", whatsapptest.NotMoved, whatsapptest.PhoneConfig{}, []string{"number"}},
+		{
+			"who has no LID", whatsapptest.Moving,
+			whatsapptest.PhoneConfig{Lookup: whatsapptest.LookupNoLID},
+			[]string{"number"},
+		},
+		{
+			"who has moved", whatsapptest.Moving,
+			whatsapptest.PhoneConfig{Move: whatsapptest.Moved, Lookup: whatsapptest.LookupNoDevices},
+			[]string{"LID"},
+		},
+		{
+			"of an account that has not moved, as it was told", whatsapptest.NotMoved,
+			whatsapptest.PhoneConfig{},
+			[]string{"number"},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t)

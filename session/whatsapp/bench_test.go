@@ -54,7 +54,8 @@ func BenchmarkEcho(b *testing.B) {
 			go func() {
 				_ = s.Listen(ctx, func(_ context.Context, m pingr.Message) error {
 					go func() {
-						if err := s.Send(ctx, pingr.Outgoing{ID: "R" + m.ID, To: m.Sender, Text: m.Text}); err != nil && ctx.Err() == nil {
+						if err := s.Send(ctx, pingr.Outgoing{ID: "R" + m.ID, To: m.Sender, Text: m.Text}); err != nil &&
+							ctx.Err() == nil {
 							b.Error(err)
 						}
 					}()
@@ -76,7 +77,8 @@ func benchServer(b *testing.B) (*whatsapptest.Server, *whatsapptest.Phone) {
 // bareEcho is what a careful program does with whatsmeow alone.
 func bareEcho(b *testing.B, server *whatsapptest.Server, shop *whatsapptest.Phone) {
 	container, err := sqlstore.New(b.Context(), "sqlite", "file:"+filepath.Join(b.TempDir(), "bare.db")+
-		"?_pragma=foreign_keys(1)&_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_txlock=immediate", nil)
+		"?_pragma=foreign_keys(1)&_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)"+
+		"&_pragma=synchronous(NORMAL)&_txlock=immediate", nil)
 	require.NoError(b, err)
 	b.Cleanup(func() { _ = container.Close() })
 	quietLibraries()
@@ -94,7 +96,8 @@ func bareEcho(b *testing.B, server *whatsapptest.Server, shop *whatsapptest.Phon
 				return
 			}
 			// In the handler: in a goroutine it would lose messages.
-			_, err := client.SendMessage(context.Background(), e.Info.Sender.ToNonAD(), &waE2E.Message{Conversation: proto.String(e.Message.GetConversation())})
+			_, err := client.SendMessage(context.Background(), e.Info.Sender.ToNonAD(),
+				&waE2E.Message{Conversation: proto.String(e.Message.GetConversation())})
 			if err != nil {
 				b.Log(err)
 			}

@@ -26,7 +26,9 @@ func TestPrivacyTokensAreReadOnceAndNeverStale(t *testing.T) {
 	}
 	put := func(token string) {
 		t.Helper()
-		require.NoError(t, d.PutPrivacyTokens(ctx, store.PrivacyToken{User: adaLID, Token: []byte(token), Timestamp: time.Unix(5, 0)}))
+		require.NoError(t, d.PutPrivacyTokens(ctx, store.PrivacyToken{
+			User: adaLID, Token: []byte(token), Timestamp: time.Unix(5, 0),
+		}))
 	}
 	tokenIs("")
 	put("t")

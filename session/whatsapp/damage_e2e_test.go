@@ -48,7 +48,8 @@ func damageOne(t *testing.T, table keyTable, column string) {
 		_, err = db.sql.Exec("PRAGMA " + pragma)
 		require.NoError(t, err)
 	}
-	_, err = db.sql.Exec(fmt.Sprintf("UPDATE OR REPLACE %s SET %s = x'8badf00d' WHERE %s = ?", table.name, column, table.owner), jid)
+	_, err = db.sql.Exec(fmt.Sprintf("UPDATE OR REPLACE %s SET %s = x'8badf00d' WHERE %s = ?", table.name, column,
+		table.owner), jid)
 	require.NoError(t, err)
 	require.NoError(t, db.close())
 
@@ -91,7 +92,8 @@ func converse(t *testing.T, w *world, s *Session, shop, alice *whatsapptest.Phon
 		m = receive(t, in)
 	}
 	out := pingr.Outgoing{ID: "R" + id, To: m.Sender, Text: "here"}
-	require.Eventually(t, func() bool { return s.Send(ctx, out) == nil }, patience, 50*time.Millisecond, "the answer is taken")
+	require.Eventually(t, func() bool { return s.Send(ctx, out) == nil }, patience, 50*time.Millisecond,
+		"the answer is taken")
 	for {
 		got, err := alice.Next(ctx)
 		require.NoError(t, err, "the answer is read")

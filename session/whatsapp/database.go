@@ -46,7 +46,10 @@ func openDatabase(ctx context.Context, dir string) (*database, error) {
 		},
 		"_txlock": {"immediate"},
 	}
-	dsn := url.URL{Scheme: "file", Opaque: (&url.URL{Path: filepath.Join(dir, "whatsapp.db")}).EscapedPath(), RawQuery: query.Encode()}
+	dsn := url.URL{
+		Scheme: "file", Opaque: (&url.URL{Path: filepath.Join(dir, "whatsapp.db")}).EscapedPath(),
+		RawQuery: query.Encode(),
+	}
 	// The directory may exist already and be readable for everybody; the keys must
 	// not be.
 	file, err := os.OpenFile(filepath.Join(dir, "whatsapp.db"), os.O_CREATE|os.O_RDWR, 0o600)
@@ -126,7 +129,9 @@ func (d *database) newKeys(onError func(error)) (*store.Device, *container) {
 }
 
 // loadKeys returns the keys of a linked device, or nil if there are none.
-func (d *database) loadKeys(ctx context.Context, jid types.JID, onError func(error)) (*store.Device, *container, error) {
+func (d *database) loadKeys(
+	ctx context.Context, jid types.JID, onError func(error),
+) (*store.Device, *container, error) {
 	keys, err := readDevice(ctx, d.keys, jid)
 	if err != nil || keys == nil {
 		return nil, nil, err
@@ -151,7 +156,8 @@ func readDevice(ctx context.Context, from *sqlstore.Container, jid types.JID) (d
 		return nil, nil
 	case device.ID == nil || *device.ID != jid:
 		return nil, errors.New("the row of the device is another device's")
-	case len(device.Account.AccountSignature) != 64 || len(device.Account.AccountSignatureKey) != 32 || len(device.Account.DeviceSignature) != 64:
+	case len(device.Account.AccountSignature) != 64 || len(device.Account.AccountSignatureKey) != 32 ||
+		len(device.Account.DeviceSignature) != 64:
 		return nil, errors.New("the row of the device has no account signature")
 	case !signs(device.IdentityKey, device.SignedPreKey):
 		return nil, errors.New("the identity key and the signed key of the device do not match")
@@ -310,7 +316,8 @@ func (d *database) setTimer(ctx context.Context, session string, names []string,
 	}
 	defer func() { _ = tx.Rollback() }()
 	for _, name := range names[1:] {
-		if _, err := tx.ExecContext(ctx, `DELETE FROM pingr_timer WHERE session = ? AND chat = ?`, session, name); err != nil {
+		if _, err := tx.ExecContext(ctx, `DELETE FROM pingr_timer WHERE session = ? AND chat = ?`, session,
+			name); err != nil {
 			return err
 		}
 	}
@@ -324,6 +331,7 @@ func (d *database) setTimer(ctx context.Context, session string, names []string,
 
 // forgetSession deletes what is known about a session's chats.
 func (d *database) forgetSession(ctx context.Context, session string) error {
-	_, err := d.sql.ExecContext(ctx, `DELETE FROM pingr_timer WHERE session = ?1; DELETE FROM pingr_missed WHERE session = ?1`, session)
+	_, err := d.sql.ExecContext(ctx,
+		`DELETE FROM pingr_timer WHERE session = ?1; DELETE FROM pingr_missed WHERE session = ?1`, session)
 	return err
 }

@@ -104,7 +104,9 @@ func TestDeviceJID(t *testing.T) {
 	jid, err := deviceJID("15550100001:7@s.whatsapp.net")
 	require.NoError(t, err)
 	assert.Equal(t, ourJID, jid)
-	for _, name := range []string{"", "15550100001", "@s.whatsapp.net", "15550100001:7@lid", "15550100001:x@s.whatsapp.net", "1@g.us"} {
+	for _, name := range []string{
+		"", "15550100001", "@s.whatsapp.net", "15550100001:7@lid", "15550100001:x@s.whatsapp.net", "1@g.us",
+	} {
 		_, err := deviceJID(name)
 		require.Error(t, err, name)
 		assert.NotContains(t, err.Error(), "1555", "no number in an error")
@@ -147,7 +149,9 @@ func TestOwnRegistry(t *testing.T) {
 	ctx := t.Context()
 	r, err := newOwnRegistry(ctx, db)
 	require.NoError(t, err)
-	one := pingr.SessionRecord{ID: "one", Account: "acc", State: pingr.SessionConnected, Phone: "15550100001", Device: ourJID.String()}
+	one := pingr.SessionRecord{
+		ID: "one", Account: "acc", State: pingr.SessionConnected, Phone: "15550100001", Device: ourJID.String(),
+	}
 	for _, record := range []pingr.SessionRecord{{ID: "two"}, one, {ID: "gone"}, {ID: "copied"}, {ID: "noise"}} {
 		require.NoError(t, r.SaveSession(ctx, record))
 	}
@@ -163,7 +167,9 @@ func TestOwnRegistry(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, records, 4)
 	damaged := records[0]
-	assert.Equal(t, pingr.SessionRecord{ID: "copied", State: pingr.SessionLoggedOut, Reason: pingr.ReasonKeysDamaged, Detail: damaged.Detail}, damaged)
+	assert.Equal(t, pingr.SessionRecord{
+		ID: "copied", State: pingr.SessionLoggedOut, Reason: pingr.ReasonKeysDamaged, Detail: damaged.Detail,
+	}, damaged)
 	assert.NotEmpty(t, damaged.Detail)
 	damaged.ID = "noise"
 	assert.Equal(t, []pingr.SessionRecord{damaged, one, {ID: "two", Name: "changed"}}, records[1:])

@@ -52,7 +52,9 @@ var _ store.AllSessionSpecificStores = (*device)(nil)
 // newDevice wraps the database's store of the device jid. It calls onError with
 // the first error of the database, and with the first one after every
 // [device.recovered].
-func newDevice(inner store.AllSessionSpecificStores, jid string, lids store.LIDStore, c *cache, onError func(error)) *device {
+func newDevice(
+	inner store.AllSessionSpecificStores, jid string, lids store.LIDStore, c *cache, onError func(error),
+) *device {
 	p := newPersons()
 	d := &device{
 		AllSessionSpecificStores: inner,

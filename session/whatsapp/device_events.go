@@ -44,13 +44,17 @@ func (d *device) ClearBufferedEventPlaintext(ctx context.Context, hash [32]byte)
 
 // AddOutgoingEvent keeps a message that is about to be sent, in case its
 // recipient cannot read it.
-func (d *device) AddOutgoingEvent(_ context.Context, chat types.JID, id types.MessageID, format string, plaintext []byte) error {
+func (d *device) AddOutgoingEvent(
+	_ context.Context, chat types.JID, id types.MessageID, format string, plaintext []byte,
+) error {
 	d.outbox.add(outgoing{chat, id, format, plaintext})
 	return nil
 }
 
 // GetOutgoingEvent returns such a message.
-func (d *device) GetOutgoingEvent(ctx context.Context, chat, alt types.JID, id types.MessageID) (string, []byte, error) {
+func (d *device) GetOutgoingEvent(
+	ctx context.Context, chat, alt types.JID, id types.MessageID,
+) (string, []byte, error) {
 	if m, ok := d.outbox.find(chat, alt, id); ok {
 		return m.format, m.plaintext, nil
 	}

@@ -81,7 +81,8 @@ func TestOldSentMessagesAreDeleted(t *testing.T) {
 	write := func(id string, age time.Duration) {
 		t.Helper()
 		require.NoError(t, d.AllSessionSpecificStores.AddOutgoingEvent(ctx, adaLID, id, "wa", []byte("a login link")))
-		_, err := db.sql.Exec(`UPDATE whatsmeow_retry_buffer SET timestamp = ? WHERE message_id = ?`, time.Now().Add(-age).UnixMilli(), id)
+		_, err := db.sql.Exec(`UPDATE whatsmeow_retry_buffer SET timestamp = ? WHERE message_id = ?`,
+			time.Now().Add(-age).UnixMilli(), id)
 		require.NoError(t, err)
 	}
 	write("new", day)
@@ -105,10 +106,14 @@ func TestNothingIsKeptOfPeople(t *testing.T) {
 	_, _, err = d.PutBusinessName(ctx, adaLID, "Ada's shop")
 	require.NoError(t, err)
 	require.NoError(t, d.PutContactName(ctx, adaLID, "Ada Lovelace", "Ada"))
-	require.NoError(t, d.PutAllContactNames(ctx, []store.ContactEntry{{JID: adaLID, FirstName: "Ada", FullName: "Ada Lovelace"}}))
+	require.NoError(t, d.PutAllContactNames(ctx, []store.ContactEntry{{
+		JID: adaLID, FirstName: "Ada", FullName: "Ada Lovelace",
+	}}))
 	require.NoError(t, d.PutManyRedactedPhones(ctx, []store.RedactedPhoneEntry{{JID: adaLID, RedactedPhone: "+91…10"}}))
 	require.NoError(t, d.PutMessageSecret(ctx, adaLID, adaLID, "3EB0", make([]byte, 32)))
-	require.NoError(t, d.PutMessageSecrets(ctx, []store.MessageSecretInsert{{Chat: adaLID, Sender: adaLID, ID: "3EB0", Secret: make([]byte, 32)}}))
+	require.NoError(t, d.PutMessageSecrets(ctx, []store.MessageSecretInsert{{
+		Chat: adaLID, Sender: adaLID, ID: "3EB0", Secret: make([]byte, 32),
+	}}))
 	require.NoError(t, d.journal.flush(ctx))
 	assert.Zero(t, rows(t, db, "contacts"))
 	assert.Zero(t, rows(t, db, "message_secrets"))
@@ -156,7 +161,9 @@ func TestErasedKeysLeaveNothing(t *testing.T) {
 			fill()
 			_, err := d.GenOnePreKey(ctx)
 			require.NoError(t, err)
-			require.NoError(t, d.PutPrivacyTokens(ctx, store.PrivacyToken{User: adaLID, Token: []byte("t"), Timestamp: time.Unix(5, 0)}))
+			require.NoError(t, d.PutPrivacyTokens(ctx, store.PrivacyToken{
+				User: adaLID, Token: []byte("t"), Timestamp: time.Unix(5, 0),
+			}))
 			require.NoError(t, d.PutNCTSalt(ctx, []byte("salt")))
 			require.NoError(t, d.journal.flush(ctx))
 			fill() // and this waits
@@ -252,7 +259,9 @@ func TestTimersOfAnOlderVersion(t *testing.T) {
 	dir := t.TempDir()
 	db, err := openDatabase(t.Context(), dir)
 	require.NoError(t, err)
-	_, err = db.sql.Exec(`ALTER TABLE pingr_timer DROP COLUMN told; INSERT INTO pingr_timer VALUES ('shop', 'ada@lid', 86400)`)
+	_, err = db.sql.Exec(
+		`ALTER TABLE pingr_timer DROP COLUMN told; INSERT INTO pingr_timer VALUES ('shop', 'ada@lid', 86400)`,
+	)
 	require.NoError(t, err)
 	require.NoError(t, db.close())
 	for range 2 {

@@ -166,8 +166,14 @@ func TestSentMessageIsFoundInItsOwnChatOnly(t *testing.T) {
 		}{
 			{"by the name it was sent to", lid, number, "private", "a login link"},
 			{"by the other name", number, lid, "private", "a login link"},
-			{"another person", types.NewJID("100200301", types.HiddenUserServer), types.NewJID("919876543211", types.DefaultUserServer), "private", ""},
-			{"another person without another name", types.NewJID("919876543211", types.DefaultUserServer), types.EmptyJID, "private", ""},
+			{
+				"another person", types.NewJID("100200301", types.HiddenUserServer),
+				types.NewJID("919876543211", types.DefaultUserServer), "private", "",
+			},
+			{
+				"another person without another name", types.NewJID("919876543211", types.DefaultUserServer), types.EmptyJID,
+				"private", "",
+			},
 			{"a group", group, types.EmptyJID, "private", ""},
 			{"the number of that LID's digits", types.NewJID(lid.User, types.DefaultUserServer), types.EmptyJID, "private", ""},
 			{"its group", group, types.EmptyJID, "shared", "for all"},
@@ -262,7 +268,9 @@ func TestDecryptedMessageIsKeptUntilItsHandlerSucceeds(t *testing.T) {
 	require.NoError(t, other.journal.flush(ctx))
 	assert.Empty(t, other.journal.stored)
 	var kept int
-	require.NoError(t, db.sql.QueryRow(`SELECT count(*) FROM whatsmeow_event_buffer WHERE plaintext IS NOT NULL`).Scan(&kept))
+	require.NoError(
+		t, db.sql.QueryRow(`SELECT count(*) FROM whatsmeow_event_buffer WHERE plaintext IS NOT NULL`).Scan(&kept),
+	)
 	assert.Zero(t, kept, "no text stays")
 }
 
@@ -280,7 +288,9 @@ func TestDecryptionIsWrittenSoon(t *testing.T) {
 func TestDatabaseErrorIsToldOnceAndMendedLater(t *testing.T) {
 	d, db, failed := openDevice(t)
 	ctx := t.Context()
-	_, err := db.sql.Exec(`CREATE TRIGGER full BEFORE INSERT ON whatsmeow_sessions BEGIN SELECT RAISE(FAIL, 'disk is full'); END`)
+	_, err := db.sql.Exec(
+		`CREATE TRIGGER full BEFORE INSERT ON whatsmeow_sessions BEGIN SELECT RAISE(FAIL, 'disk is full'); END`,
+	)
 	require.NoError(t, err)
 	for range 2 {
 		require.Error(t, d.PutSession(ctx, ada, []byte("step")))
@@ -361,9 +371,11 @@ func TestSessionsByNumberMoveToTheLID(t *testing.T) {
 // Keys of groups and identities by number are moved too, so they count alone.
 func TestWhatIsByNumberIsKnownAfterARestart(t *testing.T) {
 	for name, put := range map[string]func(context.Context, *device) error{
-		"nothing":     func(context.Context, *device) error { return nil },
-		"a session":   func(ctx context.Context, d *device) error { return d.PutSession(ctx, "919876543210:0", []byte("s")) },
-		"an identity": func(ctx context.Context, d *device) error { return d.PutIdentity(ctx, "919876543210:0", [32]byte{1}) },
+		"nothing":   func(context.Context, *device) error { return nil },
+		"a session": func(ctx context.Context, d *device) error { return d.PutSession(ctx, "919876543210:0", []byte("s")) },
+		"an identity": func(ctx context.Context, d *device) error {
+			return d.PutIdentity(ctx, "919876543210:0", [32]byte{1})
+		},
 		"a group's key": func(ctx context.Context, d *device) error {
 			return d.PutSenderKey(ctx, "1@g.us", "919876543210:0", []byte("s"))
 		},

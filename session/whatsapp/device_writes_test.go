@@ -103,18 +103,22 @@ func TestChangesAreFoundFromTheMomentTheyAreMade(t *testing.T) {
 		}}, identityIs(0)},
 		{"a group's key", []change{groupKey("new")}, groupKeyIs("new")},
 		{"its next step", []change{groupKey("old"), groupKey("new")}, groupKeyIs("new")},
-		{"a one-time key that is used", []change{func(ctx context.Context, d *device) error {
-			key, err := d.GenOnePreKey(ctx)
-			if err == nil && key.KeyID != 1 {
-				err = errors.New("not the first")
-			}
-			return err
-		}, func(ctx context.Context, d *device) error { return d.RemovePreKey(ctx, 1) }}, func(t *testing.T, ctx context.Context, d *device) {
-			t.Helper()
-			key, err := d.GetPreKey(ctx, 1)
-			require.NoError(t, err)
-			assert.Nil(t, key)
-		}},
+		{
+			"a one-time key that is used",
+			[]change{func(ctx context.Context, d *device) error {
+				key, err := d.GenOnePreKey(ctx)
+				if err == nil && key.KeyID != 1 {
+					err = errors.New("not the first")
+				}
+				return err
+			}, func(ctx context.Context, d *device) error { return d.RemovePreKey(ctx, 1) }},
+			func(t *testing.T, ctx context.Context, d *device) {
+				t.Helper()
+				key, err := d.GetPreKey(ctx, 1)
+				require.NoError(t, err)
+				assert.Nil(t, key)
+			},
+		},
 	} {
 		for how, run := range map[string]func(context.Context, *device, change) error{
 			"alone": func(ctx context.Context, d *device, do change) error { return do(ctx, d) },
@@ -258,7 +262,10 @@ func TestDatabaseErrorInADecryption(t *testing.T) {
 			return err
 		}},
 		{"pre_keys", func(ctx context.Context, d *device) error { _, err := d.GetPreKey(ctx, 1); return err }},
-		{"sender_keys", func(ctx context.Context, d *device) error { _, err := d.GetSenderKey(ctx, "1@g.us", ada); return err }},
+		{
+			"sender_keys",
+			func(ctx context.Context, d *device) error { _, err := d.GetSenderKey(ctx, "1@g.us", ada); return err },
+		},
 	} {
 		d, db, failed := openDevice(t)
 		_, err := db.sql.Exec("ALTER TABLE whatsmeow_" + c.table + " RENAME TO gone")

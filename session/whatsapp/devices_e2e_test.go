@@ -59,9 +59,13 @@ func TestAnswerReachesAClientLinkedASecondAgo(t *testing.T) {
 			answer := func(companion int) {
 				t.Helper()
 				n++
-				_, err := person.SendMessage(t.Context(), whatsapptest.Outgoing{To: w.shop.Number(), Text: "login", Companion: companion})
+				_, err := person.SendMessage(t.Context(), whatsapptest.Outgoing{
+					To: w.shop.Number(), Text: "login", Companion: companion,
+				})
 				require.NoError(t, err)
-				require.NoError(t, s.Send(t.Context(), pingr.Outgoing{ID: fmt.Sprint("3EB0D", n), To: receive(t, in).Sender, Text: "answer"}))
+				require.NoError(t, s.Send(t.Context(), pingr.Outgoing{
+					ID: fmt.Sprint("3EB0D", n), To: receive(t, in).Sender, Text: "answer",
+				}))
 			}
 			answer(0)
 			assert.Equal(t, []int{0}, w.reached(person))
@@ -109,7 +113,9 @@ func TestLinkedClientThatCannotReadAnAnswer(t *testing.T) {
 				require.NoError(t, err)
 				web.Garble(1)
 				text := fmt.Sprint("answer ", i)
-				require.NoError(t, s.Send(t.Context(), pingr.Outgoing{ID: fmt.Sprint("3EB0R", i), To: receive(t, in).Sender, Text: text}))
+				require.NoError(t, s.Send(t.Context(), pingr.Outgoing{
+					ID: fmt.Sprint("3EB0R", i), To: receive(t, in).Sender, Text: text,
+				}))
 				assert.Equal(t, text, receive(t, texts))
 			}
 			require.NoError(t, device.WaitQueueEmpty(w.within()))

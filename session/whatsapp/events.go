@@ -138,7 +138,8 @@ func (l *line) onConnectionEvent(evt any) {
 		s.banEnds = time.Time{}
 		if e.Expire > 0 {
 			s.banEnds = s.pool.now().Add(e.Expire)
-			detail = "WhatsApp banned the number until " + s.banEnds.UTC().Format("2006-01-02 15:04 UTC") + ". Reconnect then, and send fewer messages to people who did not text first."
+			detail = "WhatsApp banned the number until " + s.banEnds.UTC().Format("2006-01-02 15:04 UTC") +
+				". Reconnect then, and send fewer messages to people who did not text first."
 		}
 		s.mu.Unlock()
 		s.ended(l, codeTempBan, detail)

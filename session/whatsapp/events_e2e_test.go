@@ -32,11 +32,25 @@ func TestWhatAReceiptSaysOfASentMessage(t *testing.T) {
 	}{
 		{"delivered", events.Receipt{Type: types.ReceiptTypeDelivered}, false, 0},
 		{"read", events.Receipt{Type: types.ReceiptTypeRead}, false, 0},
-		{"our own phone has it", events.Receipt{Type: types.ReceiptTypeDelivered, MessageSource: types.MessageSource{IsFromMe: true}}, true, 0},
-		{"our own phone sent it", events.Receipt{Type: types.ReceiptTypeSender, MessageSource: types.MessageSource{IsFromMe: true}}, true, 0},
-		{"one of a group has it", events.Receipt{Type: types.ReceiptTypeDelivered, MessageSource: types.MessageSource{IsGroup: true}}, true, 0},
+		{"our own phone has it", events.Receipt{
+			Type: types.ReceiptTypeDelivered, MessageSource: types.MessageSource{IsFromMe: true},
+		}, true, 0},
+		{
+			"our own phone sent it",
+			events.Receipt{Type: types.ReceiptTypeSender, MessageSource: types.MessageSource{IsFromMe: true}},
+			true, 0,
+		},
+		{
+			"one of a group has it",
+			events.Receipt{Type: types.ReceiptTypeDelivered, MessageSource: types.MessageSource{IsGroup: true}},
+			true, 0,
+		},
 		{"it could not be read", events.Receipt{Type: types.ReceiptTypeRetry}, true, 1},
-		{"another message was delivered", events.Receipt{Type: types.ReceiptTypeDelivered, MessageIDs: []string{"3EB0OTHER"}}, true, 0},
+		{
+			"another message was delivered",
+			events.Receipt{Type: types.ReceiptTypeDelivered, MessageIDs: []string{"3EB0OTHER"}},
+			true, 0,
+		},
 	} {
 		outbox.add(outgoing{chat: adaLID, id: "3EB0", plaintext: []byte("here")})
 		before := s.Retries()
@@ -221,7 +235,9 @@ func TestSenderIsKnownByBothNames(t *testing.T) {
 	w := newCalmWorld(t)
 	s, _ := w.link("sess_names")
 	in := w.listen(s)
-	bob, bobLID := types.NewJID("4917012345678", types.DefaultUserServer), types.NewJID("100200301", types.HiddenUserServer)
+	bob, bobLID := types.NewJID("4917012345678", types.DefaultUserServer), types.NewJID(
+		"100200301", types.HiddenUserServer,
+	)
 	require.NoError(t, w.pool.database.keys.LIDMap.PutLIDMapping(t.Context(), adaLID, adaNumber))
 	for _, c := range []struct {
 		sender, alt types.JID
@@ -236,7 +252,9 @@ func TestSenderIsKnownByBothNames(t *testing.T) {
 	} {
 		c.sender.Device = 3 // of WhatsApp Web
 		e := &events.Message{Message: &waE2E.Message{Conversation: proto.String("hi")}}
-		e.Info = types.MessageInfo{ID: "3EB0", MessageSource: types.MessageSource{Chat: c.sender, Sender: c.sender, SenderAlt: c.alt}}
+		e.Info = types.MessageInfo{ID: "3EB0", MessageSource: types.MessageSource{
+			Chat: c.sender, Sender: c.sender, SenderAlt: c.alt,
+		}}
 		require.True(t, s.line.onEvent(e))
 		m := receive(t, in)
 		assert.Equal(t, c.phone, m.Phone, "%v", c)

@@ -28,11 +28,15 @@ func TestForgedProtocolMessages(t *testing.T) {
 	s, _ := w.link("sess_forged")
 	in := w.listen(s)
 	l := s.line
-	victim, stranger := types.NewJID("919876543210", types.DefaultUserServer), types.NewJID("4917012345678", types.DefaultUserServer)
+	victim, stranger := types.NewJID("919876543210", types.DefaultUserServer), types.NewJID(
+		"4917012345678", types.DefaultUserServer,
+	)
 	victimLID := types.NewJID("100200300", types.HiddenUserServer)
 	login := &waE2E.Message{Conversation: proto.String("login X4K9MQ")}
 	from := func(sender types.JID, id string) types.MessageInfo {
-		return types.MessageInfo{ID: id, Timestamp: time.Now(), MessageSource: types.MessageSource{Chat: sender, Sender: sender}}
+		return types.MessageInfo{ID: id, Timestamp: time.Now(), MessageSource: types.MessageSource{
+			Chat: sender, Sender: sender,
+		}}
 	}
 	handedOver := func(sender types.JID, id string, m *waE2E.Message) *events.Message {
 		e := &events.Message{
@@ -111,26 +115,31 @@ func TestStrangersPhoneAnswersForNobody(t *testing.T) {
 	in := w.listen(s)
 	victim, stranger := w.server.NewPhone(whatsapptest.PhoneConfig{}), w.server.NewPhone(whatsapptest.PhoneConfig{})
 	raw, err := proto.Marshal(&waWeb.WebMessageInfo{
-		Key:     &waCommon.MessageKey{RemoteJID: proto.String(victim.Number() + "@s.whatsapp.net"), ID: proto.String("3EB0A"), FromMe: proto.Bool(false)},
+		Key: &waCommon.MessageKey{
+			RemoteJID: proto.String(victim.Number() + "@s.whatsapp.net"), ID: proto.String("3EB0A"),
+			FromMe: proto.Bool(false),
+		},
 		Message: &waE2E.Message{Conversation: proto.String("login X4K9MQ")},
 	})
 	require.NoError(t, err)
+	resent := &waE2E.PeerDataOperationRequestResponseMessage_PeerDataOperationResult_PlaceholderMessageResendResponse{
+		WebMessageInfoBytes: raw,
+	}
 	answer := &waE2E.Message{ProtocolMessage: &waE2E.ProtocolMessage{
 		Type: waE2E.ProtocolMessage_PEER_DATA_OPERATION_REQUEST_RESPONSE_MESSAGE.Enum(),
 		PeerDataOperationRequestResponseMessage: &waE2E.PeerDataOperationRequestResponseMessage{
 			PeerDataOperationRequestType: waE2E.PeerDataOperationRequestType_PLACEHOLDER_MESSAGE_RESEND.Enum(),
 			StanzaID:                     proto.String("3EB0REQUEST"),
 			PeerDataOperationResult: []*waE2E.PeerDataOperationRequestResponseMessage_PeerDataOperationResult{{
-				PlaceholderMessageResendResponse: &waE2E.PeerDataOperationRequestResponseMessage_PeerDataOperationResult_PlaceholderMessageResendResponse{
-					WebMessageInfoBytes: raw,
-				},
+				PlaceholderMessageResendResponse: resent,
 			}},
 		},
 	}}
 	for _, m := range []*waE2E.Message{answer, {DeviceSentMessage: &waE2E.DeviceSentMessage{
 		DestinationJID: proto.String(victim.Number() + "@s.whatsapp.net"), Message: answer,
 	}}, {DeviceSentMessage: &waE2E.DeviceSentMessage{
-		DestinationJID: proto.String(victim.Number() + "@s.whatsapp.net"), Message: &waE2E.Message{Conversation: proto.String("login")},
+		DestinationJID: proto.String(victim.Number() + "@s.whatsapp.net"),
+		Message:        &waE2E.Message{Conversation: proto.String("login")},
 	}}} {
 		_, err = stranger.SendMessage(t.Context(), whatsapptest.Outgoing{To: w.shop.Number(), Message: m})
 		require.NoError(t, err)
@@ -156,8 +165,10 @@ func handedOverIn(group string, sender types.JID, id string, m *waE2E.Message) *
 func historyOf(t *testing.T, number, lid types.JID) *waE2E.Message {
 	t.Helper()
 	raw, err := proto.Marshal(&waHistorySync.HistorySync{
-		SyncType:                 waHistorySync.HistorySync_INITIAL_BOOTSTRAP.Enum(),
-		PhoneNumberToLidMappings: []*waHistorySync.PhoneNumberToLIDMapping{{PnJID: proto.String(number.String()), LidJID: proto.String(lid.String())}},
+		SyncType: waHistorySync.HistorySync_INITIAL_BOOTSTRAP.Enum(),
+		PhoneNumberToLidMappings: []*waHistorySync.PhoneNumberToLIDMapping{{
+			PnJID: proto.String(number.String()), LidJID: proto.String(lid.String()),
+		}},
 	})
 	require.NoError(t, err)
 	var packed bytes.Buffer

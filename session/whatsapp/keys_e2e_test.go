@@ -27,7 +27,9 @@ func TestWithheldMessageIsAnswered(t *testing.T) {
 	w := newWorld(t)
 	s, device := w.link("sess_withheld")
 	in := w.listen(s)
-	for _, addressing := range []whatsapptest.Addressing{whatsapptest.LIDFirst, whatsapptest.NumberFirst, whatsapptest.LIDOnly, whatsapptest.NumberOnly} {
+	for _, addressing := range []whatsapptest.Addressing{
+		whatsapptest.LIDFirst, whatsapptest.NumberFirst, whatsapptest.LIDOnly, whatsapptest.NumberOnly,
+	} {
 		p := w.server.NewPhone(whatsapptest.PhoneConfig{Addressing: addressing})
 		id, err := p.SendMessage(t.Context(), whatsapptest.Outgoing{To: w.shop.Number(), Text: "login", Unavailable: true})
 		require.NoError(t, err)

@@ -107,7 +107,10 @@ func TestCloseKeepsWhatMayBeAskedForAgain(t *testing.T) {
 	require.NoError(t, w.pool.Close())
 	w.open()
 	var kept int
-	require.NoError(t, w.pool.database.sql.QueryRow(`SELECT count(*) FROM whatsmeow_retry_buffer WHERE message_id = '3EB0KEPT'`).Scan(&kept))
+	require.NoError(
+		t,
+		w.pool.database.sql.QueryRow(`SELECT count(*) FROM whatsmeow_retry_buffer WHERE message_id = '3EB0KEPT'`).Scan(&kept),
+	)
 	assert.Equal(t, 1, kept)
 }
 

@@ -81,7 +81,10 @@ func TestLinkingThatDoesNotWork(t *testing.T) {
 		do     func(t *testing.T, w *world, code string)
 		reason int
 	}{
-		{"WhatsApp closes the connection", func(_ *testing.T, w *world, _ string) { w.server.EndPairing() }, pingr.ReasonLinkLost},
+		{
+			"WhatsApp closes the connection", func(_ *testing.T, w *world, _ string) { w.server.EndPairing() },
+			pingr.ReasonLinkLost,
+		},
 		{"linking fails", func(_ *testing.T, w *world, _ string) {
 			s, _ := w.pool.Get("sess_no")
 			s.line.onEvent(&events.PairError{})
@@ -181,7 +184,10 @@ func TestUnknownPairingStepEndsWithTheRound(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	for !errors.Is(err, whatsapptest.ErrPairingStep) && ctx.Err() == nil {
-		shot := w.until(s, func(now Snapshot) bool { return now.QR.Code != "" || now.Record.State == pingr.SessionLinkExpired })
+		shot := w.until(s, func(now Snapshot) bool {
+			return now.QR.Code != "" ||
+				now.Record.State == pingr.SessionLinkExpired
+		})
 		if shot.QR.Code == "" { // the round was over before somebody scanned
 			require.NoError(t, s.Link())
 			continue
@@ -219,7 +225,9 @@ func TestRestartWhileLinking(t *testing.T) {
 
 func TestAdd(t *testing.T) {
 	w := newWorld(t)
-	for _, id := range []string{"", "ab", "Shop", "a b c", "sess/1", "sess:", ":acc", "sess:a:b", strings.Repeat("x", 65)} {
+	for _, id := range []string{
+		"", "ab", "Shop", "a b c", "sess/1", "sess:", ":acc", "sess:a:b", strings.Repeat("x", 65),
+	} {
 		_, err := w.pool.Add(t.Context(), pingr.SessionRecord{ID: id})
 		require.Error(t, err, id)
 	}

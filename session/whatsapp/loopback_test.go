@@ -160,7 +160,8 @@ func (w *world) until(s *Session, done func(Snapshot) bool) Snapshot {
 			return last
 		}
 	}
-	require.FailNowf(w.t, "session never got there", "last: %s %d %s", last.Record.State, last.Record.Reason, last.Record.Detail)
+	require.FailNowf(w.t, "session never got there", "last: %s %d %s", last.Record.State, last.Record.Reason,
+		last.Record.Detail)
 	return last
 }
 

@@ -74,7 +74,8 @@ func (d *database) putMissed(ctx context.Context, session, sender, id string, no
 }
 
 func (d *database) hasMissed(ctx context.Context, session, sender, id string) (found bool, err error) {
-	err = d.sql.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM pingr_missed WHERE session = ? AND sender = ? AND id = ?)`,
+	err = d.sql.QueryRowContext(ctx,
+		`SELECT EXISTS (SELECT 1 FROM pingr_missed WHERE session = ? AND sender = ? AND id = ?)`,
 		session, sender, id).Scan(&found)
 	if err != nil {
 		return false, fmt.Errorf("look for a missed message: %w", err)

@@ -19,7 +19,8 @@ import (
 func dialling(t *testing.T, s *Session, n int64) time.Duration {
 	t.Helper()
 	began, before := time.Now(), s.line.dials.Load()
-	require.Eventually(t, func() bool { return s.line.dials.Load() >= before+n }, patience, time.Millisecond, "it goes on trying")
+	require.Eventually(t, func() bool { return s.line.dials.Load() >= before+n }, patience, time.Millisecond,
+		"it goes on trying")
 	return time.Since(began)
 }
 

@@ -94,7 +94,8 @@ func Open(ctx context.Context, c Config) (*Pool, error) {
 		sessions: make(map[string]*Session),
 	}
 	if database.namesUnread != nil {
-		p.log.Error("some names of people cannot be read; whatsapp.db may be damaged (pingr doctor)", "error", unnamed(database.namesUnread))
+		p.log.Error("some names of people cannot be read; whatsapp.db may be damaged (pingr doctor)", "error",
+			unnamed(database.namesUnread))
 	}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	if err := p.restore(ctx); err != nil {

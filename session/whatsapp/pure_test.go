@@ -33,7 +33,11 @@ func TestEndpoint(t *testing.T) {
 		{"localhost", Endpoint{URL: "wss://localhost:1/x", CertKey: key}, ""},
 		{"another machine", Endpoint{URL: "wss://192.168.1.7/ws/chat", CertKey: key}, "192.168.1.7: only a loopback address"},
 		{"a name", Endpoint{URL: "wss://127.0.0.1.example.com/ws/chat", CertKey: key}, "only a loopback address"},
-		{"user info does not fool it", Endpoint{URL: "wss://127.0.0.1@example.com/", CertKey: key}, "only a loopback address"},
+		{
+			"user info does not fool it",
+			Endpoint{URL: "wss://127.0.0.1@example.com/", CertKey: key},
+			"only a loopback address",
+		},
 		{"not a WebSocket", Endpoint{URL: "https://127.0.0.1/", CertKey: key}, "must be ws or wss"},
 		{"no URL", Endpoint{URL: "://", CertKey: key}, "not a URL"},
 		{"no key", Endpoint{URL: "wss://127.0.0.1/"}, "64 hex digits"},
@@ -42,7 +46,9 @@ func TestEndpoint(t *testing.T) {
 		{"a key without a URL", Endpoint{CertKey: key}, "without a WhatsApp URL"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := Open(t.Context(), Config{Dir: filepath.Join(t.TempDir(), "data"), Endpoint: c.e, Registry: brokenRegistry{}})
+			_, err := Open(t.Context(), Config{
+				Dir: filepath.Join(t.TempDir(), "data"), Endpoint: c.e, Registry: brokenRegistry{},
+			})
 			if c.err == "" {
 				require.ErrorIs(t, err, errBroken, "all else is well")
 			} else {
@@ -102,11 +108,17 @@ func TestSendError(t *testing.T) {
 		{"no answer in time", whatsmeow.ErrMessageTimedOut, true, unknown},
 		{"the caller gave up after it left", context.DeadlineExceeded, true, unknown},
 		{"the caller gave up before", context.Canceled, false, unavailable},
-		{"the socket was gone when it was ready", fmt.Errorf("failed to send message node: %w", whatsmeow.ErrNotConnected), true, unavailable},
+		{
+			"the socket was gone when it was ready", fmt.Errorf("failed to send message node: %w", whatsmeow.ErrNotConnected),
+			true, unavailable,
+		},
 		{"the socket was gone at whatsmeow's second try", whatsmeow.ErrNotConnected, true, unknown},
 		{"the connection broke under it", &whatsmeow.DisconnectedError{Action: "message send"}, true, unknown},
 		{"not logged in", whatsmeow.ErrNotLoggedIn, false, unavailable},
-		{"the device list was refused", fmt.Errorf("failed to get device list: %w", &whatsmeow.IQError{Code: 403}), false, refused},
+		{
+			"the device list was refused", fmt.Errorf("failed to get device list: %w", &whatsmeow.IQError{Code: 403}), false,
+			refused,
+		},
 		{"the device list is late", fmt.Errorf("failed to get device list: %w", whatsmeow.ErrIQTimedOut), false, unavailable},
 		{"no such number", errNotThere, false, notSent},
 		{"nobody to encrypt for", fmt.Errorf("failed to store cached sessions: %w", errNoDevice), false, unavailable},
@@ -183,7 +195,10 @@ func TestPersonText(t *testing.T) {
 		{"a status", func(e *events.Message) { e.Info.Chat = types.StatusBroadcastJID }, false},
 		{"a broadcast list", func(e *events.Message) { e.Info.Chat = types.NewJID("1", types.BroadcastServer) }, false},
 		{"a newsletter", func(e *events.Message) { e.Info.Chat = types.NewJID("1", types.NewsletterServer) }, false},
-		{"of a device that is no person's", func(e *events.Message) { e.Info.Sender = types.NewJID("1", types.HostedServer) }, false},
+		{
+			"of a device that is no person's",
+			func(e *events.Message) { e.Info.Sender = types.NewJID("1", types.HostedServer) }, false,
+		},
 		{"in a group, of the group itself", func(e *events.Message) {
 			e.Info.Chat = types.NewJID("1", types.GroupServer)
 			e.Info.Sender = e.Info.Chat
@@ -251,7 +266,9 @@ func TestClockOffset(t *testing.T) {
 	}
 	// Two moments around the border of the week that the id counts in.
 	border := time.UnixMilli(2900 * week.Milliseconds()).Add(-3 * 24 * time.Hour)
-	for _, now := range []time.Time{border, border.Add(time.Minute), border.Add(-time.Minute), border.Add(50 * time.Hour)} {
+	for _, now := range []time.Time{
+		border, border.Add(time.Minute), border.Add(-time.Minute), border.Add(50 * time.Hour),
+	} {
 		for _, offset := range []time.Duration{0, time.Hour, -time.Hour, 10 * time.Minute, -47 * time.Hour} {
 			assert.Equal(t, offset, offsetFrom(id(now.Add(offset)), now), "%v from %v", offset, now)
 		}

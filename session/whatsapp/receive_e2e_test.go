@@ -225,7 +225,9 @@ func TestSendToStranger(t *testing.T) {
 	alice := w.server.NewPhone(whatsapptest.PhoneConfig{})
 	companion := alice.AddCompanion()
 	require.NotZero(t, companion)
-	require.NoError(t, s.Send(t.Context(), pingr.Outgoing{ID: "3EB0S", To: alice.Number() + "@s.whatsapp.net", Text: "hello"}))
+	require.NoError(t, s.Send(t.Context(), pingr.Outgoing{
+		ID: "3EB0S", To: alice.Number() + "@s.whatsapp.net", Text: "hello",
+	}))
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	got, err := alice.Next(ctx)

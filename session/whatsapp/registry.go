@@ -49,7 +49,8 @@ func (r ownRegistry) SaveSession(ctx context.Context, record pingr.SessionRecord
 	if err != nil {
 		return err
 	}
-	_, err = r.sql.ExecContext(ctx, `INSERT OR REPLACE INTO pingr_session (id, record) VALUES (?, ?)`, record.ID, string(text))
+	_, err = r.sql.ExecContext(ctx, `INSERT OR REPLACE INTO pingr_session (id, record) VALUES (?, ?)`, record.ID,
+		string(text))
 	return err
 }
 

@@ -57,7 +57,9 @@ func (s *Session) Send(ctx context.Context, m pingr.Outgoing) error {
 }
 
 // sendOnce sends a message to one address.
-func (s *Session) sendOnce(ctx context.Context, l *line, dev *device, to types.JID, id types.MessageID, m *waE2E.Message) attempt {
+func (s *Session) sendOnce(
+	ctx context.Context, l *line, dev *device, to types.JID, id types.MessageID, m *waE2E.Message,
+) attempt {
 	h := &holder{persons: dev.persons}
 	defer h.drop()
 	if to.Server != types.GroupServer {
@@ -148,7 +150,8 @@ func recipient(m pingr.Outgoing) (types.JID, error) {
 	case n == 0:
 		return types.JID{}, fmt.Errorf("%w: no text", pingr.ErrNotSent)
 	case n > pingr.MaxText:
-		return types.JID{}, fmt.Errorf("%w: text has %d characters; at most %d are allowed", pingr.ErrNotSent, n, pingr.MaxText)
+		return types.JID{}, fmt.Errorf("%w: text has %d characters; at most %d are allowed", pingr.ErrNotSent, n,
+			pingr.MaxText)
 	}
 	user, _, isJID := strings.Cut(m.To, "@")
 	to, err := types.ParseJID(m.To)

@@ -82,7 +82,8 @@ func newSession(ctx context.Context, p *Pool, record pingr.SessionRecord) (*Sess
 	}
 	var err error
 	if s.timers, err = p.database.timers(ctx, s.id); err != nil {
-		p.log.Error("the disappearing timers of a session cannot be read; its chats tell them again", "session", s.id, "error", err)
+		p.log.Error("the disappearing timers of a session cannot be read; its chats tell them again", "session", s.id,
+			"error", err)
 	}
 	if err := s.loadKeys(ctx); err != nil {
 		if !isDamage(err) {

@@ -36,7 +36,10 @@ func TestRestartAfterACrash(t *testing.T) {
 		state  pingr.SessionState
 		reason int
 	}{
-		{"it crashed right after linking", func(_ *world, r *pingr.SessionRecord) { r.State = pingr.SessionPairing }, pingr.SessionConnected, 0},
+		{
+			"it crashed right after linking", func(_ *world, r *pingr.SessionRecord) { r.State = pingr.SessionPairing },
+			pingr.SessionConnected, 0,
+		},
 		{"it crashed while it was away", func(_ *world, r *pingr.SessionRecord) {
 			r.State, r.Reason = pingr.SessionDisconnected, 503
 		}, pingr.SessionConnected, 0},
@@ -184,7 +187,9 @@ func TestRemoveLeavesNothing(t *testing.T) {
 			records, err := w.pool.registry.Sessions(t.Context())
 			require.NoError(t, err)
 			assert.Empty(t, records)
-			for _, table := range []string{"whatsmeow_device", "whatsmeow_sessions", "whatsmeow_identity_keys", "pingr_timer", "pingr_missed"} {
+			for _, table := range []string{
+				"whatsmeow_device", "whatsmeow_sessions", "whatsmeow_identity_keys", "pingr_timer", "pingr_missed",
+			} {
 				var rows int
 				require.NoError(t, w.pool.database.sql.QueryRow("SELECT count(*) FROM "+table).Scan(&rows))
 				assert.Zero(t, rows, table)
@@ -251,7 +256,8 @@ func TestLinkThatBreaksOffHalfway(t *testing.T) {
 	l, jid := s.line, types.NewADJID("15550100001", 0, 9)
 	before := s.Record()
 	require.True(t, l.onPair(jid, "", ""))
-	assert.Equal(t, jid.String(), w.saved("sess_half").Device, "known before the keys are saved, or they would be nobody's")
+	assert.Equal(t, jid.String(), w.saved("sess_half").Device,
+		"known before the keys are saved, or they would be nobody's")
 	require.NoError(t, s.perform(effect{record: &before}))
 	assert.Equal(t, jid.String(), w.saved("sess_half").Device, "also after a save that was queued before the link")
 	keys := l.client.Store

@@ -116,7 +116,8 @@ func (c *copyist) ours(to, text string) types.MessageID {
 
 // names replaces what differs between two messages to people of one kind.
 func (c *copyist) names(id types.MessageID, p *whatsapptest.Phone) *strings.Replacer {
-	return strings.NewReplacer(id, "ID", c.shop.LID(), "OWN", c.shop.Number(), "OWNNUMBER", p.LID(), "LID", p.Number(), "NUMBER")
+	return strings.NewReplacer(id, "ID", c.shop.LID(), "OWN", c.shop.Number(), "OWNNUMBER", p.LID(), "LID", p.Number(),
+		"NUMBER")
 }
 
 // arrived returns what arrived of a message to a person.
@@ -276,16 +277,22 @@ func TestStanzas(t *testing.T) {
 		c.session.line.client.SendReportingTokens = true
 	}
 	for name, k := range map[string]kind{
-		"a stranger":                     {wants: "to=LID@lid"},
-		"by number":                      {phone: numberFirst, byNumber: true, wrote: true, wants: "to=NUMBER@s.whatsapp.net"},
-		"by number, with linked devices": {phone: numberFirst, companions: 2, byNumber: true, wrote: true, wants: "to jid=NUMBER:2@s.whatsapp.net"},
-		"by LID":                         {phone: lidFirst, byLID: true, wrote: true, wants: "peer_recipient_pn=NUMBER@s.whatsapp.net"},
-		"whose number is hidden":         {phone: hidden, byLID: true, wrote: true, wants: "to=LID@lid"},
-		"with linked devices":            {companions: 3, wrote: true, wants: "LID:3@lid"},
-		"with a timer":                   {wrote: true, timer: 24 * time.Hour, wants: "type=text"},
-		"with a privacy token":           {wrote: true, before: token, wants: "tctoken " + hex.EncodeToString([]byte("may write"))},
-		"with the account's salt":        {wrote: true, before: salt, wants: "cstoken 32 bytes"},
-		"with reporting of abuse":        {wrote: true, before: reporting, wants: "reporting_token v=2 16 bytes"},
+		"a stranger": {wants: "to=LID@lid"},
+		"by number": {
+			phone: numberFirst, byNumber: true, wrote: true, wants: "to=NUMBER@s.whatsapp.net",
+		},
+		"by number, with linked devices": {
+			phone: numberFirst, companions: 2, byNumber: true, wrote: true, wants: "to jid=NUMBER:2@s.whatsapp.net",
+		},
+		"by LID": {
+			phone: lidFirst, byLID: true, wrote: true, wants: "peer_recipient_pn=NUMBER@s.whatsapp.net",
+		},
+		"whose number is hidden":  {phone: hidden, byLID: true, wrote: true, wants: "to=LID@lid"},
+		"with linked devices":     {companions: 3, wrote: true, wants: "LID:3@lid"},
+		"with a timer":            {wrote: true, timer: 24 * time.Hour, wants: "type=text"},
+		"with a privacy token":    {wrote: true, before: token, wants: "tctoken " + hex.EncodeToString([]byte("may write"))},
+		"with the account's salt": {wrote: true, before: salt, wants: "cstoken 32 bytes"},
+		"with reporting of abuse": {wrote: true, before: reporting, wants: "reporting_token v=2 16 bytes"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newCopyist(t)

@@ -63,12 +63,27 @@ var ends = map[int]struct {
 	detail   string
 }{
 	codeLoggedOut: {pingr.SessionLoggedOut, true, "The phone unlinked this device. Link it again."},
-	codeTempBan:   {pingr.SessionRestricted, false, "WhatsApp banned the number temporarily. Wait until the ban ends, then reconnect."},
-	codeLocked:    {pingr.SessionRestricted, true, "WhatsApp locked the account. Open WhatsApp on the phone, do what it asks, then link again."},
-	codeOutdated:  {pingr.SessionDisconnected, false, "WhatsApp refuses this version of Pingr. Update Pingr, then reconnect."},
-	codeBanned:    {pingr.SessionRestricted, true, "WhatsApp banned the number. Ask for a review in WhatsApp on the phone, or link another number."},
-	codeDamaged:   {pingr.SessionLoggedOut, false, "The keys of this number (in whatsapp.db) are damaged, so it cannot connect. Link it again."},
-	codeReplaced:  {pingr.SessionDisconnected, false, "Another program connected with this session's keys. Stop it, then reconnect."},
+	codeTempBan: {
+		pingr.SessionRestricted, false, "WhatsApp banned the number temporarily. Wait until the ban ends, then reconnect.",
+	},
+	codeLocked: {
+		pingr.SessionRestricted, true,
+		"WhatsApp locked the account. Open WhatsApp on the phone, do what it asks, then link again.",
+	},
+	codeOutdated: {
+		pingr.SessionDisconnected, false, "WhatsApp refuses this version of Pingr. Update Pingr, then reconnect.",
+	},
+	codeBanned: {
+		pingr.SessionRestricted, true,
+		"WhatsApp banned the number. Ask for a review in WhatsApp on the phone, or link another number.",
+	},
+	codeDamaged: {
+		pingr.SessionLoggedOut, false,
+		"The keys of this number (in whatsapp.db) are damaged, so it cannot connect. Link it again.",
+	},
+	codeReplaced: {
+		pingr.SessionDisconnected, false, "Another program connected with this session's keys. Stop it, then reconnect.",
+	},
 }
 
 // details are the words of our own codes, which end nothing for good.
@@ -174,7 +189,9 @@ func (s status) next(in input) (_ status, _ outcome, ok bool) {
 		if s.terminal() {
 			return s, outcome{}, false
 		}
-		return status{pingr.SessionDisconnected, in.code, words(in, "The connection to WhatsApp was lost. Pingr is reconnecting.")},
+		return status{pingr.SessionDisconnected, in.code, words(
+				in, "The connection to WhatsApp was lost. Pingr is reconnecting.",
+			)},
 			outcome{report: reportSoon, retry: true, hangUp: true}, true
 
 	case inputEnded:

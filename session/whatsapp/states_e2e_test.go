@@ -30,7 +30,10 @@ func TestEndsThatNeedAPerson(t *testing.T) {
 	}{
 		{"unlinked on the phone while we are online", (*whatsapptest.Device).Remove, 401, pingr.SessionLoggedOut, false},
 		{"unlinked while we were away", atLogin(whatsapptest.LoginFailure{Reason: 401}), 401, pingr.SessionLoggedOut, false},
-		{"banned for a time", atLogin(whatsapptest.LoginFailure{Reason: 402, Code: 101, Expire: time.Hour, Times: 1}), 402, pingr.SessionRestricted, true},
+		{
+			"banned for a time", atLogin(whatsapptest.LoginFailure{Reason: 402, Code: 101, Expire: time.Hour, Times: 1}), 402,
+			pingr.SessionRestricted, true,
+		},
 		{"locked", atLogin(whatsapptest.LoginFailure{Reason: 403}), 403, pingr.SessionRestricted, false},
 		{"outdated", atLogin(whatsapptest.LoginFailure{Reason: 405, Times: 1}), 405, pingr.SessionDisconnected, true},
 		{"banned", atLogin(whatsapptest.LoginFailure{Reason: 406}), 406, pingr.SessionRestricted, false},
@@ -183,9 +186,15 @@ func TestGraceIsTheAccounts(t *testing.T) {
 		grace func(context.Context, string) (time.Duration, error)
 		least time.Duration // it has to come back
 	}{
-		{"at once, whatever is usual", time.Minute, func(context.Context, string) (time.Duration, error) { return 0, nil }, 0},
+		{
+			"at once, whatever is usual", time.Minute, func(context.Context, string) (time.Duration, error) { return 0, nil },
+			0,
+		},
 		{"after what is usual", time.Second, nil, time.Second},
-		{"after that too when nobody can say", time.Second, func(context.Context, string) (time.Duration, error) { return 0, errors.New("no database") }, time.Second},
+		{
+			"after that too when nobody can say", time.Second,
+			func(context.Context, string) (time.Duration, error) { return 0, errors.New("no database") }, time.Second,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t)

@@ -51,20 +51,30 @@ func TestTransitions(t *testing.T) {
 		{"the link is back", disconnected, 503, up, connected, 0, outcome{report: reportUp}},
 		{"the link breaks", connected, 0, lost, disconnected, 503, outcome{report: reportSoon, retry: true, hangUp: true}},
 		{"it cannot be made", connecting, 0, lost, disconnected, 503, outcome{report: reportSoon, retry: true, hangUp: true}},
-		{"nor at the second try", disconnected, 0, lost, disconnected, 503, outcome{report: reportSoon, retry: true, hangUp: true}},
+		{"nor at the second try", disconnected, 0, lost, disconnected, 503, outcome{
+			report: reportSoon, retry: true, hangUp: true,
+		}},
 		{"reconnect on demand", connected, 0, dial, connecting, 0, outcome{report: reportLate}},
-		{"reconnect after a ban keeps the reason until it is up", restricted, 402, dial, connecting, 402, outcome{report: reportLate}},
+		{
+			"reconnect after a ban keeps the reason until it is up", restricted, 402, dial, connecting, 402,
+			outcome{report: reportLate},
+		},
 		{"reconnect after another client", disconnected, 440, dial, connecting, 440, outcome{report: reportLate}},
 		{"nothing to connect with after a logout", loggedOut, 401, dial, ignored, 0, outcome{}},
 		{"nor before linking", pairing, 0, dial, ignored, 0, outcome{}},
 
-		{"unlinked by the phone", connected, 0, ended(401), loggedOut, 401, outcome{report: reportNow, hangUp: true, unlinked: true}},
+		{"unlinked by the phone", connected, 0, ended(401), loggedOut, 401, outcome{
+			report: reportNow, hangUp: true, unlinked: true,
+		}},
 		{"banned for a time", connecting, 0, ended(402), restricted, 402, outcome{report: reportNow, hangUp: true}},
 		{"locked", connecting, 0, ended(403), restricted, 403, outcome{report: reportNow, hangUp: true, unlinked: true}},
 		{"outdated", connecting, 0, ended(405), disconnected, 405, outcome{report: reportNow, hangUp: true}},
 		{"banned", connecting, 0, ended(406), restricted, 406, outcome{report: reportNow, hangUp: true, unlinked: true}},
 		{"replaced by another client", connected, 0, ended(440), disconnected, 440, outcome{report: reportNow, hangUp: true}},
-		{"a transient end turns out to be terminal", disconnected, 503, ended(401), loggedOut, 401, outcome{report: reportNow, hangUp: true, unlinked: true}},
+		{
+			"a transient end turns out to be terminal", disconnected, 503, ended(401), loggedOut, 401,
+			outcome{report: reportNow, hangUp: true, unlinked: true},
+		},
 		{"an unknown code ends nothing", connected, 0, ended(499), ignored, 0, outcome{}},
 
 		{"no retry after another client took over", disconnected, 440, lost, ignored, 0, outcome{}},
@@ -72,9 +82,15 @@ func TestTransitions(t *testing.T) {
 		{"no retry after a logout", loggedOut, 401, lost, ignored, 0, outcome{}},
 		{"last words after a logout", loggedOut, 401, up, ignored, 0, outcome{}},
 		{"last words of a replaced client", disconnected, 440, up, ignored, 0, outcome{}},
-		{"its keys are damaged", connecting, 0, ended(codeDamaged), loggedOut, codeDamaged, outcome{report: reportNow, hangUp: true}},
+		{
+			"its keys are damaged", connecting, 0, ended(codeDamaged), loggedOut, codeDamaged,
+			outcome{report: reportNow, hangUp: true},
+		},
 		{"a phone that is too old scans", pairing, 0, old, pairing, pingr.ReasonPhoneOutdated, outcome{}},
-		{"a newer phone scans after it", pairing, pingr.ReasonPhoneOutdated, paired, connecting, 0, outcome{report: reportLate}},
+		{
+			"a newer phone scans after it", pairing, pingr.ReasonPhoneOutdated, paired, connecting, 0,
+			outcome{report: reportLate},
+		},
 		{"logged out is logged out once", loggedOut, 401, ended(401), ignored, 0, outcome{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -24,7 +24,8 @@ func personText(e *events.Message) (_ written, ok bool) {
 	if e.Message == nil || e.Info.IsFromMe || e.IsEdit || e.Info.Edit != types.EditAttributeEmpty {
 		return written{}, false
 	}
-	if e.Info.DeviceSentMeta != nil || e.RawMessage.GetDeviceSentMessage() != nil || e.RawMessage.GetProtocolMessage() != nil ||
+	if e.Info.DeviceSentMeta != nil || e.RawMessage.GetDeviceSentMessage() != nil ||
+		e.RawMessage.GetProtocolMessage() != nil ||
 		e.Info.Category == "peer" {
 		return written{}, false
 	}

@@ -57,7 +57,9 @@ func TestTimerOfAPersonsChat(t *testing.T) {
 			w := newWorld(t)
 			s, _ := w.link("sess_timer")
 			in := w.listen(s)
-			alice, bob := w.server.NewPhone(whatsapptest.PhoneConfig{Addressing: c.addressing}), w.server.NewPhone(whatsapptest.PhoneConfig{})
+			alice, bob := w.server.NewPhone(whatsapptest.PhoneConfig{Addressing: c.addressing}), w.server.NewPhone(
+				whatsapptest.PhoneConfig{},
+			)
 			number, lid := alice.Number()+"@s.whatsapp.net", alice.LID()+"@lid"
 			sent := time.Now().Add(-time.Minute)
 			say := func(p *whatsapptest.Phone, m *waE2E.Message) {
@@ -148,7 +150,9 @@ func TestTimerOfAGroup(t *testing.T) {
 	s, _ := w.link("sess_timer")
 	in := w.listen(s)
 	alice := w.server.NewPhone(whatsapptest.PhoneConfig{})
-	group := w.server.NewGroup(whatsapptest.GroupConfig{Subject: "Friends", Members: []*whatsapptest.Phone{w.shop, alice}}).ID()
+	group := w.server.NewGroup(whatsapptest.GroupConfig{
+		Subject: "Friends", Members: []*whatsapptest.Phone{w.shop, alice},
+	}).ID()
 	say := func(m *waE2E.Message) {
 		t.Helper()
 		_, err := alice.SendMessage(t.Context(), whatsapptest.Outgoing{To: group, Message: m})
@@ -164,7 +168,10 @@ func TestTimerOfAGroup(t *testing.T) {
 
 	jid, err := types.ParseJID(group)
 	require.NoError(t, err)
-	s.line.onEvent(&events.GroupInfo{JID: jid, Timestamp: time.Now(), Ephemeral: &types.GroupEphemeral{IsEphemeral: true, DisappearingTimer: uint32(day.Seconds())}})
+	s.line.onEvent(&events.GroupInfo{
+		JID: jid, Timestamp: time.Now(),
+		Ephemeral: &types.GroupEphemeral{IsEphemeral: true, DisappearingTimer: uint32(day.Seconds())},
+	})
 	assert.Equal(t, day, timerOf(t, s, group, alice), "set in the group's settings")
 	s.line.onEvent(&events.GroupInfo{JID: jid})
 	assert.Equal(t, day, timerOf(t, s, group, alice), "another change of the group leaves it")

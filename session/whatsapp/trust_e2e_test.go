@@ -105,7 +105,9 @@ func TestTokensFromBeforeTheLink(t *testing.T) {
 			for i := range 2 {
 				_, err = person.Send(t.Context(), w.shop.Number(), "login")
 				require.NoError(t, err)
-				require.NoError(t, s.Send(t.Context(), pingr.Outgoing{ID: fmt.Sprint("3EB0T", i), To: receive(t, in).Sender, Text: "answer"}))
+				require.NoError(t, s.Send(t.Context(), pingr.Outgoing{
+					ID: fmt.Sprint("3EB0T", i), To: receive(t, in).Sender, Text: "answer",
+				}))
 				require.NoError(t, w.pool.Close())
 				w.open()
 				s, _ = w.pool.Get("sess_tokens")
@@ -124,12 +126,16 @@ func TestWithoutATokenNothingIsRepeated(t *testing.T) {
 	w := newWorldOn(t, whatsapptest.Config{Tokens: whatsapptest.TokensRequired})
 	s, _ := w.link("sess_tokens")
 	in := w.listen(s)
-	person, stranger := w.server.NewPhone(whatsapptest.PhoneConfig{KeepsTokens: true}), w.server.NewPhone(whatsapptest.PhoneConfig{})
+	person, stranger := w.server.NewPhone(whatsapptest.PhoneConfig{KeepsTokens: true}), w.server.NewPhone(
+		whatsapptest.PhoneConfig{},
+	)
 	_, err := person.Send(t.Context(), w.shop.Number(), "login")
 	require.NoError(t, err)
 	receive(t, in)
 	for p, want := range map[*whatsapptest.Phone][]string{person: {"LID 463", "number 463"}, stranger: {"LID 463"}} {
-		err := s.Send(t.Context(), pingr.Outgoing{ID: "3EB0" + p.Number(), To: p.Number() + "@s.whatsapp.net", Text: "answer"})
+		err := s.Send(t.Context(), pingr.Outgoing{
+			ID: "3EB0" + p.Number(), To: p.Number() + "@s.whatsapp.net", Text: "answer",
+		})
 		require.ErrorIs(t, err, pingr.ErrNotSent)
 		require.NotErrorIs(t, err, pingr.ErrNotOnWhatsApp)
 		forms, _ := w.privately(p)
