@@ -81,7 +81,7 @@ test("pages of an account that has everything", async () => {
   await page.fill("dialog [name=name]", "Second");
   await page.keyboard.press("Enter");
   await page.waitForSelector("svg.qr");
-  await page.click("summary");
+  await page.click("#pair > summary");
   await check("link a session");
 
   await stage.link(page, "shop", "Shop", "15550200000");
