@@ -55,8 +55,8 @@ func (d database) transact(ctx context.Context, op func(sqlstore.Tx) error) (aga
 	}
 	defer func() { _ = begun.Rollback() }() // does nothing after a commit
 	tx := tx{ctx, begun, new(bool)}
-	if d.soft {
-		if _, err := tx.Exec(`SET LOCAL synchronous_commit TO OFF`); err != nil {
+	for _, setting := range d.settings(ctx) {
+		if _, err := tx.Exec(setting); err != nil {
 			return undone(err), err
 		}
 	}
@@ -70,14 +70,30 @@ func (d database) transact(ctx context.Context, op func(sqlstore.Tx) error) (aga
 	return false, nil
 }
 
+// patience is how long a statement of an operation that may take long may run.
+const patience = 10 * time.Minute
+
+// settings returns the statements that a transaction begins with.
+func (d database) settings(ctx context.Context) []string {
+	var settings []string
+	if d.soft {
+		settings = append(settings, `SET LOCAL synchronous_commit TO OFF`)
+	}
+	if sqlstore.IsPatient(ctx) {
+		settings = append(settings, fmt.Sprintf(`SET LOCAL statement_timeout TO %d`, patience.Milliseconds()))
+	}
+	return settings
+}
+
 // undone reports whether an error of a statement before the commit may be gone
-// when the transaction is tried again: a deadlock, a serialization failure, or
-// a connection that ended.
+// when the transaction is tried again: a deadlock, a serialization failure, a
+// lock that somebody else held for too long, or a connection that ended.
 func undone(err error) bool {
 	var said *pgconn.PgError
 	if errors.As(err, &said) {
 		switch said.Code {
 		case "40001", "40P01", // serialization_failure, deadlock_detected
+			"55P03", "25P03", // lock_not_available, idle_in_transaction_session_timeout
 			"57P01", "57P02", "57P03": // the server stops, crashed, or starts
 			return true
 		}

@@ -24,7 +24,8 @@ const versionTable = "pingr_versions"
 const startLock = 7310597160984737
 
 // migrate brings the tables up to date, one process at a time: goose creates
-// its own table before it takes any lock.
+// its own table before it takes any lock. The connections of db have no limits:
+// a migration may take long, and others wait for it.
 func migrate(ctx context.Context, db *sql.DB) (err error) {
 	guard, err := db.Conn(ctx)
 	if err != nil {

@@ -13,12 +13,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"time"
-
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/internal/pgpool"
 	"github.com/heypingr/pingr/store/internal/sqlstore"
 )
 
@@ -48,10 +45,6 @@ type Store struct {
 
 var _ pingr.Store = (*Store)(nil)
 
-// connectTimeout bounds the wait for a host that does not answer, if the URL
-// has no connect_timeout of its own.
-const connectTimeout = 10 * time.Second
-
 // Open connects to the database and brings its tables up to date. Processes
 // that start at the same time take turns. Its errors never contain a password.
 func Open(ctx context.Context, c Config) (*Store, error) {
@@ -63,44 +56,25 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 }
 
 func open(ctx context.Context, c Config) (*Store, error) {
-	config, err := parse(c)
+	if c.URL == "" {
+		return nil, errors.New("postgres.Config.URL is required")
+	}
+	config, err := pgpool.Parse(c.URL)
 	if err != nil {
 		return nil, err
 	}
 	if c.MaxConns == 0 {
 		c.MaxConns = 16
 	}
-	db := stdlib.OpenDB(*config)
-	db.SetMaxOpenConns(c.MaxConns)
-	db.SetMaxIdleConns(c.MaxConns)
-	db.SetConnMaxIdleTime(5 * time.Minute)
-	if err := migrate(ctx, db); err != nil {
-		return nil, errors.Join(err, db.Close())
+	starting := pgpool.OpenUnlimited(config, 2) // one is the guard's
+	if err := errors.Join(migrate(ctx, starting), starting.Close()); err != nil {
+		return nil, err
 	}
+	db := pgpool.Open(config, c.MaxConns)
 	dialect := sqlstore.Dialect{
 		Lock: "FOR UPDATE SKIP LOCKED", Alone: "SELECT pg_advisory_xact_lock($1)", Sessions: c.Sessions,
 	}
 	return &Store{sqlstore.New(database{db: db}, database{db: db, soft: true}, dialect), db}, nil
-}
-
-// parse parses the URL. Its error does not say what is wrong: it may be logged,
-// and any part of the text may be the password.
-func parse(c Config) (*pgx.ConnConfig, error) {
-	if c.URL == "" {
-		return nil, errors.New("postgres.Config.URL is required")
-	}
-	config, err := pgx.ParseConfig(c.URL)
-	if err != nil {
-		return nil, errors.New("the database URL is not of the form postgres://USER:PASSWORD@HOST:PORT/DATABASE " +
-			"(write %2F for a slash in the password, and so on)")
-	}
-	if config.ConnectTimeout == 0 {
-		config.ConnectTimeout = connectTimeout
-	}
-	if config.RuntimeParams["application_name"] == "" {
-		config.RuntimeParams["application_name"] = "pingr"
-	}
-	return config, nil
 }
 
 // Close writes what the delivery log still holds back, and disconnects. Later

@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"os"
 	"testing"
 	"time"
 
@@ -16,7 +17,13 @@ import (
 // for UTC's fails on every machine.
 func init() { time.Local = time.FixedZone("Kiritimati", 14*60*60) }
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if os.Getenv(childURL) != "" {
+		holdAccount()
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // fast is for tests in which at most the server's process dies.
 var fast = []string{"-c", "fsync=off"}

@@ -16,6 +16,7 @@ const purgeChunk = 500
 // unfinished firing was accepted. Younger keys wait until that firing is
 // finished.
 func (s *Store) Purge(ctx context.Context, now, keys, deliveries time.Time) (int, error) {
+	ctx = patient(ctx)
 	total := 0
 	for _, purge := range []func() (int, error){
 		func() (int, error) { return s.purgeFirings(ctx, keys) },
@@ -141,3 +142,12 @@ func deleteChunk(ctx context.Context, db DB, remove string, from, to any, before
 	}
 	return int(n), nil
 }
+
+type patientKey struct{}
+
+// patient marks the operations of ctx as ones that may take long.
+func patient(ctx context.Context) context.Context { return context.WithValue(ctx, patientKey{}, true) }
+
+// IsPatient reports whether an operation may take long, because nobody waits
+// for it. A [DB] that limits the time of a statement then allows more.
+func IsPatient(ctx context.Context) bool { return ctx.Value(patientKey{}) != nil }

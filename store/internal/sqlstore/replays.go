@@ -64,7 +64,7 @@ func (s *Store) EndReplay(ctx context.Context, r hosted.Replay) error {
 
 // PurgeReplays implements [hosted.Replays].
 func (s *Store) PurgeReplays(ctx context.Context, before time.Time) (int, error) {
-	return purgeByKey(ctx, s.db,
+	return purgeByKey(patient(ctx), s.db,
 		`SELECT name FROM (SELECT name FROM replays WHERE name > $1 ORDER BY name LIMIT $2) AS chunk
 			ORDER BY name DESC LIMIT 1`,
 		`DELETE FROM replays WHERE name > $1 AND name <= $2 AND at < $3`, before)
