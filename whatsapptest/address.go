@@ -17,8 +17,9 @@ const (
 	LIDFirst Addressing = iota
 	// NumberFirst names the sender by number and adds the LID (from=number, sender_lid).
 	NumberFirst
-	// LIDOnly names the sender by LID and withholds the number everywhere, as for a person
-	// with a username. A client can then learn the number only by Phone.RevealNumber.
+	// LIDOnly names the sender by LID and withholds the number everywhere, as for a person with a
+	// username. A client can then learn the number only by Phone.RevealNumber, or by asking about the
+	// right number.
 	LIDOnly
 	// NumberOnly names the sender by number without any LID, as an old server
 	// does. See Lookup for whether a client that asks for the LID gets it.

@@ -47,6 +47,7 @@ type Device struct {
 	proof        []byte          // the account's signature on the client's identity, with the client's own
 	silent       bool
 	logins       int
+	lookups      refusals
 }
 
 // parcelKey is how a client's receipt or ack names its subject.

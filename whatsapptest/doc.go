@@ -33,7 +33,8 @@
 // the server some milliseconds away. [Phone.Resend] sends a message a second time,
 // [Outgoing].Garbled sends one that can only be read after a retry,
 // [Outgoing].Unavailable one that only the client's own phone has, and
-// [Outgoing].At backdates it. [Phone.Reinstall] gives a person new keys.
+// [Outgoing].At backdates it. [Phone.Reinstall] gives a person new keys. [Device.RefuseLookups] limits
+// the questions about who has a number, and [Server.Lookups] returns them.
 //
 // Some consequences are off unless a test asks for them, because no source says when WhatsApp draws
 // them: [Config].Primer keeps the queue until the client asks for it, and [Config].AckWithin ends the

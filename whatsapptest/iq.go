@@ -97,7 +97,7 @@ func (d *Device) answerIQ(c *conn, n *waBinary.Node, what string) bool {
 	case "encrypt key":
 		c.answer(n, d.srv.bundles(n.GetChildByTag("key")))
 	case "usync usync":
-		c.answer(n, d.usync(n.GetChildByTag("usync")))
+		d.answerUsync(c, n)
 	case "w:sync:app:state sync":
 		d.syncAppState(c, n)
 	case "w:g2 query":

@@ -81,16 +81,25 @@ func TestHiddenNumberIsLearntOnlyWhenRevealed(t *testing.T) {
 	number, err := w.client.Store.LIDs.GetPNForLID(within(t), m.Info.Sender)
 	require.NoError(t, err)
 	assert.True(t, number.IsEmpty())
-	info, err := w.client.GetUserInfo(within(t), []types.JID{types.NewJID("919876543210", types.DefaultUserServer)})
-	require.NoError(t, err)
-	assert.True(t, info[types.NewJID("919876543210", types.DefaultUserServer)].LID.IsEmpty(),
-		"the number leads to no LID either")
-
 	require.NoError(t, w.alice.RevealNumber(within(t), w.shop))
 	require.Eventually(t, func() bool { // the client may acknowledge the message before it has stored it
 		number, err = w.client.Store.LIDs.GetPNForLID(within(t), m.Info.Sender)
 		return err == nil && number.User == "919876543210"
 	}, limit, 10*time.Millisecond)
+}
+
+// A number that somebody knows leads to its owner, hidden or not. Otherwise nobody could write to a
+// friend who chose a username.
+func TestHiddenNumberIsLearntByAskingAboutIt(t *testing.T) {
+	w := newWorld(t, whatsapptest.PhoneConfig{
+		Number: "919876543210", LID: "123456789012345", Addressing: whatsapptest.LIDOnly,
+	})
+	found, err := w.client.IsOnWhatsApp(within(t), []string{"+919876543210", "+919876543211"})
+	require.NoError(t, err)
+	require.Len(t, found, 2)
+	assert.True(t, found[0].IsIn)
+	assert.Equal(t, w.alice.LID(), found[0].JID.User)
+	assert.False(t, found[1].IsIn)
 }
 
 func TestAnyFormOfTextArrives(t *testing.T) {

@@ -78,6 +78,7 @@ type Server struct {
 	step     PairingStep
 	refusals struct{ status, times int }
 	unknown  map[string]int
+	asked    []NumberLookup
 	closed   bool
 
 	acks    atomic.Pointer[AckRule]

@@ -21,7 +21,7 @@ func (d *Device) usync(request waBinary.Node) waBinary.Node {
 			continue
 		}
 		if asked, ok := user.GetChildByTag("contact").Content.([]byte); ok {
-			users = append(users, d.contact(query, string(asked)))
+			users = append(users, d.contact(query, asked))
 		}
 	}
 	attrs := cloneAttrs(request.Attrs)
@@ -32,23 +32,29 @@ func (d *Device) usync(request waBinary.Node) waBinary.Node {
 }
 
 // contact answers whether a number ("+15550100001@c.us") is on WhatsApp.
-func (d *Device) contact(query waBinary.Node, asked string) waBinary.Node {
-	number, _, _ := strings.Cut(strings.TrimPrefix(asked, "+"), "@")
-	jid := types.NewJID(number, types.DefaultUserServer)
-	contact := waBinary.Node{Tag: "contact", Attrs: waBinary.Attrs{"type": "out"}, Content: []byte(asked)}
+func (d *Device) contact(query waBinary.Node, asked []byte) waBinary.Node {
+	jid := types.NewJID(contactNumber(asked), types.DefaultUserServer)
+	contact := waBinary.Node{Tag: "contact", Attrs: waBinary.Attrs{"type": "out"}, Content: asked}
 	p := d.srv.phone(jid)
-	if p == nil || p.addressing == LIDOnly {
+	if p == nil {
 		return waBinary.Node{Tag: "user", Attrs: waBinary.Attrs{"jid": jid}, Content: []waBinary.Node{contact}}
 	}
 	contact.Attrs["type"] = "in"
 	// A client that wants the LID asks for it (whatsmeow user.go, IsOnWhatsApp).
 	n := p.usync(d, query, p.pn)
-	if q := query.GetChildByTag("contact"); q.AttrGetter().OptionalString("addressing_mode") == "lid" {
+	q := query.GetChildByTag("contact")
+	if q.AttrGetter().OptionalString("addressing_mode") == "lid" && p.lookup != LookupNoLID {
 		n = p.usync(d, query, p.lid)
 		n.Attrs["pn_jid"] = p.pn
 	}
 	n.Content = append(n.GetChildren(), contact)
 	return n
+}
+
+// contactNumber returns the digits of a number in a question.
+func contactNumber(asked []byte) string {
+	number, _, _ := strings.Cut(strings.TrimPrefix(string(asked), "+"), "@")
+	return number
 }
 
 // usync returns the phone's part of an answer, under the address in the
@@ -61,7 +67,7 @@ func (p *Phone) usync(d *Device, query waBinary.Node, asked types.JID) waBinary.
 		case "devices":
 			content = append(content, p.devicesFor(d, asked))
 		case "lid":
-			if asked.Server == types.DefaultUserServer && p.addressing != LIDOnly && p.lookup != LookupNoLID {
+			if asked.Server == types.DefaultUserServer && p.lookup != LookupNoLID {
 				content = append(content, waBinary.Node{Tag: "lid", Attrs: waBinary.Attrs{"val": p.lid}})
 			}
 		}

@@ -12,11 +12,15 @@ import (
 type PhoneConfig struct {
 	// Number is digits only with country code. It may be empty if LID is not.
 	Number string
+	// Aliases are other spellings of Number that the network understands, digits
+	// only.
+	Aliases []string
 	// LID is the digits of the person's hidden id. Empty means none.
 	LID string
 	// ByLID makes messages name the person by LID. The number is still known.
 	ByLID bool
-	// Hidden hides the number from the session for good. It needs a LID.
+	// Hidden hides the number from the session, which then can only ask who has a
+	// number. It needs a LID.
 	Hidden bool
 }
 
@@ -69,8 +73,10 @@ func (s *Session) NewPhone(c PhoneConfig) *Phone {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p := &Phone{session: s, config: c, seen: make(map[string]bool), changed: make(chan struct{})}
-	if c.Number != "" {
-		s.phones[numberJID(c.Number)] = p
+	for _, number := range append(c.Aliases, c.Number) {
+		if number != "" {
+			s.phones[numberJID(number)] = p
+		}
 	}
 	if c.LID != "" {
 		s.phones[lidJID(c.LID)] = p

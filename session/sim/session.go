@@ -51,7 +51,8 @@ const (
 	// Nobody finds no such number: [pingr.ErrNotSent] and
 	// [pingr.ErrNotOnWhatsApp].
 	Nobody
-	// RefuseForNow refuses what may be sent later: [pingr.ErrRefused].
+	// RefuseForNow refuses what may be sent later: [pingr.ErrRefused]. It refuses
+	// questions about numbers for a minute.
 	RefuseForNow
 	// LoseMessage loses the message itself: [ErrNoAnswer], nothing shown.
 	LoseMessage
@@ -60,6 +61,9 @@ const (
 	// Hang delivers nothing and answers only when the context ends.
 	Hang
 )
+
+// refusedFor is how long RefuseForNow refuses questions about numbers.
+const refusedFor = time.Minute
 
 // A Session is one simulated number. Its methods are safe for concurrent use.
 type Session struct {
@@ -75,6 +79,7 @@ type Session struct {
 	listening bool
 	wake      chan struct{}
 	made      int
+	asked     []string // numbers that Resolve asked about
 }
 
 // A delivery is one message on its way to the handler.
@@ -83,7 +88,10 @@ type delivery struct {
 	due     time.Time
 }
 
-var _ pingr.Session = (*Session)(nil)
+var (
+	_ pingr.Session  = (*Session)(nil)
+	_ pingr.Resolver = (*Session)(nil)
+)
 
 // New returns a connected session.
 func New(c Config) *Session {

@@ -20,6 +20,7 @@ type line struct {
 	client  *whatsmeow.Client
 	conn    atomic.Pointer[meter] // the latest connection
 	met     *acquaintances
+	numbers *numbers
 	broken  atomic.Bool               // the database failed
 	jid     atomic.Pointer[types.JID] // nil until linked
 
@@ -71,6 +72,7 @@ func newLine(s *Session, device *store.Device, keys *container) *line {
 	c.AddEventHandlerWithSuccessStatus(l.onEvent)
 	l.client = c
 	l.met = newAcquaintances(l)
+	l.numbers = newNumbers(l)
 	return l
 }
 
