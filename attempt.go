@@ -31,15 +31,17 @@ func (e *Engine) dispatch(ctx context.Context, to Dispatcher, p PendingEvent) at
 	event := p.Event
 	event.Account, event.Attempt, event.Timestamp = p.Account, p.Attempt, began.UnixMilli()
 	reply, err := e.callDispatcher(ctx, to, event)
-	if ctx.Err() == nil { // otherwise we stopped, which says nothing about the backend
-		e.tried(ctx, p.Account, err)
-	}
 	d := p.row(to, began)
 	d.Attempt, d.Duration = p.Attempt, e.cfg.Now().Sub(began)
+	if ctx.Err() == nil { // otherwise we stopped, which says nothing about the backend
+		e.tried(ctx, p.Account, err)
+		e.observeDispatched(event, reply, d.Duration, err)
+		e.logFailure(to, event, err)
+	}
 	setDefault(&reply.URL, d.URL)
 	d.URL, d.HTTPStatus, d.NoReply = reply.URL, reply.Status, reply.NoReply
 	if err != nil {
-		d.Status, d.Error, d.NoReply = "failed", err.Error(), ""
+		d.Status, d.Error, d.NoReply = "failed", failure(to, event, err), ""
 	}
 	return attempt{Delivery: d, reply: reply, err: err}
 }
@@ -60,7 +62,7 @@ func (p PendingEvent) row(to Dispatcher, at time.Time) Delivery {
 		ID: NewID("dlv_"), Account: p.Account, Session: p.Event.Session, EventID: p.Event.ID, Event: p.Event.Type,
 		Status: "delivered", At: at,
 	}
-	if to, ok := to.(interface{ Endpoint() string }); ok {
+	if to, ok := to.(remote); ok {
 		d.URL = to.Endpoint()
 	}
 	return d
@@ -91,12 +93,12 @@ func (e *Engine) callDispatcher(ctx context.Context, to Dispatcher, event Event)
 	answers := make(chan answer, 1)
 	go func() {
 		defer cancel()
-		a := answer{err: errors.New("dispatcher panicked")}
-		defer func() {
-			_ = recover() // the value may hold what must not be logged
-			answers <- a
-		}()
-		a.reply, a.err = to.Dispatch(ctx, event)
+		a := answer{err: &PanicError{}} // of runtime.Goexit
+		defer func() { answers <- a }()
+		a.err = e.guard(event, func() (err error) {
+			a.reply, err = to.Dispatch(ctx, event)
+			return err
+		})
 	}()
 	select {
 	case a := <-answers:

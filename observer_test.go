@@ -46,6 +46,9 @@ func (n *notes) observer() pingr.Observer {
 		Delivery: func(d pingr.Delivery) {
 			n.add("delivery %d %s %q %t", d.Attempt, d.Status, d.URL, d.DynamicReply)
 		},
+		Dispatched: func(e pingr.Event, _ pingr.Reply, _ time.Duration, err error) {
+			n.add("dispatched %d %v", e.Attempt, err)
+		},
 		StoreFailed: func(doing string, err error) { n.add("%s: %v", doing, err) },
 	}
 }
@@ -62,7 +65,7 @@ func TestObserver(t *testing.T) {
 		{"a message without a trigger", "hello", nil, []string{`received acc main "hello" false`}},
 		{
 			"a dynamic reply", "login", func(w *world) { w.backend = says("link") },
-			[]string{in, "accepted ", "decided dynamic", `delivery 1 delivered "" true`, "done replieddynamic"},
+			[]string{in, "accepted ", "dispatched 1 <nil>", "decided dynamic", `delivery 1 delivered "" true`, "done replieddynamic"},
 		},
 		{"a backend that fails once", "login", func(w *world) {
 			w.backend = func(_ context.Context, e pingr.Event) (pingr.Reply, error) {
@@ -72,18 +75,20 @@ func TestObserver(t *testing.T) {
 				return pingr.Reply{}, nil
 			}
 		}, []string{
-			in, "accepted ", "decided static", `delivery 1 failed "https://shop.example" false`, "done repliedstatic",
-			`delivery 2 delivered "" false`,
+			in, "accepted ", "dispatched 1 status 500", "decided static",
+			`delivery 1 failed "https://shop.example" false`, "done repliedstatic",
+			"dispatched 2 <nil>", `delivery 2 delivered "" false`,
 		}},
 		{"no quota", "login", func(w *world) {
 			w.config.Settings.MonthlyQuota = 1
 			require.NoError(w, w.store.Reserve(w.Context(), time.Now(), pingr.QuotaLimit(account, 1, time.Now())))
-		}, []string{in, "accepted ", "done quota", `delivery 1 delivered "" false`}},
+		}, []string{in, "accepted ", "dispatched 1 <nil>", "done quota", `delivery 1 delivered "" false`}},
 		{"an acknowledgement that is lost", "login", func(w *world) {
 			w.session.SetFault(sim.LoseAck)
 			time.AfterFunc(time.Second/2, func() { w.session.SetFault(sim.None) })
 		}, []string{
-			in, "accepted ", "decided static", `delivery 1 delivered "" false`, "unknown static", "done repliedstatic",
+			in, "accepted ", "dispatched 1 <nil>", "decided static", `delivery 1 delivered "" false`, "unknown static",
+			"done repliedstatic",
 		}},
 		{
 			"a session that is away", "login", func(w *world) {
@@ -92,7 +97,10 @@ func TestObserver(t *testing.T) {
 					return pingr.Reply{}, nil
 				}
 			},
-			[]string{in, "accepted ", "decided static", `delivery 1 delivered "" false`, "decided static", "done failedstatic"},
+			[]string{
+				in, "accepted ", "dispatched 1 <nil>", "decided static", `delivery 1 delivered "" false`, "decided static",
+				"done failedstatic",
+			},
 		},
 		{
 			"a message that is too old", "login", func(w *world) { w.config.Settings.MaxMessageAge = -1 },
@@ -205,6 +213,7 @@ func TestObserverThatPanics(t *testing.T) {
 			Received:    func(string, string, pingr.Message, bool) { panic("received") },
 			Firing:      func(pingr.Firing) { panic("firing") },
 			Delivery:    func(pingr.Delivery) { panic("delivery") },
+			Dispatched:  func(pingr.Event, pingr.Reply, time.Duration, error) { panic("dispatched") },
 			StoreFailed: func(string, error) { panic("store") },
 		}
 		w.store = &failsOnce{Store: w.store, method: "Finish"}
@@ -231,8 +240,8 @@ func TestObserversOfTwoEngines(t *testing.T) {
 		w.person(asha).Send("login")
 		pass(time.Minute)
 		assert.Equal(t, []string{
-			`received acc main "login" true`, "accepted ", "decided static", `delivery 1 delivered "" false`,
-			"done repliedstatic",
+			`received acc main "login" true`, "accepted ", "dispatched 1 <nil>", "decided static",
+			`delivery 1 delivered "" false`, "done repliedstatic",
 		}, n.told())
 		stop()
 	})

@@ -34,7 +34,7 @@ func (s *Server) accountOf(ctx context.Context, scope string) (pingr.Account, er
 	out.Settings.DayEnds = a.Settings.Midnight(s.now())
 	if !test && a.Webhook.URL != "" {
 		out.Settings.Events = a.Webhook.Events
-		out.Dispatcher = accountDispatcher{s.dispatcher(a.Webhook), s.metrics}
+		out.Dispatcher = accountDispatcher{s.dispatcher(a.Webhook)}
 	}
 	return out, nil
 }
@@ -55,37 +55,27 @@ func (s *Server) dispatcher(w hosted.Webhook) *pingr.HTTPDispatcher {
 	}
 }
 
-// An accountDispatcher tells an account's endpoint. It names sessions as the account does,
-// and counts its attempts.
-type accountDispatcher struct {
-	*pingr.HTTPDispatcher
-	metrics *metrics
-}
+// An accountDispatcher tells an account's endpoint. It names sessions as the account does.
+type accountDispatcher struct{ *pingr.HTTPDispatcher }
 
 // Dispatch implements pingr.Dispatcher.
 func (d accountDispatcher) Dispatch(ctx context.Context, e pingr.Event) (pingr.Reply, error) {
 	e.Session = shownID(e.Session)
-	began := time.Now()
-	reply, err := d.HTTPDispatcher.Dispatch(ctx, e)
-	d.metrics.told(time.Since(began), reply, err)
-	return reply, err
+	return d.HTTPDispatcher.Dispatch(ctx, e)
 }
 
 // observer tells the event streams and the metrics what the engine does, and
 // /readyz what fails.
 func (s *Server) observer() pingr.Observer {
-	return pingr.Observer{
+	return pingr.Observers(s.metrics.engine.Observer(), pingr.Observer{
 		Firing: func(f pingr.Firing) {
-			if f.State == pingr.StateDone {
-				s.metrics.ended(f.Outcome, f.Source, s.now().Sub(f.AcceptedAt))
-			}
 			s.hub.publish(f.Account, "firing", noteOf(f))
 		},
 		Delivery: func(d pingr.Delivery) {
 			s.hub.publish(d.Account, "delivery", deliveryOf(d, d.At.Add(d.Duration)))
 		},
 		StoreFailed: s.trouble.hear,
-	}
+	})
 }
 
 // A firingNote is what the event stream says of a firing: no text, no phone.

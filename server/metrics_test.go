@@ -92,27 +92,10 @@ func TestMetrics(t *testing.T) {
 	assert.NotRegexp(t, `acc_|anna|ben-|9198|127\.0\.0\.1`, names, "nothing of a customer")
 }
 
-// Every outcome of a webhook or a send counts under its own name.
+// Every outcome of a send counts under its own name.
 func TestWhatMetricsCallIt(t *testing.T) {
 	w := newWorld(t)
 	var want []string
-	for i, tt := range []struct {
-		kind   string
-		status int
-		err    error
-	}{
-		{"timeout", 0, context.DeadlineExceeded},
-		{"network", 0, errors.New("no route")},
-		{"3xx", 300, errors.New("status 300")},
-		{"4xx", 499, errors.New("status 499")},
-		{"410", 410, pingr.ErrGone},
-		{"5xx", 500, errors.New("status 500")},
-	} {
-		for range i + 1 {
-			w.server.metrics.told(time.Second, pingr.Reply{Status: tt.status}, tt.err)
-		}
-		want = append(want, fmt.Sprintf("pingr_webhook_failures_total{kind=%q} %d", tt.kind, i+1))
-	}
 	for i, tt := range []struct {
 		result string
 		err    error

@@ -9,7 +9,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log"
 	"os"
 	"os/signal"
@@ -85,21 +84,6 @@ func linked(ctx context.Context, pool *whatsapp.Pool, show func(code string)) (*
 		if s, err = pool.Add(ctx, pingr.SessionRecord{ID: pingr.DefaultSession}); err != nil {
 			return nil, err
 		}
-	} else if err := s.Link(); err != nil && !errors.Is(err, whatsapp.ErrLinked) {
-		return nil, err
 	}
-	shown := ""
-	for now := range s.Changes(ctx) {
-		switch now.Record.State {
-		case pingr.SessionConnected:
-			return s, nil
-		case pingr.SessionLinkExpired, pingr.SessionLoggedOut, pingr.SessionRestricted:
-			return nil, fmt.Errorf("not linked: %s", now.Record.Detail)
-		}
-		if now.QR.Code != "" && now.QR.Code != shown {
-			shown = now.QR.Code
-			show(shown)
-		}
-	}
-	return nil, ctx.Err()
+	return s, s.WaitConnected(ctx, func(qr whatsapp.QR) { show(qr.Code) })
 }

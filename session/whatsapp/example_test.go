@@ -33,16 +33,12 @@ func Example() {
 	defer pool.Close()
 	session, err := pool.Add(ctx, pingr.SessionRecord{ID: "sess_shop", Name: "Shop"})
 	check(err)
-	for now := range session.Changes(ctx) {
-		if now.QR.Code != "" {
-			_, err := shop.Scan(ctx, now.QR.Code)
-			check(err)
-		}
-		if now.Record.State == pingr.SessionConnected {
-			fmt.Println("connected as", now.Record.Phone)
-			break
-		}
-	}
+	err = session.WaitConnected(ctx, func(qr whatsapp.QR) {
+		_, err := shop.Scan(ctx, qr.Code) // a person does this with the phone
+		check(err)
+	})
+	check(err)
+	fmt.Println("connected as", session.Record().Phone)
 
 	go session.Listen(ctx, func(ctx context.Context, m pingr.Message) error {
 		// A program answers outside of the handler, and stores before it returns.
