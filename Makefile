@@ -187,7 +187,7 @@ screenshots: stage ## the pictures of docs/screenshots
 
 .PHONY: stage
 stage: build chromium server/dashboard/ui/node_modules/.package-lock.json
-	go build -o $(BIN)/loopback ./internal/loopback
+	go build -o $(BIN)/whatsapptest ./cmd/whatsapptest
 
 server/dashboard/ui/node_modules/.package-lock.json: server/dashboard/ui/package-lock.json | node
 	cd server/dashboard/ui && $(NPM_CI)

@@ -2,7 +2,9 @@ package whatsapptest
 
 import (
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -44,6 +46,14 @@ func (s *Server) NewGroup(c GroupConfig) *Group {
 	g.jid = types.NewJID(fmt.Sprintf("12036300000%07d", s.aliases.Add(1)), types.GroupServer)
 	s.groups[g.jid] = g
 	return g
+}
+
+// Groups returns all groups in the order of their ids, which is that of their creation.
+func (s *Server) Groups() []*Group {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	byID := func(a, b *Group) int { return strings.Compare(a.jid.User, b.jid.User) }
+	return slices.SortedFunc(maps.Values(s.groups), byID)
 }
 
 // ID returns the group's address, "…@g.us".

@@ -5,222 +5,219 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"mime"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// maxBody bounds a request to Handler.
-const maxBody = 64 << 10
+// Bounds of what a request to Handler may ask for.
+const (
+	maxBody     = 16 << 20 // a message with a picture
+	linkTimeout = 30 * time.Second
+	waitDefault = 10 * time.Second
+	waitMax     = 60 * time.Second
+)
 
-// Handler serves phones over HTTP, for a page that shows them. Paths are relative to where it is
-// mounted (http.StripPrefix). Bodies are JSON; errors are {"error":"…"}.
+// Handler serves the whole server over HTTP with JSON: phones and what people do with them, faults of
+// linked clients and of the network, groups, the ledger. docs/whatsapptest-http.md lists every route,
+// and GET / returns the same page. Paths are relative to where it is mounted (http.StripPrefix).
 //
-//	POST   /phones                              {"number","lid","name","addressing"}, all optional → 201 PHONE
-//	GET    /phones                              {"phones":[PHONE…]}
-//	GET    /phones/{number}                     PHONE
-//	POST   /phones/{number}/scan                {"qr"} links the client that shows it → {"device":1}
-//	POST   /phones/{number}/code                {"code"} likewise by pairing code
-//	DELETE /phones/{number}/devices/{device}    unlinks → 204
-//	POST   /phones/{number}/messages            {"to","text","id"}, id optional → 201 {"id"}
-//	GET    /phones/{number}/messages            {"messages":[MESSAGE…]}, oldest first
-//	GET    /phones/{number}/events              the same as server-sent events, then each as it comes
-//
-// PHONE is {"number","lid","name","devices":[1,…]}; addressing is "number" (default), "lid" or
-// "hidden". MESSAGE is {"id","from","group","text","at"}. An event's id is its position, so
-// that a browser that reconnects misses nothing.
+// Errors are {"error":"…"} with 400 for a request that cannot be read, 404 for an unknown phone, device
+// or group, 409 for a number that is taken, 422 for an act that failed, and 504 for a wait that ended
+// without result.
 //
 // There is no authentication: any client can act as any phone. State-changing requests
-// of other web pages are refused. Streams end with the server.
+// of other web pages are refused. Streams and waits end with the server.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
-	handle := func(pattern string, serve func(http.ResponseWriter, *http.Request, *Phone) error) {
-		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-			p, ok := s.Phone(r.PathValue("number"))
-			if !ok {
-				writeError(w, http.StatusNotFound, errors.New("no such phone"))
-				return
-			}
-			if err := serve(w, r, p); err != nil {
-				writeError(w, http.StatusUnprocessableEntity, err)
-			}
+	for _, r := range routes() {
+		mux.HandleFunc(r.pattern, func(w http.ResponseWriter, req *http.Request) {
+			ctx, cancel := context.WithCancel(req.Context())
+			defer cancel()
+			defer context.AfterFunc(s.ctx, cancel)()
+			s.serveRoute(r, w, req.WithContext(ctx))
 		})
 	}
-	mux.HandleFunc("POST /phones", s.servePhones)
-	mux.HandleFunc("GET /phones", func(w http.ResponseWriter, _ *http.Request) {
-		phones := s.Phones()
-		list := make([]phoneJSON, 0, len(phones))
-		for _, p := range phones {
-			list = append(list, p.json())
-		}
-		writeJSON(w, http.StatusOK, map[string]any{"phones": list})
+	mux.HandleFunc("/", func(w http.ResponseWriter, req *http.Request) {
+		writeError(w, http.StatusNotFound, fmt.Errorf("no route %s %s; GET / lists them", req.Method, req.URL.Path))
 	})
-	handle("GET /phones/{number}", func(w http.ResponseWriter, _ *http.Request, p *Phone) error {
-		writeJSON(w, http.StatusOK, p.json())
-		return nil
-	})
-	handle("POST /phones/{number}/scan", serveLink)
-	handle("POST /phones/{number}/code", serveLink)
-	handle("DELETE /phones/{number}/devices/{device}", serveUnlink)
-	handle("POST /phones/{number}/messages", serveSend)
-	handle("GET /phones/{number}/messages", func(w http.ResponseWriter, _ *http.Request, p *Phone) error {
-		messages := p.Messages()
-		list := make([]messageJSON, 0, len(messages))
-		for _, m := range messages {
-			list = append(list, m.json())
-		}
-		writeJSON(w, http.StatusOK, map[string]any{"messages": list})
-		return nil
-	})
-	handle("GET /phones/{number}/events", s.serveEvents)
 	return http.NewCrossOriginProtection().Handler(mux)
 }
 
-type phoneJSON struct {
-	Number  string `json:"number"`
-	LID     string `json:"lid"`
-	Name    string `json:"name"`
-	Devices []int  `json:"devices"`
+// A route is one row of the table that Handler serves and that its reference page shows.
+type route struct {
+	pattern string   // method and path, for http.ServeMux
+	does    string   // what it does, for the reference
+	calls   []string // the exported methods behind it, such as "Phone.Send"
+	status  int      // on success
+	body    any      // a zero request, or none{}
+	answer  any      // a zero answer, or none{}
+	serve   func(*call) (any, error)
 }
 
-func (p *Phone) json() phoneJSON {
-	j := phoneJSON{Number: p.Number(), LID: p.LID(), Name: p.Name(), Devices: []int{}}
-	for _, d := range p.Devices() {
-		j.Devices = append(j.Devices, d.Number())
+// none is the body of a request or answer that has none.
+type none struct{}
+
+// A call is one request, with what its path names.
+type call struct {
+	srv    *Server
+	w      http.ResponseWriter
+	r      *http.Request
+	ctx    context.Context
+	phone  *Phone
+	device *Device
+	group  *Group
+}
+
+// on returns a route. calls are the exported methods behind it, separated by spaces. The status is 204
+// for an act without answer.
+func on[B, A any](pattern, does, calls string, serve func(*call, B) (A, error)) route {
+	r := route{
+		pattern: pattern, does: does, calls: strings.Fields(calls), status: http.StatusOK,
+		body: *new(B), answer: *new(A),
 	}
-	return j
+	if _, empty := r.answer.(none); empty {
+		r.status = http.StatusNoContent
+	}
+	r.serve = func(c *call) (any, error) {
+		var body B
+		if err := c.read(&body); err != nil {
+			return nil, err
+		}
+		return serve(c, body)
+	}
+	return r
 }
 
-type messageJSON struct {
-	ID    string    `json:"id"`
-	From  string    `json:"from"`
-	Group string    `json:"group,omitempty"`
-	Text  string    `json:"text"`
-	At    time.Time `json:"at"`
+// does adapts an act that has no answer.
+func does[B any](act func(*call, B) error) func(*call, B) (none, error) {
+	return func(c *call, body B) (none, error) { return none{}, act(c, body) }
 }
 
-func (m Message) json() messageJSON { return messageJSON{m.ID, m.From, m.Group, m.Text, m.At.UTC()} }
+// acts adapts an act that has neither body nor answer and cannot fail.
+func acts(act func(*call)) func(*call, none) (none, error) {
+	return func(c *call, _ none) (none, error) {
+		act(c)
+		return none{}, nil
+	}
+}
 
-func (s *Server) servePhones(w http.ResponseWriter, r *http.Request) {
-	var body struct{ Number, LID, Name, Addressing string }
-	if err := readJSON(w, r, &body); err != nil {
+// created makes 201 the route's status.
+func (r route) created() route {
+	r.status = http.StatusCreated
+	return r
+}
+
+// errAnswered means that a route has written its own answer.
+var errAnswered = errors.New("answered")
+
+func (s *Server) serveRoute(r route, w http.ResponseWriter, req *http.Request) {
+	c := &call{srv: s, w: w, r: req, ctx: req.Context()}
+	answer, err := any(nil), c.resolve()
+	if err == nil {
+		answer, err = r.serve(c)
+	}
+	var failed *statusError
+	switch {
+	case errors.Is(err, errAnswered):
+	case errors.As(err, &failed):
+		writeError(w, failed.status, err)
+	case err != nil:
 		writeError(w, http.StatusUnprocessableEntity, err)
-		return
-	}
-	c := PhoneConfig{Number: body.Number, LID: body.LID, Name: body.Name}
-	switch body.Addressing {
-	case "", "number":
-	case "lid":
-		c.Addressing = LIDFirst
-	case "hidden":
-		c.Addressing = LIDOnly
+	case r.status == http.StatusNoContent:
+		w.WriteHeader(r.status)
 	default:
-		writeError(w, http.StatusUnprocessableEntity, errors.New(`addressing must be "number", "lid" or "hidden"`))
-		return
+		writeJSON(w, r.status, answer)
 	}
-	p, err := s.AddPhone(c)
-	if err != nil {
-		writeError(w, http.StatusConflict, err)
-		return
-	}
-	writeJSON(w, http.StatusCreated, p.json())
 }
 
-func serveLink(w http.ResponseWriter, r *http.Request, p *Phone) error {
-	var body struct{ QR, Code string }
-	if err := readJSON(w, r, &body); err != nil {
-		return err
+// statusError is an error with a status other than 422.
+type statusError struct {
+	status int
+	error
+}
+
+func (e *statusError) Unwrap() error { return e.error }
+
+func failed(status int, format string, args ...any) error {
+	return &statusError{status, fmt.Errorf(format, args...)}
+}
+
+// resolve finds the phone, device or group in the path.
+func (c *call) resolve() error {
+	if number := c.r.PathValue("number"); number != "" {
+		var err error
+		if c.phone, err = c.phoneNamed(number); err != nil {
+			return err
+		}
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), 30*time.Second)
-	defer cancel()
-	var d *Device
-	var err error
-	if strings.HasSuffix(r.URL.Path, "/scan") {
-		d, err = p.Scan(ctx, body.QR)
-	} else {
-		d, err = p.EnterCode(ctx, body.Code)
+	if text := c.r.PathValue("device"); text != "" {
+		number, err := strconv.Atoi(text)
+		if err == nil {
+			c.device = c.phone.Device(number)
+		}
+		if c.device == nil || c.device.removed.Load() {
+			return failed(http.StatusNotFound, "the phone has no linked device %q; GET /phones/%s/devices lists them",
+				text, c.phone.Number())
+		}
 	}
-	if err == nil {
-		writeJSON(w, http.StatusOK, map[string]any{"device": d.Number()})
+	if id := c.r.PathValue("group"); id != "" {
+		jid, err := parseAddress(id)
+		if err == nil {
+			c.group = c.srv.group(jid)
+		}
+		if c.group == nil {
+			return failed(http.StatusNotFound, "no group has the id %q; GET /groups lists them", id)
+		}
+	}
+	return nil
+}
+
+func (c *call) phoneNamed(number string) (*Phone, error) {
+	p, ok := c.srv.Phone(number)
+	if !ok {
+		return nil, failed(http.StatusNotFound, "no phone has the number or LID %q; POST /phones adds one", number)
+	}
+	return p, nil
+}
+
+// within bounds a wait by what the request asks for.
+func (c *call) within(seconds float64) (context.Context, context.CancelFunc, error) {
+	d := waitDefault
+	if seconds != 0 {
+		d = time.Duration(seconds * float64(time.Second))
+	}
+	if d <= 0 || d > waitMax {
+		return nil, nil, fmt.Errorf("timeout_seconds must be more than 0 and at most %g", waitMax.Seconds())
+	}
+	ctx, cancel := context.WithTimeout(c.ctx, d)
+	return ctx, cancel, nil
+}
+
+// waited returns the error of a wait; one that ran out of time has a status of its own.
+func waited(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return failed(http.StatusGatewayTimeout, "%w; timeout_seconds makes it wait longer (at most %g)",
+			err, waitMax.Seconds())
 	}
 	return err
 }
 
-func serveUnlink(w http.ResponseWriter, r *http.Request, p *Phone) error {
-	number, err := strconv.Atoi(r.PathValue("device"))
-	if err != nil {
-		return errNotLinked
+// pick returns the value that a name stands for: its index in names. The empty name is the first.
+func pick[T ~int](what, name string, names []string) (T, error) {
+	if name == "" {
+		return 0, nil
 	}
-	d := p.Device(number)
-	if d == nil || d.removed.Load() {
-		return errNotLinked
+	if i := slices.Index(names, name); i >= 0 {
+		return T(i), nil
 	}
-	d.Remove()
-	w.WriteHeader(http.StatusNoContent)
-	return nil
+	return 0, fmt.Errorf("%s must be one of %s, not %q", what, strings.Join(names, ", "), name)
 }
 
-func serveSend(w http.ResponseWriter, r *http.Request, p *Phone) error {
-	var body struct{ To, Text, ID string }
-	if err := readJSON(w, r, &body); err != nil {
-		return err
-	}
-	if body.Text == "" {
-		return errors.New("text is missing")
-	}
-	id, err := p.SendMessage(r.Context(), Outgoing{To: body.To, Text: body.Text, ID: body.ID})
-	if err == nil {
-		writeJSON(w, http.StatusCreated, map[string]any{"id": id})
-	}
-	return err
-}
-
-func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request, p *Phone) error {
-	ctx, cancel := context.WithCancel(r.Context())
-	defer cancel()
-	defer context.AfterFunc(s.ctx, cancel)()
-	position, _ := strconv.Atoi(r.Header.Get("Last-Event-ID")) // without one, from the beginning
-	position = max(0, position)
-	stream := http.NewResponseController(w)
-	_ = stream.SetWriteDeadline(time.Time{}) // a server may have a deadline; a stream has none
-	w.Header().Set("Content-Type", "text/event-stream")
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(http.StatusOK)
-	for {
-		if err := stream.Flush(); err != nil {
-			return nil // the reader is gone
-		}
-		more, err := p.after(ctx, position)
-		if err != nil {
-			return nil // reader or server is gone
-		}
-		for _, m := range more {
-			position++
-			data, err := json.Marshal(m.json())
-			if err != nil {
-				return nil // impossible: strings and a time
-			}
-			if _, err := fmt.Fprintf(w, "id: %d\nevent: message\ndata: %s\n\n", position, data); err != nil {
-				return nil // the reader is gone
-			}
-		}
-	}
-}
-
-func readJSON(w http.ResponseWriter, r *http.Request, into any) error {
-	if r.ContentLength == 0 {
-		return nil // all fields absent
-	}
-	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
-		return errors.New("body must be application/json")
-	}
-	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody)).Decode(into); err != nil {
-		return errors.New("body is not the JSON that is expected")
-	}
-	return nil
-}
+// name is the reverse of pick.
+func name[T ~int](v T, names []string) string { return names[v] }
 
 func writeError(w http.ResponseWriter, status int, err error) {
 	writeJSON(w, status, map[string]any{"error": err.Error()})

@@ -114,7 +114,9 @@ func TestHandlerRefuses(t *testing.T) {
 	}{
 		"a number that is taken":    {"POST", "/phones", `{"number":"15550100001"}`, http.StatusConflict},
 		"an unknown addressing":     {"POST", "/phones", `{"addressing":"smoke"}`, http.StatusUnprocessableEntity},
-		"broken JSON":               {"POST", "/phones", `{`, http.StatusUnprocessableEntity},
+		"broken JSON":               {"POST", "/phones", `{`, http.StatusBadRequest},
+		"an unknown field":          {"POST", "/phones", `{"nom":"Alice"}`, http.StatusBadRequest},
+		"an unknown route":          {"POST", "/telephones", ``, http.StatusNotFound},
 		"a phone that is not there": {"GET", "/phones/42", ``, http.StatusNotFound},
 		"a text to nobody": {
 			"POST", "/phones/15550100001/messages", `{"to":"42","text":"hi"}`, http.StatusUnprocessableEntity,
@@ -126,9 +128,20 @@ func TestHandlerRefuses(t *testing.T) {
 		"a code nobody waits for": {
 			"POST", "/phones/15550100001/code", `{"code":"ABCD-EFGH"}`, http.StatusUnprocessableEntity,
 		},
-		"an unlinked device": {"DELETE", "/phones/15550100001/devices/7", ``, http.StatusUnprocessableEntity},
+		"an unlinked device":        {"DELETE", "/phones/15550100001/devices/7", ``, http.StatusNotFound},
+		"a group that is not there": {"GET", "/groups/1@g.us", ``, http.StatusNotFound},
+		"a group without members":   {"POST", "/groups", `{"subject":"x"}`, http.StatusUnprocessableEntity},
+		"a member that is not there": {
+			"POST", "/groups", `{"members":["42"]}`, http.StatusUnprocessableEntity,
+		},
+		"a wait that is too long": {
+			"POST", "/phones/15550100001/messages/next", `{"timeout_seconds":61}`, http.StatusUnprocessableEntity,
+		},
+		"a message that does not come": {
+			"POST", "/phones/15550100001/messages/next", `{"timeout_seconds":0.01}`, http.StatusGatewayTimeout,
+		},
 		"a large body": {
-			"POST", "/phones", `{"name":"` + strings.Repeat("x", 1<<17) + `"}`, http.StatusUnprocessableEntity,
+			"POST", "/phones", `{"name":"` + strings.Repeat("x", 1<<24) + `"}`, http.StatusRequestEntityTooLarge,
 		},
 	}
 	for name, tt := range tests {

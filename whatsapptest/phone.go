@@ -92,7 +92,7 @@ type Message struct {
 	Full *waE2E.Message
 }
 
-var errNotLinked = errors.New("no such linked device")
+var errTaken = errors.New("number or LID is taken")
 
 // NewPhone adds a phone. Like a test helper, it panics if the configuration is
 // wrong or the number or LID is taken. AddPhone returns an error instead.
@@ -135,7 +135,7 @@ func (s *Server) AddPhone(c PhoneConfig) (*Phone, error) {
 	}
 	p.parts = []*handset{newHandset(p, 0)}
 	if s.phones[p.pn] != nil || s.phones[p.lid] != nil {
-		return nil, errors.New("number or LID is taken")
+		return nil, errTaken
 	}
 	s.phones[p.pn], s.phones[p.lid] = p, p
 	s.people = append(s.people, p)

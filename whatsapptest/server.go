@@ -48,6 +48,9 @@ type Config struct {
 	// never acknowledged (Cobalt, issue 592). No source says how long WhatsApp waits. Zero, the
 	// default, waits forever.
 	AckWithin time.Duration
+	// Control serves [Server.Handler] at the address for clients too, by https. Test suites that were
+	// made for the mock server bartender expect their phone there.
+	Control bool
 	// Logger receives connections and refused requests, never numbers, texts or
 	// keys. If nil, they are discarded.
 	Logger *slog.Logger
@@ -135,6 +138,9 @@ func Start(c Config) (*Server, error) {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /ws/chat", s.serveSocket)
+	if c.Control {
+		mux.Handle("/", s.Handler())
+	}
 	s.http = &http.Server{
 		Handler:           mux,
 		ReadHeaderTimeout: 10 * time.Second,

@@ -35,14 +35,14 @@ export async function startWorld(t) {
   let binaries = process.env.PINGR_TEST_BINARIES;
   if (!binaries) {
     binaries = dir;
-    for (const path of ['./cmd/pingr', './internal/loopback']) execFileSync('go', ['build', '-o', dir, path], { cwd: repository });
+    for (const path of ['./cmd/pingr', './cmd/whatsapptest']) execFileSync('go', ['build', '-o', dir, path], { cwd: repository });
   }
-  const network = spawn(join(binaries, 'loopback'), { stdio: ['pipe', 'pipe', 'inherit'] });
+  const network = spawn(join(binaries, 'whatsapptest'), ['--listen', '127.0.0.1:0', '--control', '127.0.0.1:0', '--json', '--until-eof'], { stdio: ['pipe', 'pipe', 'inherit'] });
   t.after(async () => {
     network.stdin.end();
     await once(network, 'exit');
   });
-  const { env, phones } = JSON.parse(await firstLine(network));
+  const { env, control } = JSON.parse(await firstLine(network));
   const data = join(dir, 'data');
   const server = spawn(join(binaries, 'pingr'), ['serve', '--data', data, '--listen', '127.0.0.1:0'],
     { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'ignore'] });
@@ -73,7 +73,7 @@ export async function startWorld(t) {
 
   /** Does something with a phone. */
   const phone = async (method, path = '', body) => {
-    const answer = await fetch(phones + path, { method, ...(body ? { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } } : {}) });
+    const answer = await fetch(`${control}/phones${path}`, { method, ...(body ? { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } } : {}) });
     const said = await answer.text();
     assert.ok(answer.ok, said);
     return said === '' ? null : JSON.parse(said);

@@ -38,7 +38,7 @@ def build(into: Path) -> Path:
     """Build the server and the loopback WhatsApp, unless ``PINGR_TEST_BINARIES`` says where they are."""
     if built := os.environ.get("PINGR_TEST_BINARIES"):
         return Path(built)
-    for package in ("./cmd/pingr", "./internal/loopback"):
+    for package in ("./cmd/pingr", "./cmd/whatsapptest"):
         subprocess.run(["go", "build", "-o", into, package], cwd=REPOSITORY, check=True)
     return into
 
@@ -213,7 +213,12 @@ class Waiting:
 def start(directory: Path) -> Iterator[World]:
     """Run the loopback WhatsApp and ``pingr serve`` until it is closed."""
     binaries = build(directory)
-    network = subprocess.Popen([binaries / "loopback"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    network = subprocess.Popen(
+        [binaries / "whatsapptest", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0", "--json", "--until-eof"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     assert network.stdin
     assert network.stdout
     ready = json.loads(network.stdout.readline())
@@ -229,7 +234,7 @@ def start(directory: Path) -> Iterator[World]:
     try:
         line = server.stdout.readline()
         assert line.startswith("listening on "), line
-        yield World(binaries, data, line.split()[-1], ready["phones"])
+        yield World(binaries, data, line.split()[-1], ready["control"] + "/phones")
     finally:
         server.terminate()
         server.wait()

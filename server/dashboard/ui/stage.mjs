@@ -9,6 +9,7 @@ import { createInterface } from "node:readline";
 import { chromium } from "playwright-core";
 
 const root = new URL("../../..", import.meta.url).pathname;
+const shop = "15550100001"; // a number to link
 
 // start starts a program and waits for its first line on stdout.
 async function start(command, args, env = {}) {
@@ -39,9 +40,11 @@ export class Stage {
   // start starts all but the browser.
   async start(more) {
     this.dir = mkdtempSync(join(tmpdir(), "pingr-stage-"));
-    this.network = await start(join(root, "bin/loopback"), []);
-    const { env, phones, shop } = JSON.parse(this.network.line);
-    Object.assign(this, { env: { ...env, ...more }, phones, shop });
+    this.network = await start(join(root, "bin/whatsapptest"), [
+      "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0", "--json", "--until-eof", "--phone", `${shop}=Shop`,
+    ]);
+    const { env, control } = JSON.parse(this.network.line);
+    Object.assign(this, { env: { ...env, ...more }, phones: `${control}/phones`, shop });
     await this.serve();
   }
 
