@@ -59,10 +59,11 @@ func openDatabase(ctx context.Context, dir string) (*database, error) {
 	if err := errors.Join(file.Chmod(0o600), file.Close()); err != nil {
 		return nil, err
 	}
-	db, err := sql.Open("sqlite", dsn.String())
+	connector, err := newConnector(dsn.String())
 	if err != nil {
 		return nil, err
 	}
+	db := sql.OpenDB(connector)
 	db.SetMaxOpenConns(4)
 	db.SetMaxIdleConns(4)
 	d := &database{sql: db, keys: sqlstore.NewWithDB(db, "sqlite", nil), cache: newCache(), sound: realSoundness()}
