@@ -151,7 +151,7 @@ func (c *conn) run() error {
 		}
 		return c.writeRaw(data)
 	}
-	hands, err := c.srv.noise.accept(read, write)
+	hands, err := c.srv.keys.noise.accept(read, write)
 	if err != nil {
 		return fmt.Errorf("handshake: %w", err)
 	}

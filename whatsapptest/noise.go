@@ -27,8 +27,8 @@ type noiseIdentity struct {
 	chain  []byte
 }
 
-func newNoiseIdentity(now time.Time) (noiseIdentity, error) {
-	static, intermediate := keys.NewKeyPair(), keys.NewKeyPair()
+func newNoiseIdentity(root, static *keys.KeyPair, now time.Time) (noiseIdentity, error) {
+	intermediate := keys.NewKeyPair()
 	from, to := uint64(now.Add(-24*time.Hour).Unix()), uint64(now.AddDate(10, 0, 0).Unix())
 	certificate := func(serial, issuer uint32, key, signer *keys.KeyPair) (*waCert.CertChain_NoiseCertificate, error) {
 		details, err := proto.Marshal(&waCert.CertChain_NoiseCertificate_Details{
@@ -37,7 +37,7 @@ func newNoiseIdentity(now time.Time) (noiseIdentity, error) {
 		return &waCert.CertChain_NoiseCertificate{Details: details, Signature: sign(signer, details)}, err
 	}
 	// whatsmeow wants issuer serial 0 (WACertIssuerSerial) on the intermediate certificate.
-	middle, err := certificate(1, 0, intermediate, rootKey())
+	middle, err := certificate(1, 0, intermediate, root)
 	if err != nil {
 		return noiseIdentity{}, err
 	}

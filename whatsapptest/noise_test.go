@@ -12,10 +12,24 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
+// A client that greets with Noise IK after a restart finds the key that it remembers.
+func TestNoiseKeyIsKept(t *testing.T) {
+	first, err := newServerKeys(nil, time.Now())
+	require.NoError(t, err)
+	saved, err := first.save()
+	require.NoError(t, err)
+	second, err := newServerKeys(saved, time.Now())
+	require.NoError(t, err)
+	assert.Equal(t, first.noise.static, second.noise.static)
+	again, err := second.save()
+	require.NoError(t, err)
+	assert.Equal(t, saved, again)
+}
+
 // A client that remembers the server's key greets with Noise IK. If it remembers
 // another one, both fall back to XX without a new connection.
 func TestClientThatRemembersTheServersKey(t *testing.T) {
-	id, err := newNoiseIdentity(time.Now())
+	id, err := newNoiseIdentity(keys.NewKeyPair(), keys.NewKeyPair(), time.Now())
 	require.NoError(t, err)
 	for name, remembered := range map[string]*keys.KeyPair{"the same": id.static, "another": keys.NewKeyPair()} {
 		t.Run(name, func(t *testing.T) {

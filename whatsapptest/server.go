@@ -24,9 +24,10 @@ type Config struct {
 	// Listen is the TCP address to listen on. Defaults to 127.0.0.1 and a free
 	// port. Only loopback addresses are accepted.
 	Listen string
-	// StateFile, if set, is read by Start when it exists and written by Close,
-	// so that phones and linked clients outlive the process. It holds private
-	// keys of simulated phones: nothing of value, but written with mode 0600.
+	// StateFile, if set, is read by Start when it exists and written by Close, so that phones and linked
+	// clients outlive the process. It also keeps the keys that foreign clients have to trust: CAPEM,
+	// CertKey and the server's Noise key. Start writes these at once. The file holds private keys of
+	// simulated phones: nothing of value, but written with mode 0600.
 	StateFile string
 	// Now returns the time stamped on messages. Defaults to time.Now.
 	Now func() time.Time
@@ -65,8 +66,7 @@ type Server struct {
 	patience time.Duration // Config.AckWithin
 	listener net.Listener
 	http     *http.Server
-	tls      certificates
-	noise    noiseIdentity
+	keys     serverKeys
 	ledger   *Ledger
 	cancel   context.CancelFunc
 	ctx      context.Context
@@ -106,16 +106,16 @@ func Start(c Config) (*Server, error) {
 	if err := requireLoopback(c.Listen); err != nil {
 		return nil, err
 	}
-	certs, err := newCertificates(time.Now())
+	state, err := readState(c.StateFile)
 	if err != nil {
-		return nil, fmt.Errorf("make certificates: %w", err)
+		return nil, fmt.Errorf("read state: %w", err)
 	}
-	noise, err := newNoiseIdentity(time.Now())
+	id, err := newServerKeys(state.Keys, time.Now())
 	if err != nil {
-		return nil, fmt.Errorf("make noise certificate: %w", err)
+		return nil, err
 	}
 	s := &Server{
-		now: c.Now, log: c.Logger, state: c.StateFile, primer: c.Primer, patience: c.AckWithin, tls: certs, noise: noise,
+		now: c.Now, log: c.Logger, state: c.StateFile, primer: c.Primer, patience: c.AckWithin, keys: id,
 		ledger:  newLedger(),
 		phones:  make(map[types.JID]*Phone),
 		groups:  make(map[types.JID]*Group),
@@ -126,15 +126,20 @@ func Start(c Config) (*Server, error) {
 	s.SetLatency(c.Latency)
 	s.SetTokens(c.Tokens)
 	s.ctx, s.cancel = context.WithCancel(context.Background())
-	if c.StateFile != "" {
-		if err := s.load(c.StateFile); err != nil {
-			s.cancel()
-			return nil, fmt.Errorf("read state: %w", err)
-		}
+	if err := s.load(state); err != nil {
+		s.cancel()
+		return nil, fmt.Errorf("read state: %s: %w", c.StateFile, err)
 	}
 	if s.listener, err = new(net.ListenConfig).Listen(s.ctx, "tcp", c.Listen); err != nil {
 		s.cancel()
 		return nil, fmt.Errorf("listen: %w", err)
+	}
+	if c.StateFile != "" && state.Keys == nil { // foreign clients may trust it from now on
+		if err := s.Save(c.StateFile); err != nil {
+			s.cancel()
+			_ = s.listener.Close()
+			return nil, err
+		}
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /ws/chat", s.serveSocket)
@@ -150,7 +155,7 @@ func Start(c Config) (*Server, error) {
 	s.work.Add(1)
 	go func() {
 		defer s.work.Done()
-		_ = s.http.Serve(tls.NewListener(s.listener, certs.server)) // ends with Close
+		_ = s.http.Serve(tls.NewListener(s.listener, id.tls.server)) // ends with Close
 	}()
 	return s, nil
 }
@@ -187,8 +192,8 @@ func (s *Server) Close() error {
 func (s *Server) URL() string { return "wss://" + s.listener.Addr().String() + "/ws/chat" }
 
 // CAPEM returns the PEM certificate of the authority that signed the server's
-// TLS certificate. It is new at each Start.
-func (s *Server) CAPEM() []byte { return s.tls.caPEM }
+// TLS certificate. It is new at each Start, unless Config.StateFile keeps it.
+func (s *Server) CAPEM() []byte { return s.keys.tls.caPEM }
 
 // Ledger returns the record of what was sent, acknowledged and answered.
 func (s *Server) Ledger() *Ledger { return s.ledger }
@@ -268,10 +273,6 @@ func requireLoopback(addr string) error {
 	}
 	return nil
 }
-
-// rootKey signs the Noise certificates of every server in this process, because
-// whatsmeow.WACertPubKey, which verifies them, exists once per process too.
-var rootKey = sync.OnceValue(keys.NewKeyPair)
 
 func sign(kp *keys.KeyPair, message []byte) []byte {
 	sig := ecc.CalculateSignature(ecc.NewDjbECPrivateKey(*kp.Priv), message)

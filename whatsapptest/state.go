@@ -18,13 +18,15 @@ import (
 
 // The state file is JSON. It is for the next start of the same version, not for other readers:
 // stateVersion changes whenever the format does.
-const stateVersion = 2
+const stateVersion = 3
 
 type savedServer struct {
 	Version int          `json:"version"`
 	Aliases uint64       `json:"aliases"`
 	Phones  []savedPhone `json:"phones"`
 	Groups  []savedGroup `json:"groups,omitempty"`
+
+	Keys *savedKeys `json:"keys,omitempty"`
 }
 
 type savedPhone struct {
@@ -109,6 +111,10 @@ type savedGroup struct {
 // again.
 func (s *Server) Save(path string) error {
 	state := savedServer{Version: stateVersion, Aliases: s.aliases.Load()}
+	var err error
+	if state.Keys, err = s.keys.save(); err != nil {
+		return fmt.Errorf("save keys: %w", err)
+	}
 	for _, p := range s.Phones() {
 		saved, err := p.save()
 		if err != nil {
@@ -237,27 +243,33 @@ func publicPreKey(k *keys.PreKey) savedPreKey {
 	return saved
 }
 
-// load reads a state file into a server that does not run yet. A missing file
-// is an empty state.
-func (s *Server) load(path string) error {
+// readState reads a state file. No file, or a missing one, is an empty state.
+func readState(path string) (state savedServer, err error) {
+	if path == "" {
+		return state, nil
+	}
 	data, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil
+		return state, nil
 	}
 	if err != nil {
-		return err
+		return state, err
 	}
-	var state savedServer
 	if err := json.Unmarshal(data, &state); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
+		return state, fmt.Errorf("%s: %w", path, err)
 	}
 	if state.Version != stateVersion {
-		return fmt.Errorf("%s has version %d, not %d; remove it to start over", path, state.Version, stateVersion)
+		return state, fmt.Errorf("%s has version %d, not %d; remove it to start over", path, state.Version, stateVersion)
 	}
+	return state, nil
+}
+
+// load takes a state into a server that does not run yet.
+func (s *Server) load(state savedServer) error {
 	s.aliases.Store(state.Aliases)
 	for _, saved := range state.Phones {
 		if err := s.loadPhone(saved); err != nil {
-			return fmt.Errorf("%s: %w", path, err)
+			return err
 		}
 	}
 	for _, saved := range state.Groups {

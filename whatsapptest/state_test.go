@@ -3,6 +3,7 @@
 package whatsapptest_test
 
 import (
+	"net/http"
 	"os"
 	"path/filepath"
 	"testing"
@@ -73,18 +74,49 @@ func TestLinkedClientOutlivesTheServer(t *testing.T) {
 }
 
 func TestDamagedStateIsRefused(t *testing.T) {
-	for name, content := range map[string]string{
-		"not JSON": "{", "another version": `{"version":99}`,
-		"no handset": `{"version":1,"phones":[{"number":"1","lid":"2","handsets":[]}]}`,
-		"short key":  `{"version":1,"phones":[{"number":"1","lid":"2","handsets":[{"number":0,"identity":"AA=="}]}]}`,
+	const key = `"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="`
+	for name, tt := range map[string]struct{ content, says string }{
+		"not JSON":        {"{", "JSON"},
+		"another version": {`{"version":99}`, "remove it to start over"},
+		"no handset":      {`{"version":3,"phones":[{"number":"1","lid":"2","handsets":[]}]}`, "damaged"},
+		"short key": {
+			`{"version":3,"phones":[{"number":"1","lid":"2","handsets":[{"number":0,"identity":"AA=="}]}]}`, "damaged",
+		},
+		"short root key":       {`{"version":3,"keys":{"root":"AA==","noise":` + key + `}}`, "damaged"},
+		"key of the authority": {`{"version":3,"keys":{"root":` + key + `,"noise":` + key + `}}`, "damaged"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "state.json")
-			require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
+			require.NoError(t, os.WriteFile(path, []byte(tt.content), 0o600))
 			_, err := whatsapptest.Start(whatsapptest.Config{StateFile: path})
 			require.ErrorContains(t, err, "read state")
+			require.ErrorContains(t, err, tt.says)
 		})
 	}
+}
+
+// A foreign client is told once what to trust. Start writes the keys, so that a server which is killed leaves them too.
+func TestServerKeepsItsKeys(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "whatsapp.json")
+	first, err := whatsapptest.Start(whatsapptest.Config{StateFile: path})
+	require.NoError(t, err)
+	info, err := os.Stat(path)
+	require.NoError(t, err, "written before Close")
+	assert.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+	require.NoError(t, first.Close())
+
+	second := start(t, whatsapptest.Config{StateFile: path})
+	assert.Equal(t, first.CertKey(), second.CertKey())
+	assert.Equal(t, string(first.CAPEM()), string(second.CAPEM()))
+	c := newClient(t, second)
+	old := first.HTTPClient() // trusts the first server's authority
+	c.SetWebsocketHTTPClient(second.HTTPClient())
+	assert.True(t, old.Transport.(*http.Transport).TLSClientConfig.RootCAs.Equal(
+		second.HTTPClient().Transport.(*http.Transport).TLSClientConfig.RootCAs))
+	assert.NotEmpty(t, c.qr(t), "the handshake holds")
+
+	other := start(t, whatsapptest.Config{})
+	assert.NotEqual(t, string(first.CAPEM()), string(other.CAPEM()), "without a file the authority is new")
 }
 
 func TestSaveWhileMessagesFly(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -75,6 +76,44 @@ func TestPrintsWhatAClientNeeds(t *testing.T) {
 	assert.NoFileExists(t, r.CAFile, "it was temporary")
 }
 
+// A process has one root key, so that two are needed to see that it is kept.
+func TestKeysOutliveTheProgram(t *testing.T) {
+	state := filepath.Join(t.TempDir(), "whatsapp.json")
+	ca := filepath.Join(t.TempDir(), "ca.pem")
+	first, pem := trusted(t, state, ca)
+	second, again := trusted(t, state, ca)
+	assert.Equal(t, first, second)
+	assert.Equal(t, pem, again)
+	other, _ := trusted(t, filepath.Join(t.TempDir(), "other.json"), ca)
+	assert.NotEqual(t, first, other, "another state has keys of its own")
+}
+
+// trusted runs the program as one of its own, kills it without warning, and returns what clients had to trust.
+func trusted(t *testing.T, state, ca string) (key, pem string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^$")
+	cmd.Env = append(os.Environ(), "WHATSAPPTEST_ARGS=--listen 127.0.0.1:0 --control 127.0.0.1:0 --json --state "+
+		state+" --ca "+ca)
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	var r ready
+	require.NoError(t, json.NewDecoder(out).Decode(&r))
+	require.NoError(t, cmd.Process.Kill())
+	_ = cmd.Wait()
+	written, err := os.ReadFile(ca)
+	require.NoError(t, err)
+	return r.CertKey, string(written)
+}
+
+// TestMain is the program itself in a process that a test starts.
+func TestMain(m *testing.M) {
+	if args := os.Getenv("WHATSAPPTEST_ARGS"); args != "" {
+		os.Exit(run(context.Background(), strings.Fields(args), os.Stdin, os.Stdout, os.Stderr))
+	}
+	os.Exit(m.Run())
+}
+
 // The help is on standard output, with examples, and ends with 0.
 func TestHelp(t *testing.T) {
 	var out, errs bytes.Buffer
@@ -125,7 +164,8 @@ func TestScansLikeBartender(t *testing.T) {
 	defer end()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	store := "file:" + filepath.Join(t.TempDir(), "bot.db") + "?_pragma=foreign_keys(1)&_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)"
+	const pragmas = "?_pragma=foreign_keys(1)&_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)"
+	store := "file:" + filepath.Join(t.TempDir(), "bot.db") + pragmas
 	container, err := sqlstore.New(ctx, "sqlite", store, nil)
 	require.NoError(t, err)
 	defer container.Close()
