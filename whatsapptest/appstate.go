@@ -29,7 +29,7 @@ func (p *Phone) appState() appStateShare {
 	p.share = appStateShare{keyID: []byte{0, 0, 0, 0, 0, 1}, key: randomBytes(32), patches: make(map[string][][]byte)}
 	name := p.name
 	if name == "" {
-		name = p.pn.User
+		name = p.pn().User
 	}
 	patch := appstate.BuildSettingPushName(name)
 	if raw, err := p.share.encode(patch); err == nil {

@@ -134,14 +134,15 @@ func (p *Phone) devicesChanged(how string, number uint16) {
 // go-whatsapp-web-multidevice issue 376; whatsapp-rust stanza/devices.rs).
 func (p *Phone) changeNode(how string, number uint16) waBinary.Node {
 	numbers := p.deviceNumbers()
-	from, alt := p.pn, p.lid
-	if p.addressing == LIDOnly {
+	from, alt := p.pn(), p.lid
+	hidden := p.addressing == LIDOnly || p.Username() != "" // from some, so that none is told by number
+	if hidden {
 		from = p.lid
 	}
 	n := waBinary.Node{Tag: "notification", Attrs: waBinary.Attrs{"from": from, "type": "devices"}}
 	change := waBinary.Attrs{"device_hash": deviceHash(withDevices(from, numbers))}
 	device := keyIndex(number, waBinary.Attrs{"jid": withDevice(from, number)})
-	if p.addressing == NumberFirst || p.addressing == LIDFirst {
+	if !hidden && p.addressing != NumberOnly {
 		n.Attrs["lid"], device["lid"] = alt, withDevice(alt, number)
 		change["device_lid_hash"] = deviceHash(withDevices(alt, numbers))
 	}
@@ -157,12 +158,12 @@ func (p *Phone) ownDevicesNode() waBinary.Node {
 	numbers := p.deviceNumbers()
 	content := make([]waBinary.Node, len(numbers), len(numbers)+1)
 	for i, number := range numbers {
-		content[i] = waBinary.Node{Tag: "device", Attrs: keyIndex(number, waBinary.Attrs{"jid": withDevice(p.pn, number)})}
+		content[i] = waBinary.Node{Tag: "device", Attrs: keyIndex(number, waBinary.Attrs{"jid": withDevice(p.pn(), number)})}
 	}
 	return waBinary.Node{
-		Tag: "notification", Attrs: waBinary.Attrs{"from": p.pn, "type": "account_sync"},
+		Tag: "notification", Attrs: waBinary.Attrs{"from": p.pn(), "type": "account_sync"},
 		Content: []waBinary.Node{{
-			Tag: "devices", Attrs: waBinary.Attrs{"dhash": deviceHash(withDevices(p.pn, numbers))},
+			Tag: "devices", Attrs: waBinary.Attrs{"dhash": deviceHash(withDevices(p.pn(), numbers))},
 			Content: append(content, p.keyIndexList(true)),
 		}},
 	}

@@ -60,6 +60,15 @@
 // which order WhatsApp checks, or whether messages encrypted again are checked too;
 // here they are. By default an account takes both forms, and names itself by LID.
 //
+// A person with a username ([PhoneConfig].Username, [Phone.SetUsername]) shows the number only to
+// accounts that have seen it within 30 days. [Phone.ChangeNumber] moves a person to another number, and
+// frees the old one for somebody else. A question who has a number is answered for every spelling of
+// it, with the one that WhatsApp uses: Brazil's ninth digit, Mexico's 1 and Argentina's 9 come or go.
+// [Phone.SendContact] shares a contact card, and [ContactCard] makes one that may lie.
+//
+// No source says how long a linked device goes on seeing such a number, or whether clients are told of
+// a changed one (here they are not).
+//
 // # Devices and receipts
 //
 // Lists of devices carry key indexes and the list that the account has signed. Clients that have asked

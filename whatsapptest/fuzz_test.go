@@ -40,7 +40,7 @@ func FuzzStanzaFromClient(f *testing.F) {
 	require.NoError(f, err)
 	f.Cleanup(func() { _ = srv.Close() })
 	p := srv.NewPhone(PhoneConfig{Number: shop.User})
-	d := &Device{srv: srv, phone: p, jid: withDevice(p.pn, 1), lid: withDevice(p.lid, 1)}
+	d := &Device{srv: srv, phone: p, jid: withDevice(p.pn(), 1), lid: withDevice(p.lid, 1)}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		n := decode(data)
 		if n == nil {

@@ -87,7 +87,7 @@ func (g *Group) address(p *Phone) types.JID {
 	if g.byLID {
 		return p.lid
 	}
-	return p.pn
+	return p.pn()
 }
 
 func (g *Group) mode() string {
@@ -97,9 +97,9 @@ func (g *Group) mode() string {
 	return string(types.AddressingModePN)
 }
 
-// node returns the description of the group that whatsmeow's parseGroupNode
+// node returns the description of the group for an account, which whatsmeow's parseGroupNode
 // reads.
-func (g *Group) node() waBinary.Node {
+func (g *Group) node(reader *Phone) waBinary.Node {
 	members := g.Members()
 	content := make([]waBinary.Node, 0, len(members))
 	for _, p := range members {
@@ -107,8 +107,8 @@ func (g *Group) node() waBinary.Node {
 		switch {
 		case !g.byLID:
 			attrs["lid"] = p.lid
-		case p.addressing != LIDOnly:
-			attrs["phone_number"] = p.pn
+		case !p.hidesFrom(reader):
+			attrs["phone_number"] = p.pn()
 		}
 		content = append(content, waBinary.Node{Tag: "participant", Attrs: attrs})
 	}
@@ -136,7 +136,7 @@ func (m *sentMessage) dispatchGroup(readers []*Phone) error {
 			if err != nil {
 				return fmt.Errorf("to linked device %d: %w", d.Number(), err)
 			}
-			m.hand(d, waBinary.Node{Tag: "message", Attrs: m.groupAttrs(), Content: content}, 0)
+			m.hand(d, waBinary.Node{Tag: "message", Attrs: m.groupAttrs(d), Content: content}, 0)
 		}
 	}
 	return nil
@@ -177,7 +177,7 @@ func keyDistribution(group types.JID, key []byte) *waE2E.Message {
 	}}
 }
 
-func (m *sentMessage) groupAttrs() waBinary.Attrs {
+func (m *sentMessage) groupAttrs(d *Device) waBinary.Attrs {
 	h := m.from
 	kind, _ := stanzaType(m.message)
 	attrs := waBinary.Attrs{"id": m.id, "type": kind, "t": m.at.Unix(), "from": m.to}
@@ -187,7 +187,8 @@ func (m *sentMessage) groupAttrs() waBinary.Attrs {
 	if m.message.GetEditedMessage() != nil {
 		attrs["edit"] = string(types.EditAttributeMessageEdit)
 	}
-	byLID := h.phone.addressing == LIDOnly
+	hidden := h.phone.hidesFrom(d.phone)
+	byLID := hidden
 	if g := h.phone.srv.group(m.to); g != nil {
 		attrs["addressing_mode"] = g.mode()
 		byLID = g.byLID
@@ -195,10 +196,10 @@ func (m *sentMessage) groupAttrs() waBinary.Attrs {
 	switch {
 	case !byLID:
 		attrs["participant"], attrs["participant_lid"] = h.pn(), h.phone.lid
-	case h.phone.addressing == LIDOnly:
+	case hidden:
 		attrs["participant"] = h.lid()
 	default:
-		attrs["participant"], attrs["participant_pn"] = h.lid(), h.phone.pn
+		attrs["participant"], attrs["participant_pn"] = h.lid(), h.phone.pn()
 	}
 	return attrs
 }

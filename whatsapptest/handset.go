@@ -27,7 +27,7 @@ type handset struct {
 
 func newHandset(p *Phone, number uint16) *handset { return &handset{phone: p, number: number} }
 
-func (h *handset) pn() types.JID  { return withDevice(h.phone.pn, h.number) }
+func (h *handset) pn() types.JID  { return withDevice(h.phone.pn(), h.number) }
 func (h *handset) lid() types.JID { return withDevice(h.phone.lid, h.number) }
 
 func withDevice(j types.JID, device uint16) types.JID {

@@ -50,6 +50,9 @@ func (d *Device) handleMessage(c *conn, n *waBinary.Node) {
 		d.acknowledge(c, id, to, now, rule)
 	}
 	if rule.Error == 0 {
+		if p := d.srv.phone(to); p != nil && to.Server == types.DefaultUserServer {
+			p.showNumber(d.phone)
+		}
 		d.route(n, inbound{from: d, id: id, to: to, at: now, peer: peer})
 	}
 }
@@ -113,7 +116,7 @@ func (d *Device) participantHash(to types.JID) string {
 		if own := d.phone; own != p && to.Server == types.HiddenUserServer {
 			add(own, own.lid)
 		} else if own != p {
-			add(own, own.pn)
+			add(own, own.pn())
 		}
 	default:
 		return ""
@@ -194,8 +197,8 @@ func (d *Device) forwarded(n *waBinary.Node, in inbound, other *Device) waBinary
 	switch g := d.srv.group(in.to); {
 	case g != nil && g.byLID:
 		attrs["from"], attrs["participant"], attrs["addressing_mode"] = in.to, d.lid, g.mode()
-		if d.phone.addressing != LIDOnly {
-			attrs["participant_pn"] = d.phone.pn
+		if !d.phone.hidesFrom(other.phone) {
+			attrs["participant_pn"] = d.phone.pn()
 		}
 	case g != nil:
 		attrs["from"], attrs["addressing_mode"] = in.to, g.mode()
@@ -203,7 +206,7 @@ func (d *Device) forwarded(n *waBinary.Node, in inbound, other *Device) waBinary
 	case other.phone == d.phone:
 		attrs["from"], attrs["recipient"] = d.lid, in.to
 	default:
-		maps.Copy(attrs, d.phone.addressing.sender(d.jid, d.lid))
+		maps.Copy(attrs, d.phone.toward(other.phone, d.phone.addressing).sender(d.jid, d.lid))
 	}
 	return waBinary.Node{Tag: "message", Attrs: attrs}
 }
@@ -294,7 +297,7 @@ func (h *handset) deliver(in inbound, m *waE2E.Message) {
 }
 
 func (in inbound) reply(to *Phone) Reply {
-	r := Reply{To: to.pn.User, From: in.from.phone.pn.User, ID: in.id}
+	r := Reply{To: to.pn().User, From: in.from.phone.pn().User, ID: in.id}
 	if in.to.Server == types.GroupServer {
 		r.Group = in.to.String()
 	}

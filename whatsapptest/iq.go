@@ -245,7 +245,7 @@ func (d *Device) groupInfo(c *conn, n *waBinary.Node) {
 	}
 	for _, p := range g.Members() {
 		if p == d.phone {
-			c.answer(n, g.node())
+			c.answer(n, g.node(d.phone))
 			return
 		}
 	}
@@ -259,7 +259,7 @@ func (d *Device) groups() waBinary.Node {
 	for _, g := range d.srv.groups {
 		for _, p := range g.Members() {
 			if p == d.phone {
-				nodes = append(nodes, g.node())
+				nodes = append(nodes, g.node(d.phone))
 			}
 		}
 	}

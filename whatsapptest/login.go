@@ -66,7 +66,7 @@ func (h *handset) introduce(d *Device) {
 	for _, part := range []*waHistorySync.HistorySync{
 		h.phone.tokenHistory(),
 		{SyncType: waHistorySync.HistorySync_PUSH_NAME.Enum(), Pushnames: []*waHistorySync.Pushname{
-			{ID: proto.String(h.phone.pn.String()), Pushname: proto.String(h.phone.name)},
+			{ID: proto.String(h.phone.pn().String()), Pushname: proto.String(h.phone.name)},
 		}},
 	} {
 		m, err := historyMessage(part)
@@ -112,7 +112,7 @@ func (h *handset) tellClient(d *Device, m *waE2E.Message, before func(id string)
 	if err != nil {
 		return id, err
 	}
-	out := &sentMessage{id: id, to: h.phone.pn, from: h, message: m, plain: plain, at: h.phone.srv.now(), peer: true}
+	out := &sentMessage{id: id, to: h.phone.pn(), from: h, message: m, plain: plain, at: h.phone.srv.now(), peer: true}
 	h.phone.remember(out)
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -22,8 +22,8 @@ type NumberLookup struct {
 type refusals struct{ code, times int }
 
 // RefuseLookups refuses the client's next questions about who has a number with
-// that code, such as 429, which whatsmeow knows as ErrIQRateOverLimit. times is
-// how many, or negative for all. Zero ends this. No source says how often
+// that code, such as 429 (wppconnect-server issue 1794), which whatsmeow knows as
+// ErrIQRateOverLimit. times is how many, or negative for all. Zero ends this. No source says how often
 // WhatsApp may be asked, so without it there is no limit.
 func (d *Device) RefuseLookups(code, times int) {
 	d.mu.Lock()

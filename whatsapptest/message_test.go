@@ -27,7 +27,12 @@ type world struct {
 
 func newWorld(t *testing.T, alice whatsapptest.PhoneConfig) world {
 	t.Helper()
-	srv := start(t, whatsapptest.Config{})
+	return newWorldOn(t, whatsapptest.Config{}, alice)
+}
+
+func newWorldOn(t *testing.T, c whatsapptest.Config, alice whatsapptest.PhoneConfig) world {
+	t.Helper()
+	srv := start(t, c)
 	w := world{
 		srv: srv, shop: srv.NewPhone(whatsapptest.PhoneConfig{Number: "15550100001", Name: "Shop"}),
 		alice: srv.NewPhone(alice),

@@ -275,7 +275,7 @@ func (m *sentMessage) attrs(d *Device, addressing Addressing) waBinary.Attrs {
 		attrs["from"], attrs["recipient"] = h.pn(), m.to
 		return attrs
 	}
-	maps.Copy(attrs, addressing.sender(h.pn(), h.lid()))
+	maps.Copy(attrs, h.phone.toward(d.phone, addressing).sender(h.pn(), h.lid()))
 	return attrs
 }
 

@@ -124,7 +124,7 @@ func (p *Phone) waitingForCode() (*registration, *codePairing) {
 		r.mu.Lock()
 		code := r.code
 		r.mu.Unlock()
-		if code != nil && code.phone == p.pn {
+		if code != nil && code.phone == p.pn() {
 			return r, code
 		}
 	}

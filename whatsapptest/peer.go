@@ -92,7 +92,7 @@ func (p *Phone) RevealNumber(ctx context.Context, to *Phone) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	number, err := strconv.ParseUint(p.pn.User, 10, 64)
+	number, err := strconv.ParseUint(p.pn().User, 10, 64)
 	if err != nil {
 		return errors.New("number does not fit a LID mapping")
 	}
@@ -150,7 +150,7 @@ func (p *Phone) Reinstall() {
 	h.mu.Unlock()
 	from := p.lid
 	if p.addressing == NumberFirst || p.addressing == NumberOnly {
-		from = p.pn
+		from = p.pn()
 	}
 	for _, other := range p.srv.Phones() {
 		for _, d := range other.Devices() {
@@ -182,11 +182,11 @@ func (d *Device) Newsletter(text string) error {
 // noise: nobody writes it now. The texts are a minute apart, the last one an hour old.
 func (d *Device) History(from *Phone, texts ...string) error {
 	now := d.srv.now().Add(-time.Hour)
-	chat := &waHistorySync.Conversation{ID: proto.String(from.pn.String())}
+	chat := &waHistorySync.Conversation{ID: proto.String(from.pn().String())}
 	for i, text := range texts {
 		at := now.Add(-time.Duration(len(texts)-i) * time.Minute)
 		chat.Messages = append(chat.Messages, &waHistorySync.HistorySyncMsg{Message: &waWeb.WebMessageInfo{
-			Key:              &waCommon.MessageKey{RemoteJID: proto.String(from.pn.String()), ID: proto.String(newMessageID())},
+			Key:              &waCommon.MessageKey{RemoteJID: proto.String(from.pn().String()), ID: proto.String(newMessageID())},
 			Message:          TextMessage(text),
 			MessageTimestamp: proto.Uint64(uint64(at.Unix())),
 		}})

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.mau.fi/whatsmeow/proto/waE2E"
@@ -23,6 +24,8 @@ type PhoneConfig struct {
 	LID string
 	// Name is the push name that goes with its messages. Empty sends none.
 	Name string
+	// Username hides the number from accounts that have not seen it lately, see [Phone.SetUsername].
+	Username string
 	// Addressing is how the phone appears to others. Defaults to LIDFirst.
 	Addressing Addressing
 	// Move is how far the account's move to LIDs is. Defaults to Moving.
@@ -43,7 +46,7 @@ type PhoneConfig struct {
 // devices (AddCompanion), and linked clients (Scan, EnterCode).
 type Phone struct {
 	srv        *Server
-	pn, lid    types.JID
+	lid        types.JID
 	name       string
 	addressing Addressing
 	lookup     Lookup
@@ -52,15 +55,19 @@ type Phone struct {
 
 	keepsTokens bool
 
+	number atomic.Pointer[types.JID] // changed with srv.mu held
+
 	mu      sync.Mutex
 	move    Move
-	refused [2]int             // codes, by AddressForm
-	parts   []*handset         // [0] is the phone itself, then its companions
-	devices []*Device          // linked clients, including removed ones, in order of linking
-	tokens  map[string][]token // given to the account, by the giver's number, oldest first
-	lastNo  uint16             // the highest device number given so far
-	listed  time.Time          // when the list of devices changed
-	toldTo  map[*Device]bool   // other accounts' clients that learn of changes to it
+	user    string               // the username, or empty
+	shownTo map[*Phone]time.Time // when accounts last saw the number
+	refused [2]int               // codes, by AddressForm
+	parts   []*handset           // [0] is the phone itself, then its companions
+	devices []*Device            // linked clients, including removed ones, in order of linking
+	tokens  map[string][]token   // given to the account, by the giver's number, oldest first
+	lastNo  uint16               // the highest device number given so far
+	listed  time.Time            // when the list of devices changed
+	toldTo  map[*Device]bool     // other accounts' clients that learn of changes to it
 	inbox   []Message
 	next    int
 	seen    map[seenKey]bool
@@ -127,24 +134,27 @@ func (s *Server) AddPhone(c PhoneConfig) (*Phone, error) {
 		srv: s, name: c.Name, addressing: c.Addressing, move: c.Move, lookup: c.Lookup, quiet: c.Quiet,
 		salt: c.Salt, keepsTokens: c.KeepsTokens,
 		listed:  s.now(),
-		pn:      types.NewJID(c.Number, types.DefaultUserServer),
+		user:    c.Username,
+		shownTo: make(map[*Phone]time.Time),
 		lid:     types.NewJID(c.LID, types.HiddenUserServer),
 		seen:    make(map[seenKey]bool),
 		sent:    make(map[string]*sentMessage),
 		arrived: make(chan struct{}),
 	}
+	number := types.NewJID(c.Number, types.DefaultUserServer)
+	p.number.Store(&number)
 	p.parts = []*handset{newHandset(p, 0)}
-	if s.phones[p.pn] != nil || s.phones[p.lid] != nil {
+	if s.phones[p.pn()] != nil || s.phones[p.lid] != nil {
 		return nil, errTaken
 	}
-	s.phones[p.pn], s.phones[p.lid] = p, p
+	s.phones[p.pn()], s.phones[p.lid] = p, p
 	s.people = append(s.people, p)
 	return p, nil
 }
 
 // Number returns the phone's number in digits, even if it is hidden from
 // others.
-func (p *Phone) Number() string { return p.pn.User }
+func (p *Phone) Number() string { return p.pn().User }
 
 // LID returns the phone's hidden id in digits, without "@lid".
 func (p *Phone) LID() string { return p.lid.User }
@@ -157,7 +167,7 @@ func (p *Phone) shown() string {
 	if p.addressing == LIDOnly {
 		return p.lid.String()
 	}
-	return p.pn.User
+	return p.pn().User
 }
 
 // AddCompanion adds another simulated device to the phone (a WhatsApp Web in a

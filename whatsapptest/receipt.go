@@ -256,6 +256,6 @@ func (m *sentMessage) dispatchGroupAgain(d *Device, count int) error {
 	if err != nil {
 		return err
 	}
-	m.hand(d, waBinary.Node{Tag: "message", Attrs: m.groupAttrs(), Content: []waBinary.Node{enc}}, count)
+	m.hand(d, waBinary.Node{Tag: "message", Attrs: m.groupAttrs(d), Content: []waBinary.Node{enc}}, count)
 	return nil
 }

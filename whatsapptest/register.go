@@ -133,7 +133,7 @@ func (p *Phone) link(ctx context.Context, r *registration, secret []byte) (*Devi
 		return nil, err
 	}
 	d := r.dev
-	d.phone, d.jid, d.lid = p, withDevice(p.pn, number), withDevice(p.lid, number)
+	d.phone, d.jid, d.lid = p, withDevice(p.pn(), number), withDevice(p.lid, number)
 	identity, signed, err := p.signDevice(d, secret)
 	if err != nil {
 		return nil, err

@@ -33,6 +33,7 @@ type savedPhone struct {
 	Number     string        `json:"number"`
 	LID        string        `json:"lid"`
 	Name       string        `json:"name,omitempty"`
+	Username   string        `json:"username,omitempty"`
 	Addressing Addressing    `json:"addressing,omitempty"`
 	Move       Move          `json:"move,omitempty"`
 	Lookup     Lookup        `json:"lookup,omitempty"`
@@ -107,7 +108,8 @@ type savedGroup struct {
 // Save writes phones with their messages, linked clients with their queues, and groups to a file that
 // Config.StateFile reads. It may be called while the server runs. Close calls it if Config.StateFile
 // is set. It does not save the ledger, faults, or the data for retries of earlier messages. Group
-// members distribute their keys again. Clients learn of changed devices only after they have asked
+// members distribute their keys again. Who has seen the number of a person with a username is forgotten.
+// Clients learn of changed devices only after they have asked
 // again.
 func (s *Server) Save(path string) error {
 	state := savedServer{Version: stateVersion, Aliases: s.aliases.Load()}
@@ -126,7 +128,7 @@ func (s *Server) Save(path string) error {
 	for _, g := range s.groups {
 		saved := savedGroup{ID: g.jid.User, Subject: g.subject, ByLID: g.byLID, Created: g.created}
 		for _, p := range g.Members() {
-			saved.Members = append(saved.Members, p.pn.User)
+			saved.Members = append(saved.Members, p.pn().User)
 		}
 		state.Groups = append(state.Groups, saved)
 	}
@@ -175,7 +177,7 @@ func (p *Phone) saveOwn() (saved savedPhone, parts []*handset, devices []*Device
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	saved = savedPhone{
-		Number: p.pn.User, LID: p.lid.User, Name: p.name, Quiet: p.quiet,
+		Number: p.pn().User, LID: p.lid.User, Name: p.name, Username: p.user, Quiet: p.quiet,
 		Addressing: p.addressing, Move: p.move, Lookup: p.lookup, Refused: p.refused,
 		Salt: p.salt, Tokens: maps.Clone(p.tokens), KeepsTokens: p.keepsTokens,
 		LastDevice: p.lastNo, Listed: p.listed, Read: p.next,
@@ -292,7 +294,7 @@ var errDamaged = errors.New("state file is damaged")
 func (s *Server) loadPhone(saved savedPhone) error {
 	p, err := s.AddPhone(PhoneConfig{
 		Number: saved.Number, LID: saved.LID, Name: saved.Name, Quiet: saved.Quiet,
-		Addressing: saved.Addressing, Move: saved.Move, Lookup: saved.Lookup,
+		Username: saved.Username, Addressing: saved.Addressing, Move: saved.Move, Lookup: saved.Lookup,
 		Salt: saved.Salt, KeepsTokens: saved.KeepsTokens,
 	})
 	if err != nil {
@@ -370,7 +372,7 @@ func (p *Phone) loadDevice(saved savedDevice) (*Device, error) {
 		return nil, errDamaged
 	}
 	d := &Device{
-		srv: p.srv, phone: p, jid: withDevice(p.pn, saved.Number), lid: withDevice(p.lid, saved.Number),
+		srv: p.srv, phone: p, jid: withDevice(p.pn(), saved.Number), lid: withDevice(p.lid, saved.Number),
 		noiseKey: [32]byte(saved.NoiseKey), identity: [32]byte(saved.Identity), registration: saved.Registration,
 		knowsKeys: saved.KnowsKeys, knowsName: saved.KnowsName, proof: saved.Proof,
 	}

@@ -159,6 +159,8 @@ func stanzaType(m *waE2E.Message) (kind, media string) {
 		return "media", "video"
 	case inner.GetDocumentMessage() != nil:
 		return "media", "document"
+	case inner.GetContactMessage() != nil:
+		return "media", "vcard"
 	}
 	return "text", ""
 }

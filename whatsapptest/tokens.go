@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
+	"maps"
 	"slices"
 	"time"
 
@@ -60,11 +61,15 @@ func (p *Phone) giveToken(to *Phone, at time.Time) {
 	if to.tokens == nil {
 		to.tokens = make(map[string][]token)
 	}
-	old := slices.DeleteFunc(slices.Clone(to.tokens[p.pn.User]), func(t token) bool { return t.expired(p.srv.now()) })
-	to.tokens[p.pn.User] = append(old, t)
+	old := slices.DeleteFunc(slices.Clone(to.tokens[p.pn().User]), func(t token) bool { return t.expired(p.srv.now()) })
+	to.tokens[p.pn().User] = append(old, t)
 	to.mu.Unlock()
+	addressing := p.addressing
+	if p.hidesFrom(to) {
+		addressing = LIDOnly
+	}
 	n := waBinary.Node{
-		Tag: "notification", Attrs: p.addressing.about(p),
+		Tag: "notification", Attrs: addressing.about(p),
 		Content: []waBinary.Node{{Tag: "tokens", Content: []waBinary.Node{{
 			Tag: "token", Attrs: waBinary.Attrs{"type": "trusted_contact", "t": at.Unix()}, Content: t.Value,
 		}}}},
@@ -82,9 +87,9 @@ func (a Addressing) about(p *Phone) waBinary.Attrs {
 	case LIDOnly:
 		return waBinary.Attrs{"from": p.lid}
 	case NumberOnly:
-		return waBinary.Attrs{"from": p.pn}
+		return waBinary.Attrs{"from": p.pn()}
 	default:
-		return waBinary.Attrs{"from": p.pn, "sender_lid": p.lid}
+		return waBinary.Attrs{"from": p.pn(), "sender_lid": p.lid}
 	}
 }
 
@@ -96,7 +101,7 @@ func (p *Phone) giveTokenIfDue(to types.JID) {
 	}
 	now := p.srv.now()
 	other.mu.Lock()
-	given := other.tokens[p.pn.User]
+	given := other.tokens[p.pn().User]
 	due := len(given) == 0 || spanOf(given[len(given)-1].At) < spanOf(now)
 	other.mu.Unlock()
 	if due {
@@ -124,7 +129,7 @@ func (d *Device) trusted(n *waBinary.Node, to *Phone) bool {
 	d.phone.mu.Lock()
 	defer d.phone.mu.Unlock()
 	if shown, ok := n.GetChildByTag("tctoken").Content.([]byte); ok {
-		return slices.ContainsFunc(d.phone.tokens[to.pn.User], func(t token) bool {
+		return slices.ContainsFunc(d.phone.tokens[to.pn().User], func(t token) bool {
 			return bytes.Equal(t.Value, shown) && !t.expired(now)
 		})
 	}
@@ -142,17 +147,18 @@ func (d *Device) trusted(n *waBinary.Node, to *Phone) bool {
 func (p *Phone) tokenHistory() *waHistorySync.HistorySync {
 	history := &waHistorySync.HistorySync{SyncType: waHistorySync.HistorySync_INITIAL_BOOTSTRAP.Enum()}
 	p.mu.Lock()
-	defer p.mu.Unlock()
+	tokens := maps.Clone(p.tokens)
+	p.mu.Unlock()
 	history.NctSalt = p.salt
-	for number, given := range p.tokens {
+	for number, given := range tokens {
 		from := p.srv.phone(types.NewJID(number, types.DefaultUserServer))
 		latest := given[len(given)-1]
 		if from == nil || p.srv.tokenRule() == NoTokens {
 			continue
 		}
 		chat := from.lid
-		if from.addressing == NumberFirst || from.addressing == NumberOnly {
-			chat = from.pn
+		if numbered := from.addressing == NumberFirst || from.addressing == NumberOnly; numbered && !from.hidesFrom(p) {
+			chat = from.pn()
 		}
 		history.Conversations = append(history.Conversations, &waHistorySync.Conversation{
 			ID: proto.String(chat.String()), TcToken: latest.Value, TcTokenTimestamp: proto.Uint64(uint64(latest.At.Unix())),

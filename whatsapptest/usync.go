@@ -35,17 +35,17 @@ func (d *Device) usync(request waBinary.Node) waBinary.Node {
 func (d *Device) contact(query waBinary.Node, asked []byte) waBinary.Node {
 	jid := types.NewJID(contactNumber(asked), types.DefaultUserServer)
 	contact := waBinary.Node{Tag: "contact", Attrs: waBinary.Attrs{"type": "out"}, Content: asked}
-	p := d.srv.phone(jid)
+	p := d.srv.whoHas(jid.User)
 	if p == nil {
 		return waBinary.Node{Tag: "user", Attrs: waBinary.Attrs{"jid": jid}, Content: []waBinary.Node{contact}}
 	}
 	contact.Attrs["type"] = "in"
 	// A client that wants the LID asks for it (whatsmeow user.go, IsOnWhatsApp).
-	n := p.usync(d, query, p.pn)
+	n := p.usync(d, query, p.pn())
 	q := query.GetChildByTag("contact")
 	if q.AttrGetter().OptionalString("addressing_mode") == "lid" && p.lookup != LookupNoLID {
 		n = p.usync(d, query, p.lid)
-		n.Attrs["pn_jid"] = p.pn
+		n.Attrs["pn_jid"] = p.pn()
 	}
 	n.Content = append(n.GetChildren(), contact)
 	return n
@@ -66,6 +66,10 @@ func (p *Phone) usync(d *Device, query waBinary.Node, asked types.JID) waBinary.
 		switch what.Tag {
 		case "devices":
 			content = append(content, p.devicesFor(d, asked))
+		case "username": // as Baileys reads it (USyncUsernameProtocol)
+			if name := p.Username(); name != "" {
+				content = append(content, waBinary.Node{Tag: "username", Content: name})
+			}
 		case "lid":
 			if asked.Server == types.DefaultUserServer && p.lookup != LookupNoLID {
 				content = append(content, waBinary.Node{Tag: "lid", Attrs: waBinary.Attrs{"val": p.lid}})

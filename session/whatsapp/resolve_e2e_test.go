@@ -127,3 +127,40 @@ func TestResolveRefused(t *testing.T) {
 	require.NoError(t, err)
 	assert.True(t, got.OnWhatsApp)
 }
+
+// Somebody with a username hides the number, until we have written to it.
+func TestNumberOfSomebodyWithAUsername(t *testing.T) {
+	w := newWorld(t)
+	s, _ := w.link("sess_test1")
+	got := w.listen(s)
+	alice := w.server.NewPhone(whatsapptest.PhoneConfig{Username: "alice", Lookup: whatsapptest.LookupNoLID})
+	write := func() pingr.Message {
+		_, err := alice.Send(t.Context(), w.shop.Number(), "login")
+		require.NoError(t, err)
+		return receive(t, got)
+	}
+	m := write()
+	assert.Empty(t, m.Phone)
+	assert.Equal(t, alice.LID()+"@lid", m.LID)
+	ready := pingr.Outgoing{ID: "3EB0READY", To: pingr.PhoneJID(alice.Number()), Text: "Your order is ready."}
+	require.NoError(t, s.Send(t.Context(), ready)) // by number, for lack of a LID
+	assert.Equal(t, alice.Number(), write().Phone)
+}
+
+// A number that has moved, and one that somebody else has now, lead to whoever has them.
+func TestResolveNumberThatMoved(t *testing.T) {
+	w := newWorld(t)
+	s, _ := w.link("sess_test1")
+	alice := w.server.NewPhone(whatsapptest.PhoneConfig{Number: "553187654321"})
+	who := func(phone string) pingr.Resolved {
+		who, err := s.Resolve(t.Context(), phone)
+		require.NoError(t, err)
+		return who
+	}
+	assert.Equal(t, pingr.Resolved{OnWhatsApp: true, Phone: "553187654321", LID: alice.LID() + "@lid"}, who("5531987654321"))
+	require.NoError(t, alice.ChangeNumber("5511987654322"))
+	assert.Equal(t, pingr.Resolved{Phone: "5531987654321"}, who("5531987654321"))
+	bob := w.server.NewPhone(whatsapptest.PhoneConfig{Number: "553187654321"})
+	assert.Equal(t, bob.LID()+"@lid", who("5531987654321").LID)
+	assert.Equal(t, pingr.Resolved{OnWhatsApp: true, Phone: "5511987654322", LID: alice.LID() + "@lid"}, who("551187654322"))
+}
