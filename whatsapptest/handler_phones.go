@@ -55,6 +55,7 @@ type newPhoneJSON struct {
 	Number      string `json:"number" doc:"digits; generated if empty"`
 	LID         string `json:"lid" doc:"digits; generated if empty"`
 	Name        string `json:"name" doc:"the push name"`
+	Username    string `json:"username" doc:"hides the number from accounts that have not seen it lately"`
 	Addressing  string `json:"addressing" doc:"how its messages name it: lid (default), number, hidden, number-only"`
 	Move        string `json:"move" doc:"moving (default), not-moved, moved"`
 	Lookup      string `json:"lookup" doc:"what a question about the number tells: all (default), no-lid, no-devices"`
@@ -65,7 +66,7 @@ type newPhoneJSON struct {
 
 func addPhone(c *call, body newPhoneJSON) (phoneJSON, error) {
 	config := PhoneConfig{
-		Number: body.Number, LID: body.LID, Name: body.Name,
+		Number: body.Number, LID: body.LID, Name: body.Name, Username: body.Username,
 		KeepsTokens: body.KeepsTokens, Salt: body.Salt, Quiet: body.Quiet,
 	}
 	var err1, err2, err3 error

@@ -4,12 +4,13 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 )
 
 // routes is the whole table.
 func routes() []route {
-	return append(serverRoutes(), append(phoneRoutes(), append(deviceRoutes(), groupRoutes()...)...)...)
+	return slices.Concat(serverRoutes(), phoneRoutes(), numberRoutes(), deviceRoutes(), groupRoutes())
 }
 
 // serverRoutes are what concerns all clients, and what happened.

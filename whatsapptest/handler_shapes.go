@@ -22,13 +22,14 @@ type phoneJSON struct {
 	Number     string `json:"number" doc:"digits, with country code"`
 	LID        string `json:"lid" doc:"the hidden id, digits"`
 	Name       string `json:"name" doc:"the push name"`
+	Username   string `json:"username" doc:"or empty"`
 	Addressing string `json:"addressing" doc:"lid, number, hidden or number-only"`
 	Devices    []int  `json:"devices" doc:"numbers of the linked clients"`
 }
 
 func (p *Phone) json() phoneJSON {
 	j := phoneJSON{
-		Number: p.Number(), LID: p.LID(), Name: p.Name(), Addressing: name(p.addressing, addressingNames), Devices: []int{},
+		Number: p.Number(), LID: p.LID(), Name: p.Name(), Username: p.Username(), Addressing: name(p.addressing, addressingNames), Devices: []int{},
 	}
 	for _, d := range p.Devices() {
 		j.Devices = append(j.Devices, d.Number())

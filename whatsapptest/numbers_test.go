@@ -167,3 +167,28 @@ func TestContactCards(t *testing.T) {
 		assert.Equal(t, forged, card())
 	}
 }
+
+// All of it works over HTTP.
+func TestNumbersOverHTTP(t *testing.T) {
+	w := newWorld(t, whatsapptest.PhoneConfig{Number: "919876543210", Name: "Alice"})
+	web := newPage(t, w.srv)
+	status, _ := web.do(t, "PUT", "/phones/919876543210/username", `{"username":"alice"}`)
+	require.Less(t, status, 300)
+	status, alice := web.do(t, "PUT", "/phones/919876543210/number", `{"number":"919876543299"}`)
+	require.Equal(t, 200, status)
+	assert.Equal(t, "919876543299", alice["number"])
+	assert.Equal(t, "alice", alice["username"])
+	status, _ = web.do(t, "PUT", "/phones/919876543299/number", `{"number":"15550100001"}`)
+	assert.Equal(t, 409, status)
+	assert.Empty(t, w.says(t, w.alice))
+	status, _ = web.do(t, "POST", "/phones/919876543299/contacts", `{"to":"15550100001"}`)
+	require.Equal(t, 201, status)
+	assert.Contains(t, await[*events.Message](t, w.client).Message.GetContactMessage().GetVcard(), "waid=919876543299:")
+	status, _ = web.do(t, "PUT", "/phones/15550100001/devices/1/lookups", `{"code":429,"times":1}`)
+	require.Less(t, status, 300)
+	_, err := w.client.IsOnWhatsApp(within(t), []string{"+919876543299"})
+	require.ErrorIs(t, err, whatsmeow.ErrIQRateOverLimit)
+	_, lookups := web.do(t, "GET", "/lookups", "")
+	require.Len(t, lookups["lookups"], 1)
+	assert.Subset(t, lookups["lookups"].([]any)[0], map[string]any{"client": "15550100001", "code": 429.0})
+}
