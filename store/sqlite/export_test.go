@@ -133,3 +133,8 @@ func (s *Store) Plan(ctx context.Context, query string) (plan string, err error)
 	}
 	return plan, err
 }
+
+// ReadAs runs an operation that reads, as the store does.
+func (s *Store) ReadAs(ctx context.Context, op func(sqlstore.Tx) error) error {
+	return s.db.Read(ctx, op)
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/heypingr/pingr"
@@ -31,11 +32,18 @@ func (s *Store) Release(ctx context.Context, limits ...pingr.Limit) error {
 	return s.db.Write(ctx, func(tx Tx) error { return giveBack(tx, limits) })
 }
 
-// Peek implements [pingr.Limits]. It only reads.
+// Peek implements [pingr.Limits]. It only reads, and nothing if no limit can
+// refuse.
 func (s *Store) Peek(ctx context.Context, at time.Time, limits ...pingr.Limit) error {
+	if !slices.ContainsFunc(limits, bounded) {
+		return ctx.Err()
+	}
 	var refused *pingr.LimitError
 	err := s.db.Read(ctx, func(tx Tx) error {
 		for i, l := range limits {
+			if !bounded(l) {
+				continue
+			}
 			c, err := running(tx, at, l)
 			if err != nil {
 				return err
@@ -45,7 +53,7 @@ func (s *Store) Peek(ctx context.Context, at time.Time, limits ...pingr.Limit) e
 					c.taken++
 				}
 			}
-			if l.Max > 0 && c.taken >= l.Max {
+			if c.taken >= l.Max {
 				refused = &pingr.LimitError{Kind: l.Kind, Until: c.until}
 				return nil
 			}
@@ -57,6 +65,9 @@ func (s *Store) Peek(ctx context.Context, at time.Time, limits ...pingr.Limit) e
 	}
 	return err
 }
+
+// bounded reports whether a limit can refuse. Others only count.
+func bounded(l pingr.Limit) bool { return l.Max > 0 }
 
 // longestKey is the length of a key that every engine can index.
 const longestKey = 512

@@ -44,6 +44,9 @@ func (s *Store) FindTrigger(ctx context.Context, session string, phrases []strin
 					break
 				}
 			}
+			if t.ID != "" && i < len(phrases) && phrases[i] == greatest { // the next one is in hand
+				ok = true
+			}
 		}
 		return nil
 	})
