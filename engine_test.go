@@ -81,7 +81,10 @@ func TestWhatTheBackendIsTold(t *testing.T) {
 		assert.Equal(t, session, e.Session)
 		assert.Equal(t, account, e.Account)
 		assert.Equal(t, 1, e.Attempt)
-		assert.Equal(t, &pingr.From{Phone: asha, JID: asha + "@s.whatsapp.net", LID: "777@lid"}, e.From)
+		assert.Regexp(t, `^per_[0-9a-f]{32}$`, e.From.Person)
+		assert.Equal(t, &pingr.From{
+			Phone: asha, JID: asha + "@s.whatsapp.net", LID: "777@lid", Person: e.From.Person,
+		}, e.From)
 		assert.Equal(t, &pingr.EventMessage{
 			Text: "Login  x4k9mq", Type: "text", ID: id, Timestamp: time.Now().UnixMilli(),
 		}, e.Message)

@@ -56,6 +56,9 @@ type Firing struct {
 	// Session is the id of the session that received the message.
 	Session string
 	Message Message
+	// Person is the sender, as the account knew the person when the message was
+	// accepted. Before, only ID is set: the id of a person who is new.
+	Person Person
 	// Trigger is the trigger as it was when the message arrived.
 	Trigger Trigger
 	State   State
@@ -193,7 +196,13 @@ func (f Firing) transit() time.Duration {
 // event returns the firing's event for the webhook.
 func (f Firing) event(reply AutoReply) Event {
 	m := f.Message
-	from := From{Phone: m.Phone, JID: PhoneJID(m.Phone), Group: m.InGroup(), LID: m.LID}
+	from := From{Phone: m.Phone, JID: m.Sender, Group: m.InGroup(), LID: m.LID, Person: f.Person.ID}
+	if m.Phone != "" {
+		from.JID = PhoneJID(m.Phone)
+		if f.Person.Changed && f.Person.Phone == m.Phone {
+			from.PhoneSince = f.Person.Since.UnixMilli()
+		}
+	}
 	if from.Group {
 		from.GroupJID = &m.Chat
 	}
@@ -254,7 +263,7 @@ func (f Firing) outgoing(s Settings) Outgoing {
 // ReplyID returns the WhatsApp id of the message that answers the firing. It is
 // derived from the message it answers, so that WhatsApp sees a repeat after a
 // crash as the same message.
-func (f Firing) ReplyID() string { return whatsappID(f.Session, f.Message.Keys()[0]) }
+func (f Firing) ReplyID() string { return whatsappID(f.Session, f.Message.Keys(Person{})[0]) }
 
 // limits returns the limits that a reply to the firing takes.
 func (s Settings) limits(f Firing, at time.Time) []Limit {

@@ -34,9 +34,9 @@ func (f *flaky) fail() error {
 	return nil
 }
 
-func (f *flaky) Accept(ctx context.Context, fi pingr.Firing, l pingr.Lease) (bool, error) {
+func (f *flaky) Accept(ctx context.Context, fi pingr.Firing, l pingr.Lease) (pingr.Firing, bool, error) {
 	if err := f.fail(); err != nil {
-		return false, err
+		return fi, false, err
 	}
 	return f.Store.Accept(ctx, fi, l)
 }

@@ -1,6 +1,7 @@
 package pingr
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
@@ -18,11 +19,14 @@ type Message struct {
 	// Sender is the bare JID (no device part) at which a reply reaches the person:
 	// "919876543210@s.whatsapp.net" or "1234@lid".
 	Sender string
-	// Phone is the sender's number, digits only with country code. It is empty if
-	// WhatsApp hides it. It never holds the digits of a LID.
-	Phone string
-	// LID is the sender's hidden id ("1234@lid"), or empty if not known.
-	LID string
+	// Phone is the sender's number, digits only with country code, and LID the
+	// sender's hidden id ("1234@lid"). A Session sets what WhatsApp named in this
+	// very message, and leaves the other empty: what it named earlier may be
+	// another person's by now. Phone never holds the digits of a LID.
+	Phone, LID string
+	// Earlier is a number that WhatsApp named for LID at some other time, in a
+	// message without Phone. The engine uses it only if WhatsApp confirms it.
+	Earlier string
 	// Type is "text", or "image", "video" or "document" if the text is a caption.
 	// Empty means "text".
 	Type string
@@ -59,19 +63,29 @@ func (m Message) person() []string {
 }
 
 // Keys returns the keys by which duplicates are recognized: one for each name
-// that WhatsApp may use for the sender (number, LID), so that a message that
-// comes again under the other name is still recognized. There is always at
-// least one key. Two messages are the same if they share a session and any key.
-func (m Message) Keys() []string {
+// that WhatsApp may use for the sender (number, LID), including those of the
+// person p, so that a message that comes again under another name is still
+// recognized. There is always at least one key. Two messages are the same if
+// they share a session and any key.
+func (m Message) Keys(p Person) []string {
 	var names []string
-	if m.Phone != "" {
-		names = append(names, m.Phone+"@s.whatsapp.net")
+	add := func(name string) {
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
 	}
-	if m.LID != "" {
-		names = append(names, m.LID)
+	for _, phone := range []string{m.Phone, p.Phone} {
+		if phone != "" {
+			add(PhoneJID(phone))
+		}
+	}
+	for _, lid := range append([]string{m.LID}, p.LIDs...) {
+		if lid != "" {
+			add(lid)
+		}
 	}
 	if len(names) == 0 {
-		names = append(names, m.Sender)
+		add(m.Sender)
 	}
 	keys := make([]string, len(names))
 	for i, name := range names {

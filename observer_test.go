@@ -166,9 +166,9 @@ func (s *failsOnce) FindTrigger(ctx context.Context, session string, phrases []s
 	return s.Store.FindTrigger(ctx, session, phrases)
 }
 
-func (s *failsOnce) Accept(ctx context.Context, f pingr.Firing, l pingr.Lease) (bool, error) {
+func (s *failsOnce) Accept(ctx context.Context, f pingr.Firing, l pingr.Lease) (pingr.Firing, bool, error) {
 	if err := s.fails("Accept"); err != nil {
-		return false, err
+		return f, false, err
 	}
 	return s.Store.Accept(ctx, f, l)
 }

@@ -27,7 +27,13 @@ type place struct {
 
 func newOrder() *order { return &order{lines: map[string][]place{}} }
 
-func lineOf(f Firing) string { return f.Session + "\x00" + f.Message.person()[0] }
+func lineOf(f Firing) string {
+	person := f.Person.ID
+	if person == "" { // accepted by an earlier version
+		person = f.Message.person()[0]
+	}
+	return f.Session + "\x00" + person
+}
 
 // enter puts a firing at the end of its person's line.
 func (o *order) enter(f Firing) {

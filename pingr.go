@@ -94,6 +94,12 @@ type Config struct {
 	// ReplyDeadline is how long the engine tries to send a reply while the session
 	// is away; nobody needs a login link later. Defaults to 10 minutes.
 	ReplyDeadline time.Duration
+	// PairAge is how long a LID and a number that WhatsApp named together are taken
+	// to be the same person's when a message names only one of them. Later,
+	// WhatsApp must name them again. Longer is riskier: an operator may have given
+	// the number to somebody else. A negative value believes only the message
+	// itself. Defaults to a day.
+	PairAge time.Duration
 	// StopGrace is how long Run waits for work in flight after ctx ends. What is
 	// left resumes at the next start. Defaults to 10 s.
 	StopGrace time.Duration
@@ -177,6 +183,7 @@ func setDefaults(c *Config) {
 	setDefault(&c.BacklogRate, 40)
 	setDefault(&c.DispatchTimeout, 8*time.Second)
 	setDefault(&c.ReplyDeadline, 10*time.Minute)
+	setDefault(&c.PairAge, 24*time.Hour)
 	setDefault(&c.StopGrace, 10*time.Second)
 	if c.RetrySchedule == nil {
 		c.RetrySchedule = []time.Duration{

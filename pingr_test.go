@@ -49,7 +49,7 @@ func TestMessageKeys(t *testing.T) {
 		{"neither known", Message{ID: "A", Chat: "x@y", Sender: "x@y"}, []string{"x@y|x@y|A"}},
 	}
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) { assert.Equal(t, tt.want, tt.m.Keys()) })
+		t.Run(tt.name, func(t *testing.T) { assert.Equal(t, tt.want, tt.m.Keys(Person{})) })
 	}
 }
 

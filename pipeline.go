@@ -35,8 +35,8 @@ func (e *Engine) receive(ctx context.Context, account, session string, m Message
 	m.Text = Cut(m.Text, maxText)
 	now := e.cfg.Now()
 	f := Firing{
-		ID: NewID("evt_"), Account: account, Session: session, Message: m, Trigger: trigger,
-		State: StateAccepted, AcceptedAt: now,
+		ID: NewID("evt_"), Account: account, Session: session, Message: m, Person: Person{ID: NewID("per_")},
+		Trigger: trigger, State: StateAccepted, AcceptedAt: now,
 	}
 	// Without room the firing is only queued. poll starts it when there is room.
 	lease := Lease{Until: now}
@@ -49,10 +49,11 @@ func (e *Engine) receive(ctx context.Context, account, session string, m Message
 			e.leave(e.first, account)
 		}
 	}()
-	first, err := e.cfg.Store.Accept(ctx, f, lease)
+	f, first, err := e.cfg.Store.Accept(ctx, f, lease)
 	if err != nil {
 		return e.storeFailed("storing a message", err)
 	}
+	f = f.identified(e.cfg.PairAge)
 	if first {
 		e.observeFiring(f)
 	}
@@ -175,7 +176,7 @@ func (e *Engine) decide(ctx context.Context, f *Firing, settings Settings, d Dec
 	if err != nil {
 		return false, e.storeFailed("storing a reply", err)
 	}
-	*f = stands
+	*f = stands.identified(e.cfg.PairAge)
 	if decided {
 		e.observeFiring(*f)
 	}

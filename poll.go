@@ -50,6 +50,7 @@ func (e *Engine) takeUp(ctx context.Context) (err error) {
 			return e.storeFailed("claiming messages", err)
 		}
 		for _, f := range firings {
+			f = f.identified(e.cfg.PairAge)
 			if e.hasAtWork(f.ID) {
 				continue // the clock jumped: its lease ended under us, and has just been renewed
 			}

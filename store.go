@@ -18,10 +18,15 @@ type Store interface {
 
 // Firings is the ledger of the pipeline.
 type Firings interface {
-	// Accept stores f in StateAccepted, held by l. If a firing of the same session
-	// already shares one of f.Message.Keys(), Accept returns first as false and
-	// stores nothing but the keys that were not known yet.
-	Accept(ctx context.Context, f Firing, l Lease) (first bool, err error)
+	// Accept stores f in StateAccepted, held by l, and returns it as stored. In the
+	// same step it recognizes the sender: it passes what the account knows of
+	// f.Sighting() to [Recognize], stores the rows that this returns, and calls
+	// f.Recognized.
+	//
+	// If a firing of the same session already shares one of the keys of f.Message
+	// and its person, Accept returns first as false. It then stores no firing, but
+	// the keys that were not known yet.
+	Accept(ctx context.Context, f Firing, l Lease) (stored Firing, first bool, err error)
 	// Claim takes up to max unfinished firings whose lease ended at or before now,
 	// oldest first, and gives them the lease l. It passes over the accounts in
 	// skip.

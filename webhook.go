@@ -1,6 +1,9 @@
 package pingr
 
-import "context"
+import (
+	"context"
+	"encoding/json"
+)
 
 // EventType is the name of an event.
 type EventType string
@@ -45,8 +48,10 @@ type Event struct {
 
 // From is the person who wrote the message.
 type From struct {
-	// Phone is the number, digits only with country code, never empty.
-	Phone string `json:"phone"`
+	// Phone is the number, digits only with country code. It is empty, and null in
+	// JSON, only if WhatsApp hides the number and the account chose to be told of
+	// such people too.
+	Phone string `json:"phone" nullable:"true"`
 	JID   string `json:"jid"`
 	// Group reports whether the message was written in a group. GroupJID is that
 	// group, or nil.
@@ -54,6 +59,27 @@ type From struct {
 	GroupJID *string `json:"group_jid"`
 	// LID is the person's hidden id, if known.
 	LID string `json:"lid,omitempty"`
+	// Person ("per_…") is the person's id in this account. It stays the same when
+	// the person's number changes, and is another when the number comes to somebody
+	// else.
+	Person string `json:"person,omitempty"`
+	// PhoneSince is set if another person had Phone before: when it came to this
+	// one, in Unix milliseconds, as far as Pingr knows. Whoever logged in with the
+	// number before that is somebody else.
+	PhoneSince int64 `json:"phone_since,omitempty"`
+}
+
+// MarshalJSON implements [json.Marshaler]. An unknown phone is null.
+func (f From) MarshalJSON() ([]byte, error) {
+	type plain From
+	shown := struct {
+		Phone *string `json:"phone"`
+		plain
+	}{plain: plain(f)}
+	if f.Phone != "" {
+		shown.Phone = &f.Phone
+	}
+	return json.Marshal(shown)
 }
 
 // EventMessage is what the person wrote.

@@ -25,6 +25,9 @@ type Store interface {
 	// LimitTaken returns how many of a limit's key are taken in the period that
 	// runs at that time; see [pingr.Limits].
 	LimitTaken(ctx context.Context, at time.Time, key string) (int64, error)
+	// Person returns who has a name (a number's digits, or "1234@lid"), as far as
+	// an account knows, or [ErrNotFound].
+	Person(ctx context.Context, account, name string) (pingr.Person, error)
 	// LastActivity returns the latest time that the store was told of, by the rows
 	// that are written as things happen, or the zero time if it is empty. A clock
 	// that is behind it was set back.

@@ -210,7 +210,7 @@ func fullFiring(t *testing.T, s *sqlite.Store, i int, now time.Time) {
 		},
 		Trigger: pingr.Trigger{ID: "trg_1", Session: shop.ID, Phrase: "login", Reply: "Hello.", Active: true},
 	}
-	_, err := s.Accept(t.Context(), f, pingr.Lease{Holder: "run_old", Until: now})
+	_, _, err := s.Accept(t.Context(), f, pingr.Lease{Holder: "run_old", Until: now})
 	require.NoError(t, err)
 	if i%10 == 0 {
 		return // it is taken up

@@ -81,14 +81,26 @@ var eventWords = map[string]word{
 	"Event.id": {
 		"The event's id, the same on every attempt. Use it to detect duplicates.", "evt_0199b0c2d4e57f3a8c1b2d3e4f5a6b7c",
 	},
-	"Event.trigger":     {"The trigger that fired.", nil},
-	"Event.auto_reply":  {"Whether a reply follows.", nil},
-	"Event._simulated":  {"true for a simulated event, otherwise absent.", true},
-	"From.phone":        {"The sender's number: digits only, with country code.", "919876543210"},
-	"From.jid":          {"The sender's address at WhatsApp.", "919876543210@s.whatsapp.net"},
-	"From.is_group":     {"Whether the message was sent in a group.", false},
-	"From.group_jid":    {"The group, or null if the message was not sent in one.", nil},
-	"From.lid":          {"The sender's hidden id at WhatsApp, if known.", "84937261059482@lid"},
+	"Event.trigger":    {"The trigger that fired.", nil},
+	"Event.auto_reply": {"Whether a reply follows.", nil},
+	"Event._simulated": {"true for a simulated event, otherwise absent.", true},
+	"From.phone": {
+		"The sender's number: digits only, with country code. null only if WhatsApp hides it and hidden_numbers is pass.",
+		"919876543210",
+	},
+	"From.jid":       {"The sender's address at WhatsApp.", "919876543210@s.whatsapp.net"},
+	"From.is_group":  {"Whether the message was sent in a group.", false},
+	"From.group_jid": {"The group, or null if the message was not sent in one.", nil},
+	"From.lid":       {"The sender's hidden id at WhatsApp, if known.", "84937261059482@lid"},
+	"From.person": {
+		"The sender's id in this account. It stays the same when the person's number changes, and is another when the " +
+			"number comes to somebody else.", "per_0199b0c2d4e57f3a8c1b2d3e4f5a6b7c",
+	},
+	"From.phone_since": {
+		"If another person had the number before: when it came to this one, in Unix milliseconds, as far as Pingr knows. " +
+			"Otherwise absent. An account that last logged in with the number before then is somebody else's.",
+		int64(1714738920000),
+	},
 	"EventMessage.text": {"The whole text.", "hey login"},
 	"EventMessage.type": {"The kind of message. The text of a picture is its caption.", "text"},
 	"EventMessage.id":   {"The message's id at WhatsApp.", "3EB0A9C1D27E4F5B8C6D"},

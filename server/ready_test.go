@@ -196,9 +196,9 @@ func (f *failingStore) fails(call string) error {
 	return nil
 }
 
-func (f *failingStore) Accept(ctx context.Context, m pingr.Firing, l pingr.Lease) (bool, error) {
+func (f *failingStore) Accept(ctx context.Context, m pingr.Firing, l pingr.Lease) (pingr.Firing, bool, error) {
 	if err := f.fails("Accept"); err != nil {
-		return false, err
+		return m, false, err
 	}
 	return f.Store.Accept(ctx, m, l)
 }

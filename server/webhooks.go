@@ -2,6 +2,8 @@ package server
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"time"
 
@@ -152,7 +154,11 @@ func (s *Server) simulate(ctx context.Context, c caller, in *simulateInput) (*si
 	if err != nil {
 		return nil, err
 	}
-	event := simulated(in.Body.Session, phone, in.Body.Message, trigger, now)
+	person, err := s.simulatedPerson(ctx, c.scope(), phone)
+	if err != nil {
+		return nil, err
+	}
+	event := simulated(in.Body.Session, person, in.Body.Message, trigger, now)
 	out := &simulateOutput{}
 	out.Body.PayloadSent = event
 	reply, failed := s.dispatcher(hook).Dispatch(ctx, event)
@@ -179,13 +185,27 @@ func (s *Server) simulate(ctx context.Context, c caller, in *simulateInput) (*si
 	return out, nil
 }
 
+// simulatedPerson returns who has a number. Nobody is remembered for a
+// simulation: a number that never wrote has the same id every time.
+func (s *Server) simulatedPerson(ctx context.Context, scope, phone string) (pingr.Person, error) {
+	p, err := s.store.Person(ctx, scope, phone)
+	if errors.Is(err, hosted.ErrNotFound) {
+		sum := sha256.Sum256([]byte(scope + " " + phone))
+		return pingr.Person{ID: "per_" + hex.EncodeToString(sum[:16]), Phone: phone}, nil
+	}
+	return p, err
+}
+
 // simulated returns an event like those of the engine, except for its mark.
 // Somebody may try an endpoint before there is a trigger; the event then names
 // none.
-func simulated(session, phone, text string, t pingr.Trigger, now time.Time) pingr.Event {
+func simulated(session string, p pingr.Person, text string, t pingr.Trigger, now time.Time) pingr.Event {
+	from := pingr.From{Phone: p.Phone, JID: pingr.PhoneJID(p.Phone), Person: p.ID}
+	if p.Changed {
+		from.PhoneSince = p.Since.UnixMilli()
+	}
 	e := pingr.Event{
-		Type: pingr.EventMessageReceived, Session: session,
-		From:    &pingr.From{Phone: phone, JID: pingr.PhoneJID(phone)},
+		Type: pingr.EventMessageReceived, Session: session, From: &from,
 		Message: &pingr.EventMessage{Text: text, Type: "text", ID: pingr.NewID("3EB0"), Timestamp: now.UnixMilli()},
 		ID:      pingr.NewID("evt_"), Timestamp: now.UnixMilli(), Attempt: 1,
 		AutoReply: &pingr.AutoReply{Status: "pending"}, Simulated: true,

@@ -237,7 +237,7 @@ func fill(t *testing.T, dir string) {
 		require.NoError(t, store.LogDelivery(t.Context(), pingr.Delivery{
 			ID: fmt.Sprint("dlv_", i), Account: "acc", URL: "https://example.com/", At: time.Now(),
 		}))
-		_, err := store.Accept(t.Context(), pingr.Firing{
+		_, _, err := store.Accept(t.Context(), pingr.Firing{
 			ID: phrase, Message: pingr.Message{ID: phrase, Chat: "1", Sender: "1"}, AcceptedAt: time.Now(),
 		}, pingr.Lease{})
 		require.NoError(t, err)

@@ -123,12 +123,12 @@ type accepts struct {
 	n *atomic.Int64
 }
 
-func (a accepts) Accept(ctx context.Context, f pingr.Firing, l pingr.Lease) (bool, error) {
-	first, err := a.Store.Accept(ctx, f, l)
+func (a accepts) Accept(ctx context.Context, f pingr.Firing, l pingr.Lease) (pingr.Firing, bool, error) {
+	f, first, err := a.Store.Accept(ctx, f, l)
 	if first && err == nil {
 		a.n.Add(1)
 	}
-	return first, err
+	return f, first, err
 }
 
 // gather lets n people write a long message each.

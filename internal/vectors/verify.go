@@ -54,6 +54,14 @@ func documentedBodies() []verifyCase {
 			`{"event":"message.received","session_id":"sess_1","from":{"phone":"919876543210","jid":"919876543210@s.whatsapp.net","is_group":true,"group_jid":"120363041234567890@g.us","lid":"123456789012345@lid"},"message":{"text":"login","type":"text"},"timestamp":1714825320000}`,
 		},
 		{
+			"a message of a person whose number another had before",
+			`{"event":"message.received","session_id":"sess_1","from":{"phone":"919876543210","jid":"919876543210@s.whatsapp.net","is_group":false,"group_jid":null,"lid":"123456789012345@lid","person":"per_1","phone_since":1714738920000},"message":{"text":"login","type":"text"},"timestamp":1714825320000}`,
+		},
+		{
+			"a message of a person whose number is hidden",
+			`{"event":"message.received","session_id":"sess_1","from":{"phone":null,"jid":"123456789012345@lid","is_group":false,"group_jid":null,"lid":"123456789012345@lid","person":"per_1"},"message":{"text":"login","type":"text"},"timestamp":1714825320000}`,
+		},
+		{
 			"a message without our additions",
 			`{"event":"message.received","session_id":"sess_abc123","from":{"phone":"919876543210","jid":"919876543210@s.whatsapp.net","is_group":false,"group_jid":null},"message":{"text":"hey login","type":"text"},"timestamp":1714825320000}`,
 		},

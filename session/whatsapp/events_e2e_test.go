@@ -229,9 +229,9 @@ func TestMessageThatCannotBeJudgedIsNotTaken(t *testing.T) {
 	assert.Equal(t, "login", receive(t, in).Text)
 }
 
-// A message that names its sender in one way is told with both, once they are
-// known: limits and a person's memory go by either.
-func TestSenderIsKnownByBothNames(t *testing.T) {
+// What WhatsApp named earlier may be outdated, so a message carries only what it
+// names itself, and the earlier number apart.
+func TestAMessageNamesItsSender(t *testing.T) {
 	w := newCalmWorld(t)
 	s, _ := w.link("sess_names")
 	in := w.listen(s)
@@ -240,15 +240,15 @@ func TestSenderIsKnownByBothNames(t *testing.T) {
 	)
 	require.NoError(t, w.pool.database.keys.LIDMap.PutLIDMapping(t.Context(), adaLID, adaNumber))
 	for _, c := range []struct {
-		sender, alt types.JID
-		phone, lid  string
+		sender, alt         types.JID
+		phone, lid, earlier string
 	}{
-		{adaNumber, types.EmptyJID, adaNumber.User, adaLID.String()},
-		{adaLID, types.EmptyJID, adaNumber.User, adaLID.String()},
-		{bob, bobLID, bob.User, bobLID.String()},
-		{bobLID, bob, bob.User, bobLID.String()},
-		{bob, types.EmptyJID, bob.User, ""},
-		{bobLID, types.EmptyJID, "", bobLID.String()},
+		{adaNumber, types.EmptyJID, adaNumber.User, "", ""},
+		{adaLID, types.EmptyJID, "", adaLID.String(), adaNumber.User},
+		{bob, bobLID, bob.User, bobLID.String(), ""},
+		{bobLID, bob, bob.User, bobLID.String(), ""},
+		{bob, types.EmptyJID, bob.User, "", ""},
+		{bobLID, types.EmptyJID, "", bobLID.String(), ""},
 	} {
 		c.sender.Device = 3 // of WhatsApp Web
 		e := &events.Message{Message: &waE2E.Message{Conversation: proto.String("hi")}}
@@ -259,6 +259,7 @@ func TestSenderIsKnownByBothNames(t *testing.T) {
 		m := receive(t, in)
 		assert.Equal(t, c.phone, m.Phone, "%v", c)
 		assert.Equal(t, c.lid, m.LID, "%v", c)
+		assert.Equal(t, c.earlier, m.Earlier, "%v", c)
 		assert.Equal(t, c.sender.ToNonAD().String(), m.Sender)
 		assert.Equal(t, m.Sender, m.Chat)
 	}

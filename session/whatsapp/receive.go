@@ -101,7 +101,8 @@ func (s *Session) hand(m pingr.Message) error {
 // message converts an event to a [pingr.Message].
 func (s *Session) message(ctx context.Context, l *line, e *events.Message, text written) (pingr.Message, error) {
 	sender := e.Info.Sender.ToNonAD()
-	number, lid, err := s.names(ctx, sender, e.Info.SenderAlt.ToNonAD())
+	number, lid := named(sender, e.Info.SenderAlt.ToNonAD())
+	earlier, err := s.earlier(ctx, number, lid)
 	if err != nil {
 		return pingr.Message{}, err
 	}
@@ -110,6 +111,7 @@ func (s *Session) message(ctx context.Context, l *line, e *events.Message, text 
 		Chat:    e.Info.Chat.ToNonAD().String(),
 		Sender:  sender.String(),
 		Phone:   number.User,
+		Earlier: earlier,
 		Type:    text.kind,
 		Text:    text.text,
 		Time:    e.Info.Timestamp,
@@ -126,9 +128,9 @@ func (s *Session) message(ctx context.Context, l *line, e *events.Message, text 
 	return m, nil
 }
 
-// names returns a person's number and LID. Either may be empty. The digits of a
-// LID are never a number.
-func (s *Session) names(ctx context.Context, jid, alt types.JID) (number, lid types.JID, err error) {
+// named returns the number and the LID among two names of a person. Either may
+// be empty. The digits of a LID are never a number.
+func named(jid, alt types.JID) (number, lid types.JID) {
 	for _, j := range []types.JID{jid, alt} {
 		switch j.Server {
 		case types.DefaultUserServer:
@@ -137,6 +139,26 @@ func (s *Session) names(ctx context.Context, jid, alt types.JID) (number, lid ty
 			lid = j
 		}
 	}
+	return number, lid
+}
+
+// earlier returns the number that WhatsApp named at some time for the LID of a
+// message without a number, or "". It may be somebody else's by now.
+func (s *Session) earlier(ctx context.Context, number, lid types.JID) (string, error) {
+	if !number.IsEmpty() || lid.IsEmpty() {
+		return "", nil
+	}
+	number, err := s.pool.database.keys.LIDMap.GetPNForLID(ctx, lid)
+	if err != nil {
+		return "", fmt.Errorf("resolve sender: %w", err)
+	}
+	return number.User, nil
+}
+
+// names returns a person's number and LID as far as they are known, for
+// addressing. Either may be empty.
+func (s *Session) names(ctx context.Context, jid, alt types.JID) (number, lid types.JID, err error) {
+	number, lid = named(jid, alt)
 	lids := s.pool.database.keys.LIDMap
 	switch {
 	case number.IsEmpty() && !lid.IsEmpty():

@@ -19,30 +19,33 @@ type firing struct {
 type messageKey struct{ session, key string }
 
 // Accept implements [pingr.Firings].
-func (s *Store) Accept(ctx context.Context, f pingr.Firing, l pingr.Lease) (bool, error) {
+func (s *Store) Accept(ctx context.Context, f pingr.Firing, l pingr.Lease) (pingr.Firing, bool, error) {
 	if err := s.lock(ctx); err != nil {
-		return false, err
+		return f, false, err
 	}
 	defer s.mu.Unlock()
+	person := s.recognize(f.Account, f.Sighting())
+	keys := f.Message.Keys(person)
+	f.Recognized(person)
 	row := &firing{f, l}
 	row.State, row.Limits = pingr.StateAccepted, slices.Clone(f.Limits)
 	first := true
-	for _, key := range f.Message.Keys() {
+	for _, key := range keys {
 		if known := s.keys[messageKey{f.Session, key}]; known != nil {
 			row, first = known, false
 		}
 	}
 	if _, taken := s.firings[f.ID]; first && taken {
-		return false, fmt.Errorf("firing %s is already in the store", f.ID)
+		return f, false, fmt.Errorf("firing %s is already in the store", f.ID)
 	}
-	for _, key := range f.Message.Keys() {
+	for _, key := range keys {
 		s.keys[messageKey{f.Session, key}] = row
 	}
 	if first {
 		s.firings[f.ID] = row
 		s.open = append(s.open, row)
 	}
-	return first, nil
+	return f, first, nil
 }
 
 // Claim implements [pingr.Firings].

@@ -22,6 +22,8 @@ type Store struct {
 	firings    map[string]*firing // by id
 	open       []*firing          // unfinished ones (and some finished), oldest first
 	keys       map[messageKey]*firing
+	persons    map[personKey]pingr.PersonName
+	names      map[string][]string // that a person has or had, by the person's id
 	limits     map[string]count
 	holds      map[string]hold
 	triggers   map[string]pingr.Trigger // by id
@@ -47,6 +49,8 @@ func New() *Store {
 	return &Store{
 		firings:  map[string]*firing{},
 		keys:     map[messageKey]*firing{},
+		persons:  map[personKey]pingr.PersonName{},
+		names:    map[string][]string{},
 		limits:   map[string]count{},
 		holds:    map[string]hold{},
 		triggers: map[string]pingr.Trigger{},

@@ -147,7 +147,7 @@ func TestReadThenWriteAcrossProcesses(t *testing.T) {
 
 func accept(t *testing.T, s *postgres.Store, id string, l pingr.Lease) error {
 	t.Helper()
-	first, err := s.Accept(t.Context(), pingr.Firing{
+	_, first, err := s.Accept(t.Context(), pingr.Firing{
 		ID: id, Account: "acc", Session: "main", State: pingr.StateAccepted, AcceptedAt: now,
 		Message: pingr.Message{
 			ID: id, Chat: "1@s.whatsapp.net", Sender: "1@s.whatsapp.net", Phone: "1",

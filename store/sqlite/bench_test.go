@@ -77,7 +77,7 @@ func BenchmarkClaim(b *testing.B) {
 	for w := range int64(50) {
 		wg.Go(func() {
 			for i := range int64(2000) {
-				_, _ = s.Accept(b.Context(), benchFiring(w*2000+i), queued)
+				_, _, _ = s.Accept(b.Context(), benchFiring(w*2000+i), queued)
 			}
 		})
 	}

@@ -147,7 +147,7 @@ func TestFullDisk(t *testing.T) {
 	for i := int64(1); refused == nil && i < 1000; i++ {
 		f := benchFiring(i)
 		f.Message.Text = longText
-		_, refused = s.Accept(t.Context(), f, lease)
+		_, _, refused = s.Accept(t.Context(), f, lease)
 		if refused == nil {
 			acknowledged = append(acknowledged, i)
 		}

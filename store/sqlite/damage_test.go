@@ -197,7 +197,7 @@ func TestDamageIsNamed(t *testing.T) {
 	for i := range int64(200) {
 		f := benchFiring(i)
 		f.ID += "again"
-		first, err := s.Accept(t.Context(), f, lease)
+		_, first, err := s.Accept(t.Context(), f, lease)
 		assert.False(t, first, "what is known is never taken for new")
 		if err != nil {
 			require.ErrorAs(t, err, &damage)
@@ -231,7 +231,7 @@ func TestDamageThatIsMetInUse(t *testing.T) {
 	for i := int64(0); damage == nil && i < 2000; i++ {
 		f := benchFiring(i)
 		f.ID += "again"
-		first, err := s.Accept(t.Context(), f, lease)
+		_, first, err := s.Accept(t.Context(), f, lease)
 		require.False(t, first)
 		if err != nil {
 			require.ErrorAs(t, err, &damage)
@@ -343,7 +343,7 @@ func TestRepair(t *testing.T) {
 			for i := range int64(n) {
 				f := benchFiring(i)
 				f.ID += "again"
-				first, err := s.Accept(t.Context(), f, lease)
+				_, first, err := s.Accept(t.Context(), f, lease)
 				require.NoError(t, err)
 				if first {
 					unknown++

@@ -55,7 +55,7 @@ func loggedRows(t *testing.T, s *sqlite.Store) ([]hosted.DeliveryRow, error) {
 func known(t *testing.T, s *sqlite.Store, f pingr.Firing) {
 	t.Helper()
 	f.ID += "again"
-	first, err := s.Accept(t.Context(), f, lease)
+	_, first, err := s.Accept(t.Context(), f, lease)
 	require.NoError(t, err)
 	assert.False(t, first, f.Message.ID)
 }
@@ -68,7 +68,7 @@ func live(tb testing.TB, s *sqlite.Store, f pingr.Firing) {
 
 func lives(s *sqlite.Store, f pingr.Firing) error {
 	ctx := context.Background()
-	if first, err := s.Accept(ctx, f, lease); err != nil || !first {
+	if _, first, err := s.Accept(ctx, f, lease); err != nil || !first {
 		return fmt.Errorf("first: %v, %w", first, err)
 	}
 	d := benchDecision(f.ID)
@@ -81,7 +81,7 @@ func lives(s *sqlite.Store, f pingr.Firing) error {
 
 func accept(tb testing.TB, s *sqlite.Store, f pingr.Firing) {
 	tb.Helper()
-	first, err := s.Accept(tb.Context(), f, lease)
+	_, first, err := s.Accept(tb.Context(), f, lease)
 	require.NoError(tb, err)
 	require.True(tb, first)
 }

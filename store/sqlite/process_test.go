@@ -51,7 +51,7 @@ func child(dir string) {
 		wg.Go(func() {
 			for i := w; ; i += 16 {
 				f := benchFiring(i)
-				if first, err := s.Accept(context.Background(), f, lease); err != nil || !first {
+				if _, first, err := s.Accept(context.Background(), f, lease); err != nil || !first {
 					continue
 				}
 				os.Stdout.WriteString("accepted " + strconv.FormatInt(i, 10) + "\n")

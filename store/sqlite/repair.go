@@ -41,7 +41,7 @@ type Salvaged struct {
 // message from being answered twice, limits, unfinished work. Tables that it
 // does not name come after.
 var salvageOrder = []string{
-	"message_keys", "limits", "firings", "events", "replays",
+	"message_keys", "limits", "firings", "events", "persons", "replays",
 	"values_kept", "accounts", "api_keys", "sessions", "triggers",
 }
 
@@ -160,7 +160,8 @@ func openDamaged(file string) (*conn, error) {
 
 // graft copies a file whose list of tables cannot be read, and puts that of the
 // fresh file in its place: the same migrations put the same tables on the same
-// pages.
+// pages. In a file that was upgraded, a later migration's tables are elsewhere,
+// and nothing of them is saved.
 func graft(damaged, fresh, grafted string) (err error) {
 	pages, size, err := schemaPages(fresh)
 	if err != nil {

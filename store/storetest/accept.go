@@ -24,7 +24,8 @@ var acceptTests = []test{
 	{"everything comes back as it was", func(t *testing.T, s Store) {
 		f := firing("a")
 		f.Message.LID, f.Message.Type, f.Message.Forwarded = lid, "image", true
-		accept(t, s, f, free)
+		f.Person = asha(lid)
+		assert.Equal(t, f, accept(t, s, f, free))
 		assert.Equal(t, []pingr.Firing{f}, claim(t, s, me, t0))
 	}},
 	{"zero times stay zero", func(t *testing.T, s Store) {
@@ -127,7 +128,7 @@ var acceptTests = []test{
 		accept(t, s, firing("a"), mine)
 		f := firing("a")
 		f.Message = message("another")
-		_, err := s.Accept(t.Context(), f, mine)
+		_, _, err := s.Accept(t.Context(), f, mine)
 		require.Error(t, err)
 		assert.Equal(t, "3EB0a", stands(t, s, "a").Message.ID, "the first stays as it is")
 		f.ID = "b"

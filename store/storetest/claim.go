@@ -124,12 +124,14 @@ var claimTests = []test{
 	{"a claimed decision comes whole", func(t *testing.T, s Store) {
 		want := firing("a")
 		want.Message.LID, want.Message.Type, want.Message.Forwarded = lid, "image", true
+		want.Message.Earlier = "4917"
+		want.Person = asha(lid)
 		accept(t, s, want, mine)
 		d := decision("a")
 		d.Limits = []pingr.Limit{cooldown(d.At), quota(10)}
 		decide(t, s, d)
 		want.State, want.Text, want.Source, want.Limits, want.DecidedAt = pingr.StateUnknown, d.Text, d.Source, d.Limits, d.At
-		full(t, want, "Firing.Attempt", "Firing.Outcome", "Firing.Reason")
+		full(t, want, "Firing.Attempt", "Firing.Outcome", "Firing.Reason", "Person.Changed")
 		assert.Equal(t, []pingr.Firing{want}, claim(t, s, other, after(60)))
 	}},
 	{"a clock that goes back claims nothing early", func(t *testing.T, s Store) {

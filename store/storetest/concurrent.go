@@ -58,7 +58,7 @@ var concurrentTests = []test{
 		won := race(t, 64, func(i int) (bool, error) {
 			f := firing(fmt.Sprint(i))
 			f.Message = message("M")
-			return s.Accept(t.Context(), f, free)
+			return isFirst(s.Accept(t.Context(), f, free))
 		})
 		assert.Equal(t, 1, won)
 		assert.Len(t, claim(t, s, me, t0), 1)
@@ -67,15 +67,15 @@ var concurrentTests = []test{
 		accept(t, s, under("first", "M", phone, lid), free)
 		won := race(t, 64, func(i int) (bool, error) {
 			if i%2 == 0 {
-				return s.Accept(t.Context(), under(fmt.Sprint(i), "M", phone, ""), free)
+				return isFirst(s.Accept(t.Context(), under(fmt.Sprint(i), "M", phone, ""), free))
 			}
-			return s.Accept(t.Context(), under(fmt.Sprint(i), "M", "", lid), free)
+			return isFirst(s.Accept(t.Context(), under(fmt.Sprint(i), "M", "", lid), free))
 		})
 		assert.Equal(t, 0, won)
 	}},
 	{"64 accepting different messages: all are first", func(t *testing.T, s Store) {
 		won := race(t, 64, func(i int) (bool, error) {
-			return s.Accept(t.Context(), firing(fmt.Sprint(i)), free)
+			return isFirst(s.Accept(t.Context(), firing(fmt.Sprint(i)), free))
 		})
 		assert.Equal(t, 64, won)
 		assert.Len(t, claim(t, s, me, t0), 64)
@@ -178,11 +178,11 @@ var concurrentTests = []test{
 	{"whole firings beside each other, with errors among them", func(t *testing.T, s Store) {
 		replied := race(t, 32, func(i int) (bool, error) {
 			f := firing(fmt.Sprint(i))
-			if _, err := s.Accept(t.Context(), f, mine); err != nil {
+			if _, _, err := s.Accept(t.Context(), f, mine); err != nil {
 				return false, err
 			}
 			f.Message.ID = "another"
-			if _, err := s.Accept(t.Context(), f, mine); err == nil && i > 0 {
+			if _, _, err := s.Accept(t.Context(), f, mine); err == nil && i > 0 {
 				return false, errors.New("an event id was taken twice")
 			}
 			d := decision(f.ID)

@@ -16,7 +16,7 @@ var calls = []struct {
 	call func(ctx context.Context, s Store) error
 }{
 	{"Accept", func(ctx context.Context, s Store) error {
-		_, err := s.Accept(ctx, firing("new"), mine)
+		_, _, err := s.Accept(ctx, firing("new"), mine)
 		return err
 	}},
 	{"Claim", func(ctx context.Context, s Store) error {

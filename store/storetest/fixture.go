@@ -41,10 +41,17 @@ func message(id string) pingr.Message {
 	}
 }
 
+// asha is who sends the messages, as known after the first one.
+func asha(lids ...string) pingr.Person {
+	return pingr.Person{
+		ID: "per_asha", LIDs: lids, Phone: phone, Proof: pingr.ProofNetwork, Since: after(-1), Seen: after(-1),
+	}
+}
+
 // firing returns a firing with a message of its own.
 func firing(id string) pingr.Firing {
 	return pingr.Firing{
-		ID: id, Account: owner, Session: session, Message: message("3EB0" + id), Trigger: login,
+		ID: id, Account: owner, Session: session, Message: message("3EB0" + id), Person: asha(), Trigger: login,
 		State: pingr.StateAccepted, AcceptedAt: t0,
 	}
 }
@@ -74,7 +81,8 @@ func pending(id string) pingr.PendingEvent {
 		Account: owner, Attempt: 2, Next: after(5),
 		Event: pingr.Event{
 			Type: pingr.EventMessageReceived, Session: session, ID: id, Account: owner, Timestamp: t0.UnixMilli(),
-			From: &pingr.From{Phone: phone, JID: number, Group: true, GroupJID: &groupJID, LID: lid},
+			From: &pingr.From{Phone: phone, JID: number, Group: true, GroupJID: &groupJID, LID: lid, Person: "per_asha",
+				PhoneSince: t0.UnixMilli()},
 			Message: &pingr.EventMessage{
 				Text: "login X4K9MQ", Type: "text", ID: "3EB0", Timestamp: t0.UnixMilli(), Forwarded: true,
 			},
@@ -86,17 +94,21 @@ func pending(id string) pingr.PendingEvent {
 	}
 }
 
-func accept(t *testing.T, s Store, f pingr.Firing, l pingr.Lease) {
+func accept(t *testing.T, s Store, f pingr.Firing, l pingr.Lease) pingr.Firing {
 	t.Helper()
-	first, err := s.Accept(t.Context(), f, l)
+	stored, first, err := s.Accept(t.Context(), f, l)
 	require.NoError(t, err)
 	require.True(t, first, "first")
+	return stored
 }
+
+// isFirst leaves out what Accept stored.
+func isFirst(_ pingr.Firing, first bool, err error) (bool, error) { return first, err }
 
 // known asserts that a firing's message is not new.
 func known(t *testing.T, s Store, f pingr.Firing) {
 	t.Helper()
-	first, err := s.Accept(t.Context(), f, mine)
+	_, first, err := s.Accept(t.Context(), f, mine)
 	require.NoError(t, err)
 	assert.False(t, first, "first")
 }

@@ -41,7 +41,8 @@ func hostileMessage(t *testing.T, s Store, text string) {
 	f.Message = pingr.Message{
 		ID: text, Chat: text, Sender: text + "@lid", LID: text + "@lid", Type: text, Text: text, Time: t0, Arrived: t0,
 	}
-	accept(t, s, f, free)
+	f = accept(t, s, f, free)
+	assert.Equal(t, []string{text + "@lid"}, f.Person.LIDs)
 	assert.Equal(t, []pingr.Firing{f}, claim(t, s, me, t0))
 	again := f
 	again.ID = "b"

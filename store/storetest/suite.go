@@ -53,6 +53,7 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		tests []test
 	}{
 		{"accept", acceptTests},
+		{"persons", personTests},
 		{"claim", claimTests},
 		{"keep", keepTests},
 		{"decide", decideTests},

@@ -42,14 +42,24 @@ export interface SessionConnected extends Common {
 
 /** The person who wrote the message. */
 export interface From {
-  /** Digits only, with country code: `919876543210`. */
-  phone: string;
+  /**
+   * Digits only, with country code: `919876543210`. null only if WhatsApp hides the number and the account's
+   * `hidden_numbers` is `pass`.
+   */
+  phone: string | null;
   jid: string;
   /** Whether the message was written in a group, and in which. */
   is_group: boolean;
   group_jid: string | null;
   /** The person's hidden id, if known. */
   lid?: string;
+  /** `per_…`: the person's id in this account. It stays the same when the number changes. */
+  person: string;
+  /**
+   * Set if another person had the number before: when it came to this one, in Unix milliseconds, as far as Pingr knows.
+   * An account that last logged in with the number before then is somebody else's.
+   */
+  phone_since?: number;
 }
 
 /** What the person wrote. */

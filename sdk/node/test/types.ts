@@ -14,7 +14,7 @@ export function handle(req: IncomingMessage, body: Buffer): string | null {
   const event: PingrEvent = verifyWebhook(body, req.headers['x-pingr-signature'], ['new', 'old'], { checkTimestamp: true, now: 1 });
   switch (event.event) {
     case 'message.received': {
-      const phone: string = event.from.phone;
+      const phone: string = event.from.phone ?? event.from.person;
       const left: number | undefined = event.auto_reply.status === 'suppressed' && event.auto_reply.reason === 'cooldown'
         ? event.auto_reply.retry_after : undefined;
       return extractChallengeCode(event.message.text, 'login') ?? `${phone} ${left}`;

@@ -25,18 +25,18 @@ func (s *Store) Check(ctx context.Context, now time.Time) error {
 			return err
 		}
 	}
-	return s.db.Write(ctx, func(tx Tx) error { return liveAndVanish(tx, name, now) })
+	return s.db.Write(ctx, func(tx Tx) error { return s.dialect.liveAndVanish(tx, name, now) })
 }
 
 // liveAndVanish takes a firing from Accept to Finish, with the same statements,
 // and deletes it.
-func liveAndVanish(tx Tx, name string, now time.Time) error {
+func (d Dialect) liveAndVanish(tx Tx, name string, now time.Time) error {
 	f := pingr.Firing{
 		ID: name, Account: name, Session: name, AcceptedAt: now,
-		Message: pingr.Message{ID: name, Chat: name, Sender: name, Phone: name, LID: name, Text: name},
+		Message: pingr.Message{ID: name, Chat: name, Sender: name, Phone: name, LID: name + "@lid", Text: name},
+		Person:  pingr.Person{ID: name},
 	}
-	keys := messageKeys(f)
-	first, _, err := accept(tx, f, keys, body(f), pingr.Lease{Holder: name, Until: now})
+	first, _, err := d.accept(tx, &f, pingr.Lease{Holder: name, Until: now})
 	if err != nil {
 		return err
 	}
@@ -55,8 +55,11 @@ func liveAndVanish(tx Tx, name string, now time.Time) error {
 	if !first || !decided || f.State != pingr.StateDecided || !ended {
 		return errors.New("the probe message was not stored correctly")
 	}
-	if err := forgetKeys(tx, keys); err != nil {
+	if err := forgetKeys(tx, messageKeys(f, f.Person)); err != nil {
 		return err
+	}
+	if n, err := tx.Exec(`DELETE FROM persons WHERE person = $1`, name); err != nil || n != 2 {
+		return errors.Join(err, errors.New("the sender of the probe message was not found"))
 	}
 	for _, row := range []string{
 		`DELETE FROM events WHERE id = $1`, `DELETE FROM firings WHERE id = $1`, `DELETE FROM counts WHERE account = $1`,

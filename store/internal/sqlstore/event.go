@@ -30,6 +30,8 @@ func eventRecord(e pingr.Event) []byte {
 			inner.record(4, record(*f.GroupJID))
 		}
 		inner.string(5, f.LID)
+		inner.string(6, f.Person)
+		inner.int(7, f.PhoneSince)
 		r.record(11, inner)
 	}
 	if m := e.Message; m != nil {
@@ -106,6 +108,10 @@ func readEventPart(e *pingr.Event, part protowire.Number, b record) error {
 				f.GroupJID = &jid
 			case 5:
 				f.LID = v.string()
+			case 6:
+				f.Person = v.string()
+			case 7:
+				f.PhoneSince = v.number
 			}
 		})
 	case 12:

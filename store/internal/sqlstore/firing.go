@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -53,12 +54,17 @@ func body(f pingr.Firing) []byte {
 	r.time(15, t.CreatedAt)
 	r.time(16, t.UpdatedAt)
 	r.bool(17, m.Forwarded)
+	if f.Person.ID != "" {
+		r.record(18, personRecord(f.Person))
+	}
+	r.string(19, m.Earlier)
 	return r
 }
 
 func readBody(b []byte, f *pingr.Firing) error {
 	m, t := &f.Message, &f.Trigger
-	return record(b).fields(func(field protowire.Number, v value) {
+	var inner error
+	err := record(b).fields(func(field protowire.Number, v value) {
 		switch field {
 		case 1:
 			f.Session = v.string()
@@ -94,8 +100,13 @@ func readBody(b []byte, f *pingr.Firing) error {
 			t.UpdatedAt = v.time()
 		case 17:
 			m.Forwarded = v.bool()
+		case 18:
+			f.Person, inner = readPerson(v.bytes)
+		case 19:
+			m.Earlier = v.string()
 		}
 	})
+	return errors.Join(err, inner)
 }
 
 // decision encodes what Decide adds to a firing, except for the text.

@@ -14,22 +14,32 @@ import (
 )
 
 // Accept implements [pingr.Firings].
-func (s *Store) Accept(ctx context.Context, f pingr.Firing, l pingr.Lease) (bool, error) {
-	keys, row := messageKeys(f), body(f)
+func (s *Store) Accept(ctx context.Context, f pingr.Firing, l pingr.Lease) (pingr.Firing, bool, error) {
+	var stored pingr.Firing
 	var first, taken bool
 	err := s.db.Write(ctx, func(tx Tx) (err error) {
-		first, taken, err = accept(tx, f, keys, row, l)
+		stored = f
+		first, taken, err = s.dialect.accept(tx, &stored, l)
 		return err
 	})
 	if err == nil && taken {
 		err = fmt.Errorf("firing %s is already in the store", f.ID)
 	}
-	return first && err == nil, err
+	if err != nil {
+		return f, false, err
+	}
+	return stored, first, nil
 }
 
-// accept stores a firing whose keys are all new. taken reports that another
-// firing has its id.
-func accept(tx Tx, f pingr.Firing, keys [][]byte, row []byte, l pingr.Lease) (first, taken bool, err error) {
+// accept recognizes the sender of a firing, and stores the firing if its keys
+// are all new. taken reports that another firing has its id.
+func (d Dialect) accept(tx Tx, f *pingr.Firing, l pingr.Lease) (first, taken bool, err error) {
+	person, err := d.recognize(tx, f.Account, f.Sighting())
+	if err != nil {
+		return false, false, err
+	}
+	keys := messageKeys(*f, person)
+	f.Recognized(person)
 	accepted := f.AcceptedAt.UnixMilli()
 	insert, args := insertKeys(keys, accepted)
 	added, err := tx.Exec(insert, args...)
@@ -39,18 +49,17 @@ func accept(tx Tx, f pingr.Firing, keys [][]byte, row []byte, l pingr.Lease) (fi
 	n, err := tx.Exec(`
 		INSERT INTO firings (id, account, session, holder, lease_until, accepted_at, body, text)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO NOTHING`,
-		f.ID, f.Account, f.Session, l.Holder, l.Until.UnixMilli(), accepted, row, []byte(f.Message.Text))
+		f.ID, f.Account, f.Session, l.Holder, l.Until.UnixMilli(), accepted, body(*f), []byte(f.Message.Text))
 	if err != nil || n == 1 {
 		return err == nil, false, err
 	}
 	return false, true, forgetKeys(tx, keys)
 }
 
-// messageKeys returns f.Message.Keys() of the session as hashes. They are short
-// and of one length, and they do not store the phone numbers of everybody who
-// wrote in 15 days.
-func messageKeys(f pingr.Firing) [][]byte {
-	names := f.Message.Keys()
+// messageKeys returns the message's keys under all names of the person, of the
+// session, as hashes. They are short and of one length.
+func messageKeys(f pingr.Firing, p pingr.Person) [][]byte {
+	names := f.Message.Keys(p)
 	keys := make([][]byte, len(names))
 	for i, name := range names {
 		sum := sha256.Sum256([]byte(strconv.Itoa(len(f.Session)) + "|" + f.Session + "|" + name))

@@ -49,7 +49,7 @@ func unreadableFirings(tx Tx, keys *int) (unreadable []int64, err error) {
 			unreadable = append(unreadable, seq)
 			return nil //nolint:nilerr // that it cannot be read is what is asked
 		}
-		insert, args := insertKeys(messageKeys(f), f.AcceptedAt.UnixMilli())
+		insert, args := insertKeys(messageKeys(f, f.Person), f.AcceptedAt.UnixMilli())
 		n, err := tx.Exec(insert, args...)
 		*keys += int(n)
 		return err

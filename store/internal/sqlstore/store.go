@@ -6,6 +6,7 @@
 // What a driver must know about the SQL:
 //   - Columns that hold bytes are BLOB or BYTEA: body, text, decision and reply
 //     of firings, events.event, key of message_keys, limits and holds,
+//     key and name of persons,
 //     api_keys.hash, name, request and body of replays, values_kept.value.
 //   - All text that is ordered or a key compares by bytes (BINARY, COLLATE "C").
 //   - Most writes are single statements that decide by themselves. If rows are

@@ -17,18 +17,27 @@ class _Common(TypedDict):
 
 
 class _FromRequired(TypedDict):
-    # Digits only, with country code: "919876543210".
-    phone: str
+    # Digits only, with country code: "919876543210". None only if WhatsApp hides the number and the account's
+    # hidden_numbers is "pass".
+    phone: Optional[str]
     jid: str
     # Whether the message was written in a group, and in which.
     is_group: bool
     group_jid: Optional[str]
+    # "per_…": the person's id in this account. It stays the same when the number changes.
+    person: str
 
 
 class From(_FromRequired, total=False):
-    """The person who wrote the message. ``lid`` is the person's hidden id, if known."""
+    """The person who wrote the message.
+
+    ``lid`` is the person's hidden id, if known. ``phone_since`` is set if another person had the number before: when it
+    came to this one, in Unix milliseconds, as far as Pingr knows. An account that last logged in with the number before
+    then is somebody else's.
+    """
 
     lid: str
+    phone_since: int
 
 
 class _MessageRequired(TypedDict):
