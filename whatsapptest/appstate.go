@@ -27,7 +27,7 @@ func (p *Phone) appState() appStateShare {
 		return p.share
 	}
 	p.share = appStateShare{keyID: []byte{0, 0, 0, 0, 0, 1}, key: randomBytes(32), patches: make(map[string][][]byte)}
-	name := p.name
+	name := p.Name()
 	if name == "" {
 		name = p.pn().User
 	}

@@ -222,6 +222,7 @@ func (c *conn) arrived(plain []byte) error {
 	if err != nil {
 		return fmt.Errorf("decode stanza: %w", err)
 	}
+	c.srv.trace.show(c, FromClient, node)
 	c.handle(node)
 	return nil
 }
@@ -248,12 +249,11 @@ func (c *conn) handle(n *waBinary.Node) {
 		if c.dev != nil {
 			c.dev.handleIB(c, n)
 		}
-	case "presence":
-		if name, _ := n.Attrs["name"].(string); c.dev != nil && name != "" {
-			c.dev.announceName(name)
+	case "presence", "chatstate", "call": // these need no answer
+		if c.dev != nil {
+			c.dev.handleActivity(n)
 		}
 	}
-	// Chat states need no answer.
 }
 
 // send encrypts and writes one stanza. An error means that the connection is
@@ -268,6 +268,10 @@ func (c *conn) send(n waBinary.Node) error {
 	}
 	c.writeLock.Lock()
 	defer c.writeLock.Unlock()
+	if c.srv.trace.on() {
+		traced := n // only a traced stanza costs an allocation
+		c.srv.trace.show(c, ToClient, &traced)
+	}
 	c.buffer = append(c.buffer[:0], 0, 0, 0)
 	c.buffer = c.hands.write.Seal(c.buffer, nonce(c.written), data, nil)
 	c.written++

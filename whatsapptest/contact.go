@@ -27,5 +27,5 @@ func VCard(name, text string) *waE2E.Message {
 // card shows the number of a person with a username too. [Phone.SendMessage] sends a [ContactCard] or
 // [VCard] that lies.
 func (p *Phone) SendContact(ctx context.Context, to string, about *Phone) (id string, err error) {
-	return p.SendMessage(ctx, Outgoing{To: to, Message: ContactCard(about.name, about.Number())})
+	return p.SendMessage(ctx, Outgoing{To: to, Message: ContactCard(about.Name(), about.Number())})
 }

@@ -152,7 +152,7 @@ func (d *Device) announce() {
 func (d *Device) pushName() string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return cmp.Or(d.name, d.phone.name)
+	return cmp.Or(d.name, d.phone.Name())
 }
 
 func (d *Device) announceName(name string) {

@@ -22,6 +22,13 @@
 //	id, err := alice.Send(ctx, shop.Number(), "hello")
 //	reply, err := alice.Next(ctx)              // what the client answered
 //
+// # What people do
+//
+// A [Phone] does what people do with theirs: [Phone.Send] and [Phone.SendMessage], [Phone.Read],
+// [Phone.Type], [Phone.Edit], [Phone.Revoke], [Phone.React], [Phone.Vote], [Phone.Rename],
+// [Phone.GoOffline] and [Phone.GoOnline], [Phone.Reinstall]. [Phone.Next] waits for what comes, with a
+// filter if there is one.
+//
 // # Faults on demand
 //
 // A [Device] is one linked client. Its methods do to it what the network and
@@ -100,11 +107,15 @@
 // saw. Its Wait methods, like [Phone.Next] and [Device.WaitOnline], return on an
 // event or when their context ends, so that no test has to sleep.
 //
+// What clients do besides writing is in [Ledger.Activities]: read receipts, typing, presence, calls.
+// [Config].Trace and [Server.Traces] show every stanza in both directions, and [Device.Send] sends any.
+//
 // # Other programs
 //
-// [Server.Handler] serves the phones to a web page. [Config].StateFile keeps
-// phones and links from one process to the next. Another program reaches the
-// server with [Server.URL], [Server.CAPEM] and [Server.CertKey].
+// The program cmd/whatsapptest is this server for tests in any language. [Server.Handler] is what it
+// serves: everything that a Go test can do, over HTTP (docs/whatsapptest-http.md). Another program
+// reaches the server with [Server.URL], [Server.CAPEM] and [Server.CertKey]. [Config].StateFile keeps
+// phones, links and these keys from one process to the next.
 //
 // # Limits
 //

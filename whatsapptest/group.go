@@ -181,11 +181,11 @@ func (m *sentMessage) groupAttrs(d *Device) waBinary.Attrs {
 	h := m.from
 	kind, _ := stanzaType(m.message)
 	attrs := waBinary.Attrs{"id": m.id, "type": kind, "t": m.at.Unix(), "from": m.to}
-	if h.phone.name != "" {
-		attrs["notify"] = h.phone.name
+	if name := h.phone.Name(); name != "" {
+		attrs["notify"] = name
 	}
-	if m.message.GetEditedMessage() != nil {
-		attrs["edit"] = string(types.EditAttributeMessageEdit)
+	if edit := editAttribute(m.message); edit != "" {
+		attrs["edit"] = edit
 	}
 	hidden := h.phone.hidesFrom(d.phone)
 	byLID := hidden

@@ -56,6 +56,15 @@ func deviceRoutes() []route {
 				}
 				return c.device.History(from, body.Texts...)
 			})),
+		on("POST "+device+"/stanzas", "Sends a stanza to the client as it is. Attributes that look like addresses "+
+			"(user@s.whatsapp.net, lid, g.us, …) are sent as such.", "Device.Send",
+			does(func(c *call, body nodeJSON) error {
+				n, err := body.node()
+				if err != nil {
+					return err
+				}
+				return c.device.Send(n)
+			})),
 		on("POST "+device+"/newsletter", "Delivers a channel's message.", "Device.Newsletter",
 			does(func(c *call, body textJSON) error { return c.device.Newsletter(body.Text) })),
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"go.mau.fi/whatsmeow/proto/waE2E"
@@ -19,7 +20,7 @@ func phoneRoutes() []route {
 		on("POST /phones", "Adds a phone.", "Server.AddPhone", addPhone).created(),
 		on("GET /phones", "Lists the phones in the order of their creation.", "Server.Phones", listPhones),
 		on("GET /phones/{number}", "Returns a phone, by number or LID.",
-			"Server.Phone Phone.Number Phone.LID Phone.Name",
+			"Server.Phone Phone.Number Phone.LID Phone.Name Phone.Online",
 			func(c *call, _ none) (phoneJSON, error) { return c.phone.json(), nil }),
 		on("POST /phones/{number}/scan", "Scans the QR text that a client shows, and links the client.", "Phone.Scan",
 			func(c *call, body scanJSON) (linkedJSON, error) { return linked(c, body.QR, c.phone.Scan) }),
@@ -31,9 +32,42 @@ func phoneRoutes() []route {
 			func(c *call, _ none) (inboxJSON, error) { return inboxJSON{messagesJSON(c.phone.Messages())}, nil }),
 		on("GET /phones/{number}/events", "Streams the same as server-sent events, then each message as it comes. "+
 			"The id of an event is its position; Last-Event-ID goes on behind one.", "Phone.Messages", streamMessages),
-		on("POST /phones/{number}/messages/next", "Waits for the next message that no such request has returned yet.",
+		on("POST /phones/{number}/messages/next", "Waits for the next message that no such request has returned yet, "+
+			"and returns it. With filters, it is the oldest that fits; the others stay for later requests.",
 			"Phone.Next", nextMessage),
 		on("POST /phones/{number}/messages/{id}/resend", "Sends a message again.", "Phone.Resend", does(resend)),
+		on("POST /phones/{number}/messages/{id}/read", "Marks a message that the phone has shown as read.", "Phone.Read",
+			does(func(c *call, _ none) error { return c.phone.Read(c.ctx, c.r.PathValue("id")) })),
+		on("POST /phones/{number}/messages/{id}/revoke", "Deletes a message of the phone's for everybody.",
+			"Phone.Revoke", func(c *call, _ none) (idJSON, error) {
+				id, err := c.phone.Revoke(c.ctx, c.r.PathValue("id"))
+				return idJSON{id}, err
+			}).created(),
+		on("POST /phones/{number}/messages/{id}/edit", "Replaces the text of a message of the phone's.", "Phone.Edit",
+			func(c *call, body textJSON) (idJSON, error) {
+				id, err := c.phone.Edit(c.ctx, c.r.PathValue("id"), body.Text)
+				return idJSON{id}, err
+			}).created(),
+		on("POST /phones/{number}/messages/{id}/react", "Puts an emoji on a message that the phone has shown or sent.",
+			"Phone.React", func(c *call, body emojiJSON) (idJSON, error) {
+				id, err := c.phone.React(c.ctx, c.r.PathValue("id"), body.Emoji)
+				return idJSON{id}, err
+			}).created(),
+		on("POST /phones/{number}/messages/{id}/vote", "Votes in a poll that the phone has shown.", "Phone.Vote",
+			func(c *call, body voteJSON) (idJSON, error) {
+				id, err := c.phone.Vote(c.ctx, c.r.PathValue("id"), body.Options...)
+				return idJSON{id}, err
+			}).created(),
+		on("POST /phones/{number}/typing", "Shows in a chat that the person is typing.", "Phone.Type", does(typing)),
+		on("PUT /phones/{number}/name", "Changes the push name.", "Phone.Rename",
+			does(func(c *call, body nameJSON) error {
+				c.phone.Rename(body.Name)
+				return nil
+			})),
+		on("POST /phones/{number}/offline", "Takes the phone off the network. What is sent to it waits.",
+			"Phone.GoOffline", acts(func(c *call) { c.phone.GoOffline() })),
+		on("POST /phones/{number}/online", "Brings the phone back.", "Phone.GoOnline",
+			acts(func(c *call) { c.phone.GoOnline() })),
 		on("POST /phones/{number}/companions", "Adds a simulated WhatsApp Web, from which messages can be sent.",
 			"Phone.AddCompanion",
 			func(c *call, _ none) (companionJSON, error) { return companionJSON{c.phone.AddCompanion()}, nil }).created(),
@@ -171,13 +205,51 @@ type timeoutJSON struct {
 	TimeoutSeconds float64 `json:"timeout_seconds" doc:"how long to wait: 10 by default, at most 60"`
 }
 
-func nextMessage(c *call, body timeoutJSON) (messageJSON, error) {
+type nextJSON struct {
+	From     string `json:"from" doc:"only of that sender"`
+	Group    string `json:"group" doc:"only in that group"`
+	Text     string `json:"text" doc:"only with exactly that text"`
+	Contains string `json:"contains" doc:"only with that in the text"`
+	timeoutJSON
+}
+
+func (f nextJSON) accepts(m Message) bool {
+	return (f.From == "" || f.From == m.From) && (f.Group == "" || f.Group == m.Group) &&
+		(f.Text == "" || f.Text == m.Text) && strings.Contains(m.Text, f.Contains)
+}
+
+type emojiJSON struct {
+	Emoji string `json:"emoji" doc:"empty takes it away"`
+}
+
+type voteJSON struct {
+	Options []string `json:"options" doc:"their names; empty takes the vote back"`
+}
+
+type nameJSON struct {
+	Name string `json:"name" doc:"the new push name"`
+}
+
+type typingJSON struct {
+	To    string `json:"to" doc:"number, <lid>@lid, or a group's id"`
+	State string `json:"state" doc:"composing (default), recording or paused"`
+}
+
+func typing(c *call, body typingJSON) error {
+	state, err := pick[Typing]("state", body.State, typingNames)
+	if err != nil {
+		return err
+	}
+	return c.phone.Type(c.ctx, body.To, state)
+}
+
+func nextMessage(c *call, body nextJSON) (messageJSON, error) {
 	ctx, cancel, err := c.within(body.TimeoutSeconds)
 	if err != nil {
 		return messageJSON{}, err
 	}
 	defer cancel()
-	m, err := c.phone.Next(ctx)
+	m, err := c.phone.Next(ctx, body.accepts)
 	if err != nil {
 		return messageJSON{}, waited(err)
 	}

@@ -65,6 +65,14 @@ func serverRoutes() []route {
 		on("GET /ledger", "Returns what was sent, acknowledged and answered.",
 			"Server.Ledger Ledger.Sent Ledger.Stanzas Ledger.Replies Ledger.Visible Ledger.Undecryptable Ledger.Unread",
 			func(c *call, _ none) (ledgerJSON, error) { return c.srv.ledger.json(), nil }),
+		on("GET /ledger/activities", "Returns what clients told besides messages: read receipts, typing, presence, calls.",
+			"Ledger.Activities", func(c *call, _ none) (activitiesJSON, error) {
+				return activitiesJSON{list(c.srv.ledger.Activities(), Activity.json)}, nil
+			}),
+		on("POST /ledger/activities/wait", "Waits for an activity that fits, and returns the first one, also if it came "+
+			"before.", "Ledger.WaitActivity", waitActivity),
+		on("GET /trace", "Streams every stanza from now on, a line of JSON each. Messages in it are encrypted.",
+			"Server.Traces", streamTrace),
 		on("POST /ledger/wait", "Waits until the ledger has so many entries, and returns it.",
 			"Ledger.WaitReplies Ledger.WaitAcknowledged Ledger.WaitStanzas", waitLedger),
 	}
@@ -163,6 +171,36 @@ func waitLedger(c *call, body waitLedgerJSON) (ledgerJSON, error) {
 		}
 	}
 	return l.json(), nil
+}
+
+type activitiesJSON struct {
+	Activities []activityJSON `json:"activities"`
+}
+
+type waitActivityJSON struct {
+	Kind   string `json:"kind" doc:"such as read or typing; empty for any"`
+	Device string `json:"device" doc:"the client's JID; empty for any"`
+	Chat   string `json:"chat" doc:"the other person's number or the group's id; empty for any"`
+	ID     string `json:"id" doc:"a message of the receipt; empty for any"`
+	timeoutJSON
+}
+
+func (f waitActivityJSON) accepts(a Activity) bool {
+	return (f.Kind == "" || f.Kind == a.Kind) && (f.Device == "" || f.Device == a.Device) &&
+		(f.Chat == "" || f.Chat == a.Chat) && (f.ID == "" || slices.Contains(a.IDs, f.ID))
+}
+
+func waitActivity(c *call, body waitActivityJSON) (activityJSON, error) {
+	ctx, cancel, err := c.within(body.TimeoutSeconds)
+	if err != nil {
+		return activityJSON{}, err
+	}
+	defer cancel()
+	a, err := c.srv.ledger.WaitActivity(ctx, body.accepts)
+	if err != nil {
+		return activityJSON{}, waited(err)
+	}
+	return a.json(), nil
 }
 
 // groupRoutes are group chats.

@@ -15,6 +15,7 @@ var (
 	formNames       = []string{"lid", "number"}
 	tokenNames      = []string{"given", "required", "none"}
 	pairingNames    = []string{"normal", "passkey", "unknown"}
+	typingNames     = []string{"composing", "recording", "paused"}
 	resendNames     = []string{"same", "anew", "flipped"}
 )
 
@@ -24,12 +25,14 @@ type phoneJSON struct {
 	Name       string `json:"name" doc:"the push name"`
 	Username   string `json:"username" doc:"or empty"`
 	Addressing string `json:"addressing" doc:"lid, number, hidden or number-only"`
+	Online     bool   `json:"online" doc:"false while it is taken off the network"`
 	Devices    []int  `json:"devices" doc:"numbers of the linked clients"`
 }
 
 func (p *Phone) json() phoneJSON {
 	j := phoneJSON{
-		Number: p.Number(), LID: p.LID(), Name: p.Name(), Username: p.Username(), Addressing: name(p.addressing, addressingNames), Devices: []int{},
+		Number: p.Number(), LID: p.LID(), Name: p.Name(), Username: p.Username(),
+		Addressing: name(p.addressing, addressingNames), Online: p.Online(), Devices: []int{},
 	}
 	for _, d := range p.Devices() {
 		j.Devices = append(j.Devices, d.Number())
@@ -44,6 +47,7 @@ type messageJSON struct {
 	Text         string          `json:"text" doc:"what a person reads: text or caption"`
 	At           time.Time       `json:"at"`
 	TimerSeconds float64         `json:"timer_seconds,omitempty" doc:"of a message that disappears"`
+	Revoked      bool            `json:"revoked,omitempty" doc:"the sender has deleted it"`
 	Message      json.RawMessage `json:"message,omitempty" doc:"the whole message (WhatsApp's protobuf as JSON)"`
 }
 
@@ -52,7 +56,7 @@ func (m Message) json() messageJSON {
 	if err != nil {
 		raw = nil // a string that is not UTF-8
 	}
-	return messageJSON{m.ID, m.From, m.Group, m.Text, m.At.UTC(), m.Expiration.Seconds(), raw}
+	return messageJSON{m.ID, m.From, m.Group, m.Text, m.At.UTC(), m.Expiration.Seconds(), m.Revoked, raw}
 }
 
 func messagesJSON(messages []Message) []messageJSON {
@@ -162,6 +166,18 @@ type replyJSON struct {
 
 func (r Reply) json() replyJSON {
 	return replyJSON{r.To, r.From, r.Group, r.ID, r.Text, r.Visible, r.At.UTC(), r.Copies, r.Shown, r.Undecryptable}
+}
+
+type activityJSON struct {
+	Device string    `json:"device" doc:"the client's JID"`
+	Kind   string    `json:"kind" doc:"read, played, typing, recording, paused, available, unavailable, subscribe, call, …"`
+	Chat   string    `json:"chat" doc:"the other person's number or the group's id"`
+	IDs    []string  `json:"ids" doc:"the messages of a receipt"`
+	At     time.Time `json:"at"`
+}
+
+func (a Activity) json() activityJSON {
+	return activityJSON{a.Device, a.Kind, a.Chat, append([]string{}, a.IDs...), a.At.UTC()}
 }
 
 // list applies f to each element. Its result is never null in JSON.

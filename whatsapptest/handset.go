@@ -23,6 +23,7 @@ type handset struct {
 	mailLock sync.Mutex
 	mail     []func()
 	working  bool
+	away     bool // the mail waits
 }
 
 func newHandset(p *Phone, number uint16) *handset { return &handset{phone: p, number: number} }
@@ -41,15 +42,40 @@ func (h *handset) post(job func()) {
 	h.mailLock.Lock()
 	defer h.mailLock.Unlock()
 	h.mail = append(h.mail, job)
-	if !h.working {
+	h.start()
+}
+
+// start opens the mail, unless the handset is away. The caller holds h.mailLock.
+func (h *handset) start() {
+	if !h.working && !h.away && len(h.mail) > 0 {
 		h.working = h.phone.srv.spawn(h.work)
 	}
+}
+
+// whenOnline runs a job at once, or, if the handset is away, after what else waits for it.
+func (h *handset) whenOnline(job func()) {
+	h.mailLock.Lock()
+	if h.away {
+		h.mail = append(h.mail, job)
+		h.mailLock.Unlock()
+		return
+	}
+	h.mailLock.Unlock()
+	job()
+}
+
+// setAway keeps the mail closed, or opens it again.
+func (h *handset) setAway(away bool) {
+	h.mailLock.Lock()
+	defer h.mailLock.Unlock()
+	h.away = away
+	h.start()
 }
 
 func (h *handset) work() {
 	for {
 		h.mailLock.Lock()
-		if len(h.mail) == 0 {
+		if len(h.mail) == 0 || h.away {
 			h.working = false
 			h.mailLock.Unlock()
 			return

@@ -240,7 +240,7 @@ func (h *handset) openAll(in inbound) (shown *waE2E.Message, failed error) {
 		switch {
 		case err != nil:
 			failed = err
-		case isShown(m) || in.peer:
+		case isShown(m) || revokedID(m) != "" || in.peer:
 			shown = m
 		}
 	}
@@ -280,6 +280,10 @@ func (h *handset) deliver(in inbound, m *waE2E.Message) {
 	p := h.phone
 	if p == in.from.phone {
 		return // a copy of what the account's own client has sent
+	}
+	if id := revokedID(m); id != "" {
+		p.revoked(seenKey{in.from.phone.shown(), id})
+		return
 	}
 	seen := Message{
 		ID: in.id, From: in.from.phone.shown(), Text: textOf(m), At: in.at,

@@ -17,6 +17,7 @@ type Ledger struct {
 	sentAt        map[ledgerKey]int
 	stanzas       []Stanza
 	replies       []Reply
+	activities    []Activity
 	replyAt       map[ledgerKey]int
 	visible       int
 	acknowledged  int

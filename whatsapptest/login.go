@@ -34,7 +34,7 @@ func (c *conn) login() error {
 	}
 	d.connected(c)
 	if err := c.send(waBinary.Node{Tag: "success", Attrs: waBinary.Attrs{
-		"t": c.srv.now().Unix(), "lid": d.lid, "display_name": p.name,
+		"t": c.srv.now().Unix(), "lid": d.lid, "display_name": p.Name(),
 	}}); err != nil {
 		return err
 	}
@@ -66,7 +66,7 @@ func (h *handset) introduce(d *Device) {
 	for _, part := range []*waHistorySync.HistorySync{
 		h.phone.tokenHistory(),
 		{SyncType: waHistorySync.HistorySync_PUSH_NAME.Enum(), Pushnames: []*waHistorySync.Pushname{
-			{ID: proto.String(h.phone.pn().String()), Pushname: proto.String(h.phone.name)},
+			{ID: proto.String(h.phone.pn().String()), Pushname: proto.String(h.phone.Name())},
 		}},
 	} {
 		m, err := historyMessage(part)

@@ -94,6 +94,9 @@ func (p *Phone) SendMessage(ctx context.Context, m Outgoing) (id string, err err
 	if from == nil {
 		return "", errors.New("phone has no such companion")
 	}
+	if m.Companion == 0 && !p.Online() {
+		return "", errOffline
+	}
 	if m.Message == nil {
 		m.Message = TextMessage(m.Text)
 	}
@@ -118,8 +121,8 @@ func (p *Phone) SendMessage(ctx context.Context, m Outgoing) (id string, err err
 	p.remember(out)
 	p.srv.ledger.recordSent(Sent{ID: m.ID, From: p.shown(), To: m.To, Text: textOf(m.Message), At: m.At})
 	for _, reader := range readers {
-		if reader != p && isShown(m.Message) {
-			reader.show(out.asSeen(p))
+		if reader != p {
+			reader.parts[0].whenOnline(func() { reader.takes(p, out) })
 		}
 	}
 	err = out.dispatch(readers, p.addressing)
@@ -261,11 +264,11 @@ func (m *sentMessage) attrs(d *Device, addressing Addressing) waBinary.Attrs {
 	h := m.from
 	kind, _ := stanzaType(m.message)
 	attrs := waBinary.Attrs{"id": m.id, "type": kind, "t": m.at.Unix()}
-	if h.phone.name != "" {
-		attrs["notify"] = h.phone.name
+	if name := h.phone.Name(); name != "" {
+		attrs["notify"] = name
 	}
-	if m.message.GetEditedMessage() != nil {
-		attrs["edit"] = string(types.EditAttributeMessageEdit)
+	if edit := editAttribute(m.message); edit != "" {
+		attrs["edit"] = edit
 	}
 	switch {
 	case m.peer:
@@ -310,6 +313,15 @@ func (m *sentMessage) asSeen(from *Phone) Message {
 		seen.Group = m.to.String()
 	}
 	return seen
+}
+
+// takes shows a message of another simulated phone, or what the message does to an earlier one.
+func (p *Phone) takes(from *Phone, m *sentMessage) {
+	if id := revokedID(m.message); id != "" {
+		p.revoked(seenKey{from.shown(), id})
+	} else if isShown(m.message) {
+		p.show(m.asSeen(from))
+	}
 }
 
 func (p *Phone) remember(m *sentMessage) {

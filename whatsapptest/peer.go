@@ -81,7 +81,7 @@ func (p *Phone) webMessage(key *waCommon.MessageKey) ([]byte, error) {
 		return nil, errors.New("unknown message")
 	}
 	return proto.Marshal(&waWeb.WebMessageInfo{
-		Key: key, Message: m.message, PushName: proto.String(from.name),
+		Key: key, Message: m.message, PushName: proto.String(from.Name()),
 		MessageTimestamp: proto.Uint64(uint64(m.at.Unix())),
 	})
 }
@@ -91,6 +91,9 @@ func (p *Phone) webMessage(key *waCommon.MessageKey) ([]byte, error) {
 func (p *Phone) RevealNumber(ctx context.Context, to *Phone) error {
 	if err := ctx.Err(); err != nil {
 		return err
+	}
+	if !p.Online() {
+		return errOffline
 	}
 	number, err := strconv.ParseUint(p.pn().User, 10, 64)
 	if err != nil {
@@ -181,12 +184,15 @@ func (d *Device) Newsletter(text string) error {
 // History tells the client, as its phone does after linking, what from wrote to it in the past. It is
 // noise: nobody writes it now. The texts are a minute apart, the last one an hour old.
 func (d *Device) History(from *Phone, texts ...string) error {
+	if !d.phone.Online() {
+		return errOffline
+	}
 	now := d.srv.now().Add(-time.Hour)
 	chat := &waHistorySync.Conversation{ID: proto.String(from.pn().String())}
 	for i, text := range texts {
 		at := now.Add(-time.Duration(len(texts)-i) * time.Minute)
 		chat.Messages = append(chat.Messages, &waHistorySync.HistorySyncMsg{Message: &waWeb.WebMessageInfo{
-			Key:              &waCommon.MessageKey{RemoteJID: proto.String(from.pn().String()), ID: proto.String(newMessageID())},
+			Key:              &waCommon.MessageKey{RemoteJID: chat.ID, ID: proto.String(newMessageID())},
 			Message:          TextMessage(text),
 			MessageTimestamp: proto.Uint64(uint64(at.Unix())),
 		}})

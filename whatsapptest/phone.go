@@ -1,7 +1,6 @@
 package whatsapptest
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -47,7 +46,7 @@ type PhoneConfig struct {
 type Phone struct {
 	srv        *Server
 	lid        types.JID
-	name       string
+	name       atomic.Pointer[string]
 	addressing Addressing
 	lookup     Lookup
 	quiet      bool
@@ -68,13 +67,19 @@ type Phone struct {
 	lastNo  uint16               // the highest device number given so far
 	listed  time.Time            // when the list of devices changed
 	toldTo  map[*Device]bool     // other accounts' clients that learn of changes to it
-	inbox   []Message
-	next    int
+	inbox   []*shownMessage
 	seen    map[seenKey]bool
 	arrived chan struct{} // closed and replaced when the inbox grows
 	sent    map[string]*sentMessage
 	order   []string // ids in sent, oldest first
 	share   appStateShare
+	offline bool
+}
+
+// shownMessage is a message in a phone's inbox.
+type shownMessage struct {
+	Message
+	taken bool // Phone.Next has returned it
 }
 
 // seenKey identifies a message. Senders choose ids, so an id is not enough.
@@ -95,6 +100,8 @@ type Message struct {
 	At time.Time
 	// Expiration is the disappearing-message timer that came with it; zero for none.
 	Expiration time.Duration
+	// Revoked reports whether its sender has deleted it for everybody since. Text stays what it was.
+	Revoked bool
 	// Full is the whole decrypted message. It must not be changed.
 	Full *waE2E.Message
 }
@@ -131,7 +138,7 @@ func (s *Server) AddPhone(c PhoneConfig) (*Phone, error) {
 		return nil, errors.New("number and LID must be digits only")
 	}
 	p := &Phone{
-		srv: s, name: c.Name, addressing: c.Addressing, move: c.Move, lookup: c.Lookup, quiet: c.Quiet,
+		srv: s, addressing: c.Addressing, move: c.Move, lookup: c.Lookup, quiet: c.Quiet,
 		salt: c.Salt, keepsTokens: c.KeepsTokens,
 		listed:  s.now(),
 		user:    c.Username,
@@ -143,6 +150,7 @@ func (s *Server) AddPhone(c PhoneConfig) (*Phone, error) {
 	}
 	number := types.NewJID(c.Number, types.DefaultUserServer)
 	p.number.Store(&number)
+	p.name.Store(&c.Name)
 	p.parts = []*handset{newHandset(p, 0)}
 	if s.phones[p.pn()] != nil || s.phones[p.lid] != nil {
 		return nil, errTaken
@@ -160,7 +168,7 @@ func (p *Phone) Number() string { return p.pn().User }
 func (p *Phone) LID() string { return p.lid.User }
 
 // Name returns the push name.
-func (p *Phone) Name() string { return p.name }
+func (p *Phone) Name() string { return *p.name.Load() }
 
 // shown returns how others see the phone in Message.From and in the ledger.
 func (p *Phone) shown() string {
@@ -236,74 +244,6 @@ func (p *Phone) deviceNumbers() []uint16 {
 	}
 	slices.Sort(numbers)
 	return numbers
-}
-
-// Next waits for the next message that the phone shows and returns it. Each
-// message is returned once, however often it arrived.
-func (p *Phone) Next(ctx context.Context) (Message, error) {
-	for {
-		p.mu.Lock()
-		if p.next < len(p.inbox) {
-			m := p.inbox[p.next]
-			p.next++
-			p.mu.Unlock()
-			return m, nil
-		}
-		arrived := p.arrived
-		p.mu.Unlock()
-		select {
-		case <-arrived:
-		case <-ctx.Done():
-			return Message{}, fmt.Errorf("wait for the next message: %w", ctx.Err())
-		}
-	}
-}
-
-// Messages returns everything that the phone has shown, oldest first.
-func (p *Phone) Messages() []Message {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return slices.Clone(p.inbox)
-}
-
-// after waits until the phone shows more than the first n messages, and returns those.
-func (p *Phone) after(ctx context.Context, n int) ([]Message, error) {
-	for {
-		p.mu.Lock()
-		arrived := p.arrived
-		more := slices.Clone(p.inbox[min(n, len(p.inbox)):])
-		p.mu.Unlock()
-		if len(more) > 0 {
-			return more, nil
-		}
-		select {
-		case <-arrived:
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
-	}
-}
-
-// show adds a message to the inbox and reports whether it is new there.
-func (p *Phone) show(m Message) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	key := seenKey{m.From, m.ID}
-	if p.seen[key] {
-		return false
-	}
-	p.seen[key] = true
-	p.inbox = append(p.inbox, m)
-	close(p.arrived)
-	p.arrived = make(chan struct{})
-	return true
-}
-
-// hasShown reports whether the phone has shown that message of from.
-func (p *Phone) hasShown(from *Phone, id string) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.seen[seenKey{from.shown(), id}]
 }
 
 // parseAddress reads a number in digits, a LID ("…@lid") or a full JID.

@@ -93,6 +93,7 @@ func (d *Device) handleReceipt(_ *conn, n *waBinary.Node) {
 		key.id = id
 		d.settle(key)
 	}
+	d.seeReceipt(kind, key.from, ids)
 	if p == nil {
 		return
 	}

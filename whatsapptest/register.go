@@ -125,6 +125,9 @@ func (p *Phone) Scan(ctx context.Context, qr string) (*Device, error) {
 
 // link signs the client's key with the account's and hands over the link.
 func (p *Phone) link(ctx context.Context, r *registration, secret []byte) (*Device, error) {
+	if !p.Online() {
+		return nil, errOffline
+	}
 	if step := p.srv.pairingStep(); step != PairNormally {
 		return nil, errors.Join(r.conn.send(step.node(p.srv)), ErrPairingStep)
 	}
@@ -149,7 +152,7 @@ func (p *Phone) link(ctx context.Context, r *registration, secret []byte) (*Devi
 		},
 		Content: []waBinary.Node{{Tag: "pair-success", Content: []waBinary.Node{
 			{Tag: "device-identity", Content: identity},
-			{Tag: "biz", Attrs: waBinary.Attrs{"name": p.name}},
+			{Tag: "biz", Attrs: waBinary.Attrs{"name": p.Name()}},
 			{Tag: "platform", Attrs: waBinary.Attrs{"name": "android"}},
 			{Tag: "device", Attrs: waBinary.Attrs{"jid": d.jid, "lid": d.lid}},
 			props,

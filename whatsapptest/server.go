@@ -52,6 +52,10 @@ type Config struct {
 	// Control serves [Server.Handler] at the address for clients too, by https. Test suites that were
 	// made for the mock server bartender expect their phone there.
 	Control bool
+	// Trace, if set, is called with every stanza that clients send and get, in the order of each
+	// direction of a connection, and from several goroutines at once. It must return soon, and must not
+	// send anything itself. See also [Server.Traces].
+	Trace func(Traced)
 	// Logger receives connections and refused requests, never numbers, texts or
 	// keys. If nil, they are discarded.
 	Logger *slog.Logger
@@ -68,6 +72,7 @@ type Server struct {
 	http     *http.Server
 	keys     serverKeys
 	ledger   *Ledger
+	trace    tracer
 	cancel   context.CancelFunc
 	ctx      context.Context
 	work     sync.WaitGroup
@@ -122,6 +127,9 @@ func Start(c Config) (*Server, error) {
 		conns:   make(map[*conn]struct{}),
 		pairing: make(map[string]*registration),
 		unknown: make(map[string]int),
+	}
+	if c.Trace != nil {
+		s.trace.add(c.Trace)
 	}
 	s.SetLatency(c.Latency)
 	s.SetTokens(c.Tokens)

@@ -45,7 +45,6 @@ type savedPhone struct {
 	Handsets   []savedSet    `json:"handsets"`
 	Devices    []savedDevice `json:"devices,omitempty"`
 	Inbox      []savedText   `json:"inbox,omitempty"`
-	Read       int           `json:"read,omitempty"`
 	AppKeyID   []byte        `json:"app_key_id,omitempty"`
 	AppKey     []byte        `json:"app_key,omitempty"`
 
@@ -61,6 +60,8 @@ type savedText struct {
 	Text       string        `json:"text"`
 	At         time.Time     `json:"at"`
 	Expiration time.Duration `json:"expiration,omitempty"`
+	Revoked    bool          `json:"revoked,omitempty"`
+	Taken      bool          `json:"taken,omitempty"`
 }
 
 type savedSet struct {
@@ -177,14 +178,16 @@ func (p *Phone) saveOwn() (saved savedPhone, parts []*handset, devices []*Device
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	saved = savedPhone{
-		Number: p.pn().User, LID: p.lid.User, Name: p.name, Username: p.user, Quiet: p.quiet,
+		Number: p.pn().User, LID: p.lid.User, Name: p.Name(), Username: p.user, Quiet: p.quiet,
 		Addressing: p.addressing, Move: p.move, Lookup: p.lookup, Refused: p.refused,
 		Salt: p.salt, Tokens: maps.Clone(p.tokens), KeepsTokens: p.keepsTokens,
-		LastDevice: p.lastNo, Listed: p.listed, Read: p.next,
+		LastDevice: p.lastNo, Listed: p.listed,
 		AppKeyID: p.share.keyID, AppKey: p.share.key, Patches: maps.Clone(p.share.patches),
 	}
 	for _, m := range p.inbox {
-		saved.Inbox = append(saved.Inbox, savedText{m.ID, m.From, m.Group, m.Text, m.At, m.Expiration})
+		saved.Inbox = append(saved.Inbox, savedText{
+			m.ID, m.From, m.Group, m.Text, m.At, m.Expiration, m.Revoked, m.taken,
+		})
 	}
 	for _, d := range p.devices {
 		if !d.removed.Load() {
@@ -304,10 +307,13 @@ func (s *Server) loadPhone(saved savedPhone) error {
 	for _, m := range saved.Inbox {
 		p.show(Message{
 			ID: m.ID, From: m.From, Group: m.Group, Text: m.Text, At: m.At, Expiration: m.Expiration,
-			Full: TextMessage(m.Text),
+			Revoked: m.Revoked, Full: TextMessage(m.Text),
 		})
+		if len(p.inbox) > 0 {
+			p.inbox[len(p.inbox)-1].taken = m.Taken
+		}
 	}
-	p.lastNo, p.listed, p.next = saved.LastDevice, saved.Listed, min(saved.Read, len(p.inbox))
+	p.lastNo, p.listed = saved.LastDevice, saved.Listed
 	if saved.AppKey != nil {
 		p.share = appStateShare{keyID: saved.AppKeyID, key: saved.AppKey, patches: saved.Patches}
 		if p.share.patches == nil {

@@ -5,6 +5,7 @@ import (
 
 	"go.mau.fi/whatsmeow/proto/waCommon"
 	"go.mau.fi/whatsmeow/proto/waE2E"
+	"go.mau.fi/whatsmeow/types"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -70,6 +71,38 @@ func Edit(id, text string) *waE2E.Message {
 	}}}
 }
 
+// editAttribute returns the stanza's attribute for a message that changes an earlier one, or "".
+func editAttribute(m *waE2E.Message) string {
+	switch {
+	case m.GetEditedMessage() != nil:
+		return string(types.EditAttributeMessageEdit)
+	case revokedID(m) != "":
+		return string(types.EditAttributeSenderRevoke)
+	}
+	return ""
+}
+
+// revokedID returns the id of the message that m deletes for everybody, or "".
+func revokedID(m *waE2E.Message) string {
+	if p := unwrap(m).GetProtocolMessage(); p != nil && p.GetType() == waE2E.ProtocolMessage_REVOKE {
+		return p.GetKey().GetID()
+	}
+	return ""
+}
+
+// pollOf returns the poll that a message starts, or nil.
+func pollOf(m *waE2E.Message) *waE2E.PollCreationMessage {
+	m = unwrap(m)
+	for _, poll := range []*waE2E.PollCreationMessage{
+		m.GetPollCreationMessage(), m.GetPollCreationMessageV2(), m.GetPollCreationMessageV3(),
+	} {
+		if poll != nil {
+			return poll
+		}
+	}
+	return nil
+}
+
 // Reaction returns an emoji on the message with that id.
 func Reaction(id, emoji string) *waE2E.Message {
 	return &waE2E.Message{ReactionMessage: &waE2E.ReactionMessage{
@@ -121,6 +154,8 @@ func textOf(m *waE2E.Message) string {
 		return m.GetDocumentMessage().GetCaption()
 	case m.GetReactionMessage() != nil:
 		return m.GetReactionMessage().GetText()
+	case pollOf(m) != nil:
+		return pollOf(m).GetName()
 	case m.GetProtocolMessage().GetEditedMessage() != nil:
 		return textOf(m.GetProtocolMessage().GetEditedMessage())
 	}
@@ -132,7 +167,7 @@ func isShown(m *waE2E.Message) bool {
 	m = unwrap(m)
 	return textOf(m) != "" || m.GetImageMessage() != nil || m.GetVideoMessage() != nil || m.GetAudioMessage() != nil ||
 		m.GetDocumentMessage() != nil || m.GetStickerMessage() != nil || m.GetContactMessage() != nil ||
-		m.GetLocationMessage() != nil || m.GetPollCreationMessage() != nil
+		m.GetLocationMessage() != nil || pollOf(m) != nil
 }
 
 func expirationOf(m *waE2E.Message) time.Duration {
@@ -153,6 +188,8 @@ func stanzaType(m *waE2E.Message) (kind, media string) {
 	switch inner := unwrap(m); {
 	case inner.GetReactionMessage() != nil:
 		return "reaction", ""
+	case inner.GetPollUpdateMessage() != nil, pollOf(inner) != nil:
+		return "poll", ""
 	case inner.GetImageMessage() != nil:
 		return "media", "image"
 	case inner.GetVideoMessage() != nil:

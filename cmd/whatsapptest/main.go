@@ -175,9 +175,11 @@ func serve(ctx context.Context, o options, out, errs io.Writer) (err error) {
 	}
 	select {
 	case <-ctx.Done():
-		_ = web.Close()
-		_ = (<-served) // that it is closed
-		return nil
+		err := web.Close()
+		if end := <-served; !errors.Is(end, http.ErrServerClosed) {
+			err = end
+		}
+		return err
 	case err := <-served:
 		return fmt.Errorf("serve control: %w", err)
 	}
