@@ -187,7 +187,7 @@ func (s *Server) keyCaller(ctx context.Context, secret string) (caller, error) {
 		return caller{}, err
 	}
 	if now := s.now(); now.Sub(k.LastUsed) >= useNoted {
-		if err := s.store.UseKey(ctx, k.ID, now); err != nil {
+		if err := s.store.UseKey(context.WithoutCancel(ctx), k.ID, now); err != nil {
 			s.log.Warn("could not record the use of a key", "key", k.ID, "error", err)
 		}
 	}

@@ -2,8 +2,10 @@ package server
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"path"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -13,13 +15,35 @@ import (
 	"github.com/heypingr/pingr/server/reference"
 )
 
-type requestIDKey struct{}
+type askedKey struct{}
+
+// An askedRequest is what the log says of a request: its id, and the request itself, whose
+// Pattern is known once it is routed. Its address may hold what must not be
+// logged.
+type askedRequest struct {
+	id string
+	r  *http.Request
+}
+
+func askedOf(ctx context.Context) (id string, attrs []any) {
+	a, _ := ctx.Value(askedKey{}).(*askedRequest)
+	if a == nil {
+		return "", nil
+	}
+	route := a.r.Pattern
+	if route == "" {
+		route = a.r.Method + " (no route)"
+	}
+	return a.id, []any{"request_id", a.id, "route", route}
+}
 
 // around wraps the routes in what every request passes through.
 func (s *Server) around(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := pingr.NewID("req_")
-		r = r.WithContext(context.WithValue(r.Context(), requestIDKey{}, id))
+		a := &askedRequest{id: id}
+		r = r.WithContext(context.WithValue(r.Context(), askedKey{}, a))
+		a.r = r
 		h := w.Header()
 		h.Set("X-Request-Id", id)
 		h.Set("X-Content-Type-Options", "nosniff")
@@ -42,7 +66,8 @@ func (s *Server) around(mux *http.ServeMux) http.Handler {
 				panic(p)
 			}
 			// The value may hold what must not be logged.
-			s.log.Error("handler panicked", "request_id", id, "method", r.Method)
+			_, attrs := askedOf(r.Context())
+			s.log.Error("handler panicked", append(attrs, "stack", string(debug.Stack()))...)
 			if !seen.began {
 				fail(internal, "Something went wrong. Request %s.", id).write(seen)
 			}
@@ -91,8 +116,13 @@ func forPeople(r *http.Request) bool {
 func (s *Server) problem(ctx context.Context, err error) *problem {
 	p, unexpected := problemOf(err, s.now())
 	if unexpected {
-		id, _ := ctx.Value(requestIDKey{}).(string)
-		s.log.Error("request failed", "request_id", id, "error", err)
+		id, attrs := askedOf(ctx)
+		attrs = append(attrs, "error", err)
+		if errors.Is(ctx.Err(), context.Canceled) {
+			s.log.Debug("the client left", attrs...) // such as by closing the tab: nobody reads the answer
+		} else {
+			s.log.Error("request failed", attrs...)
+		}
 		p = fail(internal, "Something went wrong. Request %s.", id)
 	}
 	return p

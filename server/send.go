@@ -92,7 +92,7 @@ func (s *Server) sendIdempotent(ctx context.Context, c caller, in *sendInput) ([
 	case unknown:
 		r.State, r.Body = hosted.ReplayUnknown, []byte(session)
 	}
-	if err := s.store.EndReplay(ctx, r); err != nil {
+	if err := s.store.EndReplay(context.WithoutCancel(ctx), r); err != nil {
 		s.log.Error("could not store the response for its idempotency key", "error", err)
 	}
 	return body, failed
@@ -113,7 +113,7 @@ func (s *Server) sendOnce(
 		return nil, again || errors.Is(err, pingr.ErrUnknown), sendProblem(err, in.To, s.now())
 	}
 	_, remaining, err := s.used(ctx, c)
-	if err != nil {
+	if err != nil && ctx.Err() == nil {
 		s.log.Warn("could not read how many messages remain", "error", err) // the message is sent all the same
 	}
 	body, err = json.Marshal(api.Sent{

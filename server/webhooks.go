@@ -171,7 +171,7 @@ func (s *Server) simulate(ctx context.Context, c caller, in *simulateInput) (*si
 	if failed != nil {
 		d.Error = failed.Error()
 	}
-	if err := s.store.LogDelivery(ctx, d); err != nil {
+	if err := s.store.LogDelivery(context.WithoutCancel(ctx), d); err != nil {
 		s.log.Warn("could not log a delivery", "event_id", event.ID, "error", err)
 	}
 	s.hub.publish(d.Account, "delivery", deliveryOf(d, d.At.Add(d.Duration)))

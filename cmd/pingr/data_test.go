@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/hosted"
 	"github.com/heypingr/pingr/session/whatsapp"
 	"github.com/heypingr/pingr/store/sqlite"
 )
@@ -143,9 +144,9 @@ func TestDoctorFinds(t *testing.T) {
 			"session shop", "warn", "not linked", exitDone,
 		},
 		{
-			"a webhook that is this machine",
+			"a webhook that is this machine, of a public server",
 			pingr.SessionRecord{},
-			[]string{"PINGR_WEBHOOK_URL=https://127.0.0.1/hook"},
+			[]string{"PINGR_WEBHOOK_URL=https://127.0.0.1/hook", "PINGR_PUBLIC_URL=https://pingr.example.com"},
 			"webhook", "fail", "PINGR_WEBHOOK_ALLOW", exitFailed,
 		},
 		{
@@ -192,16 +193,45 @@ func TestDoctorFinds(t *testing.T) {
 	}
 }
 
+// What the running server accepts, doctor accepts: a private one, an endpoint on this machine.
+// It asks the endpoints that accounts have set, and names them and sessions as people do.
+func TestDoctorAsksTheEndpointsInUse(t *testing.T) {
+	hook := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer hook.Close()
+	dir, store := openData(t, pingr.SessionRecord{
+		ID: "shop:acc_1", Account: "acc_1", State: pingr.SessionRestricted, Device: "1:1@s.whatsapp.net", Reason: 402,
+	})
+	account := func(id, url string) hosted.Account {
+		return hosted.Account{ID: id, Email: id + "@example.com", Plan: "growth", Webhook: hosted.Webhook{URL: url}}
+	}
+	require.NoError(t, store.CreateAccount(t.Context(), account("acc_1", hook.URL)))
+	_, found := checks(t, call{args: []string{"--data", dir}})
+	assert.Equal(t, "ok", found["webhook in use"].Status, found)
+	assert.Equal(t, "pingr session reconnect shop", found["session shop"].Do, found)
+
+	for i := range mostEndpoints + 1 {
+		require.NoError(t, store.CreateAccount(t.Context(), account(fmt.Sprint("acc_more", i), hook.URL)))
+	}
+	r, found := checks(t, call{args: []string{"--data", dir}})
+	assert.Equal(t, "ok", found["webhook of acc_1@example.com"].Status, found)
+	assert.Contains(t, found, "session shop of acc_1@example.com")
+	assert.Contains(t, found["webhooks"].Found, "2 more")
+	assert.NotContains(t, r.out, "shop:acc", "no internal id")
+
+	_, found = checks(t, call{args: []string{"--data", dir}, env: []string{"PINGR_LISTEN=0.0.0.0:8080"}})
+	assert.Equal(t, "warn", found["webhook of acc_1@example.com"].Status, "a public server may have refused it")
+}
+
 // What doctor says to do is a command that takes the session by that name.
 func TestDoctorNamesTheCommandThatLinks(t *testing.T) {
 	for id, do := range map[string]string{
 		"shop":          "pingr link --session shop",
 		"shop:acc_anna": "pingr session link shop", // an account's own, of a server
 	} {
-		assert.Equal(t, do, checkSession(pingr.SessionRecord{ID: id, State: pingr.SessionLinkExpired}, nil, false).Do)
+		assert.Equal(t, do, checkSession(pingr.SessionRecord{ID: id, State: pingr.SessionLinkExpired}, nil, false, "").Do)
 	}
-	assert.Contains(t, checkSessions(nil, nil, false)[0].Do, "pingr link")
-	assert.Contains(t, checkSessions(nil, nil, true)[0].Do, "pingr session link",
+	assert.Contains(t, checkSessions(nil, nil, false, nil)[0].Do, "pingr link")
+	assert.Contains(t, checkSessions(nil, nil, true, nil)[0].Do, "pingr session link",
 		"pingr link wants the directory for itself")
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/heypingr/pingr"
+	"github.com/heypingr/pingr/hosted"
 	"github.com/heypingr/pingr/server"
 	"github.com/heypingr/pingr/session/whatsapp"
 	"github.com/heypingr/pingr/store/sqlite"
@@ -108,7 +109,7 @@ func (a *app) checkStore(ctx context.Context) []finding {
 		return []finding{fail(check, "Check the file's owner and mode. If it is damaged, restore a backup.", "%v", err)}
 	}
 	defer store.Close()
-	return append([]finding{ok(check, "%s", state)}, checkRows(ctx, dir, store, store.Sessions, running)...)
+	return append([]finding{ok(check, "%s", state)}, a.checkRows(ctx, dir, store, store.Sessions, running)...)
 }
 
 const saveWhatCan = "Stop Pingr and run pingr repair, or restore a backup. Then check the disk (docs/serve.md)."
@@ -129,11 +130,11 @@ func (a *app) checkPostgres(ctx context.Context) []finding {
 		unlock()
 	}
 	return append([]finding{ok(check, "%s", state)},
-		checkRows(ctx, a.config.dataDir(), store, a.registry(store).Sessions, running)...)
+		a.checkRows(ctx, a.config.dataDir(), store, a.registry(store).Sessions, running)...)
 }
 
 // checkRows checks what the database says of sessions and clock.
-func checkRows(
+func (a *app) checkRows(
 	ctx context.Context, dir string, store database, sessions func(context.Context) ([]pingr.SessionRecord, error),
 	running bool,
 ) []finding {
@@ -147,11 +148,28 @@ func checkRows(
 		return append(findings, fail("clock", saveWhatCan, "%v", err))
 	}
 	findings = append(findings, checkClock(latest, time.Now()))
+	accounts, err := store.Accounts(ctx)
+	if err != nil {
+		return append(findings, fail("accounts", saveWhatCan, "%v", err))
+	}
 	broken, err := whatsapp.CheckKeys(ctx, dir, records)
 	if err != nil {
 		findings = append(findings, fail("keys", saveWhatCan, "%v", err))
 	}
-	return append(findings, checkSessions(records, broken, running)...)
+	findings = append(findings, checkSessions(records, broken, running, ownersOf(accounts))...)
+	return append(findings, a.checkEndpoints(ctx, accounts)...)
+}
+
+// ownersOf returns what people call an account, by its id: the email address. It is
+// left out if there is only one account.
+func ownersOf(accounts []hosted.Account) map[string]string {
+	owners := map[string]string{}
+	if len(accounts) > 1 {
+		for _, one := range accounts {
+			owners[one.ID] = " of " + one.Email
+		}
+	}
+	return owners
 }
 
 // checkClock compares the clock with what the database has seen. It can only
@@ -173,7 +191,9 @@ var built = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // checkSessions reports the last state of each session. Without a running
 // engine none is connected now.
-func checkSessions(records []pingr.SessionRecord, broken map[string]error, running bool) []finding {
+func checkSessions(
+	records []pingr.SessionRecord, broken map[string]error, running bool, owners map[string]string,
+) []finding {
 	if len(records) == 0 {
 		do := "Link a number with pingr link."
 		if running { // pingr link wants the directory for itself
@@ -183,15 +203,15 @@ func checkSessions(records []pingr.SessionRecord, broken map[string]error, runni
 	}
 	findings := make([]finding, 0, len(records))
 	for _, r := range records {
-		findings = append(findings, checkSession(r, broken[r.ID], running))
+		findings = append(findings, checkSession(r, broken[r.ID], running, owners[r.Account]))
 	}
 	return findings
 }
 
-func checkSession(r pingr.SessionRecord, broken error, running bool) finding {
-	check := "session " + r.ID
-	do := "pingr link --session " + r.ID
-	if id, _, accounts := strings.Cut(r.ID, ":"); accounts { // a server's sessions are called ID:ACCOUNT inside
+func checkSession(r pingr.SessionRecord, broken error, running bool, owner string) finding {
+	id, _, served := strings.Cut(r.ID, ":") // a server's sessions are called ID:ACCOUNT inside
+	check, do := "session "+id+owner, "pingr link --session "+id
+	if served {
 		do = "pingr session link " + id
 	}
 	if broken != nil {
@@ -207,10 +227,13 @@ func checkSession(r pingr.SessionRecord, broken error, running bool) finding {
 		if !running {
 			return ok(check, "linked; it connects when an engine runs")
 		}
-		return warn(check, "", "disconnected (%d): %s", r.Reason, r.Detail)
+		return warn(check, whatHelps(r), "disconnected (%d): %s", r.Reason, r.Detail)
 	case pingr.SessionPairing, pingr.SessionLinkExpired:
 		return warn(check, do, "not linked yet")
 	default:
+		if served {
+			do = whatHelps(r)
+		}
 		return fail(check, do, "%s: %s", r.State, r.Detail)
 	}
 }

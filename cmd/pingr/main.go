@@ -57,7 +57,7 @@ func run(ctx context.Context, args []string, std streams) int {
 	case errors.Is(err, errSaid):
 		return exitFailed
 	default:
-		fmt.Fprintf(std.err, "pingr: %v\n", err)
+		fmt.Fprintf(std.err, "pingr: %v%s\n", err, whatHelpsAgainst(err))
 		return exitFailed
 	}
 }

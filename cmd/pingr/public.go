@@ -33,8 +33,7 @@ func (c config) publicURL() (*url.URL, error) {
 // listens on loopback, its public address, if any, is on loopback too, and
 // nobody can sign up.
 func isPrivate(listen net.Addr, public *url.URL, signUpPlan string) bool {
-	at, ok := listen.(*net.TCPAddr)
-	return ok && at.IP.IsLoopback() && signUpPlan == "" && (public == nil || isLoopback(public.Hostname()))
+	return onLoopback(listen) && signUpPlan == "" && (public == nil || isLoopback(public.Hostname()))
 }
 
 // trustedProxies returns the networks of the proxies whose forwarding headers

@@ -7,7 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
-	"syscall"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -93,7 +93,7 @@ func (a *app) serve(ctx context.Context, listen, metricsListen string) (err erro
 	defer l.Close()
 	private := isPrivate(l.Addr(), public, signUpPlan)
 	if private {
-		guard.Allow = append(guard.Allow, netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128"))
+		allowLoopback(guard)
 	}
 	store, err := a.openDatabase(ctx)
 	if err != nil {
@@ -118,7 +118,7 @@ func (a *app) serve(ctx context.Context, listen, metricsListen string) (err erro
 		Sessions: func(n server.Notify) (_ server.Sessions, err error) {
 			pool, err = whatsapp.Open(ctx, whatsapp.Config{
 				Dir: a.config.dataDir(), Registry: a.registry(store), Notify: n.Event, OnChange: n.Changed, Grace: n.Grace,
-				Log: a.logger(), Endpoint: endpoint, DialRate: a.config.DialRate,
+				Log: a.logger(), Endpoint: endpoint, DialRate: a.config.DialRate, Advice: whatHelps,
 			})
 			return sessions{pool}, err
 		},
@@ -126,8 +126,8 @@ func (a *app) serve(ctx context.Context, listen, metricsListen string) (err erro
 	if err != nil {
 		return err
 	}
-	address := "http://" + l.Addr().String()
-	door := address
+	addresses := reachableAt(l.Addr(), net.InterfaceAddrs)
+	door := addresses[0]
 	if public != nil {
 		door = public.String()
 	}
@@ -144,7 +144,10 @@ func (a *app) serve(ctx context.Context, listen, metricsListen string) (err erro
 		fmt.Fprintln(a.err, "metrics on http://"+at+"/metrics")
 	}
 	fmt.Fprintln(a.err, believed(proxies, public, private, metricsListen != ""))
-	fmt.Fprintln(a.out, "listening on "+address)
+	if !onLoopback(l.Addr()) && (public == nil || public.Scheme != "https") {
+		fmt.Fprintln(a.err, inTheClear)
+	}
+	fmt.Fprintln(a.out, "listening on "+strings.Join(addresses, ", "))
 	go giveBackMemory(ctx)
 	return s.Serve(ctx, l)
 }
@@ -196,29 +199,7 @@ func (a *app) webhookGuard() (*pingr.Guard, error) {
 	return guard, nil
 }
 
-// listenAt listens at an address that was given with a flag.
-func listenAt(ctx context.Context, address, flag string) (net.Listener, error) {
-	if err := checkAddress(address, flag); err != nil {
-		return nil, err
-	}
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
-	return l, explainListen(err, address, flag)
-}
-
-func checkAddress(address, flag string) error {
-	if _, _, err := net.SplitHostPort(address); err != nil {
-		return usagef("%s: %q must be HOST:PORT, such as 127.0.0.1:8080", flag, address)
-	}
-	return nil
-}
-
-// explainListen says what to do if listening failed.
-func explainListen(err error, address, flag string) error {
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, syscall.EADDRINUSE):
-		return fmt.Errorf("another program listens on %s: stop it, or give another address with %s", address, flag)
-	}
-	return fmt.Errorf("%s: %w", flag, err)
+// allowLoopback lets a private server's webhooks reach this machine.
+func allowLoopback(guard *pingr.Guard) {
+	guard.Allow = append(guard.Allow, netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128"))
 }

@@ -34,7 +34,12 @@ type Config struct {
 	// it starts or when the network comes back. Sessions that have something to
 	// send go first. Defaults to 40.
 	DialRate float64
-	// Log receives states and failures. If nil, they are discarded.
+	// Advice returns what the log tells to do about a session that needs somebody
+	// to act, such as a command of the program. It must not block or call the
+	// session. If nil, the log has the record's Detail only.
+	Advice func(pingr.SessionRecord) string
+	// Log receives states and failures. A session that needs somebody to act, such
+	// as one that was logged out or banned, is a warning. If nil, they are discarded.
 	Log *slog.Logger
 	// Now returns the time for records and events. Defaults to time.Now.
 	Now func() time.Time

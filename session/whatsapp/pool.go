@@ -328,3 +328,11 @@ func (p *Pool) watch() {
 }
 
 var _ io.Closer = (*Pool)(nil)
+
+// advice is Config.Advice of a record.
+func (p *Pool) advice(r pingr.SessionRecord) string {
+	if p.config.Advice == nil {
+		return r.Detail
+	}
+	return p.config.Advice(r)
+}

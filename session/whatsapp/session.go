@@ -244,9 +244,21 @@ func (s *Session) applyLocked(in input) bool {
 	s.changed(true)
 	s.report(out.report, before, in)
 	if before.state != after.state {
-		s.pool.log.Info("session", "session", s.id, "state", string(after.state), "reason", after.reason)
+		s.logState(after)
 	}
 	return true
+}
+
+// logState logs a new state. It is a warning if a person must act; nobody is
+// there who sees the page or hears of the event.
+func (s *Session) logState(now status) {
+	attrs := []any{"session", s.id, "state", string(now.state), "reason", now.reason}
+	if !now.terminal() || now.state == pingr.SessionLinkExpired { // who linked it was there
+		s.pool.log.Info("session", attrs...)
+		return
+	}
+	s.pool.log.Warn("the session needs somebody to act", append(attrs, "detail", now.detail,
+		"do", s.pool.advice(s.record))...)
 }
 
 // giveUp hangs up. If forGood is set, the line ends and its keys are erased.
