@@ -62,10 +62,10 @@ func TestWhatAMessageCosts(t *testing.T) {
 		limits []pingr.Limit
 		want   spend
 	}{
-		"an account without limits": {[]pingr.Limit{quota(0), day}, spend{2, 2, 3, 7}},
-		"with a quota":              {[]pingr.Limit{quota(1000), day}, spend{3, 3, 3, 7}},
+		"an account without limits": {[]pingr.Limit{quota(0), day}, spend{2, 2, 3, 8}},
+		"with a quota":              {[]pingr.Limit{quota(1000), day}, spend{3, 3, 3, 8}},
 		"with a cooldown and a quota": {
-			append(benchLimits("919876543210"), day), spend{3, 4, 3, 8},
+			append(benchLimits("919876543210"), day), spend{3, 4, 3, 9},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -77,12 +77,16 @@ func TestWhatAMessageCosts(t *testing.T) {
 			f := benchFiring(1)
 			require.NoError(t, s.CreateAccount(t.Context(), a))
 			require.NoError(t, s.SaveTrigger(t.Context(), f.Trigger))
+			earlier := f // the first message of a person stores the person's names too
+			earlier.ID, earlier.Message.ID = "evt_earlier", "3EB0EARLIER"
+			_, _, err = s.Accept(t.Context(), earlier, lease)
+			require.NoError(t, err)
 			m.spend = spend{}
 
 			_, ok, err := s.FindTrigger(t.Context(), "main", pingr.Phrases(f.Message.Text))
 			require.NoError(t, err)
 			require.True(t, ok)
-			first, err := s.Accept(t.Context(), f, lease)
+			_, first, err := s.Accept(t.Context(), f, lease)
 			require.NoError(t, err)
 			require.True(t, first)
 			_, err = s.Account(t.Context(), a.ID)
