@@ -66,9 +66,7 @@ func (p *Phone) Read(ctx context.Context, id string) error {
 		in.from = d
 		n := waBinary.Node{Tag: "receipt", Attrs: p.parts[0].receiptAttrs(in)}
 		n.Attrs["type"] = "read"
-		key := messageKey(n)
-		key.class = "receipt"
-		d.deliver(key, n)
+		d.queueReceipt(n)
 	}
 	return nil
 }

@@ -103,6 +103,23 @@ func (p *Phone) Refuse(f AddressForm, code int) {
 	p.refused[f] = code
 }
 
+// SetOutdated makes WhatsApp tell clients that write to the phone that they hold an outdated LID of
+// it (<ack refresh_lid="true">, whatsapp-rust issue 1313).
+func (p *Phone) SetOutdated(on bool) { p.outdated.Store(on) }
+
+// recipientNames returns the other name of a private message's recipient, which copies for the
+// sender's own clients have.
+func (p *Phone) recipientNames(to types.JID) waBinary.Attrs {
+	other := p.srv.phone(to)
+	switch {
+	case other == nil || other.hidesFrom(p) || other.addressing == NumberOnly:
+		return nil
+	case to.Server == types.HiddenUserServer:
+		return waBinary.Attrs{"peer_recipient_pn": other.pn()}
+	}
+	return waBinary.Attrs{"peer_recipient_lid": other.lid}
+}
+
 // refusal returns the code with which WhatsApp refuses a client's private message because of the form
 // of its addresses or a missing token, or 0.
 func (d *Device) refusal(n *waBinary.Node, to types.JID) int {

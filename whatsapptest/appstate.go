@@ -8,6 +8,7 @@ import (
 	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/proto/waServerSync"
 	"go.mau.fi/whatsmeow/store"
+	"go.mau.fi/whatsmeow/types"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -65,6 +66,7 @@ func (d *Device) syncAppState(c *conn, n *waBinary.Node) {
 	sync := n.GetChildByTag("sync")
 	requested := sync.GetChildrenByTag("collection")
 	collections := make([]waBinary.Node, 0, len(requested))
+	var patched []waBinary.Node
 	named := false
 	for _, asked := range requested {
 		ag := asked.AttrGetter()
@@ -72,9 +74,14 @@ func (d *Device) syncAppState(c *conn, n *waBinary.Node) {
 		version, _ := strconv.Atoi(ag.OptionalString("version"))
 		named = named || name == string(appstate.WAPatchCriticalBlock)
 		patch, _ := asked.GetChildByTag("patch").Content.([]byte)
-		collections = append(collections, d.phone.collection(name, version, patch))
+		collection, stored := d.phone.collection(name, version, patch)
+		collections = append(collections, collection)
+		if stored {
+			patched = append(patched, waBinary.Node{Tag: "collection", Attrs: collection.Attrs})
+		}
 	}
 	c.answer(n, waBinary.Node{Tag: "sync", Content: collections})
+	d.tellPatched(patched)
 	// whatsmeow fetches one collection after the other: when it asks for the next,
 	// it knows the name. Baileys fetches all at once.
 	d.mu.Lock()
@@ -86,17 +93,34 @@ func (d *Device) syncAppState(c *conn, n *waBinary.Node) {
 	d.mu.Unlock()
 }
 
-func (p *Phone) collection(name string, version int, patch []byte) waBinary.Node {
+// tellPatched tells the account's other clients that this one changed the app state (whatsmeow
+// notification.go, handleAppStateNotification).
+func (d *Device) tellPatched(collections []waBinary.Node) {
+	if len(collections) == 0 {
+		return
+	}
+	for _, other := range d.phone.Devices() {
+		if other != d {
+			other.queueNotification(waBinary.Node{
+				Tag: "notification", Attrs: waBinary.Attrs{"from": types.ServerJID, "type": "server_sync"}, Content: collections,
+			})
+		}
+	}
+}
+
+// collection returns the patches of a collection after a version. It takes the client's own patch, if
+// that is the next, and reports whether it did.
+func (p *Phone) collection(name string, version int, patch []byte) (n waBinary.Node, stored bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	all := p.share.patches[name]
 	if patch != nil && version == len(all) {
-		if stored, err := withVersion(patch, uint64(version+1)); err == nil {
-			all = append(all, stored)
-			p.share.patches[name] = all
+		if raw, err := withVersion(patch, uint64(version+1)); err == nil {
+			all = append(all, raw)
+			p.share.patches[name], stored = all, true
 		}
 	}
-	n := waBinary.Node{Tag: "collection", Attrs: waBinary.Attrs{"name": name, "version": len(all)}}
+	n = waBinary.Node{Tag: "collection", Attrs: waBinary.Attrs{"name": name, "version": len(all)}}
 	if version < len(all) {
 		patches := make([]waBinary.Node, 0, len(all)-version)
 		for _, raw := range all[version:] {
@@ -104,7 +128,7 @@ func (p *Phone) collection(name string, version int, patch []byte) waBinary.Node
 		}
 		n.Content = []waBinary.Node{{Tag: "patches", Content: patches}}
 	}
-	return n
+	return n, stored
 }
 
 // singleKey and noAppState implement the part of a store that the encoder of a first patch needs.

@@ -7,11 +7,14 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.mau.fi/whatsmeow"
+	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/store"
 	"go.mau.fi/whatsmeow/store/sqlstore"
 	"go.mau.fi/whatsmeow/types"
@@ -27,6 +30,70 @@ type client struct {
 	*whatsmeow.Client
 	container *sqlstore.Container
 	events    chan any
+	tap       *tap
+}
+
+// A tap is a client's logger that keeps the stanzas that it received.
+type tap struct {
+	waLog.Logger
+	all *stanzas // shared by all parts of the client
+	on  bool     // it is the part that logs what was received
+}
+
+type stanzas struct {
+	mu      sync.Mutex
+	got     []waBinary.Node
+	changed chan struct{}
+}
+
+func newTap(to waLog.Logger) *tap {
+	return &tap{Logger: to, all: &stanzas{changed: make(chan struct{})}}
+}
+
+func (t *tap) Sub(module string) waLog.Logger {
+	return &tap{Logger: t.Logger.Sub(module), all: t.all, on: module == "Recv"}
+}
+
+func (t *tap) Debugf(format string, args ...any) {
+	t.Logger.Debugf(format, args...)
+	if !t.on || len(args) != 1 {
+		return
+	}
+	if n, ok := args[0].(*waBinary.Node); ok {
+		t.all.mu.Lock()
+		defer t.all.mu.Unlock()
+		t.all.got = append(t.all.got, *n)
+		close(t.all.changed)
+		t.all.changed = make(chan struct{})
+	}
+}
+
+// stanza waits for a stanza that matches and returns it.
+func (c *client) stanza(tb testing.TB, match func(waBinary.Node) bool) waBinary.Node {
+	tb.Helper()
+	ctx := within(tb)
+	for {
+		c.tap.all.mu.Lock()
+		at, changed := slices.IndexFunc(c.tap.all.got, match), c.tap.all.changed
+		var n waBinary.Node
+		if at >= 0 {
+			n = c.tap.all.got[at]
+		}
+		c.tap.all.mu.Unlock()
+		if at >= 0 {
+			return n
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			require.FailNow(tb, "stanza did not come")
+		}
+	}
+}
+
+// tagged matches stanzas with a tag, and an id if that is not empty.
+func tagged(tag, id string) func(waBinary.Node) bool {
+	return func(n waBinary.Node) bool { return n.Tag == tag && (id == "" || n.Attrs["id"] == id) }
 }
 
 // limit bounds every wait of a test. Only a failure reaches it.
@@ -67,11 +134,12 @@ func newClient(tb testing.TB, srv *whatsapptest.Server) *client {
 
 func clientOf(tb testing.TB, srv *whatsapptest.Server, container *sqlstore.Container, device *store.Device) *client {
 	tb.Helper()
-	var log waLog.Logger
+	log := waLog.Noop
 	if testing.Verbose() {
 		log = waLog.Stdout("client", cmp.Or(os.Getenv("WHATSAPPTEST_LOG"), "WARN"), false)
 	}
-	c := &client{Client: whatsmeow.NewClient(device, log), container: container, events: make(chan any, 4096)}
+	tap := newTap(log)
+	c := &client{Client: whatsmeow.NewClient(device, tap), container: container, events: make(chan any, 4096), tap: tap}
 	c.AddEventHandler(func(e any) {
 		select {
 		case c.events <- e:

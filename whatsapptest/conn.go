@@ -99,6 +99,7 @@ const lingering = 500 * time.Millisecond
 
 // end closes the connection after what was sent last. It does not wait.
 func (c *conn) end() {
+	_ = c.send(waBinary.Node{Tag: "xmlstreamend"})
 	c.silent.Store(true)
 	if c.dev != nil {
 		c.dev.disconnected(c)
@@ -243,7 +244,7 @@ func (c *conn) handle(n *waBinary.Node) {
 		}
 	case "ack":
 		if c.dev != nil {
-			c.dev.handleAck(n)
+			c.dev.handleAck(c, n)
 		}
 	case "ib":
 		if c.dev != nil {
@@ -253,6 +254,8 @@ func (c *conn) handle(n *waBinary.Node) {
 		if c.dev != nil {
 			c.dev.handleActivity(n)
 		}
+	default:
+		c.malformed()
 	}
 }
 

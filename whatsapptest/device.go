@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/types"
@@ -34,17 +36,19 @@ type Device struct {
 	queue        map[parcelKey]*parcel
 	queued       uint64
 	calls        map[string]types.JID // how other clients addressed this one, by message id
+	named        map[string][]*parcel // by class and id: how clients must name what they got
 	offered      uint64               // the position up to which the connection got the waiting stanzas
 	given        int                  // … and how many those were
 	failure      *LoginFailure
-	unlearned    map[string]bool // ids of the messages with which the phone introduces itself
-	lowKeys      parcelKey       // the last notification about one-time keys running out
-	introducing  bool            // more of those messages are to come
-	knowsKeys    bool            // the client has taken all of those messages
-	askedName    bool            // the client has asked for the push name
-	knowsName    bool            // … and shown that it received it
-	name         string          // the push name that the client announces, if any
-	proof        []byte          // the account's signature on the client's identity, with the client's own
+	unlearned    map[string]bool      // ids of the messages with which the phone introduces itself
+	lowKeys      parcelKey            // the last notification about one-time keys running out
+	introducing  bool                 // more of those messages are to come
+	knowsKeys    bool                 // the client has taken all of those messages
+	askedName    bool                 // the client has asked for the push name
+	knowsName    bool                 // … and shown that it received it
+	name         string               // the push name that the client announces, if any
+	proof        []byte               // the account's signature on the client's identity, with the client's own
+	dirty        map[string]time.Time // what changed while the client was away, by kind
 	silent       bool
 	logins       int
 	lookups      refusals
@@ -60,6 +64,7 @@ type parcel struct {
 	key      parcelKey
 	position uint64
 	node     waBinary.Node
+	refused  bool // see Config.HoldRefused
 }
 
 // JID returns the device's address, such as 15550100001:3@s.whatsapp.net.
@@ -90,12 +95,17 @@ func (d *Device) Logins() int {
 	return d.logins
 }
 
-// Queued returns the number of messages that the client has not acknowledged
-// yet.
+// Queued returns the number of messages and notifications that the client has not acknowledged yet.
 func (d *Device) Queued() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return len(d.queue)
+	n := 0
+	for key := range d.queue {
+		if key.class != "receipt" {
+			n++
+		}
+	}
+	return n
 }
 
 // WaitOnline waits until Online is true.
@@ -172,8 +182,9 @@ func (d *Device) deliver(key parcelKey, n waBinary.Node) {
 	if d.queue == nil {
 		d.queue = make(map[parcelKey]*parcel)
 	}
-	p := &parcel{key, d.queued, n}
+	p := &parcel{key: key, position: d.queued, node: n}
 	d.queue[key] = p
+	d.expectNames(p)
 	var c *conn
 	if d.active {
 		c = d.conn
@@ -202,11 +213,14 @@ func (d *Device) tell(n waBinary.Node) {
 func (d *Device) settle(key parcelKey) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if _, ok := d.queue[key]; ok {
+	if p, ok := d.queue[key]; ok {
 		delete(d.queue, key)
 		if d.unlearned[key.id] {
 			delete(d.unlearned, key.id)
 			d.knowsKeys = !d.introducing && len(d.unlearned) == 0
+		}
+		if p.refused && d.given > 0 && !d.active && d.conn != nil {
+			d.offer(d.conn, d.srv.primerOf(len(d.queue))) // what was withheld behind it
 		}
 		d.announce()
 	}
@@ -304,6 +318,43 @@ func (d *Device) queueNotification(n waBinary.Node) parcelKey {
 	key.class = "notification"
 	d.deliver(key, n)
 	return key
+}
+
+// soil records that something changed while the client was away. WhatsApp says so at every login until
+// the client has said that it knows (Baileys, lib/Socket/chats.js; whatsapp-rust wacore/src/iq/dirty.rs).
+func (d *Device) soil(kind string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.active {
+		return
+	}
+	if d.dirty == nil {
+		d.dirty = make(map[string]time.Time)
+	}
+	d.dirty[kind] = d.srv.now()
+}
+
+// clean forgets what the client knows now.
+func (d *Device) clean(request *waBinary.Node) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, n := range request.GetChildrenByTag("clean") {
+		delete(d.dirty, n.AttrGetter().OptionalString("type"))
+	}
+}
+
+// tellDirty tells a client that logs in what changed.
+func (d *Device) tellDirty(c *conn) error {
+	d.mu.Lock()
+	dirty := maps.Clone(d.dirty)
+	d.mu.Unlock()
+	for kind, at := range dirty {
+		n := waBinary.Node{Tag: "dirty", Attrs: waBinary.Attrs{"type": kind, "timestamp": at.Unix()}}
+		if err := c.send(ib(n)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func ib(child waBinary.Node) waBinary.Node {

@@ -126,6 +126,7 @@ func (p *Phone) devicesChanged(how string, number uint16) {
 	for _, d := range p.Devices() {
 		if d.jid.Device != number {
 			d.queueNotification(p.ownDevicesNode())
+			d.soil("account_sync")
 		}
 	}
 }

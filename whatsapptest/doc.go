@@ -43,16 +43,20 @@
 // [Outgoing].At backdates it. [Phone.Reinstall] gives a person new keys. [Device.RefuseLookups] limits
 // the questions about who has a number, and [Server.Lookups] returns them.
 //
-// Some consequences are off unless a test asks for them, because no source says when WhatsApp draws
-// them: [Config].Primer keeps the queue until the client asks for it, and [Config].AckWithin ends the
-// connection of a client that does not acknowledge. One is always on: a message that begins a session
-// without the account's signature on the client's keys, or has an empty ciphertext, is refused (479).
+// # What a client gets wrong
 //
-// Some things differ from WhatsApp. A message that a client refuses is settled, although WhatsApp was
-// once seen to send it first at every login and to keep all others behind it. Receipts,
-// acknowledgements of unknown stanzas and unknown stanzas have no consequence. The keys of simulated
-// companions come without their account's signature. View-once messages, calls, <dirty>, w:gp2,
-// account_sync and server_sync are never sent.
+// An acknowledgement or a delivery receipt that names a stanza wrongly, and a stanza that does not
+// exist, end the connection with <stream:error>. WhatsApp takes its time for that, and no source says
+// how long; here it is at once. [Config].Lenient forgives it. A message that begins a session without
+// the account's signature on the client's keys, or has an empty ciphertext, is refused (479).
+//
+// Some consequences are off unless a test asks for them, because no source says when WhatsApp draws
+// them: [Config].Primer keeps the queue until the client asks for it, [Config].AckWithin ends the
+// connection of a client that does not acknowledge, and [Config].HoldRefused sends a message that the
+// client refused first and alone at every login.
+//
+// docs/loopback.md in the repository lists what real WhatsApp does, from which source that is known,
+// and the test that shows it here.
 //
 // # Numbers and LIDs
 //
@@ -86,7 +90,21 @@
 //
 // No source says whom WhatsApp tells of a change (here those that have asked), what
 // <update> in place of <add> and <remove> means (it is never sent), or which clients
-// hear of a delivery (here the sender).
+// hear of a delivery (here the sender). A receipt waits for a client that is away, and
+// those of a group's members come as one.
+//
+// # Businesses, groups and changes
+//
+// A business ([PhoneConfig].Business) writes under a verified name. [Group.Add] and [Group.Remove] are
+// told to the members' clients. What one client changes in the account's app state is told to the
+// others, and what happened to groups and devices while a client was away makes its next logins
+// <dirty>, until the client says that it knows. [Outgoing].Withheld is a message that no linked client
+// may have, such as a picture that can be viewed once. [Phone.SetOutdated] makes acknowledgements ask
+// for the phone's LID again.
+//
+// Messages of bots (<bot>, msmsg), usernames, and what WhatsApp tells at login of threads, terms and
+// the client's expiry are never sent: no capture shows their form, and no client that was tried uses
+// them.
 //
 // # Privacy tokens
 //

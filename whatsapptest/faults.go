@@ -109,8 +109,8 @@ func (d *Device) loginFailure() LoginFailure {
 	return f
 }
 
-func (f LoginFailure) node(now time.Time) waBinary.Node {
-	attrs := waBinary.Attrs{"reason": strconv.Itoa(f.Reason), "location": "loopback", "t": now.Unix()}
+func (f LoginFailure) node() waBinary.Node {
+	attrs := waBinary.Attrs{"reason": strconv.Itoa(f.Reason), "location": site}
 	if f.Reason == 402 {
 		attrs["code"] = strconv.Itoa(f.Code)
 		attrs["expire"] = strconv.Itoa(int(f.Expire.Seconds()))

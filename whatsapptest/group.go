@@ -66,20 +66,50 @@ func (g *Group) Members() []*Phone {
 	return slices.Clone(g.members)
 }
 
-// Add adds a phone to the group, if it is not a member yet.
+// Add adds a phone to the group, if it is not a member yet. The clients of all members learn of it.
 func (g *Group) Add(p *Phone) {
 	g.mu.Lock()
-	defer g.mu.Unlock()
-	if !slices.Contains(g.members, p) {
+	added := !slices.Contains(g.members, p)
+	if added {
 		g.members = append(g.members, p)
+	}
+	g.mu.Unlock()
+	if added {
+		g.changed("add", p, g.Members())
 	}
 }
 
-// Remove removes a phone from the group.
+// Remove removes a phone from the group. Its clients and those of all members learn of it.
 func (g *Group) Remove(p *Phone) {
+	members := g.Members()
 	g.mu.Lock()
-	defer g.mu.Unlock()
 	g.members = slices.DeleteFunc(g.members, func(m *Phone) bool { return m == p })
+	g.mu.Unlock()
+	if slices.Contains(members, p) {
+		g.changed("remove", p, members)
+	}
+}
+
+// changed notifies clients of a change of the members (whatsmeow group.go, parseGroupChange;
+// whatsapp-rust wacore/src/stanza/groups.rs). The change is the first member's doing, as the admin's.
+func (g *Group) changed(how string, p *Phone, hearers []*Phone) {
+	admin := hearers[0]
+	attrs := waBinary.Attrs{
+		"from": g.jid, "type": "w:gp2", "participant": g.address(admin), "notify": admin.Name(), "addressing_mode": g.mode(),
+	}
+	for _, hearer := range hearers {
+		attrs := cloneAttrs(attrs)
+		if g.byLID && !admin.hidesFrom(hearer) {
+			attrs["participant_pn"] = admin.pn()
+		}
+		n := waBinary.Node{Tag: "notification", Attrs: attrs, Content: []waBinary.Node{{
+			Tag: how, Content: []waBinary.Node{g.participant(p, hearer)},
+		}}}
+		for _, d := range hearer.Devices() {
+			d.queueNotification(n)
+			d.soil("groups")
+		}
+	}
 }
 
 // address returns how the group names a member.
@@ -97,20 +127,29 @@ func (g *Group) mode() string {
 	return string(types.AddressingModePN)
 }
 
+// participant returns how the group lists a member for an account.
+func (g *Group) participant(p, reader *Phone) waBinary.Node {
+	attrs := waBinary.Attrs{"jid": g.address(p)}
+	switch {
+	case !g.byLID:
+		attrs["lid"] = p.lid
+	case !p.hidesFrom(reader):
+		attrs["phone_number"] = p.pn()
+	}
+	return waBinary.Node{Tag: "participant", Attrs: attrs}
+}
+
 // node returns the description of the group for an account, which whatsmeow's parseGroupNode
 // reads.
 func (g *Group) node(reader *Phone) waBinary.Node {
 	members := g.Members()
 	content := make([]waBinary.Node, 0, len(members))
-	for _, p := range members {
-		attrs := waBinary.Attrs{"jid": g.address(p)}
-		switch {
-		case !g.byLID:
-			attrs["lid"] = p.lid
-		case !p.hidesFrom(reader):
-			attrs["phone_number"] = p.pn()
+	for i, p := range members {
+		n := g.participant(p, reader)
+		if i == 0 {
+			n.Attrs["type"] = "superadmin"
 		}
-		content = append(content, waBinary.Node{Tag: "participant", Attrs: attrs})
+		content = append(content, n)
 	}
 	attrs := waBinary.Attrs{
 		"id": g.jid.User, "subject": g.subject, "creation": g.created.Unix(), "s_t": g.created.Unix(),
@@ -144,14 +183,14 @@ func (m *sentMessage) dispatchGroup(readers []*Phone) error {
 
 func (m *sentMessage) groupContent(d *Device, ciphertext, key []byte) ([]waBinary.Node, error) {
 	if m.absent {
-		return unavailable, nil
+		return m.unavailable(), nil
 	}
 	h := m.from
 	attrs := m.encAttrs(0)
 	attrs["type"] = "skmsg"
 	content := []waBinary.Node{{Tag: "enc", Attrs: attrs, Content: slices.Clone(ciphertext)}}
 	if h.handed[m.to][d.lid] {
-		return content, nil
+		return m.content(content...), nil
 	}
 	plain, err := proto.Marshal(keyDistribution(m.to, key))
 	if err != nil {
@@ -168,7 +207,7 @@ func (m *sentMessage) groupContent(d *Device, ciphertext, key []byte) ([]waBinar
 		h.handed[m.to] = make(map[types.JID]bool)
 	}
 	h.handed[m.to][d.lid] = true
-	return append([]waBinary.Node{enc}, content...), nil
+	return m.content(append([]waBinary.Node{enc}, content...)...), nil
 }
 
 func keyDistribution(group types.JID, key []byte) *waE2E.Message {
@@ -179,11 +218,8 @@ func keyDistribution(group types.JID, key []byte) *waE2E.Message {
 
 func (m *sentMessage) groupAttrs(d *Device) waBinary.Attrs {
 	h := m.from
-	kind, _ := stanzaType(m.message)
-	attrs := waBinary.Attrs{"id": m.id, "type": kind, "t": m.at.Unix(), "from": m.to}
-	if name := h.phone.Name(); name != "" {
-		attrs["notify"] = name
-	}
+	attrs := m.commonAttrs()
+	attrs["from"] = m.to
 	if edit := editAttribute(m.message); edit != "" {
 		attrs["edit"] = edit
 	}

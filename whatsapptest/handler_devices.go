@@ -34,7 +34,7 @@ func deviceRoutes() []route {
 		on("PUT "+device+"/login-failure", "Makes the next logins fail; an empty body ends it.", "Device.FailLogins",
 			does(failLogins)),
 		on("PUT "+device+"/silence", "Makes the connection dead without closing it, and later ones too.",
-			"Device.Silence", does(func(c *call, body silenceJSON) error {
+			"Device.Silence", does(func(c *call, body switchJSON) error {
 				c.device.Silence(body.On)
 				return nil
 			})),
@@ -119,7 +119,7 @@ func failLogins(c *call, body loginFailureJSON) error {
 	return nil
 }
 
-type silenceJSON struct {
+type switchJSON struct {
 	On bool `json:"on" doc:"false ends it"`
 }
 

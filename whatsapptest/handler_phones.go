@@ -82,6 +82,8 @@ func phoneRoutes() []route {
 			does(setMove)),
 		on("PUT /phones/{number}/refusal", "Refuses messages that address the phone in one form.", "Phone.Refuse",
 			does(refuse)),
+		on("PUT /phones/{number}/outdated", "Tells clients that write to the phone that its LID has changed.",
+			"Phone.SetOutdated", does(func(c *call, body switchJSON) error { c.phone.SetOutdated(body.On); return nil })),
 	}
 }
 
@@ -95,12 +97,13 @@ type newPhoneJSON struct {
 	Lookup      string `json:"lookup" doc:"what a question about the number tells: all (default), no-lid, no-devices"`
 	KeepsTokens bool   `json:"keeps_tokens" doc:"gives no privacy tokens by itself"`
 	Salt        []byte `json:"salt" doc:"base64; the account's secret for tokens"`
+	Business    string `json:"business" doc:"the verified name of a business; a person's account if empty"`
 	Quiet       bool   `json:"quiet" doc:"sends no delivery receipts"`
 }
 
 func addPhone(c *call, body newPhoneJSON) (phoneJSON, error) {
 	config := PhoneConfig{
-		Number: body.Number, LID: body.LID, Name: body.Name, Username: body.Username,
+		Number: body.Number, LID: body.LID, Name: body.Name, Username: body.Username, Business: body.Business,
 		KeepsTokens: body.KeepsTokens, Salt: body.Salt, Quiet: body.Quiet,
 	}
 	var err1, err2, err3 error
@@ -162,6 +165,7 @@ type outgoingJSON struct {
 	Companion    int             `json:"companion" doc:"sends from that device of the phone"`
 	Garbled      bool            `json:"garbled" doc:"unreadable until the client asks again"`
 	Unavailable  bool            `json:"unavailable" doc:"only the client's own phone has it"`
+	Withheld     string          `json:"withheld" doc:"why no client may have it: none (default), view-once, hosted"`
 	Extended     bool            `json:"extended" doc:"the form that texts with a link have"`
 	Forwarded    bool            `json:"forwarded" doc:"marked as forwarded"`
 	TimerSeconds float64         `json:"timer_seconds" doc:"disappears after that time"`
@@ -176,6 +180,10 @@ func sendMessage(c *call, body outgoingJSON) (idJSON, error) {
 	m := Outgoing{
 		To: body.To, Text: body.Text, ID: body.ID, At: body.At, Companion: body.Companion,
 		Garbled: body.Garbled, Unavailable: body.Unavailable,
+	}
+	var err error
+	if m.Withheld, err = pick[Withheld]("withheld", body.Withheld, withheldNames); err != nil {
+		return idJSON{}, err
 	}
 	timer := time.Duration(body.TimerSeconds * float64(time.Second))
 	switch {

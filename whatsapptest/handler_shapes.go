@@ -12,6 +12,7 @@ var (
 	addressingNames = []string{"lid", "number", "hidden", "number-only"}
 	moveNames       = []string{"moving", "not-moved", "moved"}
 	lookupNames     = []string{"all", "no-lid", "no-devices"}
+	withheldNames   = []string{"none", "view-once", "hosted"}
 	formNames       = []string{"lid", "number"}
 	tokenNames      = []string{"given", "required", "none"}
 	pairingNames    = []string{"normal", "passkey", "unknown"}
@@ -73,7 +74,7 @@ type deviceJSON struct {
 	JID    string `json:"jid" doc:"the address, such as 15550100001:3@s.whatsapp.net"`
 	Online bool   `json:"online" doc:"logged in, knows the push name and the keys, and has asked for its queue"`
 	Logins int    `json:"logins" doc:"how often it has logged in"`
-	Queued int    `json:"queued" doc:"stanzas that it has not acknowledged"`
+	Queued int    `json:"queued" doc:"messages and notifications that it has not acknowledged"`
 }
 
 func (d *Device) json() deviceJSON {

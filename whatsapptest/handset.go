@@ -15,6 +15,7 @@ type handset struct {
 
 	mu         sync.Mutex // guards all Signal state
 	chain      *keychain
+	signature  []byte              // of a companion, see proof
 	peers      map[types.JID]*peer // by the LID of the linked client
 	senderKeys map[senderKeyID]*groupRecord.SenderKey
 	handed     map[types.JID]map[types.JID]bool // group: clients that have our sender key

@@ -82,6 +82,9 @@ func (d *Device) acknowledge(c *conn, id string, to types.JID, at time.Time, rul
 	} else if phash := d.participantHash(to); phash != "" {
 		ack.Attrs["phash"] = phash
 	}
+	if p := d.srv.phone(to); p != nil && p.outdated.Load() {
+		ack.Attrs["refresh_lid"] = "true"
+	}
 	if rule.Delay == 0 {
 		_ = c.send(ack) // a client that is gone asks again
 		return
@@ -176,7 +179,8 @@ func (d *Device) forward(n *waBinary.Node, in inbound, to types.JID, encs []waBi
 	}
 	if other := p.Device(int(to.Device)); other != nil && other != d {
 		stanza := d.forwarded(n, in, other)
-		stanza.Content = slices.Concat(encs, n.GetChildrenByTag("device-identity"))
+		stanza.Content = slices.Concat(n.GetChildrenByTag("meta"), n.GetChildrenByTag("reporting"), encs,
+			n.GetChildrenByTag("device-identity"))
 		if other.garbles() {
 			stanza = garbled(stanza)
 		}
@@ -205,6 +209,7 @@ func (d *Device) forwarded(n *waBinary.Node, in inbound, other *Device) waBinary
 		attrs["participant"], attrs["participant_lid"] = d.jid, d.phone.lid
 	case other.phone == d.phone:
 		attrs["from"], attrs["recipient"] = d.lid, in.to
+		maps.Copy(attrs, d.phone.recipientNames(in.to))
 	default:
 		maps.Copy(attrs, d.phone.toward(other.phone, d.phone.addressing).sender(d.jid, d.lid))
 	}
@@ -296,7 +301,7 @@ func (h *handset) deliver(in inbound, m *waE2E.Message) {
 		p.srv.ledger.recordCopy(in.reply(p), &seen)
 	}
 	if first := p.show(seen); first && !p.quiet {
-		in.from.tell(waBinary.Node{Tag: "receipt", Attrs: h.receiptAttrs(in)})
+		in.from.queueReceipt(waBinary.Node{Tag: "receipt", Attrs: h.receiptAttrs(in)})
 	}
 }
 

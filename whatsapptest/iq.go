@@ -45,7 +45,7 @@ func (c *conn) handleIQ(n *waBinary.Node) {
 // answerCommon answers requests that need no account.
 func (c *conn) answerCommon(n *waBinary.Node, what string) bool {
 	switch what {
-	case "w:p", "w:p ping", "urn:xmpp:ping", "urn:xmpp:whatsapp:dirty clean", "w:stats":
+	case "w:p", "w:p ping", "urn:xmpp:ping", "w:stats":
 		c.answer(n)
 	case "privacy privacy":
 		c.answer(n, privacySettings())
@@ -78,6 +78,9 @@ func (d *Device) answerIQ(c *conn, n *waBinary.Node, what string) bool {
 	case "passive active":
 		c.answer(n)
 		d.activate(c)
+	case "urn:xmpp:whatsapp:dirty clean":
+		d.clean(n)
+		c.answer(n)
 	case "passive passive":
 		c.answer(n)
 	case "privacy tokens":

@@ -35,21 +35,29 @@ func (c *conn) login() error {
 	d.connected(c)
 	if err := c.send(waBinary.Node{Tag: "success", Attrs: waBinary.Attrs{
 		"t": c.srv.now().Unix(), "lid": d.lid, "display_name": p.Name(),
+		// What follows, no client uses. It is what a capture has (a Baileys fixture of 2024).
+		"creation": p.srv.started.Unix(), "location": site, "props": 27, "abprops": 22, "companion_enc_static": randomBytes(32),
 	}}); err != nil {
 		return err
 	}
-	return c.send(ib(waBinary.Node{Tag: "edge_routing", Content: []waBinary.Node{
+	if err := c.send(ib(waBinary.Node{Tag: "edge_routing", Content: []waBinary.Node{
 		{Tag: "routing_info", Content: routingInfo},
-	}}))
+	}})); err != nil {
+		return err
+	}
+	return d.tellDirty(c)
 }
 
 // routingInfo is what a client may send first on its next connections to reach the same data center
 // (Baileys noise-handler.js). Here it has no effect.
 var routingInfo = []byte("loopback")
 
+// site is the data center that answers.
+const site = "frc"
+
 // fail tells the client why it may not log in. The connection ends soon after.
 func (c *conn) fail(f LoginFailure) error {
-	if err := c.send(f.node(c.srv.now())); err != nil {
+	if err := c.send(f.node()); err != nil {
 		return err
 	}
 	c.end()

@@ -23,13 +23,17 @@ func (d *Device) activate(c *conn) {
 	}
 	_ = c.send(ib(waBinary.Node{Tag: "offline_preview", Attrs: waBinary.Attrs{
 		"count": len(waiting), "message": kinds["message"], "appdata": 0,
-		"notification": kinds["notification"], "receipt": kinds["receipt"],
+		"notification": kinds["notification"], "receipt": kinds["receipt"], "call": 0, "status": 0,
 	}}))
-	count := d.srv.primer
-	if count == 0 {
-		count = len(waiting)
+	d.offer(c, d.srv.primerOf(len(waiting)))
+}
+
+// primerOf returns how many of the waiting stanzas come without being asked for.
+func (s *Server) primerOf(waiting int) int {
+	if s.primer == 0 {
+		return waiting
 	}
-	d.offer(c, count)
+	return s.primer
 }
 
 // handleIB handles a client's <ib>. Only a request for more of its queue matters here.
@@ -49,15 +53,17 @@ func (d *Device) handleIB(c *conn, n *waBinary.Node) {
 // it reports the end and lets new stanzas through. The caller holds d.mu, which keeps new stanzas
 // behind old ones.
 func (d *Device) offer(c *conn, count int) {
-	waiting := slices.DeleteFunc(d.waiting(), func(p *parcel) bool { return p.position <= d.offered })
+	waiting := d.waiting()
+	if held := slices.IndexFunc(waiting, func(p *parcel) bool { return p.refused }); held >= 0 {
+		if d.given == 0 {
+			d.give(c, waiting[held])
+		}
+		return // everything else is withheld
+	}
+	waiting = slices.DeleteFunc(waiting, func(p *parcel) bool { return p.position <= d.offered })
 	for _, p := range waiting[:min(max(count, 0), len(waiting))] {
-		n := p.node
-		n.Attrs = cloneAttrs(n.Attrs)
-		n.Attrs["offline"] = min(d.given, 9)
-		_ = c.send(n)
-		d.expectAck(c, p)
+		d.give(c, p)
 		d.offered = p.position
-		d.given++
 	}
 	if count < len(waiting) {
 		return
@@ -69,6 +75,16 @@ func (d *Device) offer(c *conn, count int) {
 		h := d.phone.parts[0]
 		h.post(func() { h.introduce(d) })
 	}
+}
+
+// give sends one of the waiting stanzas. The caller holds d.mu.
+func (d *Device) give(c *conn, p *parcel) {
+	n := p.node
+	n.Attrs = cloneAttrs(n.Attrs)
+	n.Attrs["offline"] = min(d.given, 9)
+	_ = c.send(n)
+	d.expectAck(c, p)
+	d.given++
 }
 
 // waiting returns the queue, oldest first. The caller holds d.mu.

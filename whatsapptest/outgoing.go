@@ -40,7 +40,23 @@ type Outgoing struct {
 	// Unavailable gives linked clients no ciphertext but <unavailable/>, as WhatsApp does now and
 	// then. They must ask their own phone for the message.
 	Unavailable bool
+	// Withheld is Unavailable with a reason why no linked client ever gets the message, not even from
+	// its own phone.
+	Withheld Withheld
 }
+
+// Withheld is why linked clients do not get a message.
+type Withheld int
+
+const (
+	// NotWithheld lets linked clients have the message.
+	NotWithheld Withheld = iota
+	// ViewOnce is a picture that can be viewed once, on the phone (whatsmeow issue 705).
+	ViewOnce
+	// Hosted is a message of a business whose clients WhatsApp itself runs (whatsapp-rust
+	// src/message/receive.rs, zapo pull 185).
+	Hosted
+)
 
 // Resending selects how Phone.Resend sends a message again.
 type Resending int
@@ -65,6 +81,7 @@ type sentMessage struct {
 	at      time.Time
 	garbled bool
 	absent  bool // clients get <unavailable/> first
+	secret  Withheld
 	peer    bool // between the phone's machinery and its own client
 
 	mu    sync.Mutex
@@ -112,7 +129,7 @@ func (p *Phone) SendMessage(ctx context.Context, m Outgoing) (id string, err err
 	}
 	out := &sentMessage{
 		id: m.ID, to: to, from: from, message: m.Message, plain: plain, at: m.At, garbled: m.Garbled,
-		absent: m.Unavailable,
+		absent: m.Unavailable || m.Withheld != NotWithheld, secret: m.Withheld,
 	}
 	readers, err := p.srv.audience(p, to)
 	if err != nil {
@@ -206,7 +223,7 @@ func (m *sentMessage) dispatchTo(d *Device, addressing Addressing, retry int) er
 	plain := m.plain
 	attrs := m.attrs(d, addressing)
 	if m.absent && retry == 0 {
-		m.hand(d, waBinary.Node{Tag: "message", Attrs: attrs, Content: unavailable}, retry)
+		m.hand(d, waBinary.Node{Tag: "message", Attrs: attrs, Content: m.unavailable()}, retry)
 		return nil
 	}
 	if d.phone == m.from.phone && !m.peer { // a copy for the sender's own client
@@ -219,13 +236,9 @@ func (m *sentMessage) dispatchTo(d *Device, addressing Addressing, retry int) er
 	if err != nil {
 		return err
 	}
-	m.hand(d, waBinary.Node{Tag: "message", Attrs: attrs, Content: []waBinary.Node{enc}}, retry)
+	m.hand(d, waBinary.Node{Tag: "message", Attrs: attrs, Content: m.content(enc)}, retry)
 	return nil
 }
-
-// unavailable replaces ciphertexts that the sender has not made, or that WhatsApp has not kept. The
-// captures show no type.
-var unavailable = []waBinary.Node{{Tag: "unavailable"}}
 
 func (m *sentMessage) copyForOwnDevice() ([]byte, error) {
 	return proto.Marshal(&waE2E.Message{DeviceSentMessage: &waE2E.DeviceSentMessage{
@@ -249,8 +262,12 @@ func (m *sentMessage) hand(d *Device, n waBinary.Node, retry int) {
 
 func (m *sentMessage) encAttrs(retry int) waBinary.Attrs {
 	attrs := waBinary.Attrs{"v": "2"}
-	if _, media := stanzaType(m.message); media != "" {
+	kind, media := stanzaType(m.message)
+	if media != "" {
 		attrs["mediatype"] = media
+	}
+	if kind == "reaction" || editAttribute(m.message) != "" || m.message.GetPollUpdateMessage() != nil {
+		attrs["decrypt-fail"] = "hide" // nothing is shown in place of one that cannot be read (whatsmeow send.go)
 	}
 	if retry > 0 {
 		attrs["count"] = retry
@@ -262,11 +279,7 @@ func (m *sentMessage) encAttrs(retry int) waBinary.Attrs {
 // parseMessageSource).
 func (m *sentMessage) attrs(d *Device, addressing Addressing) waBinary.Attrs {
 	h := m.from
-	kind, _ := stanzaType(m.message)
-	attrs := waBinary.Attrs{"id": m.id, "type": kind, "t": m.at.Unix()}
-	if name := h.phone.Name(); name != "" {
-		attrs["notify"] = name
-	}
+	attrs := m.commonAttrs()
 	if edit := editAttribute(m.message); edit != "" {
 		attrs["edit"] = edit
 	}
@@ -276,6 +289,7 @@ func (m *sentMessage) attrs(d *Device, addressing Addressing) waBinary.Attrs {
 		return attrs
 	case d.phone == h.phone:
 		attrs["from"], attrs["recipient"] = h.pn(), m.to
+		maps.Copy(attrs, h.phone.recipientNames(m.to))
 		return attrs
 	}
 	maps.Copy(attrs, h.phone.toward(d.phone, addressing).sender(h.pn(), h.lid()))

@@ -77,8 +77,8 @@ func (p *Phone) webMessage(key *waCommon.MessageKey) ([]byte, error) {
 		return nil, errors.New("unknown sender")
 	}
 	m := from.recall(key.GetID())
-	if m == nil {
-		return nil, errors.New("unknown message")
+	if m == nil || m.secret != NotWithheld {
+		return nil, errors.New("no such message, or no linked client may have it")
 	}
 	return proto.Marshal(&waWeb.WebMessageInfo{
 		Key: key, Message: m.message, PushName: proto.String(from.Name()),

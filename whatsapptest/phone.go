@@ -37,6 +37,9 @@ type PhoneConfig struct {
 	// Salt is the account's secret for tokens to people who have given it none. New clients learn it
 	// from the history. If empty, there is none.
 	Salt []byte
+	// Business is the verified name of a business account. Its messages carry it. If empty, the
+	// account is a person's.
+	Business string
 	// Quiet withholds the delivery receipts for messages that the phone can read.
 	Quiet bool
 }
@@ -49,8 +52,10 @@ type Phone struct {
 	name       atomic.Pointer[string]
 	addressing Addressing
 	lookup     Lookup
+	business   string
 	quiet      bool
 	salt       []byte
+	outdated   atomic.Bool // others hold an outdated LID
 
 	keepsTokens bool
 
@@ -139,7 +144,8 @@ func (s *Server) AddPhone(c PhoneConfig) (*Phone, error) {
 	}
 	p := &Phone{
 		srv: s, addressing: c.Addressing, move: c.Move, lookup: c.Lookup, quiet: c.Quiet,
-		salt: c.Salt, keepsTokens: c.KeepsTokens,
+		business: c.Business,
+		salt:     c.Salt, keepsTokens: c.KeepsTokens,
 		listed:  s.now(),
 		user:    c.Username,
 		shownTo: make(map[*Phone]time.Time),

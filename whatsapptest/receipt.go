@@ -59,14 +59,49 @@ func (h *handset) undecryptable(in inbound) {
 		content = append(content, waBinary.Node{Tag: "keys", Content: h.bundleNodes()[1:]})
 	}
 	n.Content = content
+	in.from.queueReceipt(n)
+}
+
+// queueReceipt queues a receipt. Delivery receipts of a group's members for one message come as one, if
+// they have to wait for the client (whatsmeow receipt.go, handleGroupedReceipt).
+func (d *Device) queueReceipt(n waBinary.Node) {
 	key := messageKey(n)
 	key.class = "receipt"
-	in.from.deliver(key, n)
+	if n.Attrs["type"] == nil && !key.participant.IsEmpty() && d.aggregate(key, n) {
+		return
+	}
+	d.deliver(key, n)
+}
+
+// aggregate adds a group member's delivery receipt to the one that waits, unless the client is there.
+func (d *Device) aggregate(key parcelKey, n waBinary.Node) bool {
+	d.mu.Lock()
+	if d.active || d.removed.Load() {
+		d.mu.Unlock()
+		return false
+	}
+	user := waBinary.Node{Tag: "user", Attrs: waBinary.Attrs{"jid": key.participant, "t": n.Attrs["t"]}}
+	key.participant = types.JID{}
+	users := []waBinary.Node{user}
+	if waiting := d.queue[key]; waiting != nil {
+		before := waiting.node.GetChildByTag("participants")
+		users = append(before.GetChildren(), user)
+	}
+	d.mu.Unlock()
+	n.Attrs = cloneAttrs(n.Attrs)
+	delete(n.Attrs, "participant")
+	n.Content = []waBinary.Node{{Tag: "participants", Attrs: waBinary.Attrs{"key": key.id}, Content: users}}
+	d.deliver(key, n)
+	return true
 }
 
 // handleReceipt settles messages that a client has received. It passes receipts to the clients that
 // sent the messages. Requests to encrypt again also go to the phone.
-func (d *Device) handleReceipt(_ *conn, n *waBinary.Node) {
+func (d *Device) handleReceipt(c *conn, n *waBinary.Node) {
+	if d.misnames(n) {
+		c.endOwed("message", n)
+		return
+	}
 	ag := n.AttrGetter()
 	kind := ag.OptionalString("type")
 	key := parcelKey{
@@ -161,21 +196,24 @@ func (d *Device) passReceipt(n *waBinary.Node, kind string, to *Phone, sender ty
 		if other == d || !hear(other) {
 			continue
 		}
-		receipt := waBinary.Node{Tag: "receipt", Attrs: attrs, Content: n.Content}
-		key := messageKey(receipt)
-		key.class = "receipt"
-		other.deliver(key, receipt)
+		other.queueReceipt(waBinary.Node{Tag: "receipt", Attrs: attrs, Content: n.Content})
 	}
 }
 
 // handleAck settles stanzas that a client acknowledges without a receipt.
-func (d *Device) handleAck(n *waBinary.Node) {
+func (d *Device) handleAck(c *conn, n *waBinary.Node) {
 	ag := n.AttrGetter()
+	if d.misnames(n) {
+		c.endOwed(ag.OptionalString("class"), n)
+		return
+	}
 	key := parcelKey{
 		class: ag.OptionalString("class"), id: ag.OptionalString("id"),
 		from: ag.OptionalJIDOrEmpty("to"), participant: ag.OptionalJIDOrEmpty("participant"),
 	}
-	defer d.settle(key) // after the ledger knows
+	if ag.OptionalInt("error") == 0 || !d.hold(key) {
+		defer d.settle(key) // after the ledger knows
+	}
 	if key.class != "message" {
 		return
 	}
@@ -257,6 +295,6 @@ func (m *sentMessage) dispatchGroupAgain(d *Device, count int) error {
 	if err != nil {
 		return err
 	}
-	m.hand(d, waBinary.Node{Tag: "message", Attrs: m.groupAttrs(d), Content: []waBinary.Node{enc}}, count)
+	m.hand(d, waBinary.Node{Tag: "message", Attrs: m.groupAttrs(d), Content: m.content(enc)}, count)
 	return nil
 }

@@ -150,13 +150,12 @@ func (p *Phone) link(ctx context.Context, r *registration, secret []byte) (*Devi
 		Attrs: waBinary.Attrs{
 			"from": types.ServerJID, "type": "set", "id": p.srv.nextID(), "xmlns": "md", "t": p.srv.now().Unix(),
 		},
-		Content: []waBinary.Node{{Tag: "pair-success", Content: []waBinary.Node{
+		Content: []waBinary.Node{{Tag: "pair-success", Content: append([]waBinary.Node{
 			{Tag: "device-identity", Content: identity},
-			{Tag: "biz", Attrs: waBinary.Attrs{"name": p.Name()}},
 			{Tag: "platform", Attrs: waBinary.Attrs{"name": "android"}},
 			{Tag: "device", Attrs: waBinary.Attrs{"jid": d.jid, "lid": d.lid}},
 			props,
-		}}},
+		}, p.biz()...)}},
 	})
 	if err != nil {
 		return nil, err
@@ -209,27 +208,33 @@ func (p *Phone) account() *keys.KeyPair {
 // signDevice creates the account's signature over the client's identity key. It seals it with the
 // secret that only the QR text or the pairing code contains.
 func (p *Phone) signDevice(d *Device, secret []byte) (container []byte, signed pairedIdentity, err error) {
-	account := p.account()
-	details, err := proto.Marshal(&waAdv.ADVDeviceIdentity{
-		RawID: proto.Uint32(rawID(account.Pub)), Timestamp: proto.Uint64(uint64(p.srv.now().Unix())),
-		KeyIndex: proto.Uint32(uint32(d.jid.Device)), AccountType: waAdv.ADVEncryptionType_E2EE.Enum(),
-		DeviceType: waAdv.ADVEncryptionType_E2EE.Enum(),
-	})
+	vouched, err := p.vouch(d.jid.Device, d.identity[:])
 	if err != nil {
 		return nil, signed, err
 	}
-	identity, err := proto.Marshal(&waAdv.ADVSignedDeviceIdentity{
-		Details:             details,
-		AccountSignatureKey: account.Pub[:],
-		AccountSignature:    sign(account, concat([]byte{6, 0}, details, d.identity[:])),
-	})
+	identity, err := proto.Marshal(vouched)
 	if err != nil {
 		return nil, signed, err
 	}
 	mac := hmac.New(sha256.New, secret)
 	mac.Write(identity)
 	container, err = proto.Marshal(&waAdv.ADVSignedDeviceIdentityHMAC{Details: identity, HMAC: mac.Sum(nil)})
-	return container, pairedIdentity{details, account.Pub[:]}, err
+	return container, pairedIdentity{vouched.GetDetails(), vouched.GetAccountSignatureKey()}, err
+}
+
+// vouch returns the account's signature on a device's identity key.
+func (p *Phone) vouch(device uint16, identity []byte) (*waAdv.ADVSignedDeviceIdentity, error) {
+	account := p.account()
+	details, err := proto.Marshal(&waAdv.ADVDeviceIdentity{
+		RawID: proto.Uint32(rawID(account.Pub)), Timestamp: proto.Uint64(uint64(p.srv.now().Unix())),
+		KeyIndex: proto.Uint32(uint32(device)), AccountType: waAdv.ADVEncryptionType_E2EE.Enum(),
+		DeviceType: waAdv.ADVEncryptionType_E2EE.Enum(),
+	})
+	return &waAdv.ADVSignedDeviceIdentity{
+		Details:             details,
+		AccountSignatureKey: account.Pub[:],
+		AccountSignature:    sign(account, concat([]byte{6, 0}, details, identity)),
+	}, err
 }
 
 // confirm checks the client's answer and its signature.

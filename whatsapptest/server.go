@@ -56,6 +56,16 @@ type Config struct {
 	// direction of a connection, and from several goroutines at once. It must return soon, and must not
 	// send anything itself. See also [Server.Traces].
 	Trace func(Traced)
+	// HoldRefused keeps a message that a client refuses (an acknowledgement with an error) and sends it
+	// alone at every login, until the client acknowledges it without one. This was seen of a status that
+	// Baileys refused with 500 (Baileys pull 2779). No source says for which messages and codes WhatsApp
+	// does so: here it is for all. By default, what is refused is settled.
+	HoldRefused bool
+	// Lenient forgives what a client gets wrong: acknowledgements and receipts that name a stanza
+	// wrongly, and stanzas that do not exist. By default they end the connection with <stream:error>, as
+	// was seen at WhatsApp (whatsapp-rust pulls 633 and 649, yowsup issue 856). WhatsApp takes its time
+	// to do so, and no source says how long.
+	Lenient bool
 	// Logger receives connections and refused requests, never numbers, texts or
 	// keys. If nil, they are discarded.
 	Logger *slog.Logger
@@ -64,10 +74,13 @@ type Config struct {
 // A Server is a loopback WhatsApp. Create one with Start.
 type Server struct {
 	now      func() time.Time
+	started  time.Time
 	log      *slog.Logger
 	state    string
 	primer   int
 	patience time.Duration // Config.AckWithin
+	holds    bool          // Config.HoldRefused
+	lenient  bool
 	listener net.Listener
 	http     *http.Server
 	keys     serverKeys
@@ -120,7 +133,8 @@ func Start(c Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		now: c.Now, log: c.Logger, state: c.StateFile, primer: c.Primer, patience: c.AckWithin, keys: id,
+		now: c.Now, started: c.Now(), log: c.Logger, state: c.StateFile, primer: c.Primer, patience: c.AckWithin,
+		holds: c.HoldRefused, lenient: c.Lenient, keys: id,
 		ledger:  newLedger(),
 		phones:  make(map[types.JID]*Phone),
 		groups:  make(map[types.JID]*Group),

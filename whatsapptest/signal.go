@@ -21,6 +21,7 @@ import (
 	"go.mau.fi/whatsmeow/store"
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/util/keys"
+	"google.golang.org/protobuf/proto"
 )
 
 var serializer = store.SignalProtobufSerializer
@@ -70,9 +71,32 @@ func (h *handset) bundleNodes() []waBinary.Node {
 	k.lastOneTime = k.lastOneTime%0xFFFFFE + 1
 	once := keys.NewPreKey(k.lastOneTime)
 	k.oneTime[once.KeyID] = record.NewPreKey(once.KeyID, ecKeyPair(&once.KeyPair), nil)
-	return append([]waBinary.Node{
+	nodes := append([]waBinary.Node{
 		{Tag: "registration", Content: binary.BigEndian.AppendUint32(nil, k.registration)},
 	}, keyNodes(k.identity.Pub[:], k.signed, once)...)
+	return append(nodes, h.proof()...)
+}
+
+// proof returns the account's signature on a companion's key, with the companion's own. The phone itself
+// needs none: its key is the account's. The caller holds h.mu.
+func (h *handset) proof() []waBinary.Node {
+	if h.number == 0 {
+		return nil
+	}
+	if h.signature == nil {
+		k := h.keys()
+		vouched, err := h.phone.vouch(h.number, k.identity.Pub[:])
+		if err == nil {
+			signed := concat([]byte{6, 1}, vouched.GetDetails(), k.identity.Pub[:], vouched.GetAccountSignatureKey())
+			vouched.DeviceSignature = sign(k.identity, signed)
+			h.signature, err = proto.Marshal(vouched)
+		}
+		if err != nil {
+			h.phone.srv.log.Error("cannot sign a companion's key", "error", err)
+			return nil
+		}
+	}
+	return []waBinary.Node{{Tag: "device-identity", Content: h.signature}}
 }
 
 func keyNodes(identity []byte, signed, once *keys.PreKey) []waBinary.Node {

@@ -34,6 +34,7 @@ type savedPhone struct {
 	LID        string        `json:"lid"`
 	Name       string        `json:"name,omitempty"`
 	Username   string        `json:"username,omitempty"`
+	Business   string        `json:"business,omitempty"`
 	Addressing Addressing    `json:"addressing,omitempty"`
 	Move       Move          `json:"move,omitempty"`
 	Lookup     Lookup        `json:"lookup,omitempty"`
@@ -178,7 +179,7 @@ func (p *Phone) saveOwn() (saved savedPhone, parts []*handset, devices []*Device
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	saved = savedPhone{
-		Number: p.pn().User, LID: p.lid.User, Name: p.Name(), Username: p.user, Quiet: p.quiet,
+		Number: p.pn().User, LID: p.lid.User, Name: p.Name(), Username: p.user, Business: p.business, Quiet: p.quiet,
 		Addressing: p.addressing, Move: p.move, Lookup: p.lookup, Refused: p.refused,
 		Salt: p.salt, Tokens: maps.Clone(p.tokens), KeepsTokens: p.keepsTokens,
 		LastDevice: p.lastNo, Listed: p.listed,
@@ -296,7 +297,7 @@ var errDamaged = errors.New("state file is damaged")
 
 func (s *Server) loadPhone(saved savedPhone) error {
 	p, err := s.AddPhone(PhoneConfig{
-		Number: saved.Number, LID: saved.LID, Name: saved.Name, Quiet: saved.Quiet,
+		Number: saved.Number, LID: saved.LID, Name: saved.Name, Business: saved.Business, Quiet: saved.Quiet,
 		Username: saved.Username, Addressing: saved.Addressing, Move: saved.Move, Lookup: saved.Lookup,
 		Salt: saved.Salt, KeepsTokens: saved.KeepsTokens,
 	})

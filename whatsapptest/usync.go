@@ -24,10 +24,12 @@ func (d *Device) usync(request waBinary.Node) waBinary.Node {
 			users = append(users, d.contact(query, asked))
 		}
 	}
-	attrs := cloneAttrs(request.Attrs)
-	delete(attrs, "last")
-	return waBinary.Node{Tag: "usync", Attrs: attrs, Content: []waBinary.Node{
-		{Tag: "result"}, {Tag: "list", Content: users},
+	protocols := make([]waBinary.Node, 0, len(query.GetChildren()))
+	for _, asked := range query.GetChildren() {
+		protocols = append(protocols, waBinary.Node{Tag: asked.Tag})
+	}
+	return waBinary.Node{Tag: "usync", Attrs: cloneAttrs(request.Attrs), Content: []waBinary.Node{
+		{Tag: "result", Content: protocols}, {Tag: "list", Content: users},
 	}}
 }
 
@@ -73,6 +75,10 @@ func (p *Phone) usync(d *Device, query waBinary.Node, asked types.JID) waBinary.
 		case "lid":
 			if asked.Server == types.DefaultUserServer && p.lookup != LookupNoLID {
 				content = append(content, waBinary.Node{Tag: "lid", Attrs: waBinary.Attrs{"val": p.lid}})
+			}
+		case "business":
+			if p.business != "" {
+				content = append(content, waBinary.Node{Tag: "business", Content: []waBinary.Node{verifiedName(p.business)}})
 			}
 		}
 	}

@@ -115,6 +115,10 @@ func parse(args []string, out io.Writer) (options, error) {
 		"end connections that leave a stanza unacknowledged for this `time` (default: never)")
 	f.IntVar(&o.config.Primer, "primer", 0,
 		"send so `many` waiting stanzas, and the rest when the client asks (default: all)")
+	f.BoolVar(&o.config.HoldRefused, "hold-refused", false,
+		"send a message that the client refused first and alone at every login")
+	f.BoolVar(&o.config.Lenient, "lenient", false,
+		"forgive acknowledgements that name a stanza wrongly, and stanzas that do not exist")
 	f.Func("tokens", "privacy tokens are `given`, required or none", func(text string) error {
 		i := slices.Index([]string{"given", "required", "none"}, text)
 		o.config.Tokens = whatsapptest.Tokens(i)

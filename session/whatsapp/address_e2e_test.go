@@ -91,6 +91,8 @@ func TestAnswerReachesWhoeverWrote(t *testing.T) {
 			Addressing: whatsapptest.NumberFirst, Lookup: whatsapptest.LookupNoDevices, Move: moved,
 		}, first: []string{"LID"}, then: []string{"LID"}},
 		{
+			// The token is kept back, because it decides how often the message goes out by LID: see
+			// TestLateTokenOfAPersonWhoseLIDIsRefused.
 			name: "by LID, which is refused", refused: codes{lid: 463}, person: whatsapptest.PhoneConfig{KeepsTokens: true},
 			first: []string{"LID 463", "number"}, then: []string{"number"},
 		},

@@ -40,6 +40,10 @@ func (b *bell) ring() {
 
 // sendTrusted sends a message to one address. If it is refused for want of a
 // token, sendTrusted waits a moment for the token and sends the message with it.
+// WhatsApp refuses a form of address with the same code. If that was the reason,
+// the second try is refused too, once for each person: the form that works is
+// remembered. Skipping it would cost everybody whose token is merely late a
+// message in the wrong form.
 func (s *Session) sendTrusted(ctx context.Context, l *line, to types.JID, send func(types.JID) attempt) attempt {
 	a := send(to)
 	if code, refused := serverCode(a.err); !refused || code != codeNotTrusted || a.repeated || a.token {

@@ -27,7 +27,7 @@ func TestAnswersCarryTheTokensOfPeople(t *testing.T) {
 			"given on writing, by number",
 			whatsapptest.PhoneConfig{Addressing: whatsapptest.NumberFirst},
 			false,
-			[][]string{{"number"}, {"number 463", "LID"}},
+			[][]string{{"number"}, {"number 463", "LID"}, {"number 463", "LID 463", "LID"}},
 		},
 		{
 			"given on writing, by LID alone",
@@ -87,6 +87,35 @@ func TestAnswersCarryTheTokensOfPeople(t *testing.T) {
 			assert.Zero(t, w.server.Ledger().Undecryptable())
 		})
 	}
+}
+
+// If WhatsApp refuses a LID for its form, a token that comes late makes no difference. The message goes
+// out by LID once more, because nobody can know that, and then by number. It is so once for a person.
+func TestLateTokenOfAPersonWhoseLIDIsRefused(t *testing.T) {
+	w := newWorld(t)
+	w.pool.timing.token = patience
+	s, _ := w.link("sess_tokens")
+	in := w.listen(s)
+	person := w.server.NewPhone(whatsapptest.PhoneConfig{KeepsTokens: true})
+	person.Refuse(whatsapptest.ByLID, 463)
+	_, err := person.Send(t.Context(), w.shop.Number(), "login")
+	require.NoError(t, err)
+	to := receive(t, in).Sender
+	sent := make(chan error, 1)
+	go func() { sent <- s.Send(t.Context(), pingr.Outgoing{ID: "3EB0T", To: to, Text: "answer"}) }()
+	require.NoError(t, w.server.Ledger().WaitUntil(w.within(), func(*whatsapptest.Ledger) bool {
+		forms, _ := w.privately(person)
+		return len(forms) == 1
+	}))
+	person.GiveToken(w.shop)
+	require.NoError(t, receive(t, sent))
+	forms, ids := w.privately(person)
+	assert.Equal(t, []string{"LID 463", "LID 463", "number"}, forms)
+	assert.Len(t, ids, 1)
+	require.NoError(t, s.Send(t.Context(), pingr.Outgoing{ID: "3EB0U", To: to, Text: "again"}))
+	forms, _ = w.privately(person)
+	assert.Equal(t, "number", forms[3])
+	assert.Equal(t, 2, w.server.Ledger().Visible())
 }
 
 // What the phone knows from before the link counts: tokens of people who write
