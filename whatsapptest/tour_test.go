@@ -151,6 +151,7 @@ func TestEveryRouteWorks(t *testing.T) {
 	tr.ok("POST", "/phones/"+alice+"/contacts", `{"to":"`+shop+`","about":"`+bob+`"}`)
 	tr.ok("PUT", "/phones/"+alice+"/move", `{"move":"moving"}`)
 	tr.ok("PUT", "/phones/"+alice+"/refusal", `{"form":"number","code":0}`)
+	tr.ok("PUT", "/phones/"+alice+"/outdated", `{"on":false}`)
 	tr.ok("PUT", "/phones/"+alice+"/username", `{"username":"alice.01"}`)
 	tr.ok("GET", "/lookups", "")
 	tr.ok("PUT", device+"/lookups", `{"code":429,"times":0}`)
