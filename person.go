@@ -79,8 +79,10 @@ func (f Firing) Sighting() Sighting {
 	if s.LID == "" && s.Phone == "" {
 		s.LID = m.Sender
 	}
-	// A message from a backlog says who had the number when it was sent.
-	s.At = f.AcceptedAt.Add(-max(0, f.transit()))
+	s.At = f.AcceptedAt
+	if !m.Time.IsZero() { // a message from a backlog says who had the number when it was sent
+		s.At = s.At.Add(-max(0, f.transit()))
+	}
 	return s
 }
 

@@ -77,6 +77,7 @@ func TestWhatAMessageCosts(t *testing.T) {
 			f := benchFiring(1)
 			require.NoError(t, s.CreateAccount(t.Context(), a))
 			require.NoError(t, s.SaveTrigger(t.Context(), f.Trigger))
+			f.Person.ID = "per_1"
 			earlier := f // the first message of a person stores the person's names too
 			earlier.ID, earlier.Message.ID = "evt_earlier", "3EB0EARLIER"
 			_, _, err = s.Accept(t.Context(), earlier, lease)
