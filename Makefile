@@ -216,6 +216,10 @@ export PINGR_TEST_REDIS := require
 redis:
 	@./.ci/need redis-server
 
+.PHONY: kills
+kills: ## 50 kills under 60 messages a second, with WhatsApp 100 ms away (some minutes)
+	PINGR_TEST_KILLS=50 go test -count=1 -timeout 20m -v -run TestKillFarAway ./internal/e2e
+
 .PHONY: bounds
 bounds: ## a million phones, bad keys and paths in under 400 MiB (some minutes)
 	PINGR_TEST_STRANGERS=1000000 go test -count=1 -timeout 15m -v -run TestNothingThatStrangersChoosePilesUp ./server
