@@ -26,17 +26,20 @@ import (
 
 // acquaintances are the names of people whose devices were asked for, and
 // whether there were any. whatsmeow has the lists and keeps them up to date.
+// disagreed are pairs of hashes of devices, see [line.catchUp].
 type acquaintances struct {
-	known    *lru.Cache[types.JID, bool]
-	devices  *batch
-	sessions *batch
+	known     *lru.Cache[types.JID, bool]
+	disagreed *lru.Cache[types.JID, string]
+	devices   *batch
+	sessions  *batch
 }
 
 func newAcquaintances(l *line) *acquaintances {
 	return &acquaintances{
-		known:    must(lru.New[types.JID, bool](cacheSize)),
-		devices:  &batch{line: l, ask: l.learnDevices},
-		sessions: &batch{line: l, ask: l.makeSessions},
+		known:     must(lru.New[types.JID, bool](cacheSize)),
+		disagreed: must(lru.New[types.JID, string](cacheSize)),
+		devices:   &batch{line: l, ask: l.learnDevices},
+		sessions:  &batch{line: l, ask: l.makeSessions},
 	}
 }
 

@@ -56,11 +56,13 @@ func (l *line) names(d destination) (names []types.JID) {
 // A flight is a message that was written and whose acknowledgement is awaited.
 type flight struct {
 	destination
-	id     types.MessageID
-	data   []byte // the stanza, to be sent again
-	hash   string // of the devices that it was encrypted for
-	token  bool   // it carries the person's privacy token
-	answer chan *waBinary.Node
+	id      types.MessageID
+	kind    any         // of message: the stanza's type
+	data    []byte      // the stanza, to be sent again
+	devices []types.JID // that it was encrypted for
+	hash    string      // of devices
+	token   bool        // it carries the person's privacy token
+	answer  chan *waBinary.Node
 }
 
 // depart encrypts a message and writes it to the socket.
@@ -97,7 +99,10 @@ func (l *line) depart(ctx context.Context, d destination, id types.MessageID, m 
 	if some {
 		node.Content = append(node.GetChildren(), token)
 	}
-	f := flight{destination: d, id: id, hash: participantHash(devices), answer: internals.WaitResponse(id)}
+	f := flight{
+		destination: d, id: id, kind: node.Attrs["type"], devices: devices, hash: participantHash(devices),
+		answer: internals.WaitResponse(id),
+	}
 	f.token = some && token.Tag == "tctoken"
 	if f.data, err = internals.SendNodeAndGetData(ctx, *node); err != nil {
 		l.withdraw(f)
@@ -168,8 +173,9 @@ func (l *line) renewToken(ctx context.Context, to types.JID) {
 }
 
 // land waits for the acknowledgement, at most for limit. If the connection ends
-// meanwhile, the same stanza is sent again on the next one: repeated.
-func (l *line) land(ctx context.Context, f flight, limit time.Duration) (repeated bool, err error) {
+// meanwhile, the same stanza is sent again on the next one: repeated. hash is
+// WhatsApp's hash of the devices if it is not ours, or else empty.
+func (l *line) land(ctx context.Context, f flight, limit time.Duration) (repeated bool, hash string, err error) {
 	internals := l.client.DangerousInternals()
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
@@ -178,26 +184,26 @@ func (l *line) land(ctx context.Context, f flight, limit time.Duration) (repeate
 	case ack = <-f.answer:
 	case <-timer.C:
 		l.withdraw(f)
-		return false, whatsmeow.ErrMessageTimedOut
+		return false, "", whatsmeow.ErrMessageTimedOut
 	case <-ctx.Done():
 		l.withdraw(f)
-		return false, ctx.Err()
+		return false, "", ctx.Err()
 	}
 	if ack.Tag == "xmlstreamend" || ack.Tag == "stream:error" {
 		repeated = true
 		if ack, err = internals.RetryFrame(ctx, "message send", f.id, f.data, ack, 0); err != nil {
 			l.withdraw(f)
-			return repeated, err
+			return repeated, "", err
 		}
 	}
 	ag := ack.AttrGetter()
-	if hash := ag.OptionalString("phash"); hash != "" && hash != f.hash {
-		l.forgetDevices(ctx, l.names(f.destination)...)
-	}
 	if code := ag.OptionalInt("error"); code != 0 {
-		return repeated, serverRefusal(code)
+		return repeated, "", serverRefusal(code)
 	}
-	return repeated, nil
+	if hash = ag.OptionalString("phash"); hash == f.hash {
+		hash = ""
+	}
+	return repeated, hash, nil
 }
 
 // withdraw stops waiting for an answer. CancelResponse would close the channel

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -17,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/types"
+	"go.mau.fi/whatsmeow/types/events"
 
 	"github.com/heypingr/pingr"
 	"github.com/heypingr/pingr/whatsapptest"
@@ -27,6 +27,7 @@ type crowd struct {
 	*world
 	session *Session
 	device  *whatsapptest.Device
+	in      <-chan pingr.Message
 	people  []*whatsapptest.Phone
 	jids    []string // to which they are answered
 }
@@ -39,17 +40,71 @@ func newCrowd(t *testing.T, people int, companions bool) *crowd {
 	c.config.timing.send = patience
 	c.open()
 	c.session, c.device = c.link("sess_crowd")
-	in := c.listen(c.session)
+	c.in = c.listen(c.session)
 	for range people {
-		p := c.server.NewPhone(whatsapptest.PhoneConfig{})
+		p := c.join(whatsapptest.PhoneConfig{})
 		if companions {
 			p.AddCompanion()
 		}
-		_, err := p.Send(t.Context(), c.shop.Number(), "login")
-		require.NoError(t, err)
-		c.people, c.jids = append(c.people, p), append(c.jids, receive(t, in).Sender)
 	}
 	return c
+}
+
+// join lets one more person write.
+func (c *crowd) join(config whatsapptest.PhoneConfig) *whatsapptest.Phone {
+	c.t.Helper()
+	p := c.server.NewPhone(config)
+	_, err := p.Send(c.t.Context(), c.shop.Number(), "login")
+	require.NoError(c.t, err)
+	c.people, c.jids = append(c.people, p), append(c.jids, receive(c.t, c.in).Sender)
+	return p
+}
+
+// stanzas returns the messages that the session sent to people.
+func (c *crowd) stanzas() []whatsapptest.Stanza {
+	return slices.DeleteFunc(c.server.Ledger().Stanzas(), func(s whatsapptest.Stanza) bool {
+		return s.Peer || s.Device != c.session.line.client.Store.ID.String()
+	})
+}
+
+// loseDevice makes whatsmeow's lists those without a linked device, as if the
+// notification of it had been lost.
+func (c *crowd) loseDevice(of *whatsapptest.Phone, linked *whatsapptest.Device) {
+	c.t.Helper()
+	client := c.session.line.client
+	for _, jid := range []types.JID{
+		types.NewJID(of.LID(), types.HiddenUserServer), types.NewJID(of.Number(), types.DefaultUserServer),
+	} {
+		var others []waBinary.Node
+		require.Eventually(c.t, func() bool { // the notification has come
+			devices, err := client.GetUserDevices(c.t.Context(), []types.JID{jid})
+			others = nil
+			for _, d := range devices {
+				if int(d.Device) != linked.Number() {
+					others = append(others, waBinary.Node{Tag: "device", Attrs: waBinary.Attrs{"id": strconv.Itoa(int(d.Device))}})
+				}
+			}
+			return err == nil && len(others) == len(devices)-1
+		}, patience, time.Millisecond)
+		client.DangerousInternals().HandleFBDeviceNotification(c.t.Context(), &waBinary.Node{
+			Tag: "notification", Attrs: waBinary.Attrs{"from": jid},
+			Content: []waBinary.Node{{Tag: "devices", Content: others}},
+		})
+	}
+}
+
+// linkOwn links another client to our own phone, and returns the texts of its
+// copies of what we send.
+func (c *crowd) linkOwn() (<-chan string, *whatsapptest.Device) {
+	c.t.Helper()
+	other, device := c.link("sess_other")
+	copies := make(chan string, 10)
+	other.line.client.AddEventHandler(func(e any) {
+		if m, ok := e.(*events.Message); ok && m.Info.DeviceSentMeta != nil {
+			copies <- m.Message.GetConversation()
+		}
+	})
+	return copies, device
 }
 
 // send answers people i to j at once. Each gets an error, or nil.
@@ -197,37 +252,69 @@ func TestFlightsAreBounded(t *testing.T) {
 	assert.Equal(t, 8, unsent, "they were not")
 }
 
-// WhatsApp's answer tells that devices were left out, of the person or of our own
-// account. The next message reaches them.
+// A client was linked a second ago, to the person's phone or to our own, and
+// WhatsApp's notification of it was lost. Its answer to our message tells that a
+// device was left out, so the client gets that very message.
 func TestDevicesAreLearnedAgain(t *testing.T) {
-	for name, of := range map[string]func(*crowd) *whatsapptest.Phone{
-		"of the person": func(c *crowd) *whatsapptest.Phone { return c.people[0] },
-		"of our own":    func(c *crowd) *whatsapptest.Phone { return c.shop },
+	for name, c := range map[string]struct {
+		own    bool
+		person whatsapptest.PhoneConfig
+	}{
+		"of the person":                    {},
+		"of a person who writes by number": {person: whatsapptest.PhoneConfig{Addressing: whatsapptest.NumberFirst}},
+		"of our own":                       {own: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := newCrowd(t, 1, false)
-			c.answer("before")
-			lid, client := types.NewJID(of(c).LID(), types.HiddenUserServer), c.session.line.client
-			linked := types.NewADJID(lid.User, types.LIDDomain, uint8(of(c).AddCompanion()))
-			require.Eventually(t, func() bool {
-				devices, err := client.GetUserDevices(t.Context(), []types.JID{lid})
-				return err == nil && slices.Contains(devices, linked)
-			}, patience, time.Millisecond)
-			reached := func() bool {
-				stanzas := c.server.Ledger().Stanzas()
-				stanza, _ := outline(*stanzas[len(stanzas)-1].Node, strings.NewReplacer())
-				return strings.Contains(stanza, "to jid="+linked.String())
+			crowd := newCrowd(t, 0, false)
+			person := crowd.join(c.person)
+			crowd.answer("before")
+			if c.own {
+				texts, device := crowd.linkOwn()
+				crowd.catchesUp(crowd.shop, device, texts)
+			} else {
+				texts, device := crowd.linkWeb(person)
+				crowd.catchesUp(person, device, texts)
 			}
-			// As if its notification had been lost.
-			phone := []waBinary.Node{{Tag: "device", Attrs: waBinary.Attrs{"id": "0"}}}
-			client.DangerousInternals().HandleFBDeviceNotification(t.Context(), &waBinary.Node{
-				Tag: "notification", Attrs: waBinary.Attrs{"from": lid},
-				Content: []waBinary.Node{{Tag: "devices", Content: phone}},
-			})
-			c.answer("left out")
-			assert.False(t, reached())
-			c.answer("learned")
-			assert.True(t, reached())
 		})
 	}
+}
+
+// catchesUp answers twice after the notification of a device was lost.
+func (c *crowd) catchesUp(owner *whatsapptest.Phone, linked *whatsapptest.Device, texts <-chan string) {
+	c.t.Helper()
+	c.loseDevice(owner, linked)
+	c.answer("left out")
+	assert.Equal(c.t, "left out 0", receive(c.t, texts))
+	c.answer("learned")
+	assert.Equal(c.t, "learned 0", receive(c.t, texts))
+	stanzas := c.stanzas()
+	require.Len(c.t, stanzas, 4, "only to the client that was left out, the message went a second time")
+	assert.Equal(c.t, stanzas[1].ID, stanzas[2].ID)
+	assert.Equal(c.t, "false", fmt.Sprint(stanzas[2].Node.Attrs["device_fanout"]))
+	assert.Zero(c.t, c.server.Ledger().Undecryptable())
+}
+
+// WhatsApp's hash of the devices may differ for a reason that no list shows. Its
+// lists are asked for once, not with each message.
+func TestDevicesThatDisagreeForEver(t *testing.T) {
+	c := newCrowd(t, 1, false)
+	c.answer("before")
+	client := c.session.line.client
+	d := c.session.line.destination(t.Context(), types.NewJID(c.people[0].LID(), types.HiddenUserServer))
+	f := flight{destination: d, id: "3EB0X", kind: "text", hash: "2:ours"}
+	var err error
+	f.devices, err = client.GetUserDevices(t.Context(), []types.JID{d.to, d.own.ToNonAD()})
+	require.NoError(t, err)
+	met, dev := c.session.line.met, c.session.line.keys.device.Load()
+	forgotten := func(theirs string) bool {
+		met.known.Purge()
+		c.session.line.catchUp(t.Context(), dev, f, content("text", 0), theirs)
+		return met.known.Contains(d.to)
+	}
+	assert.True(t, forgotten("2:theirs"), "the lists were asked for")
+	assert.False(t, forgotten("2:theirs"), "and were no different")
+	assert.True(t, forgotten("2:others"))
+	f.hash = "2:new"
+	assert.True(t, forgotten("2:others"))
+	assert.Len(t, c.stanzas(), 1, "nobody was left out")
 }

@@ -109,7 +109,10 @@ func (s *Session) fly(
 	if err != nil {
 		return false, false, err
 	}
-	repeated, err = l.land(ctx, f, s.pool.timing.send)
+	repeated, hash, err := l.land(ctx, f, s.pool.timing.send)
+	if hash != "" {
+		l.catchUp(ctx, dev, f, m, hash)
+	}
 	return repeated, f.token, err
 }
 

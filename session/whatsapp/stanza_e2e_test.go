@@ -363,6 +363,7 @@ func TestSendMessageIsTheOneThatWasCopied(t *testing.T) {
 			"encryptMessageForDevices": "bc776e08", "encryptMessageForDevice": "53fb01d1", "participantListHashV2": "0dda16f1",
 		},
 		"request.go":      {"isDisconnectNode": "6e670a44"},
+		"retry.go":        {"handleRetryReceipt": "e062b93a"},
 		"notification.go": {"handleDeviceNotification": "797effd1"},
 		"tctoken.go":      {"shouldSendNewTCToken": "5cf114f7", "shouldSendTCTokenInChatAction": "bc11e523"},
 		"user.go":         {"GetUserDevices": "847770c9"},
