@@ -60,8 +60,8 @@ func (a *app) accountCommand() *cobra.Command {
 			"anna@example.com < password.txt",
 	}, func(cmd *cobra.Command, _ []string) error { return a.setPassword(cmd.Context(), owner) })
 	password.Flags().StringVar(&owner, "account", "", "email address of the account (required)")
-	return group("account", "Create accounts and set their passwords", "  pingr account create --email anna@example.com",
-		create, password)
+	return group("account", "Create and list accounts, set their passwords and plans",
+		"  pingr account create --email anna@example.com", create, password, a.accountListCommand(), a.accountPlanCommand())
 }
 
 func (a *app) setPassword(ctx context.Context, email string) error {
@@ -119,26 +119,45 @@ func (a *app) createAccount(ctx context.Context, email, plan string) error {
 
 // readPassword prompts on a terminal, and reads a line elsewhere.
 func (a *app) readPassword() (string, error) {
-	if f, ok := a.in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		fmt.Fprint(a.err, "Password: ")
-		b, err := term.ReadPassword(int(f.Fd()))
-		fmt.Fprintln(a.err)
-		return string(b), err
+	all, err := a.readPasswords("Password: ")
+	if err != nil {
+		return "", err
 	}
-	line, err := bufio.NewReader(io.LimitReader(a.in, 4096)).ReadString('\n')
-	if errors.Is(err, io.EOF) {
-		err = nil
+	return all[0], nil
+}
+
+// readPasswords reads as many lines as there are prompts.
+func (a *app) readPasswords(prompts ...string) ([]string, error) {
+	f, ok := a.in.(*os.File)
+	terminal := ok && term.IsTerminal(int(f.Fd()))
+	lines := bufio.NewReader(io.LimitReader(a.in, 4096))
+	var all []string
+	for _, prompt := range prompts {
+		if terminal {
+			fmt.Fprint(a.err, prompt)
+			b, err := term.ReadPassword(int(f.Fd()))
+			fmt.Fprintln(a.err)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, string(b))
+			continue
+		}
+		line, err := lines.ReadString('\n')
+		if err != nil && !errors.Is(err, io.EOF) {
+			return nil, err
+		}
+		all = append(all, strings.TrimRight(line, "\r\n"))
 	}
-	return strings.TrimRight(line, "\r\n"), err
+	return all, nil
 }
 
 func (a *app) keyCommand() *cobra.Command {
-	var email, mode, name string
-	var asJSON bool
-	create := a.command(cobra.Command{
-		Use: "create --account EMAIL --mode live|test", Short: "Create an API key and print it, this once",
-		Example: "  pingr key create --account anna@example.com --mode live",
-	}, func(cmd *cobra.Command, _ []string) error {
+	var mode, name string
+	create := a.either(cobra.Command{
+		Use: "create --mode live|test", Short: "Create an API key and print it, this once",
+		Example: "  pingr key create --account anna@example.com --mode live\n  pingr key create --mode test --name \"Shop\"",
+	}, func(cmd *cobra.Command, email string, asJSON bool, _ []string) error {
 		return a.withAccount(cmd.Context(), email, func(store database, owner hosted.Account) error {
 			if mode != string(hosted.Live) && mode != string(hosted.Test) {
 				return usagef("--mode %q must be live or test", mode)
@@ -147,26 +166,33 @@ func (a *app) keyCommand() *cobra.Command {
 			if err := store.CreateKey(cmd.Context(), k); err != nil {
 				return fmt.Errorf("create key: %w", err)
 			}
+			if asJSON {
+				return a.writeJSON(keyLine{k.ID, secret, k.Mode, k.Name, k.CreatedAt, false})
+			}
 			fmt.Fprintln(a.out, secret)
 			return nil
 		})
+	}, func(ctx context.Context, c *client, _ []string) error {
+		if mode != string(hosted.Live) && mode != string(hosted.Test) {
+			return usagef("--mode %q must be live or test", mode)
+		}
+		return c.createKey(ctx, mode, name)
 	})
 	create.Flags().StringVar(&mode, "mode", "", "live or test (required)")
 	create.Flags().StringVar(&name, "name", "", "name for people to read")
-	list := a.command(cobra.Command{
-		Use: "list --account EMAIL", Short: "List an account's API keys",
-		Example: "  pingr key list --account anna@example.com",
-	}, func(cmd *cobra.Command, _ []string) error {
+	list := a.either(cobra.Command{
+		Use: "list", Short: "List an account's API keys",
+		Example: "  pingr key list --account anna@example.com\n  pingr key list --json",
+	}, func(cmd *cobra.Command, email string, asJSON bool, _ []string) error {
 		return a.withAccount(cmd.Context(), email, func(store database, owner hosted.Account) error {
 			return a.listKeys(cmd.Context(), store, owner, asJSON)
 		})
-	})
-	list.Flags().BoolVar(&asJSON, "json", false, "print one line of JSON per key")
-	revoke := a.command(cobra.Command{
-		Use: "revoke --account EMAIL ID", Short: "Revoke an API key at once and for good",
-		Example: "  pingr key revoke --account anna@example.com key_0199c0de",
+	}, func(ctx context.Context, c *client, _ []string) error { return c.listKeys(ctx) })
+	revoke := a.either(cobra.Command{
+		Use: "revoke ID", Short: "Revoke an API key at once and for good",
+		Example: "  pingr key revoke --account anna@example.com key_0199c0de\n  pingr key revoke key_0199c0de",
 		Args:    cobra.ExactArgs(1),
-	}, func(cmd *cobra.Command, args []string) error {
+	}, func(cmd *cobra.Command, email string, _ bool, args []string) error {
 		return a.withAccount(cmd.Context(), email, func(store database, owner hosted.Account) error {
 			err := store.RevokeKey(cmd.Context(), owner.ID, args[0], time.Now())
 			if errors.Is(err, hosted.ErrNotFound) {
@@ -174,12 +200,9 @@ func (a *app) keyCommand() *cobra.Command {
 			}
 			return err
 		})
-	})
-	for _, c := range []*cobra.Command{create, list, revoke} {
-		c.Flags().StringVar(&email, "account", "", "email address of the account (required)")
-	}
-	return group("key", "Create, list and revoke API keys", "  pingr key create --account anna@example.com --mode test",
-		create, list, revoke)
+	}, func(ctx context.Context, c *client, args []string) error { return c.revokeKey(ctx, args[0]) })
+	return group("key", "Create, list and revoke API keys, in the database or at a server",
+		"  pingr key create --account anna@example.com --mode test", create, list, revoke)
 }
 
 // withAccount finds the account with an e-mail address or an id.

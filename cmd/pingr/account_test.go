@@ -4,6 +4,7 @@ package main
 
 import (
 	"net/http"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -63,4 +64,24 @@ func TestKeyListObeysNoName(t *testing.T) {
 	r := call{args: append([]string{"key", "list"}, of...)}.run(t)
 	require.Equal(t, exitDone, r.code, r.err)
 	assert.Regexp(t, `^key_[0-9a-f]+  pk_test_….{4}  \d{4}-\d\d-\d\d  CI\\x1b\[2J\\u202e key_forged\n$`, r.out)
+}
+
+// Accounts are listed, and moved between plans, while the server may be running.
+func TestAccountsAreListedAndMoved(t *testing.T) {
+	data := []string{"--data", filepath.Join(t.TempDir(), "data")}
+	run := func(stdin string, args ...string) result {
+		return call{args: append(args, data...), stdin: stdin}.run(t)
+	}
+	assert.Equal(t, exitFailed, run("", "account", "list").code, "a slip in --data makes no directory")
+	for _, email := range []string{"anna@example.com", "ben@example.com"} {
+		require.Equal(t, exitDone, run("correct horse\n", "account", "create", "--email", email, "--plan", "starter").code)
+	}
+	moved := run("", "account", "plan", "--account", "ben@example.com", "growth")
+	require.Equal(t, exitDone, moved.code, moved.err)
+	listed := rows(run("", "account", "list").out)
+	assert.Equal(t, []string{"anna@example.com", "starter"}, listed[0][:2])
+	assert.Equal(t, []string{"ben@example.com", "growth"}, listed[1][:2])
+	assert.Contains(t, run("", "account", "list", "--json").out, `"email":"anna@example.com","plan":"starter"`)
+	assert.Contains(t, run("", "account", "plan", "--account", "ben@example.com", "gold").err, `"gold" is not one of`)
+	assert.Contains(t, run("", "account", "plan", "--account", "eve@example.com", "growth").err, "no such account")
 }

@@ -92,13 +92,32 @@ func isLoopback(host string) bool {
 // ask makes a request as the caller. body is sent as JSON unless it is nil, and
 // the answer is read into out unless that is nil.
 func (c *client) ask(ctx context.Context, method, path string, body, out any) error {
+	header, err := c.credential()
+	if err != nil {
+		return err
+	}
+	return c.send(ctx, method, path, body, out, header)
+}
+
+// credential returns the header of the login, or else of the key.
+func (c *client) credential() (http.Header, error) {
 	switch {
 	case c.token == "" && c.key == "":
-		return usagef("set PINGR_API_KEY: create a key with pingr key create")
+		return nil, usagef("set PINGR_API_KEY: create a key with pingr key create")
 	case c.token != "":
-		return c.send(ctx, method, path, body, out, http.Header{"Authorization": {"Bearer " + c.token}})
+		return http.Header{"Authorization": {"Bearer " + c.token}}, nil
 	}
-	return c.send(ctx, method, path, body, out, http.Header{"X-Api-Key": {c.key}})
+	return http.Header{"X-Api-Key": {c.key}}, nil
+}
+
+// failed returns the error of an answer that is one, and closes it.
+func (c *client) failed(resp *http.Response) error {
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return c.unreachable(err)
+	}
+	return c.refused(resp, answer)
 }
 
 func (c *client) send(ctx context.Context, method, path string, body, out any, header http.Header) error {

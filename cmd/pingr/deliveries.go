@@ -54,7 +54,28 @@ func (a *app) deliveriesCommand() *cobra.Command {
 	c.Flags().StringVar(&q.before, "before", "", "only attempts before this time (RFC 3339) or cursor of the last page")
 	c.Flags().StringVar(&q.status, "status", "", "only attempts with this status: delivered, failed or simulated")
 	c.Flags().BoolVar(&q.follow, "follow", false, "also print new attempts, until interrupted")
+	c.AddCommand(a.redeliverCommand())
 	return c
+}
+
+func (a *app) redeliverCommand() *cobra.Command {
+	return a.remote(cobra.Command{
+		Use: "redeliver ID", Short: "Send an undelivered event again now",
+		Long: "Sends the event of a failed row again now, even if it was given up within the last 7\n" +
+			"days. The ids are in pingr deliveries --json.",
+		Example: "  pingr deliveries redeliver dlv_0199c0de", Args: cobra.ExactArgs(1),
+	}, func(ctx context.Context, c *client, args []string) error {
+		var got item[api.Redelivered]
+		path := "/v1/webhooks/deliveries/" + url.PathEscape(args[0]) + "/redeliver"
+		if err := c.ask(ctx, http.MethodPost, path, nil, &got); err != nil {
+			return err
+		}
+		if c.json {
+			return c.writeJSON(got)
+		}
+		fmt.Fprintln(c.out, got.value.EventID)
+		return nil
+	})
 }
 
 // A deliveriesAnswer is api.Deliveries, with each row as it came.

@@ -61,8 +61,12 @@ func TestShell(t *testing.T) {
 		assert.Equal(t, []string{"shop", "Shop", "+" + shopNumber, "connected"}, rows(s.does("session", "list"))[0][:4])
 		assert.Equal(t, "office\n", s.does("session", "add", "--name", "The office", "--id", "office"))
 		assert.Contains(t, s.fails(exitFailed, "session", "add", "--name", "Again", "--id", "office"), "id is taken")
-		assert.Equal(t, exitDone, call{args: []string{"session", "rm", "office"}, env: s.env}.run(t).code)
-		assert.Contains(t, s.fails(exitFailed, "session", "rm", "office"), "no such session")
+		assert.Equal(t, []string{"office", "Reception"}, rows(s.does("session", "rename", "office", "Reception"))[0][:2])
+		assert.Contains(t, s.fails(exitUsage, "session", "rm", "office"), "give --yes", "a script must say so")
+		assert.Equal(t, []string{"office", "Reception"}, rows(s.does("session", "show", "office"))[0][:2])
+		s.does("session", "rm", "--yes", "office")
+		assert.Contains(t, s.fails(exitFailed, "session", "rm", "--yes", "office"), "no such session")
+		assert.Contains(t, s.fails(exitFailed, "session", "reconnect", "office"), "no such session")
 		var one api.Session
 		require.NoError(t, json.Unmarshal([]byte(s.does("session", "list", "--json")), &one))
 		assert.Equal(t, pingr.SessionConnected, one.Status)
@@ -155,7 +159,7 @@ func TestShellLinks(t *testing.T) {
 	code, last := byCode.wait(t)
 	assert.Equal(t, exitDone, code)
 	assert.Equal(t, "+"+officePhone.Number, last.Number)
-	s.does("session", "rm", "office")
+	s.does("session", "rm", "--yes", "office")
 
 	s.does("session", "add", "--name", "Office", "--id", "office")
 	byQR := call{args: []string{"session", "link", "office", "--json"}, env: s.env}.start(t)

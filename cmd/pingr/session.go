@@ -26,14 +26,68 @@ func (a *app) sessionCommand() *cobra.Command {
 	add.Flags().StringVar(&name, "name", "", "name for people to read (required)")
 	add.Flags().StringVar(&id, "id", "", "id: 3 to 64 characters, a-z, 0-9, _ and - (default: generated)")
 
+	var yes bool
 	remove := a.remote(cobra.Command{
 		Use: "rm ID", Short: "Unlink a session at WhatsApp and delete it with its triggers",
-		Example: "  pingr session rm shop", Args: cobra.ExactArgs(1),
+		Long: "Unlinks the number and deletes the session with its triggers, for good. Asks first,\n" +
+			"unless --yes is given.",
+		Example: "  pingr session rm shop\n  pingr session rm --yes shop", Args: cobra.ExactArgs(1),
+	}, func(ctx context.Context, c *client, args []string) error { return c.removeSession(ctx, args[0], yes) })
+	remove.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	return group("session", "List, add, link, rename, reconnect and remove sessions of a server", "  pingr session list",
+		list, a.sessionShowCommand(), add, a.sessionLinkCommand(), a.sessionRenameCommand(), a.sessionReconnectCommand(),
+		remove)
+}
+
+func (a *app) sessionShowCommand() *cobra.Command {
+	return a.remote(cobra.Command{
+		Use: "show ID", Short: "Show a session and its status",
+		Example: "  pingr session show shop", Args: cobra.ExactArgs(1),
 	}, func(ctx context.Context, c *client, args []string) error {
-		return c.ask(ctx, http.MethodDelete, sessionPath(args[0]), nil, nil)
+		return c.session(ctx, http.MethodGet, sessionPath(args[0]), nil)
 	})
-	return group("session", "List, add, link and remove sessions of a server", "  pingr session list",
-		list, add, a.sessionLinkCommand(), remove)
+}
+
+func (a *app) sessionRenameCommand() *cobra.Command {
+	return a.remote(cobra.Command{
+		Use: "rename ID NAME", Short: "Change the name that people read",
+		Example: "  pingr session rename shop \"The shop's number\"", Args: cobra.ExactArgs(2),
+	}, func(ctx context.Context, c *client, args []string) error {
+		return c.session(ctx, http.MethodPatch, sessionPath(args[0]), api.RenameSession{Name: args[1]})
+	})
+}
+
+func (a *app) sessionReconnectCommand() *cobra.Command {
+	return a.remote(cobra.Command{
+		Use: "reconnect ID", Short: "Disconnect a session and connect it again",
+		Long: "Connects a session again, also one that waits for somebody: after a temporary ban, or\n" +
+			"after another program used its keys.",
+		Example: "  pingr session reconnect shop", Args: cobra.ExactArgs(1),
+	}, func(ctx context.Context, c *client, args []string) error {
+		return c.session(ctx, http.MethodPost, sessionPath(args[0])+"/reconnect", nil)
+	})
+}
+
+// session makes a request that answers with a session, and prints it.
+func (c *client) session(ctx context.Context, method, path string, body any) error {
+	var got item[api.Session]
+	if err := c.ask(ctx, method, path, body, &got); err != nil {
+		return err
+	}
+	if c.json {
+		return c.writeJSON(got)
+	}
+	c.printSessions([]item[api.Session]{got})
+	return nil
+}
+
+func (c *client) removeSession(ctx context.Context, id string, yes bool) error {
+	if !yes {
+		if sure, err := c.sure("Unlink " + id + " and delete it with its triggers?"); err != nil || !sure {
+			return err
+		}
+	}
+	return c.ask(ctx, http.MethodDelete, sessionPath(id), nil, nil)
 }
 
 func sessionPath(id string) string { return "/v1/sessions/" + url.PathEscape(id) }
@@ -58,6 +112,11 @@ func (c *client) listSessions(ctx context.Context) error {
 		fmt.Fprintln(c.err, "There is no session yet. Add one with pingr session add.")
 		return nil
 	}
+	c.printSessions(sessions)
+	return nil
+}
+
+func (c *client) printSessions(sessions []item[api.Session]) {
 	t := newTable("ID", "NAME", "NUMBER", "STATUS", "SINCE", "TODAY", "WHAT TO DO")
 	for _, s := range sessions {
 		number, since := "", ""
@@ -71,7 +130,6 @@ func (c *client) listSessions(ctx context.Context) error {
 			s.value.Detail)
 	}
 	t.print(c.out)
-	return nil
 }
 
 func (c *client) addSession(ctx context.Context, id, name string) error {

@@ -1,9 +1,13 @@
 package main
 
 import (
+	"bufio"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"golang.org/x/term"
 )
@@ -48,4 +52,23 @@ func (a *app) writeJSON(v any) error {
 	encoder := json.NewEncoder(a.out)
 	encoder.SetEscapeHTML(false)
 	return encoder.Encode(v)
+}
+
+// sure asks a person at a terminal. Elsewhere nobody can answer, and it is an
+// error: scripts give --yes.
+func (a *app) sure(question string) (bool, error) {
+	f, ok := a.in.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return false, usageError{"this asks first, and stdin is no terminal: give --yes"}
+	}
+	fmt.Fprint(a.err, question+" [y/N] ")
+	line, err := bufio.NewReader(io.LimitReader(a.in, 4096)).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return false, err
+	}
+	if answer := strings.ToLower(strings.TrimSpace(line)); answer == "y" || answer == "yes" {
+		return true, nil
+	}
+	fmt.Fprintln(a.err, "Nothing was done.")
+	return false, errSaid
 }

@@ -38,7 +38,21 @@ func (a *app) triggerCommand() *cobra.Command {
 	}, func(ctx context.Context, c *client, args []string) error {
 		return c.ask(ctx, http.MethodDelete, triggerPath(args[0]), nil, nil)
 	})
-	return group("trigger", "List, add, change and delete triggers of a server", "  pingr trigger list", list, add,
+	show := a.remote(cobra.Command{
+		Use: "show ID", Short: "Show a trigger",
+		Example: "  pingr trigger show trg_0199c0de", Args: cobra.ExactArgs(1),
+	}, func(ctx context.Context, c *client, args []string) error {
+		var got item[api.Trigger]
+		if err := c.ask(ctx, http.MethodGet, triggerPath(args[0]), nil, &got); err != nil {
+			return err
+		}
+		if c.json {
+			return c.writeJSON(got)
+		}
+		c.printTriggers([]item[api.Trigger]{got})
+		return nil
+	})
+	return group("trigger", "List, add, change and delete triggers of a server", "  pingr trigger list", list, show, add,
 		a.triggerSetCommand(), remove)
 }
 
@@ -93,8 +107,13 @@ func (c *client) listTriggers(ctx context.Context, session string) error {
 		fmt.Fprintln(c.err, "There is no trigger yet. Add one with pingr trigger add.")
 		return nil
 	}
+	c.printTriggers(got.Triggers)
+	return nil
+}
+
+func (c *client) printTriggers(triggers []item[api.Trigger]) {
 	t := newTable("ID", "SESSION", "PHRASE", "ACTIVE", "CHANGED", "REPLY")
-	for _, i := range got.Triggers {
+	for _, i := range triggers {
 		active := "yes"
 		if !i.value.Active {
 			active = "no"
@@ -102,7 +121,6 @@ func (c *client) listTriggers(ctx context.Context, session string) error {
 		t.add(i.value.ID, i.value.Session, i.value.Phrase, active, local(i.value.UpdatedAt.Time), i.value.Reply)
 	}
 	t.print(c.out)
-	return nil
 }
 
 func (c *client) addTrigger(ctx context.Context, session, phrase, reply string) (err error) {
