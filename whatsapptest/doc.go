@@ -27,7 +27,8 @@
 // A [Phone] does what people do with theirs: [Phone.Send] and [Phone.SendMessage], [Phone.Read],
 // [Phone.Type], [Phone.Edit], [Phone.Revoke], [Phone.React], [Phone.Vote], [Phone.Rename],
 // [Phone.GoOffline] and [Phone.GoOnline], [Phone.Reinstall]. [Phone.Next] waits for what comes, with a
-// filter if there is one.
+// filter if there is one. [Phone.SendMedia] sends a file that clients download from this server, and
+// [Phone.Download] returns one that a client uploaded.
 //
 // # Faults on demand
 //
@@ -139,10 +140,21 @@
 //
 // None of this was observed at WhatsApp. It is what whatsmeow and Baileys expect,
 // and what people have posted of their logs; timing, order and error codes are
-// plausible rather than true. Media upload, calls, communities, usernames, and
-// making or changing groups from a client are missing. Newsletters and history sync exist as
-// noise to be ignored. Unknown requests are refused with 501 and counted, see
-// [Server.UnknownRequests].
+// plausible rather than true. Thumbnails, streams of calls, communities, and making or changing groups
+// from a client are missing. Newsletters and history sync exist as noise to be ignored.
+//
+// The server answers these requests (iq stanzas), by namespace and first child:
+//
+//	encrypt: count, digest, key, registration, rotate      abt props, tos request, w:stats
+//	md: link_code_companion_reg, remove-companion-device   blocklist (get), privacy: privacy (get), tokens
+//	passive: active, passive                               urn:xmpp:ping, w:p, urn:xmpp:whatsapp:dirty clean
+//	usync: contact, devices, lid                           w:biz business_profile, w props, w:push config
+//	w:g2: participating, query                             w:m media_conn
+//	w:sync:app:state sync                                  w:profile:picture (404: nobody has one)
+//
+// All others are refused with 501 and counted, see [Server.UnknownRequests]. Among them are w:g2 create and
+// whatever else changes groups, blocking somebody, a status text, w:mex (usernames, newsletters), bot, and
+// disappearing_mode.
 //
 // Everything exported is safe for concurrent use.
 //

@@ -28,6 +28,10 @@ func phoneRoutes() []route {
 			"Phone.EnterCode",
 			func(c *call, body codeJSON) (linkedJSON, error) { return linked(c, body.Code, c.phone.EnterCode) }),
 		on("POST /phones/{number}/messages", "Sends a message.", "Phone.Send Phone.SendMessage", sendMessage).created(),
+		on("POST /phones/{number}/media", "Sends a file, which clients can download from this server.", "Phone.SendMedia",
+			sendMedia).created(),
+		on("GET /phones/{number}/messages/{id}/media", "Returns the file of a message that the phone has shown, decrypted.",
+			"Phone.Download", download),
 		on("GET /phones/{number}/messages", "Lists what the phone has shown, oldest first.", "Phone.Messages",
 			func(c *call, _ none) (inboxJSON, error) { return inboxJSON{messagesJSON(c.phone.Messages())}, nil }),
 		on("GET /phones/{number}/events", "Streams the same as server-sent events, then each message as it comes. "+

@@ -16,6 +16,7 @@ var (
 	formNames       = []string{"lid", "number"}
 	tokenNames      = []string{"given", "required", "none"}
 	pairingNames    = []string{"normal", "passkey", "unknown"}
+	mediaNames      = []string{"image", "video", "audio", "document"}
 	typingNames     = []string{"composing", "recording", "paused"}
 	resendNames     = []string{"same", "anew", "flipped"}
 )

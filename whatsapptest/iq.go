@@ -101,6 +101,8 @@ func (d *Device) answerIQ(c *conn, n *waBinary.Node, what string) bool {
 		c.answer(n, d.srv.bundles(n.GetChildByTag("key")))
 	case "usync usync":
 		d.answerUsync(c, n)
+	case "w:m media_conn":
+		c.answer(n, d.mediaConn())
 	case "w:sync:app:state sync":
 		d.syncAppState(c, n)
 	case "w:g2 query":

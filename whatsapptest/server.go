@@ -86,6 +86,7 @@ type Server struct {
 	keys     serverKeys
 	ledger   *Ledger
 	trace    tracer
+	media    mediaStore
 	cancel   context.CancelFunc
 	ctx      context.Context
 	work     sync.WaitGroup
@@ -165,6 +166,8 @@ func Start(c Config) (*Server, error) {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /ws/chat", s.serveSocket)
+	mux.HandleFunc("GET /media/{name}", s.serveMedia)
+	mux.HandleFunc("POST /mms/{kind}/{token}", s.takeMedia)
 	if c.Control {
 		mux.Handle("/", s.Handler())
 	}

@@ -19,8 +19,8 @@ func ExtendedText(text string) *waE2E.Message {
 	return &waE2E.Message{ExtendedTextMessage: &waE2E.ExtendedTextMessage{Text: proto.String(text)}}
 }
 
-// ImageCaption returns a picture with a caption. There is no picture to
-// download.
+// ImageCaption returns a picture with a caption. There is no picture to download. Phone.SendMedia sends
+// one with it.
 func ImageCaption(caption string) *waE2E.Message {
 	return &waE2E.Message{ImageMessage: &waE2E.ImageMessage{
 		Caption: proto.String(caption), Mimetype: proto.String("image/jpeg"),
@@ -196,6 +196,8 @@ func stanzaType(m *waE2E.Message) (kind, media string) {
 		return "media", "video"
 	case inner.GetDocumentMessage() != nil:
 		return "media", "document"
+	case inner.GetAudioMessage() != nil:
+		return "media", "audio"
 	case inner.GetContactMessage() != nil:
 		return "media", "vcard"
 	}

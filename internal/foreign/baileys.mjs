@@ -6,7 +6,7 @@
 //
 // Environment: LOOPBACK_URL, LOOPBACK_CERT_KEY (hex), and NODE_EXTRA_CA_CERTS.
 import { createInterface } from "node:readline";
-import makeWASocket, { BufferJSON, DisconnectReason, initAuthCreds, proto, WA_CERT_DETAILS } from "baileys";
+import makeWASocket, { BufferJSON, DisconnectReason, downloadMediaMessage, initAuthCreds, proto, WA_CERT_DETAILS } from "baileys";
 
 WA_CERT_DETAILS.PUBLIC_KEY = Buffer.from(process.env.LOOPBACK_CERT_KEY, "hex");
 
@@ -61,6 +61,7 @@ class Client {
     this.name = name;
     this.auth = memory();
     this.sent = new Map();
+    this.received = new Map();
   }
 
   tell(event, rest) { emit({ client: this.name, event, ...rest }); }
@@ -86,6 +87,7 @@ class Client {
     });
     sock.ev.on("messages.upsert", ({ messages, type }) => {
       for (const m of messages) {
+        this.received.set(m.key.id, m);
         // Baileys merges an update into the message itself if both come at once.
         if (m.key.fromMe && m.status != null) this.tell("status", { id: m.key.id, chat: m.key.remoteJid, status: m.status, error: "" });
         this.tell(m.messageStubType === proto.WebMessageInfo.StubType.CIPHERTEXT ? "unreadable" : "message", {
@@ -132,6 +134,14 @@ class Client {
     const m = await this.sock.sendMessage(to, content ?? { text }, options);
     this.sent.set(m.key.id, m.message);
     return m.key.id;
+  }
+
+  // download returns what a message's file contains; sendFile sends one.
+  async download({ id }) {
+    return (await downloadMediaMessage(this.received.get(id), "buffer", {}, { logger })).toString("base64");
+  }
+  sendFile({ to, data, caption }) {
+    return this.send({ to, content: { document: Buffer.from(data, "base64"), mimetype: "application/pdf", fileName: "a.pdf", caption } });
   }
 
   read({ chat, id, participant }) { return this.sock.readMessages([{ remoteJid: chat, id, participant }]); }

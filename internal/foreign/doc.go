@@ -7,6 +7,6 @@
 // by the server's ledger and by what both sides saw. Of the cases of Baileys' own
 // end-to-end suite, which npm does not ship, they cover: linking, a private message
 // between two clients, push names, receipts, groups in both directions, offline
-// messages, and reconnecting. Media, and making groups from a client, are missing
-// here as in the loopback server.
+// messages, files in both directions, and reconnecting. Making groups from a client is
+// missing here as in the loopback server.
 package foreign
