@@ -75,6 +75,9 @@ func VerifyWebhook(body []byte, signature, secret string, opts ...VerifyOptions)
 
 func checkSignature(body []byte, signature, secret string, others []string) (reason string) {
 	const form = "the signature is not sha256= and 64 lowercase hex digits"
+	if signature == "" {
+		return "there is no signature: the header x-pingr-signature is missing or empty"
+	}
 	digits, ok := strings.CutPrefix(signature, signaturePrefix)
 	if !ok || len(digits) != 2*sha256.Size || strings.Trim(digits, "0123456789abcdef") != "" {
 		return form

@@ -64,7 +64,7 @@ func TestWebhookHandler(t *testing.T) {
 			`{"reply":"\u003cb\u003e\u0026\u2028"}`,
 		},
 		{"another's secret", hi, "POST", body, pingr.Sign([]byte(body), "whsec_x"), 401, "does not match"},
-		{"no signature", hi, "POST", body, "", 401, "sha256="},
+		{"no signature", hi, "POST", body, "", 401, "is missing"},
 		{
 			"a replay of the day before", hi, "POST", event(now.Add(-24 * time.Hour)),
 			pingr.Sign([]byte(event(now.Add(-24*time.Hour))), secret), 401, "more than 5 minutes old",

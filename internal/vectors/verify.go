@@ -11,6 +11,7 @@ import (
 // Parts of the errors' texts, the same in every language.
 const (
 	badForm    = "64 lowercase hex"
+	badMissing = "x-pingr-signature is missing"
 	badSecret  = "no secret is given"
 	badMatch   = "does not match"
 	badObject  = "not a JSON object"
@@ -301,7 +302,7 @@ func headers() []verifyCase {
 	standard := base64.StdEncoding.EncodeToString([]byte(digits)[:32])
 	forms := []struct{ name, signature, problem string }{
 		{"as it should be", right, ""},
-		{"empty", "", badForm},
+		{"empty", "", badMissing},
 		{"a space", " ", badForm},
 		{"only the prefix", "sha256=", badForm},
 		{"all capitals", strings.ToUpper(right), badForm},

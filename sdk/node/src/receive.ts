@@ -18,8 +18,8 @@ export interface WebhookOptions {
    */
   seen?: Seen;
   /**
-   * Called with every verified event. The text that it returns is the reply. If it
-   * returns nothing, the trigger's own reply is sent. It may be called more than
+   * Called with every verified event. The text that it returns, or `{ reply: text }`,
+   * is the reply. If it returns nothing, the trigger's own reply is sent. It may be called more than
    * once with the same `id`, when Pingr repeats an event. If it throws, the answer
    * is 500 and Pingr asks again later.
    */
@@ -28,8 +28,8 @@ export interface WebhookOptions {
   onError?: (error: unknown) => void;
 }
 
-/** The text to answer with, or nothing. */
-export type Reply = string | null | undefined | void;
+/** The text to answer with, also as the object that the webhook's own JSON is, or nothing. */
+export type Reply = string | { reply?: string | null } | null | undefined | void;
 
 /** The answer to a webhook: JSON, or the text of an error. */
 export interface Answer {
@@ -69,11 +69,18 @@ export async function receive(body: Uint8Array, signature: string | null | undef
     const event = verifyWebhook(body, signature ?? undefined, options.secret);
     // Before it is handled: of two that arrive together one must not be answered.
     if (options.seen && !(await isFirst(options.seen, body))) return refused(409, new PingrWebhookError(REPEATED), options);
-    const reply = await options.onEvent(event);
+    const reply = textOf(await options.onEvent(event));
     return { status: 200, type: 'application/json', body: JSON.stringify(reply ? { reply } : {}) };
   } catch (error) {
     return refused(error instanceof PingrWebhookError ? 401 : 500, error, options);
   }
+}
+
+/** Returns the text of what `onEvent` returned. What is neither text nor `{ reply }` is a mistake, which must not go out as one. */
+function textOf(reply: Reply): string | null | undefined {
+  const text: unknown = typeof reply === 'object' && reply !== null && Object.keys(reply).every((k) => k === 'reply') ? reply.reply : reply;
+  if (text === undefined || text === null || typeof text === 'string') return text;
+  throw new PingrError('onEvent must return the text of the reply, { reply: text } or nothing', 'bad_reply');
 }
 
 /** Reports an error, and returns its answer: the error's text, unless that may reveal too much. */

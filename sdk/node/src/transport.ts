@@ -43,6 +43,8 @@ export interface Ask extends RequestOptions {
 const LONGEST_TIMER = 2 ** 31 - 1;
 const VISIBLE = /^[\x21-\x7e]+$/;
 
+const DEFAULT_BASE = 'https://api.heypingr.com';
+
 /** Makes requests. Its credentials are private, so that no log shows a key. */
 export class Transport {
   readonly #base: string;
@@ -50,13 +52,16 @@ export class Transport {
   readonly #token: string | undefined;
   readonly #mode: 'live' | 'test';
   readonly #options: { timeout: number; maxRetries: number; maxRetryWait: number };
+  readonly #place: string = '';
   readonly #fetch: typeof globalThis.fetch;
 
   /** @param anonymous whether it may have neither key nor login, in order to log in */
   constructor(apiKey: string | null, options: PingrOptions, anonymous = false) {
     if (!anonymous && (apiKey !== null || options.token === undefined)) checkKey(apiKey);
     if (options.token !== undefined && !VISIBLE.test(options.token)) throw new PingrError('Invalid login token', 'invalid_token');
-    this.#base = checkBase(options.baseUrl ?? 'https://api.heypingr.com');
+    this.#base = checkBase(options.baseUrl ?? DEFAULT_BASE);
+    // Who forgot baseUrl does not know where the request went.
+    if (options.baseUrl === undefined) this.#place = ` (${DEFAULT_BASE}, because no baseUrl is given)`;
     this.#key = apiKey ?? undefined;
     this.#token = options.token;
     this.#mode = options.mode ?? 'live';
@@ -86,7 +91,7 @@ export class Transport {
   async stream(ask: Ask): Promise<ReadableStream<Uint8Array>> {
     const gone = new AbortController();
     const release = follow(ask.signal, gone);
-    const timer = setTimeout(() => gone.abort(late()), this.#options.timeout);
+    const timer = setTimeout(() => gone.abort(late(this.#place)), this.#options.timeout);
     try {
       const response = await this.#once(ask, gone.signal);
       if (response.ok && response.body !== null) return response.body; // which the signal can end: it is not released
@@ -105,13 +110,13 @@ export class Transport {
       const timeout = Math.max(this.#options.timeout, ask.timeout ?? 0);
       const gone = new AbortController();
       const release = follow(ask.signal, gone);
-      const timer = setTimeout(() => gone.abort(late()), timeout);
+      const timer = setTimeout(() => gone.abort(late(this.#place)), timeout);
       let response: Response;
       let body: Uint8Array;
       try {
         response = await this.#once(ask, gone.signal);
         body = new Uint8Array(await response.arrayBuffer().catch((e: unknown) => {
-          throw gone.signal.aborted ? gone.signal.reason : networkError(e);
+          throw gone.signal.aborted ? gone.signal.reason : networkError(e, this.#place);
         }));
       } finally {
         clearTimeout(timer);
@@ -137,7 +142,7 @@ export class Transport {
       });
     } catch (e) {
       if (e instanceof PingrError) throw e;
-      throw signal.aborted ? signal.reason : networkError(e);
+      throw signal.aborted ? signal.reason : networkError(e, this.#place);
     }
   }
 
@@ -201,16 +206,16 @@ export function follow(outer: AbortSignal | undefined, ours: AbortController): (
   return () => outer?.removeEventListener('abort', pass);
 }
 
-function late(): PingrError {
-  return new PingrError('Network error: the server did not answer in time', 'network_error');
+function late(place: string): PingrError {
+  return new PingrError(`Network error: the server did not answer in time${place}`, 'network_error');
 }
 
 /** Describes a broken connection with the cause's own words, which hold nothing of the request. */
-export function networkError(e: unknown): PingrError {
+export function networkError(e: unknown, place = ''): PingrError {
   const cause = e instanceof Error ? (e.cause ?? e) : e;
   const code = (cause as { code?: unknown } | null)?.code;
   const says = cause instanceof Error && cause.message !== '' ? cause.message : typeof code === 'string' ? code : 'no connection';
-  return new PingrError(`Network error: ${says}`, 'network_error');
+  return new PingrError(`Network error: ${says}${place}`, 'network_error');
 }
 
 function details(response: Response): { status: number; requestId: string | undefined } {

@@ -48,6 +48,9 @@ function bytesOf(rawBody: unknown): Uint8Array {
 }
 
 function checkSignature(body: Uint8Array, signature: unknown, secrets: readonly string[]): void {
+  if (signature === undefined || signature === null || signature === '') {
+    throw new PingrWebhookError('there is no signature: the header x-pingr-signature is missing or empty');
+  }
   if (typeof signature !== 'string' || !/^sha256=[0-9a-f]{64}$/.test(signature)) {
     throw new PingrWebhookError('the signature is not sha256= and 64 lowercase hex digits');
   }

@@ -69,13 +69,16 @@ const long = event('x'.repeat(1024 * 1024));
 const requests = [
   { name: 'a signed one', body: event('login'), status: 200, says: '{"reply":"You wrote login"}' },
   { name: 'without a reply', body: event('quiet'), status: 200, says: '{}' },
+  { name: 'the webhook\'s own JSON', body: event('object'), status: 200, says: '{"reply":"in an object"}' },
+  { name: 'an object without a reply', body: event('empty object'), status: 200, says: '{}' },
+  { name: 'another object', body: event('mistake'), status: 500, says: 'not handled; try again later' },
   { name: 'characters of every plane', body: event('Zoë 🎉 \u2028 登录'), status: 200, says: '{"reply":"You wrote Zoë 🎉 \u2028 登录"}' },
   { name: 'white space that a parser would drop', body: ` ${event('login')}\n`, status: 200, says: '{"reply":"You wrote login"}' },
   { name: 'another charset\'s name', body: event('login'), type: 'application/json; charset=iso-8859-1', status: 200, says: '{"reply":"You wrote login"}' },
   { name: 'no content type', body: event('login'), type: '', status: 200, says: '{"reply":"You wrote login"}' },
   { name: 'the old secret', body: event('login'), key: 'whsec_b2xk', status: 200, says: '{"reply":"You wrote login"}' },
   { name: 'another\'s secret', body: event('login'), key: 'whsec_x', status: 401, says: /does not match/ },
-  { name: 'no signature', body: event('login'), signature: '', status: 401, says: /sha256=/ },
+  { name: 'no signature', body: event('login'), signature: '', status: 401, says: /x-pingr-signature is missing/ },
   { name: 'a replay of yesterday', body: event('login', Date.now() - 86_400_000), status: 401, says: /5 minutes/ },
   { name: 'no body', body: '', status: 401, says: /not a JSON object|not JSON|signature|body/ },
   { name: 'too long a body', body: long, status: 413, says: /1 MiB|too large|Payload/i },
@@ -89,6 +92,8 @@ for (const [framework, start] of Object.entries(frameworks)) {
       secret: [secret, 'whsec_b2xk'],
       onEvent: async (e) => {
         if (e.message.text === 'fail') throw new Error(`the database of +${e.from.phone} is down`);
+        const objects = { 'object': { reply: 'in an object' }, 'empty object': {}, 'mistake': { text: 'hello' } };
+        if (e.message.text in objects) return objects[e.message.text];
         return e.message.text === 'quiet' ? undefined : `You wrote ${e.message.text}`;
       },
       onError: (error) => failures.push(error),

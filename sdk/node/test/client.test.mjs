@@ -376,3 +376,12 @@ test("a caller's signal ends what is asked, and is let go of afterwards", async 
   for (const one of asked) await assert.rejects(one, /enough/);
   await assert.rejects(fine.usage.get({ signal: stop.signal }), /enough/);
 });
+
+test('a login without baseUrl says where it went', async () => {
+  const who = { email: 'anna@example.com', password: 'correct horse' };
+  const nowhere = async () => { throw new TypeError('fetch failed', { cause: new Error('no route') }); };
+  await assert.rejects(Pingr.login(who, { fetch: nowhere }), {
+    code: 'network_error', message: 'Network error: no route (https://api.heypingr.com, because no baseUrl is given)',
+  });
+  await assert.rejects(Pingr.login(who, { fetch: nowhere, baseUrl: 'http://127.0.0.1:1' }), { message: 'Network error: no route' });
+});

@@ -71,6 +71,10 @@ test('docs/node.md leads to a login', async (t) => {
   shell.stdout.on('data', (chunk) => { said += chunk; });
   await until(() => said.includes('listening on') && said.includes(`Write login to +${shop.number}`), 'both programs');
 
+  const again = await script(`PINGR_API_KEY=$KEY node connect.mjs`);
+  assert.equal(again.stdout, `Write login to +${shop.number}\n`, 'it may run twice');
+  assert.equal((await client.triggers.list()).length, 1);
+
   await world.phone('POST', `/${asha.number}/messages`, { to: shop.number, text: 'Login' });
   const { text } = await until(async () => (await world.phone('GET', `/${asha.number}/messages`)).messages[0], 'the answer');
   const [link] = /http:\S+/.exec(text);
@@ -92,4 +96,19 @@ test('docs/node.md leads to a login', async (t) => {
     assert.match(e.stderr, /TimeoutError/);
     return true;
   });
+});
+
+test('the program in TypeScript compiles under strict', async (t) => {
+  const [program, ...others] = blocks('ts');
+  assert.deepEqual(others, []);
+  const dir = mkdtempSync(join(sdk, '.docs-'));
+  t.after(() => rmSync(dir, { recursive: true, force: true }));
+  writeFileSync(join(dir, 'webhook.ts'), program);
+  const check = () => promisify(execFile)(process.execPath, [
+    join(sdk, 'node_modules/typescript/bin/tsc'), '--noEmit', '--strict', '--noUncheckedIndexedAccess', '--target', 'es2022',
+    '--module', 'nodenext', '--moduleResolution', 'nodenext', '--types', 'node', '--ignoreConfig', join(dir, 'webhook.ts'),
+  ], { cwd: sdk, encoding: 'utf8' });
+  await check();
+  writeFileSync(join(dir, 'webhook.ts'), program.replace("event.event !== 'message.received' || ", ''));
+  await assert.rejects(check(), (e) => /TS2339/.test(e.stdout), 'a disconnected session has no message');
 });

@@ -46,6 +46,10 @@ def on_event(event: Event) -> Any:
         raise RuntimeError("a fault of the function")
     if event["message"]["text"] == "number":
         return 7
+    if event["message"]["text"] == "object":
+        return {"reply": "in an object"}
+    if event["message"]["text"] == "mistake":
+        return {"text": "hello"}
     return extract_challenge_code(event["message"]["text"], "login")
 
 
@@ -160,7 +164,13 @@ def post(port: int, body: Any, signature: str | None, where: str = "/webhook", *
 
 @pytest.mark.parametrize(
     ("text", "answer"),
-    [("login x4k9mq", {"reply": "X4K9MQ"}), ("login", {}), ("", {}), ("login gr👋üße", {"reply": "GR👋ÜSSE"})],
+    [
+        ("login x4k9mq", {"reply": "X4K9MQ"}),
+        ("login", {}),
+        ("", {}),
+        ("login gr👋üße", {"reply": "GR👋ÜSSE"}),
+        ("object", {"reply": "in an object"}),
+    ],
 )
 def test_a_signed_event_is_given_and_answered(port: int, text: str, answer: Any) -> None:
     assert tell(port, text) == (200, answer)
@@ -193,7 +203,7 @@ LOGIN = body_of("login x")
 @pytest.mark.parametrize(
     ("body", "signature", "says"),
     [
-        (LOGIN, None, "64 lowercase hex"),
+        (LOGIN, None, "x-pingr-signature is missing"),
         (LOGIN, "sha256=" + "0" * 64, "does not match"),
         (LOGIN, sign(LOGIN, "whsec_other"), "does not match"),
         (LOGIN + b" ", sign(LOGIN), "does not match"),
@@ -223,7 +233,7 @@ def test_a_large_body_is_refused_before_it_is_read_whole(port: int) -> None:
 
 
 def test_a_fault_of_the_function_is_a_500_so_that_pingr_asks_again(port: int) -> None:
-    for text in ("raise", "number"):
+    for text in ("raise", "number", "mistake"):
         assert tell(port, text)[0] == 500
 
 

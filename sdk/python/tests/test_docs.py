@@ -100,6 +100,15 @@ def test_from_installing_to_a_working_login(shop: Customer, tmp_path: Path) -> N
         world.phone("POST", f"/{phone['number']}/code", {"code": code})
         assert connect.communicate(timeout=30)[0] == f"Write login to +{phone['number']}\n"
         assert connect.returncode == 0
+        again = subprocess.run(
+            [sys.executable, "connect.py", phone["number"], origin + "/webhook"],
+            cwd=tmp_path,
+            env=environment(PINGR_API_KEY=shop.live, PINGR_SERVER=world.url),
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
+        assert again.stdout == f"Write login to +{phone['number']}\n", "it may run twice"
 
         world.phone("POST", f"/{asha['number']}/messages", {"to": phone["number"], "text": "Login"})
         said = until(lambda: world.phone("GET", f"/{asha['number']}/messages")["messages"], "the answer")[0]["text"]

@@ -413,3 +413,14 @@ def test_connections_are_closed_with_the_client(line: Line) -> None:
 def open_files() -> int:
     descriptors = Path("/proc/self/fd")
     return len(list(descriptors.iterdir())) if descriptors.is_dir() else 0
+
+
+def test_a_login_without_base_url_says_where_it_went(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nowhere(*_: object, **__: object) -> None:
+        raise OSError("no route")
+
+    monkeypatch.setattr("socket.create_connection", nowhere)
+    with pytest.raises(PingrError, match=r"no route \(https://api\.heypingr\.com, the default base_url\)"):
+        Pingr.login(email="anna@example.com", password="correct horse")
+    with pytest.raises(PingrError, match=r"no route$"):
+        Pingr.login(email="anna@example.com", password="x", base_url="http://127.0.0.1:1")

@@ -69,6 +69,10 @@ def repeated() -> RefusedError:
 
 def answer_of(reply: object) -> dict[str, str]:
     """Return the JSON to answer with."""
+    if isinstance(reply, dict) and set(reply) <= {"reply"}:
+        reply = reply.get("reply")  # the webhook's own JSON
     if reply is not None and not isinstance(reply, str):
-        raise TypeError("a webhook's function returns the text to reply with, None, or a response of the framework")
+        raise TypeError(
+            "a webhook's function returns the reply's text, {'reply': text}, None, or a response of the framework"
+        )
     return {"reply": reply} if reply else {}

@@ -245,8 +245,9 @@ def _whole_seconds(*values: object) -> int | None:
     return None
 
 
-def network_error(error: Exception, *, late: bool) -> PingrError:
+def network_error(error: Exception, base_url: str, *, late: bool) -> PingrError:
     """Return the error for a server that could not be reached, or was late to answer."""
-    if late:
-        return PingrError("Network error: the server did not answer in time", "network_error")
-    return PingrError(f"Network error: {error or type(error).__name__}", "network_error")
+    what = "the server did not answer in time" if late else error or type(error).__name__
+    # Who forgot base_url does not know where the request went.
+    place = f" ({base_url}, the default base_url)" if base_url == DEFAULT_BASE_URL else ""
+    return PingrError(f"Network error: {what}{place}", "network_error")

@@ -68,6 +68,8 @@ def _bytes_of(raw_body: object) -> bytes:
 
 
 def _check_signature(body: bytes, signature: object, secrets: Sequence[str]) -> None:
+    if signature is None or signature == "":
+        raise PingrWebhookError("there is no signature: the header x-pingr-signature is missing or empty")
     form = _SIGNATURE.fullmatch(signature) if isinstance(signature, str) else None
     if form is None:
         raise PingrWebhookError("the signature is not sha256= and 64 lowercase hex digits")

@@ -66,7 +66,7 @@ class AsyncTransport:
                 timeout=self._caller.seconds(request),
             )
         except httpx.HTTPError as err:
-            raise network_error(err, late=isinstance(err, httpx.TimeoutException)) from err
+            raise network_error(err, self._caller.base_url, late=isinstance(err, httpx.TimeoutException)) from err
         return Answer(answer.status_code, answer.headers, answer.content)
 
     async def lines(self, request: Request) -> AsyncGenerator[str, None]:
@@ -86,4 +86,4 @@ class AsyncTransport:
                 async for line in answer.aiter_lines():
                     yield line
         except httpx.HTTPError as err:
-            raise network_error(err, late=isinstance(err, httpx.TimeoutException)) from err
+            raise network_error(err, self._caller.base_url, late=isinstance(err, httpx.TimeoutException)) from err

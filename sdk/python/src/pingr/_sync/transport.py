@@ -74,13 +74,13 @@ class Transport:
             except (HTTPException, ConnectionError) as err:
                 # The server may have closed it just now. Whether it took the request, nobody knows.
                 if not request.repeatable:
-                    raise network_error(err, late=False) from err
+                    raise network_error(err, self._caller.base_url, late=False) from err
             except OSError as err:
-                raise network_error(err, late=isinstance(err, socket.timeout)) from err
+                raise network_error(err, self._caller.base_url, late=isinstance(err, socket.timeout)) from err
         try:
             return self._ask(self._where.connection(), request)
         except (HTTPException, OSError) as err:
-            raise network_error(err, late=isinstance(err, socket.timeout)) from err
+            raise network_error(err, self._caller.base_url, late=isinstance(err, socket.timeout)) from err
 
     def _ask(self, connection: HTTPConnection, request: Request) -> Answer:
         try:
@@ -115,7 +115,7 @@ class Transport:
             while line := response.readline():
                 yield line.decode("utf-8", "replace").rstrip("\r\n")
         except (HTTPException, OSError) as err:
-            raise network_error(err, late=isinstance(err, socket.timeout)) from err
+            raise network_error(err, self._caller.base_url, late=isinstance(err, socket.timeout)) from err
         finally:
             connection.close()
 
