@@ -131,6 +131,8 @@
 //
 // # Other programs
 //
+// docs/test-your-bot.md shows tests of bots in Go, Node and Python.
+//
 // The program cmd/whatsapptest is this server for tests in any language. [Server.Handler] is what it
 // serves: everything that a Go test can do, over HTTP (docs/whatsapptest-http.md). Another program
 // reaches the server with [Server.URL], [Server.CAPEM] and [Server.CertKey]. [Config].StateFile keeps
