@@ -29,10 +29,15 @@ const (
 
 // formCodes are the codes with which WhatsApp refuses a form. They have other
 // reasons too.
-var formCodes = []int{400, codeStaleGroup, codeNotTrusted}
+var formCodes = []int{codeNotMoved, codeStaleGroup, codeNotTrusted}
+
+// codeNotMoved refuses LIDs, if the account has not moved.
+const codeNotMoved = 400
 
 // habits holds in which form people write, and in which they can be reached. It
-// is in memory only: after a restart, a refusal teaches it again.
+// is in memory only. After a restart, whoever writes is answered in that form. Of
+// the answers that were left from before, the first refusal (400) teaches the
+// account's form, so that only those on their way at that moment are refused too.
 type habits struct {
 	people *lru.Cache[string, habit]
 
@@ -73,6 +78,16 @@ func (h *habits) believe(f form) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.account = f
+}
+
+// suppose is believe for what only an answer to a message of ours suggests. What
+// somebody wrote shows more.
+func (h *habits) suppose(f form) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.account == "" {
+		h.account = f
+	}
 }
 
 // first returns the form to use first for a person.
@@ -158,6 +173,9 @@ func (s *Session) addressed(
 	b := trusted(second)
 	if !b.refusesForm() {
 		known.works = form(second.Server)
+	}
+	if code, _ := serverCode(a.err); code == codeNotMoved && form(first.Server) == byLID && b.err == nil {
+		s.habits.suppose(byNumber)
 	}
 	s.habits.put(names, known)
 	if b.refusesForm() && (refusedForGood(a.err) || errors.Is(b.err, errNoDevice)) {

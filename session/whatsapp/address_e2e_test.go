@@ -213,6 +213,37 @@ func TestFormForAMemberOfAGroup(t *testing.T) {
 	assert.Equal(t, []string{"number"}, forms)
 }
 
+// Answers that a restart interrupted are sent before anybody has written again. One
+// refusal shows in which form this account sends.
+func TestOneRefusalTeachesTheFormAfterARestart(t *testing.T) {
+	w := newWorld(t)
+	w.shop.SetMove(whatsapptest.NotMoved)
+	s, _ := w.link("sess_forms")
+	in := w.listen(s)
+	var people []*whatsapptest.Phone
+	var jids []string
+	for range 3 {
+		p := w.server.NewPhone(whatsapptest.PhoneConfig{Addressing: whatsapptest.NumberFirst})
+		_, err := p.Send(t.Context(), w.shop.Number(), "login")
+		require.NoError(t, err)
+		people, jids = append(people, p), append(jids, receive(t, in).Sender)
+	}
+	require.NoError(t, w.pool.Close())
+	w.open()
+	s, ok := w.pool.Get("sess_forms")
+	require.True(t, ok)
+	w.untilState(s, pingr.SessionConnected)
+	for i, p := range people {
+		require.NoError(t, s.Send(t.Context(), pingr.Outgoing{ID: fmt.Sprint("3EB0", i), To: jids[i], Text: "answer"}))
+		forms, _ := w.privately(p)
+		want := []string{"number"}
+		if i == 0 {
+			want = []string{"LID 400", "number"}
+		}
+		assert.Equal(t, want, forms, i)
+	}
+}
+
 // A message that is refused in both forms went out once in each, however often it
 // is tried.
 func TestBothFormsRefused(t *testing.T) {
