@@ -2,6 +2,8 @@ package whatsapp
 
 import (
 	"context"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -234,4 +236,57 @@ func TestSendToStranger(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "hello", got.Text)
 	assert.Zero(t, w.server.Ledger().Undecryptable())
+}
+
+// whatsmeow handles a number's next message when the last is acknowledged, which
+// is after the handler has stored it. So the messages of one number are stored one
+// by one, and those of several numbers side by side, in shared commits. If this
+// fails with a new whatsmeow, docs/architecture.md ("Rates") is outdated.
+func TestMessagesThatArriveTogether(t *testing.T) {
+	const people, each = 20, 10
+	w := newWorld(t)
+	sessions := make([]*Session, 2)
+	for i, id := range []string{"sess_first", "sess_second"} { // of one phone, so that both get all messages
+		sessions[i], _ = w.link(id)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var listening sync.WaitGroup
+	t.Cleanup(func() { cancel(); listening.Wait() })
+	var handled, overlapped atomic.Int64
+	sideBySide := make(chan struct{})
+	for i, s := range sessions {
+		var running atomic.Int64
+		listening.Go(func() {
+			_ = s.Listen(ctx, func(ctx context.Context, _ pingr.Message) error {
+				if running.Add(1) > 1 {
+					overlapped.Add(1)
+				}
+				if i == 0 { // the first session's message is not done until the second's is being handled
+					select {
+					case <-sideBySide:
+					case <-ctx.Done():
+					}
+				} else {
+					select {
+					case sideBySide <- struct{}{}:
+					case <-ctx.Done():
+					}
+				}
+				running.Add(-1)
+				handled.Add(1)
+				return nil
+			})
+		})
+	}
+	for range people {
+		p := w.server.NewPhone(whatsapptest.PhoneConfig{})
+		listening.Go(func() {
+			for range each {
+				_, err := p.Send(ctx, w.shop.Number(), "login")
+				assert.NoError(t, err)
+			}
+		})
+	}
+	require.Eventually(t, func() bool { return handled.Load() == 2*people*each }, patience, time.Millisecond)
+	assert.Zero(t, overlapped.Load(), "of one number")
 }
