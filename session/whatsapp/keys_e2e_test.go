@@ -36,6 +36,11 @@ func TestWithheldMessageIsAnswered(t *testing.T) {
 		m := receive(t, in)
 		assert.Equal(t, "login", m.Text)
 		assert.Equal(t, id, m.ID)
+		want := p.Number()
+		if addressing == whatsapptest.LIDOnly {
+			want = ""
+		}
+		assert.Equal(t, want, m.Phone, "the number came with what could not be read")
 		w.answer(s, m, p, "your link")
 	}
 	require.NoError(t, device.WaitQueueEmpty(w.within()))

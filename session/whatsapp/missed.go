@@ -20,9 +20,11 @@ import (
 // long as WhatsApp keeps its queue.
 const keepMissed = 15 * 24 * time.Hour
 
-// missed records a message that came and could not be read.
+// missed records a message that came and could not be read, under the names of its
+// sender that came with it.
 func (s *Session) missed(ctx context.Context, info types.MessageInfo) {
-	for _, sender := range s.senderNames(ctx, info.MessageSource) {
+	number, lid := named(info.Sender.ToNonAD(), info.SenderAlt.ToNonAD())
+	for _, sender := range inChat(info.Chat, number, lid) {
 		if err := s.pool.database.putMissed(ctx, s.id, sender, info.ID, s.pool.now()); err != nil {
 			s.pool.log.Warn("could not note a message that did not decrypt; only its sender can send it again", "session", s.id)
 		}
@@ -32,7 +34,7 @@ func (s *Session) missed(ctx context.Context, info types.MessageInfo) {
 // believes reports whether an event really comes from its sender. For a message
 // that our phone handed over, this holds only if it was missed.
 func (s *Session) believes(ctx context.Context, e *events.Message) (bool, error) {
-	if e.UnavailableRequestID == "" && e.SourceWebMsg == nil {
+	if !handedOver(e) {
 		return true, nil
 	}
 	for _, sender := range s.senderNames(ctx, e.Info.MessageSource) {
@@ -43,6 +45,24 @@ func (s *Session) believes(ctx context.Context, e *events.Message) (bool, error)
 	return false, nil
 }
 
+// handedOver reports whether a message comes from our own phone.
+func handedOver(e *events.Message) bool { return e.UnavailableRequestID != "" || e.SourceWebMsg != nil }
+
+// missedNumber returns the number of the sender of a message that our phone handed
+// over, if WhatsApp named it when the message came and could not be read. The phone
+// names only the LID.
+func (s *Session) missedNumber(ctx context.Context, e *events.Message) (types.JID, error) {
+	number, _, err := s.names(ctx, e.Info.Sender.ToNonAD(), types.EmptyJID)
+	if err != nil || number.IsEmpty() {
+		return types.EmptyJID, err
+	}
+	ok, err := s.pool.database.hasMissed(ctx, s.id, inChat(e.Info.Chat, number)[0], e.Info.ID)
+	if err != nil || !ok {
+		return types.EmptyJID, err
+	}
+	return number, nil
+}
+
 // senderNames returns the names of a message's sender, by number and by LID,
 // each within the group in which it was written, if any.
 func (s *Session) senderNames(ctx context.Context, from types.MessageSource) []string {
@@ -50,17 +70,22 @@ func (s *Session) senderNames(ctx context.Context, from types.MessageSource) []s
 	if err != nil {
 		number, lid = from.Sender.ToNonAD(), from.SenderAlt.ToNonAD()
 	}
-	chat := ""
-	if from.Chat.Server == types.GroupServer {
-		chat = from.Chat.String() + " "
+	return inChat(from.Chat, number, lid)
+}
+
+// inChat returns the names within a group, or in private.
+func inChat(chat types.JID, names ...types.JID) []string {
+	prefix := ""
+	if chat.Server == types.GroupServer {
+		prefix = chat.String() + " "
 	}
-	var names []string
-	for _, jid := range []types.JID{number, lid} {
+	var all []string
+	for _, jid := range names {
 		if !jid.IsEmpty() {
-			names = append(names, chat+jid.String())
+			all = append(all, prefix+jid.String())
 		}
 	}
-	return names
+	return all
 }
 
 func (d *database) putMissed(ctx context.Context, session, sender, id string, now time.Time) error {

@@ -102,6 +102,12 @@ func (s *Session) hand(m pingr.Message) error {
 func (s *Session) message(ctx context.Context, l *line, e *events.Message, text written) (pingr.Message, error) {
 	sender := e.Info.Sender.ToNonAD()
 	number, lid := named(sender, e.Info.SenderAlt.ToNonAD())
+	var err error
+	if number.IsEmpty() && handedOver(e) {
+		if number, err = s.missedNumber(ctx, e); err != nil {
+			return pingr.Message{}, err
+		}
+	}
 	earlier, err := s.earlier(ctx, number, lid)
 	if err != nil {
 		return pingr.Message{}, err
