@@ -108,7 +108,7 @@ func TestChangedAppStateIsTold(t *testing.T) {
 // A receipt waits for a client that is away. Those of a group's members come as one.
 func TestReceiptsWait(t *testing.T) {
 	w := newWorld(t, whatsapptest.PhoneConfig{Quiet: true})
-	bob := w.srv.NewPhone(whatsapptest.PhoneConfig{})
+	bob := w.srv.NewPhone(whatsapptest.PhoneConfig{Quiet: true})
 	group := w.srv.NewGroup(whatsapptest.GroupConfig{ByLID: true, Members: []*whatsapptest.Phone{w.shop, w.alice}})
 	group.Add(bob)
 	var webs []*client
