@@ -136,6 +136,22 @@ func (s *Server) URL(tb testing.TB) string {
 	return s.url(schema)
 }
 
+// Schema makes an empty schema in the database that url names, and returns the
+// URL with that schema. It is for programs that a test runs.
+func Schema(tb testing.TB, url string) string {
+	tb.Helper()
+	db, err := sql.Open("pgx", url)
+	require.NoError(tb, err)
+	defer db.Close()
+	var schema string
+	require.NoError(tb, db.QueryRowContext(tb.Context(), `SELECT 'test_' || replace(gen_random_uuid()::text, '-', '')`).
+		Scan(&schema))
+	_, err = db.ExecContext(tb.Context(), "CREATE SCHEMA "+schema)
+	require.NoError(tb, err)
+	base, _, _ := strings.Cut(url, "&search_path=")
+	return base + "&search_path=" + schema
+}
+
 func (s *Server) url(schema string) string {
 	u := url.URL{
 		Scheme: "postgres", User: url.User("pingr"), Host: net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)),

@@ -1,6 +1,7 @@
 package whatsapp
 
 import (
+	"strconv"
 	"strings"
 	"sync/atomic"
 
@@ -19,9 +20,30 @@ type cache struct {
 	identities *lru.Cache[cacheKey, [32]byte]
 	tokens     *lru.Cache[cacheKey, *store.PrivacyToken]
 	dropped    atomic.Int64 // how often tokens were dropped
+	named      atomic.Int64 // how many names were given out
 }
 
+// A cacheKey names a device by [cache.newName], not by its JID: keys that are
+// read from the database again are another device's to the cache, so that late
+// work of the earlier one changes nothing for them.
 type cacheKey struct{ device, name string }
+
+func (c *cache) newName() string { return strconv.FormatInt(c.named.Add(1), 10) }
+
+// drop forgets a device.
+func (c *cache) drop(device string) {
+	dropFrom(c.sessions, device)
+	dropFrom(c.identities, device)
+	dropFrom(c.tokens, device)
+}
+
+func dropFrom[T any](part *lru.Cache[cacheKey, T], device string) {
+	for _, k := range part.Keys() {
+		if k.device == device {
+			part.Remove(k)
+		}
+	}
+}
 
 func newCache() *cache {
 	return &cache{

@@ -43,7 +43,7 @@ func TestPrivacyTokensAreReadOnceAndNeverStale(t *testing.T) {
 	// One that is read while another is written is not kept.
 	before := d.cache.tokenVersion()
 	put("v")
-	d.cache.putToken(d.jid, adaLID.String(), nil, before)
+	d.cache.putToken(d.name, adaLID.String(), nil, before)
 	tokenIs("v")
 }
 
@@ -74,10 +74,10 @@ func TestWhatIsReadWithoutALockIsNotRemembered(t *testing.T) {
 	require.NoError(t, err)
 	_, err = d.GetManySessions(ctx, []string{ada})
 	require.NoError(t, err)
-	_, known := d.cache.session(d.jid, ada)
+	_, known := d.cache.session(d.name, ada)
 	assert.False(t, known)
 	sessionIs("step")(t, ctx, d)
-	_, known = d.cache.session(d.jid, ada)
+	_, known = d.cache.session(d.name, ada)
 	assert.True(t, known)
 }
 

@@ -10,10 +10,25 @@ import (
 
 // Config configures a [Pool].
 type Config struct {
-	// Dir is the directory of whatsapp.db, created if missing. Required. The file
-	// holds the keys of all sessions: whoever has it is the linked device.
+	// Dir is the directory of whatsapp.db, created if missing. Required without
+	// Database. The file holds the keys of all sessions: whoever has it is the
+	// linked device.
 	Dir string
-	// Registry stores the session records. If nil, they are in whatsapp.db.
+	// Database is the URL of a PostgreSQL database for the keys, in place of a file.
+	// store/postgres creates its tables. Without Node, opening a pool takes all
+	// sessions of the registry from the process that had them before.
+	Database string
+	// Node, if not empty, is the name of this process among those that share Database
+	// by leases. The pool then begins without sessions. [Pool.Adopt] adds those
+	// whose leases the process has, and Add those that are new.
+	Node string
+	// OnLost, if not nil, is called when another process has taken a session, after
+	// the session was closed.
+	OnLost func(id string)
+	// Keyring seals the keys in Database. Required with it.
+	Keyring *Keyring
+	// Registry stores the session records. If nil, they are in whatsapp.db. Required
+	// with Database.
 	Registry Registry
 	// Notify queues a session.disconnected or session.connected event for the
 	// account's webhook, and returns when the event is durable. After an error,
@@ -58,6 +73,14 @@ type Registry interface {
 	SaveSession(ctx context.Context, r pingr.SessionRecord) error
 	// DeleteSession deletes a record. A missing record is not an error.
 	DeleteSession(ctx context.Context, id string) error
+}
+
+// An ownedRegistry is a [Registry] in the database of the leases. store/postgres
+// implements it.
+type ownedRegistry interface {
+	// SaveOwnSession is SaveSession, unless the session's lease has another epoch.
+	// It then saves nothing and returns PostgreSQL's error PF001.
+	SaveOwnSession(ctx context.Context, r pingr.SessionRecord, epoch int64) error
 }
 
 // timing holds the durations that tests shorten. Zero values select the real

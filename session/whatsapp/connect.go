@@ -61,6 +61,7 @@ func (s *Session) dial(attempt int) {
 	if s.pool.dials.wait(s.pool.ctx, &s.wanted) != nil {
 		return
 	}
+	asked := s.ours() // whoever has lost the session would replace the connection of who has it
 	s.mu.Lock()
 	l := s.line
 	if l == nil || s.closed || s.attempt != attempt || l.broken.Load() {
@@ -72,6 +73,10 @@ func (s *Session) dial(attempt int) {
 	s.refusals.since = false
 	s.expectLogin(l)
 	s.mu.Unlock()
+	if asked != nil {
+		s.lost(l, attempt, 0, "The database cannot be reached. Pingr keeps trying.")
+		return
+	}
 	if err := l.dial(); err != nil {
 		s.lost(l, attempt, dialCode(err), "WhatsApp could not be reached. Pingr keeps trying.")
 	}
@@ -150,6 +155,10 @@ func (s *Session) checkHealth() {
 // databaseFailed stops a session whose keys cannot be written. It could neither
 // remember nor honestly acknowledge what arrives now.
 func (s *Session) databaseFailed(err error) {
+	if errors.Is(err, errLost) {
+		s.pool.run(s.letGo)
+		return
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	l := s.line
@@ -172,6 +181,12 @@ func (s *Session) checkDatabase() {
 		ctx, cancel := context.WithTimeout(s.pool.ctx, effectTimeout)
 		defer cancel()
 		if s.pool.database.probe(ctx, s.pool.now()) != nil {
+			return
+		}
+		if s.pool.database.where.shared() && l.jid.Load() != nil {
+			if err := s.readAgain(ctx, l); err != nil {
+				s.pool.log.Error("keys cannot be read again", "session", s.id, "error", err)
+			}
 			return
 		}
 		if dev := l.keys.device.Load(); dev != nil && !dev.recovered(ctx) {

@@ -18,8 +18,9 @@ import (
 // Whatever of one number's keys is damaged, the others go on; that one works,
 // or is shown as logged out, with what to do, and works once it is linked again.
 func TestDamageOfOneSessionIsItsOwn(t *testing.T) {
+	onFile(t)
 	w := newWorld(t)
-	for _, table := range keyTables(t, w.pool.database) {
+	for _, table := range damageable(t, w.pool.database) {
 		for _, c := range table.columns {
 			if table.name != "whatsmeow_device" && !table.keys[c] {
 				continue
@@ -111,7 +112,7 @@ type keyTable struct {
 	keys        map[string]bool // columns that hold bytes
 }
 
-func keyTables(t *testing.T, db *database) []keyTable {
+func damageable(t *testing.T, db *database) []keyTable {
 	t.Helper()
 	rows, err := db.sql.Query(`
 		SELECT m.name, c.name, c.type FROM sqlite_schema m, pragma_table_info(m.name) c

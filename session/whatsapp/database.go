@@ -5,9 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"net/url"
-	"os"
-	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -16,154 +14,122 @@ import (
 	"go.mau.fi/whatsmeow/store/sqlstore"
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/util/keys"
-	"modernc.org/sqlite" // and driver "sqlite"
+	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// A database is the file whatsapp.db: the keys of all sessions, and the
-// disappearing-message timers of their chats.
+// A database is where the keys of all sessions are, with the
+// disappearing-message timers of their chats: a file or PostgreSQL.
 type database struct {
 	sql   *sql.DB
-	keys  *sqlstore.Container
+	keys  *sqlstore.Container // its LIDMap has the names of people
+	where keyStore
 	cache *cache
 	sound soundness
-	// namesUnread is the error because of which not all names of people are in
-	// memory.
-	namesUnread error
+
+	names       sync.Mutex
+	namesRead   time.Time // when the last reading began
+	namesUnread error     // because of which not all names of people are in memory
 }
 
-// openDatabase opens or creates the file in dir.
-//
-// synchronous=NORMAL is enough. A crash of the process loses nothing, and a
-// power cut loses at most the last transactions, as a whole. These held Signal
-// ratchet steps, which both ends repair by asking again. The messages
-// themselves are in the engine's store, which is synchronous=FULL.
-func openDatabase(ctx context.Context, dir string) (*database, error) {
-	query := url.Values{
-		"_pragma": {
-			"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(NORMAL)",
-			"foreign_keys(1)", "secure_delete(fast)",
-		},
-		"_txlock": {"immediate"},
-	}
-	dsn := url.URL{
-		Scheme: "file", Opaque: (&url.URL{Path: filepath.Join(dir, "whatsapp.db")}).EscapedPath(),
-		RawQuery: query.Encode(),
-	}
-	// The directory may exist already and be readable for everybody; the keys must
-	// not be.
-	file, err := os.OpenFile(filepath.Join(dir, "whatsapp.db"), os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	if err := errors.Join(file.Chmod(0o600), file.Close()); err != nil {
-		return nil, err
-	}
-	connector, err := newConnector(dsn.String())
-	if err != nil {
-		return nil, err
-	}
-	db := sql.OpenDB(connector)
-	db.SetMaxOpenConns(4)
-	db.SetMaxIdleConns(4)
-	d := &database{sql: db, keys: sqlstore.NewWithDB(db, "sqlite", nil), cache: newCache(), sound: realSoundness()}
-	if err := d.prepare(ctx); err != nil {
-		_ = db.Close()
-		return nil, err
-	}
-	return d, nil
+// A keyStore is what differs between a file of keys ([keyFile]) and keys in
+// PostgreSQL ([keyTables]).
+type keyStore interface {
+	// claim takes a session for this process, away from whoever has it. Among nodes
+	// it takes only what no other node has, and otherwise returns [ErrExists].
+	claim(ctx context.Context, session string) (claim, error)
+	// shared reports whether other processes may use the keys too.
+	shared() bool
+	// holds returns nil if the claim holds, errLost if another process has the
+	// session, and another error if that is unknown.
+	holds(ctx context.Context, c claim) error
+	// drop deletes the claim of a session that is removed.
+	drop(ctx context.Context, c claim) error
+	// readDevice reads and checks the row of a linked device, and returns nil if
+	// there is none. Its errors name nobody.
+	readDevice(ctx context.Context, c claim, jid types.JID) (*store.Device, error)
+	putDevice(ctx context.Context, c claim, keys *store.Device) error
+	// eraseDevice deletes a device with everything that is kept for it.
+	eraseDevice(ctx context.Context, c claim, jid types.JID) error
+	// reseal brings the seals of a device's keys up to date.
+	reseal(ctx context.Context, c claim, jid types.JID) error
+	// device returns the keys of one device.
+	device(c claim, jid types.JID) deviceStore
 }
 
-func (d *database) prepare(ctx context.Context) error {
-	if err := d.keys.Upgrade(ctx); err != nil {
-		return fmt.Errorf("create tables: %w", err)
-	}
-	_, err := d.sql.ExecContext(ctx, `
-		CREATE TABLE IF NOT EXISTS pingr_timer (
-			session TEXT NOT NULL, chat TEXT NOT NULL, seconds INTEGER NOT NULL, told INTEGER NOT NULL,
-			PRIMARY KEY (session, chat)
-		) WITHOUT ROWID;
-		CREATE TABLE IF NOT EXISTS pingr_missed (
-			session TEXT NOT NULL, sender TEXT NOT NULL, id TEXT NOT NULL, at INTEGER NOT NULL,
-			PRIMARY KEY (session, sender, id)
-		) WITHOUT ROWID;
-		CREATE TABLE IF NOT EXISTS pingr_probe (id INTEGER PRIMARY KEY, at INTEGER NOT NULL);`)
-	if err != nil {
-		return fmt.Errorf("create tables: %w", err)
-	}
-	if err := d.addTold(ctx); err != nil {
-		return fmt.Errorf("create tables: %w", err)
-	}
-	// Without this, the first send to somebody with several devices names the
-	// wrong device (whatsmeow store/sqlstore/lidmap.go).
-	if err := d.keys.LIDMap.FillCache(ctx); err != nil {
-		d.namesUnread = err // each name is then looked up when needed
-	}
-	return nil
+// A deviceStore holds the keys of one device.
+type deviceStore interface {
+	store.AllSessionSpecificStores
+	// apply writes changes, all or none.
+	apply(ctx context.Context, c *changes) error
 }
 
-// addTold adds the column told to the table of an earlier version.
-func (d *database) addTold(ctx context.Context) error {
-	var there bool
-	const column = `SELECT EXISTS (SELECT 1 FROM pragma_table_info('pingr_timer') WHERE name = 'told')`
-	if err := d.sql.QueryRowContext(ctx, column).Scan(&there); err != nil || there {
-		return err
+// A claim is the right of a process to write the keys of a session. Where only
+// one process can have them, it is always good.
+type claim struct {
+	session string
+	epoch   int64
+}
+
+// errLost means that another process has claimed the session. Nothing was
+// written.
+var errLost = errors.New("another process serves this session")
+
+// readNames reads the names of people, also those that other processes have
+// learnt since. Without this, the first send to somebody with several devices
+// names the wrong device (whatsmeow store/sqlstore/lidmap.go).
+func (d *database) readNames(ctx context.Context) {
+	asked := time.Now()
+	d.names.Lock()
+	defer d.names.Unlock()
+	if d.namesRead.After(asked) {
+		return // one reading serves all who waited for the last one
 	}
-	_, err := d.sql.ExecContext(ctx, `ALTER TABLE pingr_timer ADD COLUMN told INTEGER NOT NULL DEFAULT 0`)
-	return err
+	d.namesRead = time.Now()
+	d.namesUnread = d.keys.LIDMap.FillCache(ctx) // without it, each name is looked up when needed
 }
 
 func (d *database) close() error { return d.sql.Close() }
 
 // probe writes something to see whether the database accepts writes.
 func (d *database) probe(ctx context.Context, now time.Time) error {
-	_, err := d.sql.ExecContext(ctx, `INSERT OR REPLACE INTO pingr_probe (id, at) VALUES (1, ?)`, now.UnixMilli())
+	_, err := d.sql.ExecContext(ctx, `
+		INSERT INTO pingr_probe (id, at) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET at = excluded.at`, now.UnixMilli())
 	return err
 }
 
 // newKeys makes keys that are not linked yet. It passes the database's errors
 // to onError.
-func (d *database) newKeys(onError func(error)) (*store.Device, *container) {
-	keys, c := d.keys.NewDevice(), &container{database: d, onError: onError}
+func (d *database) newKeys(claim claim, onError func(error)) (*store.Device, *container) {
+	keys, c := d.keys.NewDevice(), &container{database: d, claim: claim, onError: onError}
 	keys.Container = c
 	return keys, c
 }
 
 // loadKeys returns the keys of a linked device, or nil if there are none.
 func (d *database) loadKeys(
-	ctx context.Context, jid types.JID, onError func(error),
+	ctx context.Context, claim claim, jid types.JID, onError func(error),
 ) (*store.Device, *container, error) {
-	keys, err := readDevice(ctx, d.keys, jid)
+	keys, err := d.where.readDevice(ctx, claim, jid)
 	if err != nil || keys == nil {
 		return nil, nil, err
 	}
-	c := &container{database: d, onError: onError}
+	c := &container{database: d, claim: claim, onError: onError}
 	return keys, c, c.wrap(ctx, keys)
 }
 
-// readDevice reads the row of a linked device, and checks what whatsmeow would
-// only fail on later. It returns nil if there is no row.
-func readDevice(ctx context.Context, from *sqlstore.Container, jid types.JID) (device *store.Device, err error) {
-	defer func() {
-		if recover() != nil { // the value may hold a key
-			device, err = nil, errors.New("the row of the device cannot be read")
-		}
-	}()
-	device, err = from.GetDevice(ctx, jid)
+// checkDevice checks what whatsmeow would only fail on later.
+func checkDevice(device *store.Device, jid types.JID) error {
 	switch {
-	case err != nil:
-		return nil, fmt.Errorf("the row of the device cannot be read: %w", unnamed(err))
-	case device == nil:
-		return nil, nil
 	case device.ID == nil || *device.ID != jid:
-		return nil, errors.New("the row of the device is another device's")
+		return errors.New("the row of the device is another device's")
 	case len(device.Account.AccountSignature) != 64 || len(device.Account.AccountSignatureKey) != 32 ||
 		len(device.Account.DeviceSignature) != 64:
-		return nil, errors.New("the row of the device has no account signature")
+		return errors.New("the row of the device has no account signature")
 	case !signs(device.IdentityKey, device.SignedPreKey):
-		return nil, errors.New("the identity key and the signed key of the device do not match")
+		return errors.New("the identity key and the signed key of the device do not match")
 	}
-	return device, nil
+	return nil
 }
 
 // signs reports whether the signature of a signed key is the identity key's.
@@ -172,51 +138,25 @@ func signs(identity *keys.KeyPair, signed *keys.PreKey) bool {
 	return ecc.VerifySignature(ecc.NewDjbECPublicKey(*identity.Pub), message, *signed.Signature)
 }
 
-// unnamed keeps the errors of a database that name nobody. Others hold values.
-func unnamed(err error) error {
-	var broken *sqlite.Error
-	switch {
-	case errors.As(err, &broken):
-		return broken
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return err
-	case errors.Is(err, sqlstore.ErrInvalidLength):
-		return sqlstore.ErrInvalidLength
-	}
-	return errors.New("a value is malformed")
-}
-
 // isDamage reports whether an error of reading keys is due to the keys
-// themselves, not to the whole database (busy, no disk) or to the caller.
+// themselves, not to the whole database (busy, no disk, away), to another
+// process, to the settings or to the caller.
 func isDamage(err error) bool {
 	var broken *sqlite.Error
 	if errors.As(err, &broken) {
 		code := broken.Code() & 0xff
 		return code == sqlite3.SQLITE_CORRUPT || code == sqlite3.SQLITE_NOTADB
 	}
-	return !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
-}
-
-// eraseKeys deletes the keys of a device.
-func (d *database) eraseKeys(ctx context.Context, jid types.JID) error {
-	return d.eraseDevice(ctx, &store.Device{ID: &jid})
-}
-
-// eraseDevice deletes a device with everything that is kept for it. Unlike the
-// rest, the tokens of people do not disappear with the device's row.
-func (d *database) eraseDevice(ctx context.Context, keys *store.Device) error {
-	if err := d.keys.DeleteDevice(ctx, keys); err != nil {
-		return err
-	}
-	_, err := d.sql.ExecContext(ctx, `DELETE FROM whatsmeow_privacy_tokens WHERE our_jid = ?`, keys.ID.String())
-	return err
+	var trouble databaseTrouble
+	return !errors.As(err, &trouble) && !errors.Is(err, errLost) && !errors.Is(err, errUnknownKey) &&
+		!errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
 }
 
 // readPending finds what an earlier process left: messages whose handler has
 // not succeeded, and sessions by number.
 func (d *database) readPending(ctx context.Context, dev *device) error {
 	rows, err := d.sql.QueryContext(ctx,
-		`SELECT ciphertext_hash FROM whatsmeow_event_buffer WHERE our_jid = ? AND plaintext IS NOT NULL`, dev.jid)
+		`SELECT ciphertext_hash FROM whatsmeow_event_buffer WHERE our_jid = $1 AND plaintext IS NOT NULL`, dev.jid)
 	if err != nil {
 		return fmt.Errorf("read pending messages: %w", err)
 	}
@@ -235,9 +175,9 @@ func (d *database) readPending(ctx context.Context, dev *device) error {
 	}
 	var numbered bool
 	err = d.sql.QueryRowContext(ctx, `
-		SELECT EXISTS (SELECT 1 FROM whatsmeow_sessions WHERE our_jid = ?1 AND their_id NOT LIKE '%\_1:%' ESCAPE '\')
-		    OR EXISTS (SELECT 1 FROM whatsmeow_identity_keys WHERE our_jid = ?1 AND their_id NOT LIKE '%\_1:%' ESCAPE '\')
-		    OR EXISTS (SELECT 1 FROM whatsmeow_sender_keys WHERE our_jid = ?1 AND sender_id NOT LIKE '%\_1:%' ESCAPE '\')`,
+		SELECT EXISTS (SELECT 1 FROM whatsmeow_sessions WHERE our_jid = $1 AND their_id NOT LIKE '%\_1:%' ESCAPE '\')
+		    OR EXISTS (SELECT 1 FROM whatsmeow_identity_keys WHERE our_jid = $1 AND their_id NOT LIKE '%\_1:%' ESCAPE '\')
+		    OR EXISTS (SELECT 1 FROM whatsmeow_sender_keys WHERE our_jid = $1 AND sender_id NOT LIKE '%\_1:%' ESCAPE '\')`,
 		dev.jid).Scan(&numbered)
 	if err != nil {
 		return fmt.Errorf("read names: %w", err)
@@ -250,27 +190,29 @@ func (d *database) readPending(ctx context.Context, dev *device) error {
 // [device] like the others have.
 type container struct {
 	*database
+	claim   claim
 	onError func(error)
 	device  atomic.Pointer[device] // nil until linked
 }
 
 // wrap puts a [device] between whatsmeow and the database.
 func (c *container) wrap(ctx context.Context, keys *store.Device) error {
-	inner := sqlstore.NewSQLStore(c.keys, *keys.ID)
-	dev := newDevice(soundStore{inner, c.sound}, inner.JID, c.keys.LIDMap, c.cache, c.onError)
+	inner := soundStore{c.where.device(c.claim, *keys.ID), c.sound}
+	dev := newDevice(inner, keys.ID.String(), c.keys.LIDMap, c.cache, c.onError)
 	if err := c.readPending(ctx, dev); err != nil {
 		return err
 	}
 	keys.SetAllStores(dev)
 	keys.LIDs = c.keys.LIDMap
 	keys.Container = c
+	keys.Initialized = true
 	c.device.Store(dev)
 	return nil
 }
 
 // PutDevice saves the keys.
 func (c *container) PutDevice(ctx context.Context, keys *store.Device) error {
-	if err := c.keys.PutDevice(ctx, keys); err != nil {
+	if err := c.where.putDevice(ctx, c.claim, keys); err != nil {
 		return err
 	}
 	if c.device.Load() == nil {
@@ -284,14 +226,14 @@ func (c *container) DeleteDevice(ctx context.Context, keys *store.Device) error 
 	if dev := c.device.Load(); dev != nil {
 		dev.journal.discard()
 	}
-	return c.eraseDevice(ctx, keys)
+	return c.where.eraseDevice(ctx, c.claim, *keys.ID)
 }
 
 // timers reads the disappearing-message timers of a session's chats. With an
 // error, it returns those that could be read.
 func (d *database) timers(ctx context.Context, session string) (map[string]chatTimer, error) {
 	timers := make(map[string]chatTimer)
-	rows, err := d.sql.QueryContext(ctx, `SELECT chat, seconds, told FROM pingr_timer WHERE session = ?`, session)
+	rows, err := d.sql.QueryContext(ctx, `SELECT chat, seconds, told FROM pingr_timer WHERE session = $1`, session)
 	if err != nil {
 		return timers, fmt.Errorf("read timers: %w", err)
 	}
@@ -317,12 +259,14 @@ func (d *database) setTimer(ctx context.Context, session string, names []string,
 	}
 	defer func() { _ = tx.Rollback() }()
 	for _, name := range names[1:] {
-		if _, err := tx.ExecContext(ctx, `DELETE FROM pingr_timer WHERE session = ? AND chat = ?`, session,
+		if _, err := tx.ExecContext(ctx, `DELETE FROM pingr_timer WHERE session = $1 AND chat = $2`, session,
 			name); err != nil {
 			return err
 		}
 	}
-	_, err = tx.ExecContext(ctx, `INSERT OR REPLACE INTO pingr_timer (session, chat, seconds, told) VALUES (?, ?, ?, ?)`,
+	_, err = tx.ExecContext(ctx, `
+		INSERT INTO pingr_timer (session, chat, seconds, told) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (session, chat) DO UPDATE SET seconds = excluded.seconds, told = excluded.told`,
 		session, names[0], t.seconds, t.told.Unix())
 	if err != nil {
 		return err
@@ -332,7 +276,7 @@ func (d *database) setTimer(ctx context.Context, session string, names []string,
 
 // forgetSession deletes what is known about a session's chats.
 func (d *database) forgetSession(ctx context.Context, session string) error {
-	_, err := d.sql.ExecContext(ctx,
-		`DELETE FROM pingr_timer WHERE session = ?1; DELETE FROM pingr_missed WHERE session = ?1`, session)
-	return err
+	_, err := d.sql.ExecContext(ctx, `DELETE FROM pingr_timer WHERE session = $1`, session)
+	_, missedErr := d.sql.ExecContext(ctx, `DELETE FROM pingr_missed WHERE session = $1`, session)
+	return errors.Join(err, missedErr)
 }

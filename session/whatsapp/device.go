@@ -29,6 +29,7 @@ type device struct {
 	store.AllSessionSpecificStores // the database
 
 	jid     string
+	name    string // of its part of the cache
 	lids    store.LIDStore
 	cache   *cache
 	persons *persons
@@ -53,12 +54,13 @@ var _ store.AllSessionSpecificStores = (*device)(nil)
 // the first error of the database, and with the first one after every
 // [device.recovered].
 func newDevice(
-	inner store.AllSessionSpecificStores, jid string, lids store.LIDStore, c *cache, onError func(error),
+	inner deviceStore, jid string, lids store.LIDStore, c *cache, onError func(error),
 ) *device {
 	p := newPersons()
 	d := &device{
 		AllSessionSpecificStores: inner,
 		jid:                      jid,
+		name:                     c.newName(),
 		lids:                     lids,
 		cache:                    c,
 		persons:                  p,
@@ -103,6 +105,15 @@ func (d *device) close() {
 	d.outbox.close()
 	_ = d.journal.flush(context.Background()) // reported by onError
 	d.journal.discard()
+	d.cache.drop(d.name)
+}
+
+// discard drops what waits and what is remembered, because another process has
+// the keys now, or the database was away.
+func (d *device) discard() {
+	d.outbox.discard()
+	d.journal.discard()
+	d.cache.drop(d.name)
 }
 
 // person returns the name of the person behind an address.
@@ -159,10 +170,10 @@ func (d *device) DoDecryptionTxn(ctx context.Context, decrypt func(context.Conte
 	}
 	d.journal.change(func(c *changes) { c.add(h.changes) })
 	for address, session := range h.changes.sessions {
-		d.cache.putSession(d.jid, address, session)
+		d.cache.putSession(d.name, address, session)
 	}
 	for address, key := range h.changes.identities {
-		d.cache.putIdentity(d.jid, address, key)
+		d.cache.putIdentity(d.name, address, key)
 	}
 	return nil
 }

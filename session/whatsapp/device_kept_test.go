@@ -81,7 +81,7 @@ func TestOldSentMessagesAreDeleted(t *testing.T) {
 	write := func(id string, age time.Duration) {
 		t.Helper()
 		require.NoError(t, d.AllSessionSpecificStores.AddOutgoingEvent(ctx, adaLID, id, "wa", []byte("a login link")))
-		_, err := db.sql.Exec(`UPDATE whatsmeow_retry_buffer SET timestamp = ? WHERE message_id = ?`,
+		_, err := db.sql.Exec(`UPDATE whatsmeow_retry_buffer SET timestamp = $1 WHERE message_id = $2`,
 			time.Now().Add(-age).UnixMilli(), id)
 		require.NoError(t, err)
 	}
@@ -135,10 +135,10 @@ func TestErasedKeysLeaveNothing(t *testing.T) {
 	for name, erase := range map[string]func(context.Context, *database, *device) error{
 		"by us": func(ctx context.Context, db *database, d *device) error {
 			d.close()
-			return db.eraseKeys(ctx, ourJID)
+			return db.where.eraseDevice(ctx, claimOf(d), ourJID)
 		},
 		"by whatsmeow, told by WhatsApp": func(ctx context.Context, db *database, d *device) error {
-			c := &container{database: db}
+			c := &container{database: db, claim: claimOf(d)}
 			c.device.Store(d)
 			jid := ourJID
 			return c.DeleteDevice(ctx, &store.Device{ID: &jid})
@@ -169,7 +169,7 @@ func TestErasedKeysLeaveNothing(t *testing.T) {
 			fill() // and this waits
 			require.NoError(t, erase(ctx, db, d))
 			fill() // last words
-			require.NoError(t, d.journal.flush(ctx))
+			require.ErrorIs(t, d.journal.flush(ctx), ErrClosed, "nothing may leave that is not written")
 			for _, table := range []string{
 				"device", "sessions", "identity_keys", "sender_keys", "pre_keys",
 				"event_buffer", "retry_buffer", "privacy_tokens", "nct_salt",
@@ -184,8 +184,7 @@ func TestErasedKeysLeaveNothing(t *testing.T) {
 // What is kept of a session's chats and missed messages is that session's own,
 // and goes with it.
 func TestWhatIsKnownOfChatsIsTheSessionsOwn(t *testing.T) {
-	db, err := openDatabase(t.Context(), t.TempDir())
-	require.NoError(t, err)
+	db := openAny(t)
 	defer db.close()
 	ctx, now := t.Context(), time.Now()
 	for i, session := range []string{"one", "two"} {
@@ -217,8 +216,7 @@ func TestWhatIsKnownOfChatsIsTheSessionsOwn(t *testing.T) {
 // A missed message may be answered by the phone for as long as WhatsApp keeps its
 // queue, and is forgotten then.
 func TestMissedMessagesAreForgottenInTime(t *testing.T) {
-	db, err := openDatabase(t.Context(), t.TempDir())
-	require.NoError(t, err)
+	db := openAny(t)
 	defer db.close()
 	ctx, now := t.Context(), time.Now()
 	for _, days := range []int{14, 16} {

@@ -12,7 +12,7 @@ func (d *device) IsTrustedIdentity(ctx context.Context, address string, key [32]
 	if d.look(ctx, func(c *changes) (found bool) { known, found = c.identities[address]; return found }) {
 		return known == nil || *known == key, nil
 	}
-	if known, ok := d.cache.identity(d.jid, address); ok {
+	if known, ok := d.cache.identity(d.name, address); ok {
 		return *known == key, nil
 	}
 	trusted, err := d.AllSessionSpecificStores.IsTrustedIdentity(ctx, address, key)
@@ -22,12 +22,12 @@ func (d *device) IsTrustedIdentity(ctx context.Context, address string, key [32]
 // PutIdentity stores a person's key. libsignal calls it for every message; the
 // database is written only when the key is new.
 func (d *device) PutIdentity(ctx context.Context, address string, key [32]byte) error {
-	if known, ok := d.cache.identity(d.jid, address); ok && *known == key && !changedIdentity(own(ctx), address) {
+	if known, ok := d.cache.identity(d.name, address); ok && *known == key && !changedIdentity(own(ctx), address) {
 		return nil
 	}
 	d.change(ctx, func(c *changes) { c.identities[address] = &key })
 	if own(ctx) == nil {
-		d.cache.putIdentity(d.jid, address, &key)
+		d.cache.putIdentity(d.name, address, &key)
 	}
 	return nil
 }
@@ -44,7 +44,7 @@ func changedIdentity(c *changes, address string) bool {
 func (d *device) DeleteIdentity(ctx context.Context, address string) error {
 	d.change(ctx, func(c *changes) { c.identities[address] = nil })
 	if own(ctx) == nil {
-		d.cache.putIdentity(d.jid, address, nil)
+		d.cache.putIdentity(d.name, address, nil)
 	}
 	return nil
 }

@@ -24,8 +24,7 @@ var (
 // the database's errors were.
 func openDevice(t *testing.T) (d *device, db *database, failed *[]error) {
 	t.Helper()
-	db, err := openDatabase(t.Context(), t.TempDir())
-	require.NoError(t, err)
+	db = openAny(t)
 	anything := func([]byte) bool { return true }
 	db.sound = soundness{anything, anything} // the sessions of these tests are words
 	t.Cleanup(func() { assert.NoError(t, db.close()) })
@@ -39,10 +38,26 @@ func openDevice(t *testing.T) (d *device, db *database, failed *[]error) {
 	return d, db, failed
 }
 
+// openAny opens an empty database: a file, or PostgreSQL if the tests run there.
+func openAny(t *testing.T) *database {
+	t.Helper()
+	var db *database
+	var err error
+	if url := tables(t); url != "" {
+		db, err = openTables(t.Context(), url, "", testRing(t))
+	} else {
+		db, err = openDatabase(t.Context(), t.TempDir())
+	}
+	require.NoError(t, err)
+	return db
+}
+
 // saveDevice stores the keys of a device that has just been linked.
 func saveDevice(t *testing.T, db *database, onError func(error)) *device {
 	t.Helper()
-	keys, c := db.newKeys(onError)
+	claimed, err := db.where.claim(t.Context(), "sess")
+	require.NoError(t, err)
+	keys, c := db.newKeys(claimed, onError)
 	jid := ourJID
 	keys.ID = &jid
 	keys.Account = signedAccount()
@@ -51,6 +66,46 @@ func saveDevice(t *testing.T, db *database, onError func(error)) *device {
 	require.NotNil(t, d, "a device that was just saved is wrapped")
 	t.Cleanup(d.journal.discard)
 	return d
+}
+
+// fill lets nothing be written to tables until mend is called.
+func fill(t *testing.T, db *database, tables ...string) (mend func()) {
+	t.Helper()
+	exec := func(statement string) {
+		_, err := db.sql.Exec(statement)
+		require.NoError(t, err)
+	}
+	_, shared := db.where.(*keyTables)
+	if shared {
+		exec(`CREATE OR REPLACE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE disk_full; END'`)
+	}
+	var drops []string
+	for _, table := range tables {
+		for _, verb := range []string{"INSERT", "UPDATE"} {
+			name := "full_" + table + verb
+			make, drop := `CREATE TRIGGER `+name+` BEFORE `+verb+` ON `+table, `DROP TRIGGER `+name
+			if shared {
+				make, drop = make+` FOR EACH ROW EXECUTE FUNCTION fail()`, drop+` ON `+table
+			} else {
+				make += ` BEGIN SELECT RAISE(FAIL, 'database or disk is full'); END`
+			}
+			exec(make)
+			drops = append(drops, drop)
+		}
+	}
+	return func() {
+		for _, drop := range drops {
+			exec(drop)
+		}
+	}
+}
+
+// claimOf returns the claim with which a device writes.
+func claimOf(d *device) claim {
+	if inner, ok := d.journal.inner.(soundStore).deviceStore.(*deviceTables); ok {
+		return inner.claim
+	}
+	return claim{}
 }
 
 // signedAccount is what a phone gives a device, signed by nobody.
@@ -64,8 +119,12 @@ func signedAccount() *waAdv.ADVSignedDeviceIdentity {
 // reopen is the device as another process finds it.
 func reopen(t *testing.T, db *database) *device {
 	t.Helper()
-	other := &database{sql: db.sql, keys: db.keys, cache: newCache(), sound: db.sound}
-	keys, c, err := other.loadKeys(t.Context(), ourJID, func(error) {})
+	other := &database{sql: db.sql, keys: db.keys, where: db.where, cache: newCache(), sound: db.sound}
+	held := claim{session: "sess"}
+	if _, shared := db.where.(*keyTables); shared { // it only reads, and takes nothing away
+		require.NoError(t, db.sql.QueryRow(`SELECT epoch FROM leases WHERE session = 'sess'`).Scan(&held.epoch))
+	}
+	keys, c, err := other.loadKeys(t.Context(), held, ourJID, func(error) {})
 	require.NoError(t, err)
 	require.NotNil(t, keys)
 	t.Cleanup(c.device.Load().journal.discard)
@@ -288,20 +347,16 @@ func TestDecryptionIsWrittenSoon(t *testing.T) {
 func TestDatabaseErrorIsToldOnceAndMendedLater(t *testing.T) {
 	d, db, failed := openDevice(t)
 	ctx := t.Context()
-	_, err := db.sql.Exec(
-		`CREATE TRIGGER full BEFORE INSERT ON whatsmeow_sessions BEGIN SELECT RAISE(FAIL, 'disk is full'); END`,
-	)
-	require.NoError(t, err)
+	mend := fill(t, db, "whatsmeow_sessions")
 	for range 2 {
 		require.Error(t, d.PutSession(ctx, ada, []byte("step")))
 	}
 	require.Len(t, *failed, 1)
-	err = d.DoDecryptionTxn(ctx, func(context.Context) error { t.Fatal("not while it is failing"); return nil })
+	err := d.DoDecryptionTxn(ctx, func(context.Context) error { t.Fatal("not while it is failing"); return nil })
 	require.ErrorIs(t, err, context.Canceled, "whatsmeow leaves such a message unacknowledged")
 	assert.False(t, d.recovered(ctx))
 
-	_, err = db.sql.Exec(`DROP TRIGGER full`)
-	require.NoError(t, err)
+	mend()
 	assert.True(t, d.recovered(ctx))
 	s, err := reopen(t, db).session(ctx, ada, false)
 	require.NoError(t, err)

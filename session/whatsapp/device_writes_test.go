@@ -8,7 +8,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.mau.fi/whatsmeow/store"
 	"go.mau.fi/whatsmeow/types"
 )
 
@@ -182,16 +181,16 @@ func TestSendingStepIsOnDiskBeforeItLeaves(t *testing.T) {
 
 // A failingStore fails its next transaction, after meanwhile has run.
 type failingStore struct {
-	store.AllSessionSpecificStores
+	deviceStore
 	meanwhile func()
 }
 
 var errFull = errors.New("the disk is full")
 
-func (s *failingStore) DoDecryptionTxn(ctx context.Context, f func(context.Context) error) error {
+func (s *failingStore) apply(ctx context.Context, c *changes) error {
 	meanwhile := s.meanwhile
 	if s.meanwhile = nil; meanwhile == nil {
-		return s.AllSessionSpecificStores.DoDecryptionTxn(ctx, f)
+		return s.deviceStore.apply(ctx, c)
 	}
 	meanwhile()
 	return errFull
@@ -201,7 +200,7 @@ func (s *failingStore) DoDecryptionTxn(ctx context.Context, f func(context.Conte
 func TestChangesDuringAWriteThatFails(t *testing.T) {
 	d, db, failed := openDevice(t)
 	ctx := t.Context()
-	inner := &failingStore{AllSessionSpecificStores: d.journal.inner}
+	inner := &failingStore{deviceStore: d.journal.inner}
 	d.journal.inner = inner
 	byHand(d)
 	taken, kept := [32]byte{1}, [32]byte{2}

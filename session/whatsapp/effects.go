@@ -2,6 +2,7 @@ package whatsapp
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/heypingr/pingr"
@@ -47,8 +48,14 @@ func (s *Session) drain() {
 			err := s.perform(e)
 			s.mu.Lock()
 			if err != nil {
-				// The health check tries again.
-				s.pool.log.Error("session could not be saved or reported", "session", s.id, "error", err)
+				if !errors.Is(err, errLost) { // the health check tries again
+					s.pool.log.Error("session could not be saved or reported", "session", s.id, "error", err)
+				}
+				s.draining = false
+				s.mu.Unlock()
+				return
+			}
+			if len(s.effects) == 0 { // the session was let go in the meantime
 				s.draining = false
 				s.mu.Unlock()
 				return
@@ -71,6 +78,9 @@ func (s *Session) perform(e effect) error {
 		if s.pool.config.Notify == nil {
 			return nil
 		}
+		if err := s.ours(); err != nil { // only the holder of the lease reports
+			return err
+		}
 		s.mu.Lock()
 		account := s.record.Account
 		s.mu.Unlock()
@@ -89,7 +99,7 @@ func (s *Session) perform(e effect) error {
 		record.Device, record.Phone = s.record.Device, s.record.Phone
 		s.mu.Unlock()
 	}
-	if err := s.pool.registry.SaveSession(ctx, record); err != nil {
+	if err := s.save(ctx, record); err != nil {
 		return err
 	}
 	if s.pool.config.OnChange != nil {

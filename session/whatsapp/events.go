@@ -131,7 +131,7 @@ func (l *line) onConnectionEvent(evt any) {
 		if _, known := ends[code]; !known {
 			code = codeLoggedOut
 		}
-		s.ended(l, code, "")
+		s.endedUnlessLost(l, code, "")
 	case *events.TemporaryBan:
 		detail := ""
 		s.mu.Lock()
@@ -142,11 +142,11 @@ func (l *line) onConnectionEvent(evt any) {
 				". Reconnect then, and send fewer messages to people who did not text first."
 		}
 		s.mu.Unlock()
-		s.ended(l, codeTempBan, detail)
+		s.endedUnlessLost(l, codeTempBan, detail)
 	case *events.ClientOutdated:
-		s.ended(l, codeOutdated, "")
+		s.endedUnlessLost(l, codeOutdated, "")
 	case *events.StreamReplaced:
-		s.ended(l, codeReplaced, "")
+		s.endedUnlessLost(l, codeReplaced, "")
 	}
 }
 

@@ -132,7 +132,7 @@ const flushAfter = 200 * time.Millisecond
 // disk before its ciphertext is on the wire; otherwise a key would be used
 // twice.
 type journal struct {
-	inner   store.AllSessionSpecificStores
+	inner   deviceStore
 	onError func(error)
 
 	mu      sync.Mutex
@@ -147,7 +147,7 @@ type journal struct {
 	stored map[[32]byte]struct{}
 }
 
-func newJournal(inner store.AllSessionSpecificStores, onError func(error)) *journal {
+func newJournal(inner deviceStore, onError func(error)) *journal {
 	return &journal{inner: inner, onError: onError, waiting: newChanges(), stored: make(map[[32]byte]struct{})}
 }
 
@@ -178,7 +178,8 @@ func (j *journal) has(hash [32]byte) bool {
 	return ok
 }
 
-// flush writes what waits. If the database fails, the changes stay.
+// flush writes what waits. If the database fails, the changes stay. When the
+// journal is closed, flush returns [ErrClosed].
 func (j *journal) flush(ctx context.Context) error {
 	j.flushing.Lock()
 	defer j.flushing.Unlock()
@@ -188,7 +189,11 @@ func (j *journal) flush(ctx context.Context) error {
 		j.timer = nil
 	}
 	if j.closed || j.waiting.empty() {
+		closed := j.closed
 		j.mu.Unlock()
+		if closed {
+			return ErrClosed // or what was not written could leave
+		}
 		return nil
 	}
 	w := j.waiting
@@ -205,7 +210,7 @@ func (j *journal) flush(ctx context.Context) error {
 	// A half-written journal helps nobody, so the transaction is finished even if
 	// the work that asked for it ends.
 	ctx = context.WithoutCancel(ctx)
-	err := j.inner.DoDecryptionTxn(ctx, func(ctx context.Context) error { return w.write(ctx, j.inner) })
+	err := j.inner.apply(ctx, w)
 
 	j.mu.Lock()
 	defer j.mu.Unlock()

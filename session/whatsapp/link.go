@@ -33,7 +33,7 @@ func (s *Session) Link() error {
 		s.giveUp(old, true)
 	}
 	s.endRound()
-	device, keys := s.pool.database.newKeys(s.databaseFailed)
+	device, keys := s.pool.database.newKeys(s.claim, s.databaseFailed)
 	s.line = newLine(s, device, keys)
 	s.failures = 0
 	s.dialAfter(0)
@@ -189,7 +189,7 @@ func (l *line) onPair(jid types.JID, _, _ string) bool {
 	s.mu.Unlock()
 	ctx, cancel := context.WithTimeout(l.ctx, effectTimeout)
 	defer cancel()
-	if err := s.pool.registry.SaveSession(ctx, record); err != nil {
+	if err := s.save(ctx, record); err != nil {
 		s.pool.log.Error("link refused: the session could not be saved", "session", s.id, "error", err)
 		return false
 	}

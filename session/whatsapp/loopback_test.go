@@ -76,6 +76,9 @@ func newWorldOn(t *testing.T, c whatsapptest.Config) *world {
 		Dir: w.dir, Notify: w.events.notify, timing: quick,
 		Endpoint: Endpoint{URL: server.URL(), CA: server.CAPEM(), CertKey: server.CertKey()},
 	}
+	if url := tables(t); url != "" {
+		w.config.Dir, w.config.Database, w.config.Keyring, w.config.Registry = "", url, testRing(t), memory.New()
+	}
 	w.open()
 	return w
 }

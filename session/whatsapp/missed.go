@@ -3,7 +3,10 @@ package whatsapp
 import (
 	"context"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
@@ -89,21 +92,31 @@ func inChat(chat types.JID, names ...types.JID) []string {
 }
 
 func (d *database) putMissed(ctx context.Context, session, sender, id string, now time.Time) error {
-	_, err := d.sql.ExecContext(ctx, `INSERT OR REPLACE INTO pingr_missed (session, sender, id, at) VALUES (?, ?, ?, ?)`,
-		session, sender, id, now.UnixMilli())
+	_, err := d.sql.ExecContext(ctx, `
+		INSERT INTO pingr_missed (session, sender, id, at) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (session, sender, id) DO UPDATE SET at = excluded.at`,
+		session, sender, storable(id), now.UnixMilli())
 	if err != nil {
 		return fmt.Errorf("note a missed message: %w", err)
 	}
-	_, err = d.sql.ExecContext(ctx, `DELETE FROM pingr_missed WHERE at < ?`, now.Add(-keepMissed).UnixMilli())
+	_, err = d.sql.ExecContext(ctx, `DELETE FROM pingr_missed WHERE at < $1`, now.Add(-keepMissed).UnixMilli())
 	return err
 }
 
 func (d *database) hasMissed(ctx context.Context, session, sender, id string) (found bool, err error) {
 	err = d.sql.QueryRowContext(ctx,
-		`SELECT EXISTS (SELECT 1 FROM pingr_missed WHERE session = ? AND sender = ? AND id = ?)`,
-		session, sender, id).Scan(&found)
+		`SELECT EXISTS (SELECT 1 FROM pingr_missed WHERE session = $1 AND sender = $2 AND id = $3)`,
+		session, sender, storable(id)).Scan(&found)
 	if err != nil {
 		return false, fmt.Errorf("look for a missed message: %w", err)
 	}
 	return found, nil
+}
+
+// storable returns an id as PostgreSQL accepts it. The sender chose the id.
+func storable(id string) string {
+	if utf8.ValidString(id) && !strings.Contains(id, "\x00") {
+		return id
+	}
+	return strconv.QuoteToASCII(id)
 }

@@ -69,6 +69,15 @@ func (o *outbox) empty() {
 	}
 }
 
+// discard drops the messages for good.
+func (o *outbox) discard() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	clear(o.messages)
+	o.closed = true
+	stop(o.timer)
+}
+
 // close writes the messages that are still there, for good.
 func (o *outbox) close() {
 	o.empty()

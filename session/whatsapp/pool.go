@@ -61,8 +61,11 @@ type Pool struct {
 // keys of one session are damaged: that session is logged out, with
 // [pingr.ReasonKeysDamaged].
 func Open(ctx context.Context, c Config) (*Pool, error) {
-	if c.Dir == "" {
+	switch {
+	case c.Database == "" && c.Dir == "":
 		return nil, errors.New("open sessions: no directory given")
+	case c.Database != "" && c.Registry == nil:
+		return nil, errors.New("open sessions: no registry given")
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -75,14 +78,11 @@ func Open(ctx context.Context, c Config) (*Pool, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open sessions: %w", err)
 	}
-	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
-		return nil, fmt.Errorf("open sessions: %w", err)
-	}
 	release, err := target.claimTrust()
 	if err != nil {
 		return nil, fmt.Errorf("open sessions: %w", err)
 	}
-	database, err := openDatabase(ctx, c.Dir)
+	database, err := c.openKeys(ctx)
 	if err != nil {
 		release()
 		return nil, fmt.Errorf("open keys: %w", err)
@@ -94,7 +94,7 @@ func Open(ctx context.Context, c Config) (*Pool, error) {
 		sessions: make(map[string]*Session),
 	}
 	if database.namesUnread != nil {
-		p.log.Error("some names of people cannot be read; whatsapp.db may be damaged (pingr doctor)", "error",
+		p.log.Error("some names of people cannot be read; the database may be damaged (pingr doctor)", "error",
 			unnamed(database.namesUnread))
 	}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
@@ -107,6 +107,17 @@ func Open(ctx context.Context, c Config) (*Pool, error) {
 	return p, nil
 }
 
+// openKeys opens the database of the keys.
+func (c Config) openKeys(ctx context.Context) (*database, error) {
+	if c.Database != "" {
+		return openTables(ctx, c.Database, c.Node, c.Keyring)
+	}
+	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
+		return nil, err
+	}
+	return openDatabase(ctx, c.Dir)
+}
+
 // restore makes the sessions of the registry and connects those that are
 // linked.
 func (p *Pool) restore(ctx context.Context) error {
@@ -117,12 +128,19 @@ func (p *Pool) restore(ctx context.Context) error {
 		}
 		p.registry = own
 	}
+	if p.config.Node != "" {
+		return nil
+	}
 	records, err := p.registry.Sessions(ctx)
 	if err != nil {
 		return err
 	}
 	for _, record := range records {
-		s, err := newSession(ctx, p, record)
+		claim, err := p.database.where.claim(ctx, record.ID)
+		if err != nil {
+			return fmt.Errorf("session %s: claim it: %w", record.ID, err)
+		}
+		s, err := newSession(ctx, p, record, claim)
 		if err != nil {
 			return err
 		}
@@ -186,7 +204,7 @@ func (p *Pool) Add(ctx context.Context, record pingr.SessionRecord) (*Session, e
 		p.mu.Unlock()
 		return nil, fmt.Errorf("add session: %w", ErrExists)
 	}
-	s, err := newSession(ctx, p, record)
+	s, err := p.create(ctx, record)
 	if err == nil {
 		p.sessions[record.ID] = s
 	}
@@ -194,7 +212,7 @@ func (p *Pool) Add(ctx context.Context, record pingr.SessionRecord) (*Session, e
 	if err != nil {
 		return nil, fmt.Errorf("add session: %w", err)
 	}
-	if err := p.registry.SaveSession(ctx, record); err != nil {
+	if err := s.save(ctx, record); err != nil {
 		p.mu.Lock()
 		delete(p.sessions, record.ID)
 		p.mu.Unlock()
@@ -202,6 +220,15 @@ func (p *Pool) Add(ctx context.Context, record pingr.SessionRecord) (*Session, e
 		return nil, fmt.Errorf("add session: %w", err)
 	}
 	return s, s.Link()
+}
+
+// create makes a session that is new.
+func (p *Pool) create(ctx context.Context, record pingr.SessionRecord) (*Session, error) {
+	claim, err := p.database.where.claim(ctx, record.ID)
+	if err != nil {
+		return nil, err
+	}
+	return newSession(ctx, p, record, claim)
 }
 
 // Get returns the session with that id, and reports whether there is one.
@@ -243,7 +270,7 @@ func (p *Pool) Remove(ctx context.Context, id string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), effectTimeout)
 	defer cancel()
 	err := s.eraseKeys(ctx)
-	err = errors.Join(err, p.database.forgetSession(ctx, id), s.forget(ctx))
+	err = errors.Join(err, p.database.forgetSession(ctx, id), s.forget(ctx), p.database.where.drop(ctx, s.claim))
 	if err != nil {
 		return fmt.Errorf("remove session: %w", err)
 	}

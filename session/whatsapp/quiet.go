@@ -61,13 +61,13 @@ func (d *device) GetMessageSecret(context.Context, types.JID, types.JID, types.M
 // write to that person.
 func (d *device) GetPrivacyToken(ctx context.Context, user types.JID) (*store.PrivacyToken, error) {
 	name := user.ToNonAD().String()
-	if token, ok := d.cache.token(d.jid, name); ok {
+	if token, ok := d.cache.token(d.name, name); ok {
 		return token, nil
 	}
 	before := d.cache.tokenVersion()
 	token, err := d.AllSessionSpecificStores.GetPrivacyToken(ctx, user)
 	if err == nil {
-		d.cache.putToken(d.jid, name, token, before)
+		d.cache.putToken(d.name, name, token, before)
 	}
 	return token, d.check(ctx, err)
 }

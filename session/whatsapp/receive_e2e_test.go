@@ -135,14 +135,8 @@ func TestDatabaseThatFailsLosesNothing(t *testing.T) {
 	m := receive(t, in)
 	w.untilAcknowledged() // or it comes again
 
-	full := []string{"whatsmeow_sessions", "whatsmeow_event_buffer", "whatsmeow_retry_buffer", "pingr_probe"}
-	for _, table := range full {
-		for _, verb := range []string{"INSERT", "UPDATE"} {
-			_, err := w.pool.database.sql.Exec(`CREATE TRIGGER full_` + table + verb + ` BEFORE ` + verb + ` ON ` + table +
-				` BEGIN SELECT RAISE(FAIL, 'database or disk is full'); END`)
-			require.NoError(t, err)
-		}
-	}
+	mend := fill(t, w.pool.database,
+		"whatsmeow_sessions", "whatsmeow_event_buffer", "whatsmeow_retry_buffer", "pingr_probe")
 	err = s.Send(t.Context(), pingr.Outgoing{ID: "3EB0F", To: m.Sender, Text: "re before"})
 	require.ErrorIs(t, err, pingr.ErrSessionUnavailable)
 	r := w.untilState(s, pingr.SessionDisconnected)
@@ -154,12 +148,7 @@ func TestDatabaseThatFailsLosesNothing(t *testing.T) {
 	}
 	assert.Equal(t, "transient", receive(t, w.events.events).Kind)
 
-	for _, table := range full {
-		for _, verb := range []string{"INSERT", "UPDATE"} {
-			_, err := w.pool.database.sql.Exec(`DROP TRIGGER full_` + table + verb)
-			require.NoError(t, err)
-		}
-	}
+	mend()
 	w.untilState(s, pingr.SessionConnected)
 	for range 3 {
 		assert.Equal(t, "meanwhile", receive(t, in).Text)

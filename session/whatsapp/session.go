@@ -16,8 +16,9 @@ import (
 // A Session is one number that is linked or waits for its phone. It belongs to
 // a [Pool]. Its methods are safe for concurrent use.
 type Session struct {
-	pool *Pool
-	id   string
+	pool  *Pool
+	id    string
+	claim claim
 
 	listening atomic.Pointer[listener]
 	chats     *persons      // by chat, held during a send
@@ -42,9 +43,12 @@ type Session struct {
 	redial    *time.Timer
 	overdue   *overdue  // reports the disconnect; nil if none is due
 	banEnds   time.Time // end of the last temporary ban
-	refusals  refusals
-	timers    map[string]chatTimer // by chat
-	habits    *habits
+	// replacements counts the replaced connections since replacedSince.
+	replacements  int
+	replacedSince time.Time
+	refusals      refusals
+	timers        map[string]chatTimer // by chat
+	habits        *habits
 
 	effects  []effect
 	draining bool
@@ -71,9 +75,9 @@ type Snapshot struct {
 // newSession makes a session from a record and loads its keys, if it has any.
 // It also makes a session whose keys cannot be read, so that no other session
 // suffers.
-func newSession(ctx context.Context, p *Pool, record pingr.SessionRecord) (*Session, error) {
+func newSession(ctx context.Context, p *Pool, record pingr.SessionRecord, c claim) (*Session, error) {
 	s := &Session{
-		pool: p, id: record.ID, record: record,
+		pool: p, id: record.ID, claim: c, record: record,
 		chats:    newPersons(),
 		flights:  make(chan struct{}, sendsInFlight),
 		habits:   newHabits(),
@@ -105,9 +109,14 @@ func (s *Session) loadKeys(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	device, keys, err := s.pool.database.loadKeys(ctx, jid, s.databaseFailed)
+	device, keys, err := s.pool.database.loadKeys(ctx, s.claim, jid, s.databaseFailed)
 	if err == nil && device != nil {
 		s.line = newLine(s, device, keys)
+		s.pool.run(func() {
+			if err := s.pool.database.where.reseal(s.pool.ctx, s.claim, jid); err != nil && s.pool.ctx.Err() == nil {
+				s.pool.log.Error("keys could not be sealed with the current key", "session", s.id, "error", err)
+			}
+		})
 	}
 	return err
 }
@@ -274,7 +283,7 @@ func (s *Session) giveUp(l *line, forGood bool) {
 		}
 		l.end()
 		if jid := l.jid.Load(); jid != nil {
-			if err := s.pool.database.eraseKeys(context.Background(), *jid); err != nil {
+			if err := s.pool.database.where.eraseDevice(context.Background(), s.claim, *jid); err != nil {
 				s.pool.log.Error("keys of an unlinked device remain", "session", s.id, "error", err)
 			}
 		}
@@ -304,6 +313,17 @@ func (s *Session) close() {
 		s.mu.Unlock()
 		return
 	}
+	s.shut()
+	l := s.line
+	s.line = nil
+	s.mu.Unlock()
+	if l != nil {
+		l.end()
+	}
+}
+
+// shut ends everything but the line. The caller holds s.mu.
+func (s *Session) shut() {
 	s.closed = true
 	close(s.done)
 	s.endRound()
@@ -312,12 +332,6 @@ func (s *Session) close() {
 	stop(s.refusals.timer)
 	for w := range s.watchers {
 		s.unwatch(w)
-	}
-	l := s.line
-	s.line = nil
-	s.mu.Unlock()
-	if l != nil {
-		l.end()
 	}
 }
 
@@ -343,7 +357,7 @@ func (s *Session) eraseKeys(ctx context.Context) error {
 		return nil
 	}
 	if jid, err := deviceJID(device); err == nil { // otherwise no keys are filed under it
-		return s.pool.database.eraseKeys(ctx, jid)
+		return s.pool.database.where.eraseDevice(ctx, s.claim, jid)
 	}
 	return nil
 }

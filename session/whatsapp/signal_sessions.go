@@ -29,12 +29,12 @@ func (d *device) session(ctx context.Context, address string, locked bool) ([]by
 	if d.look(ctx, func(c *changes) (found bool) { session, found = c.sessions[address]; return found }) {
 		return session, nil
 	}
-	if session, ok := d.cache.session(d.jid, address); ok {
+	if session, ok := d.cache.session(d.name, address); ok {
 		return session, nil
 	}
 	session, err := d.AllSessionSpecificStores.GetSession(ctx, address)
 	if err == nil && locked {
-		d.cache.putSession(d.jid, address, session)
+		d.cache.putSession(d.name, address, session)
 	}
 	return session, d.check(ctx, err)
 }
@@ -94,7 +94,7 @@ func (d *device) PutManySessions(ctx context.Context, sessions map[string][]byte
 		}
 	})
 	for a, s := range sessions {
-		d.cache.putSession(d.jid, a, s)
+		d.cache.putSession(d.name, a, s)
 		d.noteNumbered(a)
 	}
 	if h != nil {
@@ -129,7 +129,7 @@ func (d *device) PutSession(ctx context.Context, address string, session []byte)
 	}
 	defer d.endLease(ctx, address)
 	d.journal.change(func(c *changes) { c.sessions[address] = session })
-	d.cache.putSession(d.jid, address, session)
+	d.cache.putSession(d.name, address, session)
 	return d.journal.flush(ctx)
 }
 
@@ -141,7 +141,7 @@ func (d *device) DeleteSession(ctx context.Context, address string) error {
 	}
 	defer d.endLease(ctx, address)
 	d.journal.change(func(c *changes) { c.sessions[address] = nil })
-	d.cache.putSession(d.jid, address, nil)
+	d.cache.putSession(d.name, address, nil)
 	return nil
 }
 
@@ -168,7 +168,7 @@ func (d *device) forget(ctx context.Context, user string, del func(context.Conte
 		if err := d.alone(ctx, u, func() error { return del(ctx, u) }); err != nil {
 			return err
 		}
-		d.cache.forget(d.jid, u)
+		d.cache.forget(d.name, u)
 	}
 	return nil
 }
@@ -203,8 +203,8 @@ func (d *device) MigratePNToLID(ctx context.Context, number, lid types.JID) erro
 		return nil
 	}
 	err := d.alone(ctx, to, func() error { return d.AllSessionSpecificStores.MigratePNToLID(ctx, number, lid) })
-	d.cache.forget(d.jid, from)
-	d.cache.forget(d.jid, to)
+	d.cache.forget(d.name, from)
+	d.cache.forget(d.name, to)
 	return err
 }
 

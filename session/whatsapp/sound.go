@@ -16,7 +16,7 @@ import (
 // session, a new message the identity). If whatsmeow saw a damaged key, every
 // message of its person would be unreadable for good.
 type soundStore struct {
-	store.AllSessionSpecificStores
+	deviceStore
 	// sound reports whether a Signal session or group key can be read.
 	sound soundness
 }
@@ -54,7 +54,7 @@ func reads(parse func([]byte) error) func([]byte) bool {
 
 // GetSession returns a session. A damaged one counts as missing.
 func (s soundStore) GetSession(ctx context.Context, address string) ([]byte, error) {
-	session, err := s.AllSessionSpecificStores.GetSession(ctx, address)
+	session, err := s.deviceStore.GetSession(ctx, address)
 	if session != nil && !s.sound.session(session) {
 		return nil, err
 	}
@@ -63,7 +63,7 @@ func (s soundStore) GetSession(ctx context.Context, address string) ([]byte, err
 
 // GetSenderKey returns a group member's key. A damaged one counts as missing.
 func (s soundStore) GetSenderKey(ctx context.Context, group, user string) ([]byte, error) {
-	key, err := s.AllSessionSpecificStores.GetSenderKey(ctx, group, user)
+	key, err := s.deviceStore.GetSenderKey(ctx, group, user)
 	if key != nil && !s.sound.senderKey(key) {
 		return nil, err
 	}
@@ -72,7 +72,7 @@ func (s soundStore) GetSenderKey(ctx context.Context, group, user string) ([]byt
 
 // GetPreKey returns a one-time key. A damaged one counts as used.
 func (s soundStore) GetPreKey(ctx context.Context, id uint32) (*keys.PreKey, error) {
-	key, err := s.AllSessionSpecificStores.GetPreKey(ctx, id)
+	key, err := s.deviceStore.GetPreKey(ctx, id)
 	if errors.Is(err, sqlstore.ErrInvalidLength) {
 		return nil, nil
 	}
@@ -82,7 +82,7 @@ func (s soundStore) GetPreKey(ctx context.Context, id uint32) (*keys.PreKey, err
 // IsTrustedIdentity reports whether the key is the known one. A damaged key is
 // not known.
 func (s soundStore) IsTrustedIdentity(ctx context.Context, address string, key [32]byte) (bool, error) {
-	trusted, err := s.AllSessionSpecificStores.IsTrustedIdentity(ctx, address, key)
+	trusted, err := s.deviceStore.IsTrustedIdentity(ctx, address, key)
 	if errors.Is(err, sqlstore.ErrInvalidLength) {
 		return true, nil
 	}

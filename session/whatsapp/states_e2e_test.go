@@ -40,6 +40,9 @@ func TestEndsThatNeedAPerson(t *testing.T) {
 		{"replaced by another client", (*whatsapptest.Device).Replace, 440, pingr.SessionDisconnected, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			if c.code == codeReplaced {
+				onFile(t) // TestReplacedWithTheLease
+			}
 			w := newWorld(t)
 			w.pool.timing.grace, w.pool.timing.report = time.Minute, time.Minute // a terminal one does not wait for it
 			s, device := w.link("sess_end")
