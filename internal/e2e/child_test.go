@@ -29,6 +29,13 @@ const (
 )
 
 func TestMain(m *testing.M) {
+	if name := os.Getenv(nodeName); name != "" {
+		if err := node(name); err != nil {
+			fmt.Fprintln(os.Stderr, "node:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	if dir := os.Getenv(childDir); dir != "" {
 		if err := child(dir); err != nil {
 			fmt.Fprintln(os.Stderr, "child:", err)
@@ -58,37 +65,19 @@ func child(dir string) error {
 	if err != nil {
 		return err
 	}
-	err = store.SaveTrigger(ctx, pingr.Trigger{
-		ID: "trg_1", Session: session, Phrase: "login", Reply: "static for {{phone}}", Active: true,
-	})
+	config, err := childConfig(store)
 	if err != nil {
 		return err
 	}
-	timeout, err := time.ParseDuration(os.Getenv(childTimeout))
+	engine, err := pingr.New(config)
 	if err != nil {
 		return err
 	}
-	transport := pingr.NewTransport(nil)
-	engine, err := pingr.New(pingr.Config{
-		Store: store, Settings: pingr.Settings{Cooldown: -1}, DispatchTimeout: timeout,
-		RetrySchedule: []time.Duration{
-			time.Second, 2 * time.Second, 3 * time.Second, 3 * time.Second, 3 * time.Second, 3 * time.Second,
-		},
-		Dispatcher: &pingr.HTTPDispatcher{URL: os.Getenv(childHook), Secret: secret, Transport: transport, Timeout: timeout},
-	})
+	endpoint, err := childEndpoint()
 	if err != nil {
 		return err
 	}
-	ca, err := os.ReadFile(os.Getenv("PINGR_WHATSAPP_CA"))
-	if err != nil {
-		return err
-	}
-	pool, err := whatsapp.Open(ctx, whatsapp.Config{
-		Dir: dir, Registry: store,
-		Endpoint: whatsapp.Endpoint{
-			URL: os.Getenv("PINGR_WHATSAPP_URL"), CA: ca, CertKey: os.Getenv("PINGR_WHATSAPP_CERT_KEY"),
-		},
-	})
+	pool, err := whatsapp.Open(ctx, whatsapp.Config{Dir: dir, Registry: store, Endpoint: endpoint})
 	if err != nil {
 		return err
 	}
@@ -106,8 +95,45 @@ func child(dir string) error {
 			}
 		}
 	}()
-	go weighOnSignal(transport)
+	go weighOnSignal(config.Dispatcher.(*pingr.HTTPDispatcher).Transport)
 	return engine.Run(ctx)
+}
+
+// A childStore is what the program needs of a store.
+type childStore interface {
+	pingr.Store
+	SaveTrigger(ctx context.Context, t pingr.Trigger) error
+}
+
+// childConfig is the engine's, with its trigger.
+func childConfig(store childStore) (pingr.Config, error) {
+	err := store.SaveTrigger(context.Background(), pingr.Trigger{
+		ID: "trg_1", Session: session, Phrase: "login", Reply: "static for {{phone}}", Active: true,
+	})
+	if err != nil {
+		return pingr.Config{}, err
+	}
+	timeout, err := time.ParseDuration(os.Getenv(childTimeout))
+	if err != nil {
+		return pingr.Config{}, err
+	}
+	return pingr.Config{
+		Store: store, Settings: pingr.Settings{Cooldown: -1}, DispatchTimeout: timeout,
+		RetrySchedule: []time.Duration{
+			time.Second, 2 * time.Second, 3 * time.Second, 3 * time.Second, 3 * time.Second, 3 * time.Second,
+		},
+		Dispatcher: &pingr.HTTPDispatcher{
+			URL: os.Getenv(childHook), Secret: secret, Transport: pingr.NewTransport(nil), Timeout: timeout,
+		},
+	}, nil
+}
+
+// childEndpoint is the loopback WhatsApp.
+func childEndpoint() (whatsapp.Endpoint, error) {
+	ca, err := os.ReadFile(os.Getenv("PINGR_WHATSAPP_CA"))
+	return whatsapp.Endpoint{
+		URL: os.Getenv("PINGR_WHATSAPP_URL"), CA: ca, CertKey: os.Getenv("PINGR_WHATSAPP_CERT_KEY"),
+	}, err
 }
 
 // weighOnSignal prints what the process holds, when nothing is under way.

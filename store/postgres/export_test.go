@@ -30,3 +30,20 @@ func (s *Store) WaitsForStart(t *testing.T) time.Duration {
 		FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND wait_event = 'advisory'`).Scan(&ms))
 	return time.Duration(ms) * time.Millisecond
 }
+
+// Exec runs a statement.
+func (s *Store) Exec(t *testing.T, query string) {
+	t.Helper()
+	_, err := s.db.ExecContext(t.Context(), query)
+	require.NoError(t, err)
+}
+
+// Begin begins a transaction with a statement. It ends when end is called.
+func (s *Store) Begin(t *testing.T, query string, args ...any) (end func() error) {
+	t.Helper()
+	tx, err := s.db.BeginTx(t.Context(), nil)
+	require.NoError(t, err)
+	_, err = tx.ExecContext(t.Context(), query, args...)
+	require.NoError(t, err)
+	return tx.Commit
+}

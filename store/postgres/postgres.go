@@ -26,6 +26,9 @@ type Config struct {
 	// PGPASSWORD, PGPASSFILE, …). search_path=NAME in it keeps the tables in a
 	// schema of their own. Required.
 	URL string
+	// Node is the name of this process among those that share the database's
+	// sessions by leases: see [Store.Join]. Empty if it takes no part in that.
+	Node string
 	// MaxConns is the most connections of the process. Defaults to 16.
 	MaxConns int
 	// Sessions returns the ids of the sessions that this process serves, if other
@@ -40,7 +43,8 @@ type Config struct {
 // is safe for concurrent use.
 type Store struct {
 	*sqlstore.Store
-	db *sql.DB
+	db    *sql.DB
+	beats *sql.DB // one connection, so that a beat waits for nobody
 }
 
 var _ pingr.Store = (*Store)(nil)
@@ -63,6 +67,9 @@ func open(ctx context.Context, c Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	if c.Node != "" {
+		config.RuntimeParams["application_name"] = ApplicationName(c.Node)
+	}
 	if c.MaxConns == 0 {
 		c.MaxConns = 16
 	}
@@ -74,9 +81,11 @@ func open(ctx context.Context, c Config) (*Store, error) {
 	dialect := sqlstore.Dialect{
 		Lock: "FOR UPDATE SKIP LOCKED", Alone: "SELECT pg_advisory_xact_lock($1)", Sessions: c.Sessions,
 	}
-	return &Store{sqlstore.New(database{db: db}, database{db: db, soft: true}, dialect), db}, nil
+	return &Store{
+		sqlstore.New(database{db: db}, database{db: db, soft: true}, dialect), db, pgpool.Open(config, 1),
+	}, nil
 }
 
 // Close writes what the delivery log still holds back, and disconnects. Later
 // calls fail. Closing twice does no harm.
-func (s *Store) Close() error { return errors.Join(s.Store.Close(), s.db.Close()) }
+func (s *Store) Close() error { return errors.Join(s.Store.Close(), s.db.Close(), s.beats.Close()) }

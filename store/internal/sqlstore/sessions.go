@@ -29,7 +29,16 @@ func (s *Store) Sessions(ctx context.Context) ([]pingr.SessionRecord, error) {
 
 // SaveSession stores a record, whether its ID is new or known.
 func (s *Store) SaveSession(ctx context.Context, r pingr.SessionRecord) error {
+	return s.SaveSessionAfter(ctx, r, func(Tx) error { return nil })
+}
+
+// SaveSessionAfter stores a record in a transaction that begins with check, and
+// only if check succeeds.
+func (s *Store) SaveSessionAfter(ctx context.Context, r pingr.SessionRecord, check func(Tx) error) error {
 	return s.db.Write(ctx, func(tx Tx) error {
+		if err := check(tx); err != nil {
+			return err
+		}
 		_, err := tx.Exec(`
 			INSERT INTO sessions (`+sessionColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 			ON CONFLICT (id) DO UPDATE SET account = excluded.account, name = excluded.name, device = excluded.device,
