@@ -109,7 +109,7 @@ func (c *conn) end() {
 		// In steps: a machine that stands still for that long costs one of them,
 		// not the client's whole time.
 		const step = 10 * time.Millisecond
-		for range (lingering + 2*time.Duration(c.srv.latency.Load())) / step {
+		for range (lingering + 2*c.out.now()) / step {
 			select {
 			case <-time.After(step):
 			case <-c.ctx.Done():

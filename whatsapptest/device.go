@@ -23,6 +23,7 @@ type Device struct {
 	noiseKey [32]byte  // what the client logs in with
 	removed  atomic.Bool
 	acks     atomic.Pointer[AckRule]
+	latency  atomic.Int64 // beyond the server's, in nanoseconds
 	garble   atomic.Int64 // how many messages of other clients to spoil
 
 	mu           sync.Mutex

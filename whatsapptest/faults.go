@@ -2,10 +2,13 @@ package whatsapptest
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	waBinary "go.mau.fi/whatsmeow/binary"
+	"go.mau.fi/whatsmeow/types"
 )
 
 // AckRule sets how the server answers messages from a client. The zero value
@@ -32,12 +35,23 @@ func (s *Server) Acks(r AckRule) { s.acks.Store(&r) }
 // server's rule.
 func (d *Device) Acks(r AckRule) { d.acks.Store(&r) }
 
-// ackRule returns the rule for the next message and counts it.
-func (d *Device) ackRule() AckRule {
-	for _, holder := range []interface {
-		Load() *AckRule
-		CompareAndSwap(old, new *AckRule) bool
-	}{&d.acks, &d.srv.acks} {
+// Acks sets the rule for messages from linked clients to this phone. It goes before the rules of the
+// client and of the server. AckRule{} ends it. Refuse is for one form of address only.
+func (p *Phone) Acks(r AckRule) { p.acks.Store(&r) }
+
+// Acks sets the rule for messages from linked clients to this group. It goes before the rules of the
+// client and of the server. AckRule{} ends it.
+func (g *Group) Acks(r AckRule) { g.acks.Store(&r) }
+
+// ackRule returns the rule for the next message, which is to that address, and counts it.
+func (d *Device) ackRule(to types.JID) AckRule {
+	holders := []*atomic.Pointer[AckRule]{&d.acks, &d.srv.acks}
+	if p := d.srv.phone(to); p != nil && p != d.phone {
+		holders = slices.Insert(holders, 0, &p.acks)
+	} else if g := d.srv.group(to); g != nil {
+		holders = slices.Insert(holders, 0, &g.acks)
+	}
+	for _, holder := range holders {
 		for {
 			r := holder.Load()
 			if r == nil || *r == (AckRule{}) {

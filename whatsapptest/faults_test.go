@@ -233,3 +233,25 @@ func TestPreKeysAreRefilled(t *testing.T) {
 		assert.Zero(t, m.Retries)
 	}
 }
+
+// A rule for one destination leaves all others as they were, and goes before those of the client.
+func TestAcksByDestination(t *testing.T) {
+	w := newWorld(t, whatsapptest.PhoneConfig{Number: "919876543210"})
+	bob := w.srv.NewPhone(whatsapptest.PhoneConfig{Number: "919876543211"})
+	group := w.srv.NewGroup(whatsapptest.GroupConfig{Members: []*whatsapptest.Phone{w.shop, bob}})
+	refused := func(to types.JID) bool {
+		_, err := w.client.SendMessage(within(t), to, whatsapptest.TextMessage("hello"))
+		return err != nil
+	}
+	alice := types.NewJID(w.alice.Number(), types.DefaultUserServer)
+	other := types.NewJID(bob.Number(), types.DefaultUserServer)
+	party, err := types.ParseJID(group.ID())
+	require.NoError(t, err)
+	assert.Equal(t, []bool{false, false, false}, []bool{refused(alice), refused(other), refused(party)})
+	w.alice.Acks(whatsapptest.AckRule{Error: 463, Times: 1})
+	group.Acks(whatsapptest.AckRule{Error: 403})
+	assert.Equal(t, []bool{true, false, true}, []bool{refused(alice), refused(other), refused(party)})
+	assert.False(t, refused(alice), "for one message only")
+	group.Acks(whatsapptest.AckRule{})
+	assert.False(t, refused(party))
+}

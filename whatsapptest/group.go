@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	waBinary "go.mau.fi/whatsmeow/binary"
@@ -22,6 +23,7 @@ type Group struct {
 	subject string
 	byLID   bool
 	created time.Time
+	acks    atomic.Pointer[AckRule]
 
 	mu      sync.Mutex
 	members []*Phone

@@ -43,6 +43,11 @@ func deviceRoutes() []route {
 				c.device.Acks(body.rule())
 				return nil
 			})),
+		on("PUT "+device+"/latency", "Puts the client so much further away than the server is.", "Device.SetLatency",
+			does(func(c *call, body latencyJSON) error {
+				c.device.SetLatency(milliseconds(body.OneWayMS))
+				return nil
+			})),
 		on("PUT "+device+"/garble", "Makes the next messages from other linked clients unreadable.", "Device.Garble",
 			does(func(c *call, body timesJSON) error {
 				c.device.Garble(body.Times)

@@ -84,6 +84,11 @@ func phoneRoutes() []route {
 			"Phone.RevealNumber", does(revealNumber)),
 		on("PUT /phones/{number}/move", "Sets how far the account's move from its number to its LID is.", "Phone.SetMove",
 			does(setMove)),
+		on("PUT /phones/{number}/acks", "Sets how clients' messages to the phone are answered; an empty body ends it.",
+			"Phone.Acks", does(func(c *call, body ackRuleJSON) error {
+				c.phone.Acks(body.rule())
+				return nil
+			})),
 		on("PUT /phones/{number}/refusal", "Refuses messages that address the phone in one form.", "Phone.Refuse",
 			does(refuse)),
 		on("PUT /phones/{number}/outdated", "Tells clients that write to the phone that its LID has changed.",

@@ -212,6 +212,11 @@ func groupRoutes() []route {
 		}),
 		on("GET /groups/{group}", "Returns a group.", "Group.ID Group.Members",
 			func(c *call, _ none) (groupJSON, error) { return c.group.json(), nil }),
+		on("PUT /groups/{group}/acks", "Sets how clients' messages to the group are answered; an empty body ends it.",
+			"Group.Acks", does(func(c *call, body ackRuleJSON) error {
+				c.group.Acks(body.rule())
+				return nil
+			})),
 		on("PUT /groups/{group}/members/{number}", "Adds a phone to the group.", "Group.Add",
 			acts(func(c *call) { c.group.Add(c.phone) })),
 		on("DELETE /groups/{group}/members/{number}", "Removes a phone from the group.", "Group.Remove",

@@ -28,7 +28,7 @@ func (d *Device) handleMessage(c *conn, n *waBinary.Node) {
 	ag := n.AttrGetter()
 	id, to := ag.OptionalString("id"), ag.OptionalJIDOrEmpty("to")
 	peer := ag.OptionalString("category") == "peer"
-	rule := d.ackRule()
+	rule := d.ackRule(to)
 	if rule.Error == 0 && !d.srv.exists(to) {
 		rule = AckRule{Error: 404}
 	}

@@ -10,6 +10,10 @@ import (
 // under way keep the delay with which they left.
 func (s *Server) SetLatency(oneWay time.Duration) { s.latency.Store(int64(oneWay)) }
 
+// SetLatency puts this client so much further away than Config.Latency puts the server, from its next frame
+// on.
+func (d *Device) SetLatency(oneWay time.Duration) { d.latency.Store(int64(oneWay)) }
+
 // pause waits for as long as a frame of the handshake takes.
 func (s *Server) pause(ctx context.Context) error {
 	latency := time.Duration(s.latency.Load())
@@ -31,8 +35,32 @@ type lag struct {
 	ctx context.Context // of the connection; frames under way are lost when it ends
 
 	mu       sync.Mutex
+	device   *Device // that has logged in, or nil
 	underWay []delayed
 	draining bool
+}
+
+// latency returns the delay of the next frame. The caller holds g.mu.
+func (g *lag) latency() time.Duration {
+	latency := time.Duration(g.srv.latency.Load())
+	if g.device != nil {
+		latency += time.Duration(g.device.latency.Load())
+	}
+	return latency
+}
+
+// now is latency for a caller that does not hold g.mu.
+func (g *lag) now() time.Duration {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.latency()
+}
+
+// of makes the latency that of a device's connection.
+func (g *lag) of(d *Device) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.device = d
 }
 
 type delayed struct {
@@ -45,7 +73,7 @@ type delayed struct {
 func (g *lag) delayed() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.draining || g.srv.latency.Load() > 0
+	return g.draining || g.latency() > 0
 }
 
 // pass calls pass when the frame has arrived, from one goroutine at a time. It does not call it if the
@@ -53,8 +81,7 @@ func (g *lag) delayed() bool {
 func (g *lag) pass(pass func()) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	latency := time.Duration(g.srv.latency.Load())
-	g.underWay = append(g.underWay, delayed{time.Now().Add(latency), pass})
+	g.underWay = append(g.underWay, delayed{time.Now().Add(g.latency()), pass})
 	if !g.draining {
 		g.draining = g.srv.spawn(g.drain)
 	}

@@ -39,7 +39,11 @@ func TestLatency(t *testing.T) {
 
 	srv.SetLatency(0)
 	client.send(t, m.Info.Chat, "near")
-	for _, want := range []string{"the devices are known now", "far", "near"} {
+	device.SetLatency(latency)
+	began = time.Now()
+	client.send(t, m.Info.Chat, "far from one client")
+	assert.GreaterOrEqual(t, time.Since(began), 2*latency, "there and back")
+	for _, want := range []string{"the devices are known now", "far", "near", "far from one client"} {
 		reply, err := alice.Next(within(t))
 		require.NoError(t, err)
 		assert.Equal(t, want, reply.Text)

@@ -29,6 +29,8 @@ func (c *conn) login() error {
 	}
 	c.silent.Store(silent)
 	c.dev = d
+	c.in.of(d)
+	c.out.of(d)
 	if name := payload.GetPushName(); name != "" {
 		d.announceName(name)
 	}

@@ -59,6 +59,7 @@ type Phone struct {
 
 	keepsTokens bool
 
+	acks   atomic.Pointer[AckRule]
 	number atomic.Pointer[types.JID] // changed with srv.mu held
 
 	mu      sync.Mutex

@@ -163,6 +163,9 @@ func TestEveryRouteWorks(t *testing.T) {
 	group := tr.ok("POST", "/groups", `{"subject":"Party","members":["`+shop+`"]}`)["id"].(string)
 	tr.ok("PUT", "/groups/"+group+"/members/"+bob, "")
 	assert.Equal(t, []any{shop, bob}, tr.ok("GET", "/groups/"+group, "")["members"])
+	tr.ok("PUT", "/groups/"+group+"/acks", `{}`)
+	tr.ok("PUT", "/phones/"+bob+"/acks", `{}`)
+	tr.ok("PUT", device+"/latency", `{"one_way_ms":0}`)
 	tr.ok("DELETE", "/groups/"+group+"/members/"+bob, "")
 	assert.Len(t, tr.ok("GET", "/groups", "")["groups"], 1)
 
