@@ -35,11 +35,9 @@ func (e *LimitError) Error() string {
 
 // RetryAfter returns the number of seconds from now until the limit ends,
 // rounded up, at least 1.
-func (e *LimitError) RetryAfter(now time.Time) int { return secondsUntil(e.Until, now) }
-
-// secondsUntil rounds up, to at least 1.
-func secondsUntil(end, now time.Time) int {
-	return max(int((end.Sub(now)+time.Second-1)/time.Second), 1)
+func (e *LimitError) RetryAfter(now time.Time) int {
+	s := int((e.Until.Sub(now) + time.Second - 1) / time.Second)
+	return max(s, 1)
 }
 
 // QuotaLimit returns the limit that lets an account send limit messages in a

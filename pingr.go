@@ -120,6 +120,7 @@ type Engine struct {
 	first, retries *gate
 	endpoints      *endpoints
 	order          *order
+	lookups        lookups
 	wake           chan struct{}
 	begun          chan struct{} // closed when Run has begun
 

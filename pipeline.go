@@ -21,6 +21,7 @@ func (e *Engine) receive(ctx context.Context, account, session string, m Message
 		return e.storeFailed("finding a trigger", err)
 	}
 	e.observeReceived(account, session, m, ok)
+	e.lookups.wrote(account, m, e.cfg.Now())
 	if !ok {
 		return nil
 	}

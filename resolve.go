@@ -33,16 +33,12 @@ type Resolved struct {
 	LID string
 }
 
-// A ResolveLimitError means that WhatsApp is asked about no more numbers until
-// then, because it refused questions or because too many were asked.
+// A ResolveLimitError means that WhatsApp is asked about no more numbers for a
+// while, because it refused questions or because too many were asked.
 type ResolveLimitError struct {
-	Until time.Time
+	RetryAfter time.Duration // from now, above 0
 }
 
 func (e *ResolveLimitError) Error() string {
-	return fmt.Sprintf("WhatsApp may be asked about numbers again at %s", e.Until.UTC().Format(time.RFC3339))
+	return fmt.Sprintf("WhatsApp may be asked about numbers again in %s", e.RetryAfter.Round(time.Second))
 }
-
-// RetryAfter returns the number of seconds from now until WhatsApp may be asked
-// again, rounded up, at least 1.
-func (e *ResolveLimitError) RetryAfter(now time.Time) int { return secondsUntil(e.Until, now) }

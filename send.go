@@ -44,7 +44,9 @@ type SendRequest struct {
 }
 
 // Send takes the account's cooldown and quota in one step, sends one message
-// and returns its id. If WhatsApp refuses the message for now ([ErrRefused]),
+// and returns its id. Before that it resolves the number, see [Engine.Resolve]:
+// the message goes to the number as WhatsApp spells it, and the limits are that
+// number's. If WhatsApp refuses the message for now ([ErrRefused]),
 // Send tries again after 1 s and after another 2 s.
 //
 // If the error is [ErrUnknown], the message may have gone out, and the same ID
@@ -86,6 +88,11 @@ func (e *Engine) Send(ctx context.Context, r SendRequest) (id string, err error)
 func (e *Engine) sendOwn(ctx context.Context, r SendRequest, phone string) error {
 	account, err := e.account(ctx, r.Account)
 	if err != nil {
+		return err
+	}
+	if phone, err = e.recipient(ctx, r, phone); err != nil && r.Again {
+		return fmt.Errorf("%w: %w", ErrUnknown, err) // the earlier one may have gone out
+	} else if err != nil {
 		return err
 	}
 	now := e.cfg.Now()

@@ -232,6 +232,7 @@ func TestSendToANumberThatIsNotOnWhatsApp(t *testing.T) {
 		assert.JSONEq(t, `{"detail":{"error":"missing_param","message":"to: is not on WhatsApp"}}`, got.Body.String())
 	}
 	w.sessions.find("anna-bot").SetFault(sim.None)
+	w.wait(24 * time.Hour) // so long it is known
 	got := w.call("anna's live key", "POST", "/v1/send", `{"to":"919876543210","message":"hi","session_id":"anna-bot"}`,
 		"Idempotency-Key", "one")
 	assert.Equal(t, http.StatusOK, got.Code, "neither the cooldown nor the key was used up")

@@ -5,6 +5,7 @@ import "net/http"
 // tags are the groups of routes, in the order of the reference.
 var tags = [][2]string{
 	{"send", "Send a message on your own initiative. Replies to triggers need no API call."},
+	{"numbers", "Find out whether a number is on WhatsApp, and how WhatsApp spells it."},
 	{"triggers", "The phrases that people text, and the reply to send when the webhook gives none."},
 	{"match", "Find out which trigger a text would fire."},
 	{"sessions", "Linked WhatsApp numbers: add one, link it by QR code or typed code, and see its status."},
@@ -25,13 +26,25 @@ func table() []route { //nolint:funlen // a table
 		{
 			method: "POST", path: "/v1/send", auth: byKey, status: ok, refuses: []int{404, 409, 429},
 			summary: "Send a message",
-			says: "Sends a text from one of the account's sessions. Responds when WhatsApp has accepted it. The " +
-				"message counts toward the recipient's cooldown and the plan's messages, like a reply. With a " +
+			says: "Sends a text from one of the account's sessions. Responds when WhatsApp has accepted it. It goes " +
+				"to the number as WhatsApp spells it, which Pingr asks about at most once a day. The message counts toward the recipient's cooldown and the plan's messages, like a reply. With a " +
 				"test key, nothing is sent: the response is what live mode would return, whichever of the " +
 				"account's sessions is named. If WhatsApp says that nobody has the number, the response is 422 " +
 				"and no limit is used. If it is not known whether a message arrived (409), repeat the request " +
 				"with the same Idempotency-Key: the person sees the message once.",
 			register: to((*Server).send),
+		},
+
+		{
+			method: "POST", path: "/v1/numbers/resolve", auth: byKey, status: ok, refuses: []int{404, 409, 429},
+			summary: "Find out whether a number is on WhatsApp",
+			says: "Returns whether a number is on WhatsApp, and the number as WhatsApp spells it: " +
+				"+55 31 98765-4321 may be 553187654321. Compare that with the phone in events. Pingr asks WhatsApp " +
+				"at most once a day for a number, and not about somebody who wrote within a day. At most 1000 " +
+				"requests an hour. WhatsApp limits how many numbers may be asked about, too, so ask only when a " +
+				"person waits for the answer. With a test key, WhatsApp is not asked: every number is on it, as " +
+				"it is.",
+			register: to((*Server).resolve),
 		},
 
 		{

@@ -116,7 +116,7 @@ func (a *app) root() *cobra.Command {
 		a.demoCommand(), a.verifyCommand(), a.versionCommand(),
 		a.sessionCommand(), a.triggerCommand(), a.webhookCommand(), a.deliveriesCommand(), a.usageCommand(),
 		a.loginCommand(), a.logoutCommand(), a.signUpCommand(), a.passwordCommand(), a.whoAmICommand(), a.simulateCommand(),
-		a.sendCommand(), a.matchCommand(), a.settingsCommand(), a.statsCommand(), a.eventsCommand(),
+		a.sendCommand(), a.resolveCommand(), a.matchCommand(), a.settingsCommand(), a.statsCommand(), a.eventsCommand(),
 	)
 	for _, c := range []*cobra.Command{
 		a.linkCommand(), a.serveCommand(), a.accountCommand(), a.keyCommand(), a.backupCommand(), a.repairCommand(),

@@ -97,6 +97,18 @@ func TestShell(t *testing.T) {
 		assert.Contains(t, s.fails(exitFailed, "webhook", "set", "ftp://shop.example"), "http")
 	})
 
+	t.Run("numbers", func(t *testing.T) {
+		h.place.server.NewPhone(whatsapptest.PhoneConfig{Number: "553187654321"})
+		assert.Equal(t, [][]string{{"+553187654321", "yes"}}, rows(s.does("resolve", "+55", "(31)", "98765-4321")))
+		var who api.Resolved
+		require.NoError(t, json.Unmarshal([]byte(s.does("resolve", "--session", "shop", "--json", "553187654321")), &who))
+		assert.Equal(t, api.Resolved{OnWhatsApp: true, Phone: "553187654321"}, who)
+		none := call{args: []string{"resolve", "15550109999"}, env: s.env}.run(t)
+		assert.Equal(t, exitFailed, none.code)
+		assert.Equal(t, [][]string{{"+15550109999", "no"}}, rows(none.out))
+		assert.Contains(t, s.fails(exitUsage, "resolve", "12"), "7 to 15 digits")
+	})
+
 	t.Run("simulation", func(t *testing.T) {
 		assert.Contains(t, s.fails(exitUsage, "simulate", "--phone", "+919876543210", "login"), "pingr login --email")
 		in := call{args: []string{"login", "--email", "anna@example.com"}, env: s.env, stdin: "correct horse\n"}.run(t)

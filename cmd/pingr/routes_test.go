@@ -103,6 +103,7 @@ func TestEveryRouteHasACommand(t *testing.T) {
 	assert.Equal(t, sent, run(s, "", "send", "--to", "+"+ashaNumber, "--once", "order-4711", "Your order", "is ready."))
 	assert.Equal(t, "Your order is ready.", next(t, h.asha))
 	assert.Contains(t, s.fails(exitUsage, "send", "--to", "12", "x"), "--to")
+	run(s, "", "resolve", "+"+ashaNumber)
 
 	s.does("webhook", "set", h.backend.URL)
 	s.does("webhook", "show")

@@ -24,7 +24,7 @@ func (s *Session) Resolve(ctx context.Context, phone string) (pingr.Resolved, er
 	case Nobody:
 		return pingr.Resolved{Phone: phone}, nil
 	case RefuseForNow:
-		return pingr.Resolved{}, &pingr.ResolveLimitError{Until: s.config.Now().Add(refusedFor)}
+		return pingr.Resolved{}, &pingr.ResolveLimitError{RetryAfter: refusedFor}
 	case Hang:
 		<-ctx.Done()
 		return pingr.Resolved{}, ctx.Err()

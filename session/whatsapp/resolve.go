@@ -98,11 +98,11 @@ func (n *numbers) join(phone string) (*answer, error) {
 	}
 	now := time.Now()
 	if now.Before(n.until) {
-		return nil, &pingr.ResolveLimitError{Until: n.until}
+		return nil, &pingr.ResolveLimitError{RetryAfter: n.until.Sub(now)}
 	}
 	if turn := n.rate.ReserveN(now, 1); turn.DelayFrom(now) > 0 {
 		defer turn.CancelAt(now)
-		return nil, &pingr.ResolveLimitError{Until: now.Add(turn.DelayFrom(now))}
+		return nil, &pingr.ResolveLimitError{RetryAfter: turn.DelayFrom(now)}
 	}
 	a := &answer{done: make(chan struct{})}
 	n.waiting[phone] = a
@@ -140,7 +140,7 @@ func (n *numbers) settle(about []string, found map[string]pingr.Resolved, err er
 	case errors.Is(err, whatsmeow.ErrIQRateOverLimit):
 		n.pause = min(max(2*n.pause, askPause), maxAskPause)
 		n.until = time.Now().Add(n.pause)
-		err = &pingr.ResolveLimitError{Until: n.until}
+		err = &pingr.ResolveLimitError{RetryAfter: n.pause}
 	case err != nil:
 		err = sendError(err, false, false)
 	default:

@@ -1,5 +1,5 @@
 import {
-  AccountSettings, AccountStats, AccountUsage, Auth, Events, Keys, Messages, Sessions, Triggers, Webhooks,
+  AccountSettings, AccountStats, AccountUsage, Auth, Events, Keys, Messages, Numbers, Sessions, Triggers, Webhooks,
 } from './resources.js';
 import { Transport } from './transport.js';
 import type { PingrOptions, RequestOptions } from './transport.js';
@@ -18,6 +18,7 @@ import { verifyWebhook } from './webhook.js';
  */
 export class Pingr {
   readonly messages: Messages;
+  readonly numbers: Numbers;
   readonly sessions: Sessions;
   readonly triggers: Triggers;
   readonly webhooks: Webhooks;
@@ -35,6 +36,7 @@ export class Pingr {
     const transport = new Transport(apiKey, options);
     this.#token = options.token;
     this.messages = new Messages(transport);
+    this.numbers = new Numbers(transport);
     this.sessions = new Sessions(transport);
     this.triggers = new Triggers(transport);
     this.webhooks = new Webhooks(transport);

@@ -13,8 +13,8 @@ export { SeenInMemory } from './seen.js';
 export type { Seen } from './seen.js';
 export type { PingrOptions, RequestOptions } from './transport.js';
 export type {
-  Account, Delivery, DeliveryPage, EventName, Key, Login, Match, Mode, NoReplyReason, QRCode, RotatedSecret, Sent, Session, Settings,
-  Simulation, Statistics, Stats, StreamEvent, TriggerRecord, Usage, Webhook,
+  Account, Delivery, DeliveryPage, EventName, Key, Login, Match, Mode, NoReplyReason, QRCode, ResolvedNumber, RotatedSecret,
+  Sent, Session, Settings, Simulation, Statistics, Stats, StreamEvent, TriggerRecord, Usage, Webhook,
 } from './types.js';
 export { verifyWebhook } from './webhook.js';
 export type { VerifyOptions } from './webhook.js';

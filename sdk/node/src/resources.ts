@@ -45,6 +45,24 @@ export class Messages extends Resource {
   }
 }
 
+/** Phone numbers. */
+export class Numbers extends Resource {
+  /**
+   * Returns whether a number is on WhatsApp, and how WhatsApp spells it:
+   * `+55 31 98765-4321` may be `553187654321`, and events name that. Pingr asks
+   * WhatsApp at most once a day for a number, and WhatsApp limits questions, so
+   * ask only when a person waits for the answer. With a test key, WhatsApp is not
+   * asked.
+   *
+   * @param number.phone number with country code
+   * @param number.sessionId the session that asks; defaults to any that is connected
+   */
+  resolve(number: { phone: string; sessionId?: string }, options?: RequestOptions): Promise<t.ResolvedNumber> {
+    const body = { phone: number.phone, session_id: number.sessionId };
+    return this.json('POST', '/v1/numbers/resolve', options, { body, auth: 'key' });
+  }
+}
+
 const session = (id: string): string => `/v1/sessions/${segment('sessionId', id)}`;
 
 /** Linked WhatsApp numbers. */

@@ -14,6 +14,13 @@ export interface Sent {
   rate_limit_remaining: number | null;
 }
 
+/** Whether a number is on WhatsApp. */
+export interface ResolvedNumber {
+  on_whatsapp: boolean;
+  /** As WhatsApp spells it, if somebody has the number; digits only, with country code. */
+  phone: string;
+}
+
 /** A linked WhatsApp number. */
 export interface Session {
   id: string;

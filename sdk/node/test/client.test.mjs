@@ -66,6 +66,9 @@ test('the REST API of the real server', async (t) => {
     await client.settings.update({ cooldownSeconds: 0 });
     assert.equal((await client.messages.send({ to: `+${asha.number}`, message: 'Your parcel is here' })).session_id, 'shop');
     await until(async () => (await texts()).length === 2, 'what was sent');
+    assert.deepEqual(await client.numbers.resolve({ phone: `00 ${asha.number}` }), { on_whatsapp: true, phone: asha.number });
+    assert.deepEqual(await client.numbers.resolve({ phone: '15550109999', sessionId: 'shop' }), { on_whatsapp: false, phone: '15550109999' });
+    await assert.rejects(client.messages.send({ to: '15550109999', message: 'hi' }), { status: 422, message: 'to: is not on WhatsApp' });
     endpoint.status = 500;
     await world.phone('POST', `/${asha.number}/messages`, { to: shop.number, text: 'login' });
     const failures = () => client.webhooks.deliveries({ eventType: 'webhook.failed' }).then((page) => page.deliveries[0]);
@@ -120,6 +123,8 @@ test('the REST API of the real server', async (t) => {
       assert.match(e.requestId, /^req_/);
       return true;
     });
+    assert.deepEqual(await tests.numbers.resolve({ phone: '+55 31 98765-4321' }), { on_whatsapp: true, phone: '5531987654321' });
+    await assert.rejects(tests.numbers.resolve({ phone: 'call me' }), PingrValidationError);
     await assert.rejects(tests.messages.send({ to: '12', message: 'x' }), PingrValidationError);
     await assert.rejects(tests.messages.send({ to: '919876543210', message: 'x', idempotencyKey: 'a b' }), PingrValidationError);
     await assert.rejects(tests.messages.send({ to: '919876543210', message: 'x', sessionId: 'none' }), { status: 404, code: 'not_found' });

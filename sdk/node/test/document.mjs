@@ -8,7 +8,7 @@ const here = fileURLToPath(new URL('..', import.meta.url));
 
 // Our types by the names that the server gives the same things.
 const TYPES = {
-  Sent: 'SentJSON', Session: 'SessionJSON', QRCode: 'QrJSON', TriggerRecord: 'TriggerJSON', Match: 'MatchOutputBody',
+  Sent: 'SentJSON', ResolvedNumber: 'Resolved', Session: 'SessionJSON', QRCode: 'QrJSON', TriggerRecord: 'TriggerJSON', Match: 'MatchOutputBody',
   Webhook: 'WebhookOutputBody', RotatedSecret: 'SecretOutputBody', Simulation: 'SimulateOutputBody', Delivery: 'DeliveryJSON',
   DeliveryPage: 'DeliveriesOutputBody', Settings: 'Settings', Usage: 'UsageOutputBody', Stats: 'StatsJSON',
   Statistics: 'StatsOutputBody', Key: 'KeyJSON', Account: 'AccountJSON', Login: 'LoginOutputBody',

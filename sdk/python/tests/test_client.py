@@ -55,6 +55,11 @@ def sessions(customer: Customer, endpoint: Endpoint) -> None:
 
     client.settings.update(cooldown_seconds=0)
     assert client.messages.send(to="+" + asha["number"], message="Your parcel is here")["session_id"] == "shop"
+    assert client.numbers.resolve("00 " + asha["number"]) == {"on_whatsapp": True, "phone": asha["number"]}
+    nobody = {"on_whatsapp": False, "phone": "15550109999"}
+    assert client.numbers.resolve("15550109999", session_id="shop") == nobody
+    with pytest.raises(PingrValidationError, match="to: is not on WhatsApp"):
+        client.messages.send(to="15550109999", message="hi")
     until(lambda: len(world.phone("GET", f"/{asha['number']}/messages")["messages"]) == 2, "what was sent")
 
     endpoint.status = 500

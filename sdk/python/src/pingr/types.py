@@ -25,6 +25,14 @@ class Sent(TypedDict):
     rate_limit_remaining: Optional[int]
 
 
+class ResolvedNumber(TypedDict):
+    """Whether a number is on WhatsApp."""
+
+    on_whatsapp: bool
+    # As WhatsApp spells it, if somebody has the number; digits only, with country code.
+    phone: str
+
+
 class _SessionRequired(TypedDict):
     id: str
     name: str

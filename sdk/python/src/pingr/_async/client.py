@@ -15,6 +15,7 @@ from .resources import (
     AsyncEvents,
     AsyncKeys,
     AsyncMessages,
+    AsyncNumbers,
     AsyncSessions,
     AsyncTriggers,
     AsyncWebhooks,
@@ -62,6 +63,7 @@ class AsyncPingr:
         self._caller = caller_of(api_key, token, mode, base_url, timeout, retries, max_retry_wait)
         self._transport = AsyncTransport(self._caller)
         self.messages = AsyncMessages(self)
+        self.numbers = AsyncNumbers(self)
         self.sessions = AsyncSessions(self)
         self.triggers = AsyncTriggers(self)
         self.webhooks = AsyncWebhooks(self)

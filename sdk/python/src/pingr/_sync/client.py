@@ -16,6 +16,7 @@ from .resources import (
     Events,
     Keys,
     Messages,
+    Numbers,
     Sessions,
     Triggers,
     Webhooks,
@@ -62,6 +63,7 @@ class Pingr:
         self._caller = caller_of(api_key, token, mode, base_url, timeout, retries, max_retry_wait)
         self._transport = Transport(self._caller)
         self.messages = Messages(self)
+        self.numbers = Numbers(self)
         self.sessions = Sessions(self)
         self.triggers = Triggers(self)
         self.webhooks = Webhooks(self)

@@ -54,6 +54,25 @@ class Messages(Resource):
         return cast("t.Sent", self._ask(request))
 
 
+class Numbers(Resource):
+    """Phone numbers."""
+
+    def resolve(self, phone: str, *, session_id: str | None = None) -> t.ResolvedNumber:
+        """Return whether a number is on WhatsApp, and how WhatsApp spells it.
+
+        ``+55 31 98765-4321`` may be ``553187654321``, and events name that. Pingr asks WhatsApp at most once a day
+        for a number, and WhatsApp limits questions, so ask only when a person waits for the answer. With a test
+        key, WhatsApp is not asked.
+
+        Args:
+            phone: the number with country code, in any form that :func:`pingr.parse_phone` takes.
+            session_id: the session that asks; by default any that is connected.
+
+        """
+        body = {"phone": phone, **({"session_id": session_id} if session_id else {})}
+        return cast("t.ResolvedNumber", self._ask(Request("POST", "/v1/numbers/resolve", body=body, auth="key")))
+
+
 class Sessions(Resource):
     """Linked WhatsApp numbers."""
 
