@@ -97,6 +97,14 @@ race: tools postgres redis ## all tests but those with real whatsmeow clients, w
 .PHONY: e2e
 e2e: postgres redis clients internal/foreign/node_modules/.package-lock.json ## the tests with real whatsmeow clients, against the loopback WhatsApp
 	go test -shuffle=on -vet=off -timeout 20m $$(git grep -lE '^//go:build !race' -- '*_test.go' ':!store' | xargs -n 1 dirname | sort -u | sed 's|^|./|')
+	@$(MAKE) --no-print-directory far
+
+# The whole system again, with WhatsApp 100 ms away each way: what depends on the order of what is under
+# way. Left out: one person's burst, whose answers wait for one another, and kills, which take minutes.
+FAR := TestFirst|TestHowASender|TestMessageFromWhatsAppWeb|TestGroupMessage|TestAnswersAcross|TestOfflineQueue|TestSendTo
+.PHONY: far
+far: ## the end-to-end tests for which it matters, with WhatsApp 100 ms away
+	PINGR_TEST_LATENCY=100ms go test -count=1 -vet=off -timeout 10m -run '$(FAR)' ./internal/e2e
 
 # Baileys, another's client of WhatsApp, against the loopback one. Without its
 # modules these tests are skipped, but not under make.

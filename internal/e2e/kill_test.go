@@ -88,7 +88,7 @@ type killed struct {
 }
 
 func newKilled(t *testing.T) *killed {
-	server, err := whatsapptest.Start(whatsapptest.Config{})
+	server, err := whatsapptest.Start(whatsapptest.Config{Latency: latency(t)})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = server.Close() })
 	k := &killed{

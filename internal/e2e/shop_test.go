@@ -11,6 +11,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -48,6 +49,18 @@ type shop struct {
 	stop     func()
 }
 
+// latency is how far away WhatsApp is, each way: 0, or what make far says.
+func latency(t *testing.T) time.Duration {
+	t.Helper()
+	far := os.Getenv("PINGR_TEST_LATENCY")
+	if far == "" {
+		return 0
+	}
+	d, err := time.ParseDuration(far)
+	require.NoError(t, err)
+	return d
+}
+
 // open links a new number and serves it with the trigger "login".
 func open(t *testing.T, settings pingr.Settings) *shop {
 	return openWith(t, pingr.Config{Settings: settings})
@@ -61,7 +74,7 @@ func openWith(t *testing.T, config pingr.Config) *shop {
 // openAt is openWith on a WhatsApp with that clock.
 func openAt(t *testing.T, config pingr.Config, now func() time.Time) *shop {
 	t.Helper()
-	server, err := whatsapptest.Start(whatsapptest.Config{Now: now})
+	server, err := whatsapptest.Start(whatsapptest.Config{Now: now, Latency: latency(t)})
 	require.NoError(t, err)
 	s := &shop{T: t, whatsapp: server, backend: newBackend(t)}
 	s.phone = server.NewPhone(whatsapptest.PhoneConfig{Name: "Shop"})
