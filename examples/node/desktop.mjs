@@ -13,7 +13,9 @@ const MAX_TRIES = 3;
 await main('desktop', (site) => {
   const codes = new Codes(site);
 
-  site.handle('POST /start', (req, res) => codes.start(req, res, { device: device(req.headers['user-agent'] ?? '') }));
+  site.handle('POST /start', async (req, res) => {
+    if (await codes.admit(req, res)) await codes.start(req, res, { device: device(req.headers['user-agent'] ?? '') });
+  });
 
   // The link that opens WhatsApp with this browser's code filled in.
   site.handle('GET /qr.png', async (req, res) => {

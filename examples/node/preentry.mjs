@@ -4,16 +4,21 @@
 import { parsePhone } from 'hey-pingr';
 import { Codes, isPending } from './login/codes.mjs';
 import { Links } from './login/links.mjs';
+import { Numbers } from './login/numbers.mjs';
 import { form, json, main } from './login/site.mjs';
 
 await main('preentry', (site) => {
   const codes = new Codes(site);
   const links = new Links(site, codes);
+  const numbers = new Numbers(site);
 
   site.handle('POST /start', async (req, res) => {
     const phone = parsePhone(String(form(req).phone ?? ''));
-    if (phone) await codes.start(req, res, { phone });
-    else json(res, 422, { error: 'that is not a phone number' });
+    if (!phone) return json(res, 422, { error: 'that is not a phone number' });
+    if (!await codes.admit(req, res)) return undefined;
+    const who = await numbers.resolve(phone);
+    if (who && !who.onWhatsApp) return json(res, 422, { error: 'that number is not on WhatsApp' });
+    return codes.start(req, res, { phone: who?.phone ?? phone }); // asked again if the code comes from another number
   });
 
   // Sends a link for a code, if it comes from the phone that was typed in.
@@ -25,6 +30,11 @@ await main('preentry', (site) => {
     if (m.forwarded) {
       await codes.end(m.code, 'void');
       return codes.forwarded();
+    }
+    if (code.phone !== m.phone) { // perhaps another spelling of the same number
+      const who = await numbers.resolve(code.phone);
+      if (!who) return numbers.notChecked();
+      code.phone = who.phone;
     }
     if (code.phone !== m.phone) {
       await codes.end(m.code, 'void');

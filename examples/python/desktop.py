@@ -44,6 +44,8 @@ class Desktop:
 
     def start(self) -> Response:
         """Give the browser a code."""
+        if refused := self._codes.refuse():
+            return refused
         return self._codes.start(Code(device=device(request.user_agent.string)))
 
     def qr(self) -> Response:

@@ -12,6 +12,7 @@ from pingr import parse_phone
 
 from login.code import PENDING, Code, Codes
 from login.link import Links
+from login.number import Numbers
 from login.site import Site, answer, asked, run
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class Preentry:
         """Add the flow to a site."""
         self._codes = Codes(site)
         self._links = Links(site, self._codes)
+        self._numbers = Numbers(site.options)
         site.app.post("/start")(self.start)
         site.on_message(self.answer)
 
@@ -35,7 +37,15 @@ class Preentry:
         phone = parse_phone(asked("phone"))
         if phone is None:
             return answer(422, error="that is not a phone number")
-        return self._codes.start(Code(phone=phone))
+        if refused := self._codes.refuse():
+            return refused
+        who = self._numbers.resolve(phone)
+        if who is None:  # it is asked again if the code comes from another number
+            return self._codes.start(Code(phone=phone))
+        spelled, on_whatsapp = who
+        if not on_whatsapp:
+            return answer(422, error="that number is not on WhatsApp")
+        return self._codes.start(Code(phone=spelled))
 
     def answer(self, message: Message) -> str | None:
         """Send a link for a code, if it comes from the phone that was typed in."""
@@ -49,6 +59,11 @@ class Preentry:
         if message.forwarded:
             self._codes.end(message.code, "void")
             return self._codes.forwarded()
+        if code.phone != message.phone:  # perhaps another spelling of the same number
+            who = self._numbers.resolve(code.phone)
+            if who is None:
+                return self._numbers.not_checked()
+            code.phone, _ = who
         if code.phone != message.phone:
             self._codes.end(message.code, "void")
             return self._codes.wrong(message)

@@ -103,7 +103,7 @@ func holdDocs(t *testing.T, program, without string, at func() (address string, 
 		require.NoError(t, err)
 		defer c.stop()
 		require.NoError(t, listens(t.Context(), address))
-		finding, err = play(t.Context(), s, mobile, site{"http://" + address, "http://" + address, secret})
+		finding, err = play(t.Context(), s, mobile, site{origin: "http://" + address, hook: "http://" + address, secret: secret})
 		require.NoError(t, err)
 		return finding
 	}

@@ -26,7 +26,7 @@ func TestEveryAttackBreaksAWeakSite(t *testing.T) {
 				server := httptest.NewServer(weak)
 				defer server.Close()
 				weak.origin = server.URL
-				finding, err := play(t.Context(), s, flow, site{server.URL, server.URL, pingr.NewSecret()})
+				finding, err := play(t.Context(), s, flow, site{origin: server.URL, hook: server.URL, secret: pingr.NewSecret()})
 				if s.contract {
 					assert.True(t, err != nil || finding != "", "it keeps to no contract")
 					return

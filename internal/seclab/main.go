@@ -160,6 +160,9 @@ func (l lab) start(ctx context.Context, p program, options []string) (at site, s
 		for _, c := range slices.Backward(children) {
 			c.stop()
 		}
+		if at.numbers != nil {
+			at.numbers.stop()
+		}
 	}
 	defer func() {
 		if err != nil {
@@ -168,7 +171,11 @@ func (l lab) start(ctx context.Context, p program, options []string) (at site, s
 		}
 	}()
 	at.secret = pingr.NewSecret()
-	command := slices.Concat(p.command, []string{"--listen", "127.0.0.1:0", "--number", ownNumber}, options)
+	if at.numbers, err = newDirectory(ctx); err != nil {
+		return at, stop, err
+	}
+	command := slices.Concat(p.command, []string{"--listen", "127.0.0.1:0", "--number", ownNumber}, options,
+		[]string{"--api", at.numbers.url})
 	if l.redis {
 		redis, url, err := startRedis(ctx)
 		if err != nil {
@@ -177,7 +184,7 @@ func (l lab) start(ctx context.Context, p program, options []string) (at site, s
 		children, command = append(children, redis), append(command, "--redis", url)
 	}
 	one := func() (origin string, err error) {
-		c, origin, err := run(ctx, []string{"PINGR_WEBHOOK_SECRET=" + at.secret}, "listening on ", command...)
+		c, origin, err := run(ctx, []string{"PINGR_WEBHOOK_SECRET=" + at.secret, "PINGR_API_KEY=" + at.numbers.key}, "listening on ", command...)
 		if err == nil {
 			children = append(children, c)
 		}

@@ -207,6 +207,18 @@ func TestEachDefenceIsNeeded(t *testing.T) {
 		},
 		{"no phone is blocked", preentry, loginCode, "maxWrong = 5", "maxWrong = 500", "right code after five wrong ones"},
 		{
+			"another spelling is another phone", preentry, preentryMain,
+			"code.Phone, _, err = f.Resolve(ctx, code.Phone)", "", noAnswer,
+		},
+		{
+			"what cannot be checked is right", preentry, preentryMain,
+			"return f.NotChecked(), nil", "return f.sendLink(ctx, m)", noAnswer,
+		},
+		{
+			"whether anybody has the number does not matter", preentry, preentryMain,
+			"!onWhatsApp", "false && !onWhatsApp", nobodyHasIt,
+		},
+		{
 			"the poll logs in", preentry, "login/poll.go", "return WriteJSON(w, http.StatusOK, told)",
 			"if c.Status == Sent { _, _ = s.Begin(w, r, c.Phone, \"\") }; return nil",
 			"victim is talked into sending the attacker's code",

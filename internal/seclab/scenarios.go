@@ -43,7 +43,7 @@ func (s scenario) attack() bool { return !s.control && !s.contract && !s.succeed
 // of returns the scenarios of a flow.
 func of(flow string) []scenario {
 	var chosen []scenario
-	for _, s := range slices.Concat(everywhere, byLink, byCode, contract) {
+	for _, s := range slices.Concat(everywhere, byLink, byCode, contract, numberContract) {
 		if len(s.flows) == 0 || slices.Contains(s.flows, flow) {
 			chosen = append(chosen, s)
 		}

@@ -49,6 +49,8 @@ type site struct {
 	origin string // where browsers find it
 	hook   string // where its webhooks go: another process, if there are two
 	secret string // of the webhooks
+	// numbers is whom the site asks who has a number, or nil.
+	numbers *directory
 }
 
 // A person has a browser and a phone.

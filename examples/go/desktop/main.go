@@ -26,6 +26,9 @@ func main() {
 	login.Main(pages, func(site *login.Site) {
 		f := flow{site}
 		site.Handle("POST /start", func(w http.ResponseWriter, r *http.Request) error {
+			if ok, err := f.Admit(w, r); err != nil || !ok {
+				return err
+			}
 			return f.Start(w, r, login.Code{Device: login.Device(r.UserAgent())})
 		})
 		site.Handle("GET /qr.png", f.qr)

@@ -64,22 +64,25 @@ const (
 	maxWrong = 5
 )
 
-// Start gives a browser a code to show, and a cookie to poll with. Knowing the
-// code or the phone is not enough to poll. If Start refuses, it answers the
-// request itself.
-func (s *Site) Start(w http.ResponseWriter, r *http.Request, c Code) error {
-	ctx := r.Context()
+// Admit counts a start. If the address has had too many, it answers the request
+// itself and reports false.
+func (s *Site) Admit(w http.ResponseWriter, r *http.Request) (bool, error) {
 	address, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
-		return err
+		return false, err
 	}
-	n, err := s.State.Count(ctx, "login:starts:"+address, time.Minute)
-	if err != nil {
-		return err
+	n, err := s.State.Count(r.Context(), "login:starts:"+address, time.Minute)
+	if err != nil || n <= maxStarts {
+		return err == nil, err
 	}
-	if n > maxStarts {
-		return WriteJSON(w, http.StatusTooManyRequests, map[string]string{"error": "too many logins; try again in a minute"})
-	}
+	return false, WriteJSON(w, http.StatusTooManyRequests,
+		map[string]string{"error": "too many logins; try again in a minute"})
+}
+
+// Start gives a browser that was admitted a code to show, and a cookie to poll
+// with. Knowing the code or the phone is not enough to poll.
+func (s *Site) Start(w http.ResponseWriter, r *http.Request, c Code) error {
+	ctx := r.Context()
 	if _, err := s.endPoll(r, Void); err != nil {
 		return err
 	}

@@ -25,6 +25,9 @@ type Options struct {
 	Number string
 	// Name is the site's name.
 	Name string
+	// API is the address of Pingr's API, and Key an API key. If API is empty,
+	// numbers are taken as they are typed.
+	API, Key string
 	// Redis is a URL. If empty, everything is kept in memory.
 	Redis string
 	// CodeLife, LinkLife and BlockLife are how long a code, a link and the
@@ -46,6 +49,8 @@ func ParseOptions(args []string, getenv func(string) string, talk io.Writer) (Op
 	flags.StringVar(&o.Name, "site", "Example Shop", "the `NAME` of the site")
 	flags.StringVar(&o.Redis, "redis", "",
 		"keep the state in the Redis at this `URL`, such as redis://127.0.0.1:6379/0 (default: in memory)")
+	flags.StringVar(&o.API, "api", "",
+		"resolve numbers at the Pingr at this `URL`, with the key in PINGR_API_KEY (default: take them as typed)")
 	flags.IntVar(&code, "code-ttl", 300, "life of a code, in `SECONDS`")
 	flags.IntVar(&link, "link-ttl", 300, "life of a link, in `SECONDS`")
 	flags.IntVar(&block, "block-ttl", 3600, "how long wrong codes of a phone are remembered, in `SECONDS`")
@@ -53,7 +58,7 @@ func ParseOptions(args []string, getenv func(string) string, talk io.Writer) (Op
 		return o, err
 	}
 	o.CodeLife, o.LinkLife, o.BlockLife = seconds(code), seconds(link), seconds(block)
-	o.Secret = getenv("PINGR_WEBHOOK_SECRET")
+	o.Secret, o.Key = getenv("PINGR_WEBHOOK_SECRET"), getenv("PINGR_API_KEY")
 	err := o.check(flags.Args(), min(code, link, block))
 	if err != nil {
 		fmt.Fprintln(talk, err)
@@ -62,7 +67,7 @@ func ParseOptions(args []string, getenv func(string) string, talk io.Writer) (Op
 }
 
 func (o *Options) check(rest []string, shortest int) error {
-	o.Origin = strings.TrimSuffix(o.Origin, "/")
+	o.Origin, o.API = strings.TrimSuffix(o.Origin, "/"), strings.TrimSuffix(o.API, "/")
 	origin, err := url.Parse(o.Origin)
 	_, _, listenErr := net.SplitHostPort(o.Listen)
 	switch {
@@ -72,6 +77,8 @@ func (o *Options) check(rest []string, shortest int) error {
 		return errors.New("set PINGR_WEBHOOK_SECRET to the secret of the webhook (whsec_…)")
 	case o.Number == "" || strings.Trim(o.Number, "0123456789") != "":
 		return errors.New("--number must be digits only, with country code")
+	case o.API != "" && o.Key == "":
+		return errors.New("set PINGR_API_KEY to an API key (pk_live_…), or leave out --api")
 	case shortest <= 0:
 		return errors.New("--code-ttl, --link-ttl and --block-ttl must be at least 1 second")
 	case listenErr != nil:

@@ -7,6 +7,7 @@ import (
 	"context"
 	"embed"
 	"encoding/json"
+	"errors"
 	"net/http"
 
 	"github.com/heypingr/pingr"
@@ -35,7 +36,19 @@ func (f flow) start(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return login.WriteJSON(w, http.StatusUnprocessableEntity, map[string]string{"error": "that is not a phone number"})
 	}
-	return f.Start(w, r, login.Code{Phone: phone})
+	if ok, err := f.Admit(w, r); err != nil || !ok {
+		return err
+	}
+	spelled, onWhatsApp, err := f.Resolve(r.Context(), phone)
+	switch {
+	case errors.Is(err, login.ErrNoAnswer):
+		spelled = phone // it is asked again if the code comes from another number
+	case err != nil:
+		return err
+	case !onWhatsApp:
+		return login.WriteJSON(w, http.StatusUnprocessableEntity, map[string]string{"error": "that number is not on WhatsApp"})
+	}
+	return f.Start(w, r, login.Code{Phone: spelled})
 }
 
 // answer sends a link for a code, if it comes from the phone that was typed in.
@@ -55,6 +68,15 @@ func (f flow) answer(ctx context.Context, m login.Message) (string, error) {
 	case m.Forwarded:
 		_, err := f.End(ctx, m.Code, login.Void)
 		return f.ForwardedText(), err
+	}
+	if code.Phone != m.Phone { // perhaps another spelling of the same number
+		code.Phone, _, err = f.Resolve(ctx, code.Phone)
+	}
+	switch {
+	case errors.Is(err, login.ErrNoAnswer):
+		return f.NotChecked(), nil
+	case err != nil:
+		return "", err
 	case code.Phone != m.Phone:
 		if _, err := f.End(ctx, m.Code, login.Void); err != nil {
 			return "", err

@@ -64,7 +64,7 @@ async function start() {
   $("wrong").hidden = answer.ok;
   if (!answer.ok) {
     only("outside");
-    $("wrong").textContent = answer.status === 422 ? "That is not a phone number." : "Please try again in a minute.";
+    $("wrong").textContent = answer.status === 422 ? "That is no number on WhatsApp." : "Please try again in a minute.";
     return;
   }
   const started = await answer.json();

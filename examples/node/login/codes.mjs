@@ -15,13 +15,19 @@ export class Codes {
     site.handle('GET /poll', (req, res) => this.#poll(req, res));
   }
 
-  /** Gives a browser a code to show, and a cookie to poll with: who knows the code or the phone still cannot. */
+  /** Counts a start. If the address has had too many, answers the request and returns false. */
+  async admit(req, res) {
+    if (await this.state.count(`login:starts:${req.socket.remoteAddress}`, 60_000) <= MAX_STARTS) return true;
+    json(res, 429, { error: 'too many logins; try again in a minute' });
+    return false;
+  }
+
+  /**
+   * Gives a browser that was admitted a code to show, and a cookie to poll with: who
+   * knows the code or the phone still cannot.
+   */
   async start(req, res, fields) {
     const { state, site } = this;
-    if (await state.count(`login:starts:${req.socket.remoteAddress}`, 60_000) > MAX_STARTS) {
-      json(res, 429, { error: 'too many logins; try again in a minute' });
-      return;
-    }
     const before = await this.polled(req);
     if (before !== null) await this.end(before, 'void');
     const code = await this.#new(fields);

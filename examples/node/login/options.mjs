@@ -5,6 +5,7 @@ const HELP = `  --listen HOST:PORT   where to listen (127.0.0.1:8090); port 0 is
   --origin URL         at which browsers reach the site (http:// and the address of --listen)
   --number DIGITS      the linked number (15550100)
   --site NAME          the name of the site (Example Shop)
+  --api URL            resolve numbers at this Pingr, with the key in PINGR_API_KEY (take them as typed)
   --redis URL          keep the state in this Redis, such as redis://127.0.0.1:6379/0 (in memory)
   --code-ttl SECONDS   life of a code (300)
   --link-ttl SECONDS   life of a link (300)
@@ -25,7 +26,7 @@ export function parseOptions() {
 function read() {
   const text = (value) => ({ type: 'string', default: value });
   const { values } = parseArgs({ options: {
-    listen: text('127.0.0.1:8090'), origin: text(''), number: text('15550100'), site: text('Example Shop'), redis: text(''),
+    listen: text('127.0.0.1:8090'), origin: text(''), number: text('15550100'), site: text('Example Shop'), api: text(''), redis: text(''),
     'code-ttl': text('300'), 'link-ttl': text('300'), 'block-ttl': text('3600'), help: { type: 'boolean', short: 'h' },
   } });
   if (values.help) {
@@ -37,10 +38,12 @@ function read() {
   const listen = /^(.+):(\d{1,5})$/.exec(values.listen);
   if (!listen) throw new Error('--listen must be HOST:PORT');
   if (!/^\d+$/.test(values.number)) throw new Error('--number must be digits only, with country code');
+  const key = process.env.PINGR_API_KEY;
+  if (values.api && !key) throw new Error('set PINGR_API_KEY to an API key (pk_live_…), or leave out --api');
   if (values.origin && !isOrigin(values.origin)) throw new Error('--origin must be scheme, host and port, such as https://shop.example');
   return {
     secret, host: listen[1].replace(/^\[|\]$/g, ''), port: Number(listen[2]), origin: values.origin.replace(/\/$/, ''),
-    number: values.number, name: values.site, redis: values.redis,
+    number: values.number, name: values.site, api: values.api, key, redis: values.redis,
     codeLife: life(values, 'code-ttl'), linkLife: life(values, 'link-ttl'), blockLife: life(values, 'block-ttl'),
   };
 }

@@ -53,10 +53,14 @@ class Codes:
         self._site, self._state, self._options = site, site.state, site.options
         site.app.get("/poll")(self.poll)
 
-    def start(self, code: Code) -> Response:
-        """Give a browser a code to show, and a cookie to poll with: who knows the code or the phone still cannot."""
+    def refuse(self) -> Response | None:
+        """Count a start, and return the answer if the address has had too many."""
         if self._state.count(f"login:starts:{request.remote_addr}", 60) > MAX_STARTS:
             return answer(429, error="too many logins; try again in a minute")
+        return None
+
+    def start(self, code: Code) -> Response:
+        """Give a browser a code to show, and a cookie to poll with: who knows the code or the phone still cannot."""
         if (old := self.of_browser()) is not None:
             self.end(old, "void")
         word = self._new(code)

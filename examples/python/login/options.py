@@ -19,6 +19,8 @@ class Options:
     origin: str  # scheme, host and port by which browsers know the site
     number: str  # the linked number, digits only
     site: str
+    api: str | None  # Pingr's address; None takes numbers as they are typed
+    key: str
     redis: str | None
     code_life: int
     link_life: int
@@ -32,6 +34,7 @@ def parse(description: str | None, arguments: list[str] | None = None) -> Option
     parser.add_argument("--origin", type=_origin, metavar="URL", help="at which browsers reach the site")
     parser.add_argument("--number", type=_digits, default="15550100", metavar="DIGITS", help="the linked number")
     parser.add_argument("--site", default="Example Shop", metavar="NAME")
+    parser.add_argument("--api", metavar="URL", help="resolve numbers at this Pingr, with the key in PINGR_API_KEY")
     parser.add_argument("--redis", metavar="URL", help="keep the state in this Redis; by default in memory")
     parser.add_argument("--code-ttl", type=_seconds, default=300, metavar="SECONDS", help="life of a code")
     parser.add_argument("--link-ttl", type=_seconds, default=300, metavar="SECONDS", help="life of a link")
@@ -40,9 +43,13 @@ def parse(description: str | None, arguments: list[str] | None = None) -> Option
     secret = os.environ.get("PINGR_WEBHOOK_SECRET")
     if not secret:
         parser.error("set PINGR_WEBHOOK_SECRET to the secret of the webhook (whsec_…)")
+    key = os.environ.get("PINGR_API_KEY", "")
+    if given.api and not key:
+        parser.error("set PINGR_API_KEY to an API key (pk_live_…), or leave out --api")
     host, port = given.listen
     lives = given.code_ttl, given.link_ttl, given.block_ttl
-    return Options(secret, host, port, given.origin or "", given.number, given.site, given.redis, *lives)
+    origin = given.origin or ""
+    return Options(secret, host, port, origin, given.number, given.site, given.api, key, given.redis, *lives)
 
 
 def _address(value: str) -> tuple[str, int]:
