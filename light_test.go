@@ -144,7 +144,8 @@ func within(path string, parents ...string) bool {
 // those terms. NOTICE and README name these packages, and what is free of it.
 func TestWhatLinksLibsignal(t *testing.T) {
 	want := []string{
-		"cmd/pingr", "cmd/whatsapptest", "examples/embed", "internal/bench", "internal/demo", "session/whatsapp",
+		"cmd/pingr", "cmd/whatsapptest", "examples/embed", "internal/bench", "internal/cluster",
+		"internal/demo", "session/whatsapp",
 		"whatsapptest",
 	}
 	out, err := exec.CommandContext(t.Context(), "go", "list", "-f", `{{.ImportPath}} {{join .Deps " "}}`,

@@ -88,10 +88,22 @@ func (m *Member) join(ctx context.Context) error {
 func (m *Member) Run(ctx context.Context) error {
 	tick := time.NewTicker(m.beats)
 	defer tick.Stop()
+	freed := make(chan struct{}, 1)
+	var listening sync.WaitGroup
+	defer listening.Wait()
+	listening.Go(func() {
+		m.Store.Freed(ctx, func() {
+			select {
+			case freed <- struct{}{}:
+			default:
+			}
+		})
+	})
 	for {
 		m.beat(ctx)
 		select {
 		case <-tick.C:
+		case <-freed:
 		case <-ctx.Done():
 			return m.leave(context.WithoutCancel(ctx))
 		}

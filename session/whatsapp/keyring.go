@@ -47,10 +47,10 @@ func NewSealingKey() string {
 }
 
 // ParseKeyring parses keys of 32 bytes in base64, with space or commas between
-// them. The first seals, all open. To replace a key, put the new one before it,
-// and remove the old one when every number has been served with both: what the
-// old one sealed is sealed again when its number's process starts. The error
-// contains no part of the text.
+// them. The first seals, all open. To replace a key, put the new one behind it
+// at all processes, then before it at all, and remove the old one when every
+// number has been served like this: what the old one sealed is sealed again when
+// a process begins to serve the number. The error contains no part of the text.
 func ParseKeyring(text string) (*Keyring, error) {
 	r := &Keyring{all: make(map[[4]byte]sealer)}
 	fields := strings.FieldsFunc(text, func(c rune) bool { return strings.ContainsRune(", \t\r\n", c) })

@@ -47,3 +47,11 @@ func (s *Store) Begin(t *testing.T, query string, args ...any) (end func() error
 	require.NoError(t, err)
 	return tx.Commit
 }
+
+// Listens reports whether somebody waits for sessions that become free.
+func (s *Store) Listens(t *testing.T) (does bool) {
+	t.Helper()
+	require.NoError(t, s.db.QueryRowContext(t.Context(), `
+		SELECT EXISTS (SELECT 1 FROM pg_stat_activity WHERE query = 'LISTEN pingr_leases' AND state = 'idle')`).Scan(&does))
+	return does
+}

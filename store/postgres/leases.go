@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jackc/pgx/v5/stdlib"
+
 	"github.com/heypingr/pingr"
 	"github.com/heypingr/pingr/store/internal/sqlstore"
 )
@@ -169,15 +171,56 @@ func claimFree(ctx context.Context, conn *sql.Conn, node string) error {
 	return err
 }
 
-// Free gives up a lease, if it is still the node's. Anybody may claim it.
+// Free gives up a lease, if it is still the node's. Anybody may claim it, and
+// hears of it at once: see [Store.Freed].
 func (s *Store) Free(ctx context.Context, node string, l Lease) error {
 	_, err := s.db.ExecContext(ctx, `
-		UPDATE leases SET node = NULL, epoch = nextval('lease_epochs'), since = clock_timestamp()
-		WHERE session = $1 AND epoch = $2 AND node = $3`, l.Session, l.Epoch, node)
+		WITH freed AS (
+			UPDATE leases SET node = NULL, epoch = nextval('lease_epochs'), since = clock_timestamp()
+			WHERE session = $1 AND epoch = $2 AND node = $3 RETURNING session
+		)
+		SELECT pg_notify('pingr_leases', '') FROM freed`, l.Session, l.Epoch, node)
 	if err != nil {
 		return fmt.Errorf("free a session: %w", err)
 	}
 	return nil
+}
+
+// listenAgain is the pause before a broken connection that listens is replaced.
+const listenAgain = time.Second
+
+// Freed calls f whenever a session may have become free, until ctx ends, so that
+// nobody has to wait for the next beat. While the database is away, or behind a
+// pooler that knows no LISTEN, it does nothing, and the beats find the same.
+func (s *Store) Freed(ctx context.Context, f func()) {
+	for ctx.Err() == nil {
+		_ = s.listen(ctx, f) // a beat reports what is wrong
+		select {
+		case <-time.After(listenAgain):
+		case <-ctx.Done():
+		}
+	}
+}
+
+func (s *Store) listen(ctx context.Context, f func()) error {
+	conn, err := s.db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	return conn.Raw(func(driver any) error {
+		raw := driver.(*stdlib.Conn).Conn()         //nolint:forcetypeassert // pgpool's driver
+		defer raw.Close(context.WithoutCancel(ctx)) // nobody else shall get one that listens
+		if _, err := raw.Exec(ctx, `LISTEN pingr_leases`); err != nil {
+			return err
+		}
+		for {
+			if _, err := raw.WaitForNotification(ctx); err != nil {
+				return err
+			}
+			f()
+		}
+	})
 }
 
 // Drain makes a node claim no more sessions.

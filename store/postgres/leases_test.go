@@ -169,3 +169,25 @@ func TestAStoppedTransactionHoldsNoLease(t *testing.T) {
 	assert.Less(t, time.Since(began), 2*time.Second, "its connection was ended, not waited for")
 	assert.Error(t, ended(), "what it does when it runs again is refused")
 }
+
+// Who waits for free sessions hears of each at once, not at its next beat.
+func TestAFreedSessionIsHeardOf(t *testing.T) {
+	n := newNodes(t, 1)
+	n.join("a")
+	held := n.beat("a")[0]
+	ctx, stop := context.WithCancel(t.Context())
+	heard := make(chan struct{}, 10)
+	var listening sync.WaitGroup
+	listening.Go(func() { n.store.Freed(ctx, func() { heard <- struct{}{} }) })
+	defer listening.Wait()
+	defer stop()
+	require.Eventually(t, func() bool { return n.store.Listens(t) }, 20*time.Second, 5*time.Millisecond)
+	require.NoError(t, n.store.Free(t.Context(), "a", postgres.Lease{Session: held.Session, Epoch: held.Epoch - 1}))
+	require.NoError(t, n.store.Free(t.Context(), "a", held))
+	select {
+	case <-heard:
+	case <-time.After(20 * time.Second):
+		require.Fail(t, "nobody heard of it")
+	}
+	assert.Empty(t, heard, "what was not the node's was not freed")
+}
