@@ -36,13 +36,13 @@
 // WhatsApp do: [Device.Drop], [Device.StreamError], [Device.Replace],
 // [Device.Remove], [Device.FailLogins], [Device.Silence], [Device.Acks],
 // [Device.Garble].
-// [Server.RefuseUpgrades], [Server.SetPairing] and [Server.EndPairing] affect
-// clients that are not logged in. [Config].Latency, [Server.SetLatency] and [Device.SetLatency] put
-// the server some milliseconds away. [Phone.Acks] and [Group.Acks] are [Device.Acks] by destination. [Phone.Resend] sends a message a second time,
-// [Outgoing].Garbled sends one that can only be read after a retry,
-// [Outgoing].Unavailable one that only the client's own phone has, and
-// [Outgoing].At backdates it. [Phone.Reinstall] gives a person new keys. [Device.RefuseLookups] limits
-// the questions about who has a number, and [Server.Lookups] returns them.
+// [Server.RefuseUpgrades], [Server.SetPairing] and [Server.EndPairing] affect clients that are not
+// logged in. [Config].Latency, [Server.SetLatency] and [Device.SetLatency] put the server some
+// milliseconds away. [Phone.Acks] and [Group.Acks] are [Device.Acks] by destination. [Phone.Resend]
+// sends a message a second time, [Outgoing].Garbled sends one that can only be read after a retry,
+// [Outgoing].Unavailable one that only the client's own phone has, and [Outgoing].At backdates it.
+// [Phone.Reinstall] gives a person new keys. [Device.RefuseLookups] limits the questions about who has
+// a number, and [Server.Lookups] returns them.
 //
 // # What a client gets wrong
 //

@@ -171,7 +171,7 @@ func serve(ctx context.Context, o options, out, errs io.Writer) (err error) {
 	}
 	defer remove()
 
-	web := &http.Server{Handler: network.Handler(), ReadHeaderTimeout: 10 * time.Second}
+	web := &http.Server{Handler: onlyLoopback(network.Handler()), ReadHeaderTimeout: 10 * time.Second}
 	served := make(chan error, 1)
 	go func() { served <- web.Serve(control) }()
 	if err := announce(o, network, "http://"+control.Addr().String(), ca, out); err != nil {
@@ -187,6 +187,22 @@ func serve(ctx context.Context, o options, out, errs io.Writer) (err error) {
 	case err := <-served:
 		return fmt.Errorf("serve control: %w", err)
 	}
+}
+
+// onlyLoopback refuses requests that name another host, as those of a web page do whose name was made to
+// lead here (DNS rebinding).
+func onlyLoopback(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host, _, err := net.SplitHostPort(r.Host)
+		if err != nil {
+			host = r.Host
+		}
+		if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+			http.Error(w, "use the loopback address that is printed, or localhost", http.StatusForbidden)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 func listenLoopback(ctx context.Context, address string) (net.Listener, error) {

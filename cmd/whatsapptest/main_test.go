@@ -114,6 +114,24 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// A web page whose name leads to the control address does not get there.
+func TestOtherNamesAreRefused(t *testing.T) {
+	r, end := program(t)
+	defer end()
+	for host, status := range map[string]int{
+		"": http.StatusOK, "localhost": http.StatusOK, "localhost:8444": http.StatusOK, "[::1]:8444": http.StatusOK,
+		"page.example": http.StatusForbidden, "page.example:8444": http.StatusForbidden, "192.0.2.1": http.StatusForbidden,
+	} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.Control+"/phones", nil)
+		require.NoError(t, err)
+		request.Host = host
+		answer, err := http.DefaultClient.Do(request)
+		require.NoError(t, err)
+		_ = answer.Body.Close()
+		assert.Equal(t, status, answer.StatusCode, host)
+	}
+}
+
 // The help is on standard output, with examples, and ends with 0.
 func TestHelp(t *testing.T) {
 	var out, errs bytes.Buffer
