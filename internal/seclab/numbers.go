@@ -3,9 +3,12 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
+	"time"
 
 	"github.com/heypingr/pingr"
 	"github.com/heypingr/pingr/server/api"
@@ -85,6 +88,19 @@ var numberContract = []scenario{
 			)
 		},
 	},
+	{name: "contract: no number in the event", contract: true, play: func(s *scene) string {
+		said := "login"
+		if s.flow != mobile {
+			said = s.start(s.victim.browser, s.victimNumber)
+		}
+		for _, phone := range []string{`"phone":null`, `"phone":""`} {
+			event := strings.Replace(s.event(said, time.Now()), `"phone":"`+s.victimNumber+`"`, phone, 1)
+			if reply := s.send(s.sign(event)); keyOf(reply) != "" || reply == "" {
+				return fmt.Sprintf("an event with %s is answered %q", phone, reply)
+			}
+		}
+		return ""
+	}},
 	{
 		name: nobodyHasIt, flows: []string{preentry}, contract: true, alone: true, play: func(s *scene) string {
 			if s.numbers == nil {

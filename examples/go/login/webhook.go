@@ -96,6 +96,8 @@ func (s *Site) decide(ctx context.Context, e pingr.Event) (string, error) {
 		return "Simulated: nobody is logged in.", nil
 	case e.From.Group:
 		return "Please message me directly, not in a group. Nobody else should see your login.", nil
+	case e.From.Phone == "": // hidden; all who hide theirs are not one person
+		return "This site knows people by their number, and WhatsApp hides yours.", nil
 	}
 	m := Message{Event: e.ID, Phone: e.From.Phone, Forwarded: e.Message.Forwarded}
 	if a := e.AutoReply; a != nil && a.Status == "suppressed" {

@@ -241,6 +241,7 @@ export class Site {
   async #decide({ id, from, message, trigger, auto_reply: autoReply, _simulated: simulated }) {
     if (simulated) return 'Simulated: nobody is logged in.';
     if (from.is_group) return 'Please message me directly, not in a group. Nobody else should see your login.';
+    if (!from.phone) return 'This site knows people by their number, and WhatsApp hides yours.'; // they are not one person
     const code = extractChallengeCode(message.text, 'login');
     return this.onMessage({
       event: id, phone: from.phone, code,

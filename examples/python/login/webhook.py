@@ -65,12 +65,15 @@ class Webhook:
             return "Simulated: nobody is logged in."
         if event["from"]["is_group"]:
             return "Please message me directly, not in a group. Nobody else should see your login."
+        phone = event["from"]["phone"]
+        if not phone:  # hidden; all who hide theirs are not one person
+            return "This site knows people by their number, and WhatsApp hides yours."
         text = event["message"]["text"]
         reply = event.get("auto_reply", {})
         return self._answer(
             Message(
                 event=event.get("id", ""),
-                phone=event["from"]["phone"],
+                phone=phone,
                 code=extract_challenge_code(text, "login"),
                 no=says_no(text) or event.get("trigger", {}).get("phrase") == "no",
                 forwarded=bool(event["message"].get("forwarded")),
