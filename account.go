@@ -13,9 +13,15 @@ type Settings struct {
 	// Cooldown is the least time between two messages to one number. Defaults to
 	// 60 s; a negative value disables it.
 	Cooldown time.Duration
-	// NoPhoneReply answers people whose number is hidden. If empty, they get no
-	// reply.
+	// HiddenNumbers selects what happens to people whose number WhatsApp hides.
+	// Defaults to HiddenRefuse.
+	HiddenNumbers HiddenNumbers
+	// NoPhoneReply answers people whose number is hidden and refused. If empty,
+	// they get no reply.
 	NoPhoneReply string
+	// NumberQuestion asks people for their number with HiddenAsk. Defaults to
+	// [DefaultNumberQuestion].
+	NumberQuestion string
 	// GroupReply selects where a reply to a group message goes. Defaults to
 	// GroupPrivate.
 	GroupReply GroupReply
@@ -45,6 +51,26 @@ const (
 	// GroupOff makes triggers ignore messages in groups.
 	GroupOff GroupReply = "off"
 )
+
+// HiddenNumbers selects what happens to a message whose sender's number WhatsApp
+// hides.
+type HiddenNumbers string
+
+const (
+	// HiddenRefuse tells the backend nothing, and answers with NoPhoneReply.
+	HiddenRefuse HiddenNumbers = "refuse"
+	// HiddenAsk asks the sender for the number, and goes on if WhatsApp says that
+	// the number is the sender's.
+	HiddenAsk HiddenNumbers = "ask"
+	// HiddenPass tells the backend without a number: From.Phone is empty. It is
+	// for backends that know people by From.Person.
+	HiddenPass HiddenNumbers = "pass"
+)
+
+// DefaultNumberQuestion is what people are asked by default. WhatsApp does not
+// say which language they speak.
+const DefaultNumberQuestion = "To sign in, answer with your phone number and its country code, " +
+	"for example +49 170 1234567, or share your own contact."
 
 // An Account is what the engine needs to know of an account while it works on
 // one of its messages or events.

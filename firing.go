@@ -14,6 +14,9 @@ type State string
 const (
 	// StateAccepted is stored; the webhook is asked next.
 	StateAccepted State = "accepted"
+	// StateAsking waits for the sender to answer with the number that WhatsApp
+	// hides. It goes on in StateAccepted.
+	StateAsking State = "asking"
 	// StateDecided has its reply's text fixed and its limits taken.
 	StateDecided State = "decided"
 	// StateUnknown had a send that ended without an answer. The same id and text
@@ -65,7 +68,15 @@ type Firing struct {
 	// Attempt counts the earlier times that the webhook was asked and the answer
 	// was lost in a crash.
 	Attempt int
-	// Text and Source are set from StateDecided on. StateDone erases Text.
+	// Asked counts the texts by which the sender was asked for the number, and
+	// AskUntil is when the firing waits no longer for an answer.
+	Asked    int
+	AskUntil time.Time
+	// Answer is what the sender answered, and has still to be checked (only in
+	// StateAsking).
+	Answer string
+	// Text and Source are set from StateDecided on, and in StateAsking to what asks
+	// the sender. StateDone erases Text.
 	Text   string
 	Source Source
 	// Limits are those that the decision took. Outcome.Release gives them back.
@@ -92,9 +103,15 @@ type Decision struct {
 	At     time.Time
 	Text   string
 	Source Source
+	// AskUntil, if not zero, moves the firing to StateAsking: Text asks the sender
+	// for the number, and the answer may come until then. Asked is Firing.Asked
+	// from then on.
+	AskUntil time.Time
+	Asked    int
 	// Limits are taken all together. If one refuses, none is taken, and the
-	// refusing limit's Kind is the outcome.
-	Limits []Limit
+	// refusing limit's Kind is the outcome. Kept are limits of the firing that an
+	// earlier decision took.
+	Limits, Kept []Limit
 	// Refused, if not nil, is the limit that the webhook was told about: no reply
 	// follows, and no limit is taken.
 	Refused *LimitError
@@ -116,6 +133,35 @@ func (d Decision) Queued(refused *LimitError) *PendingEvent {
 	p := *d.Retry
 	p.Event.AutoReply, p.Event.Timestamp = &said, d.At.UnixMilli()
 	return &p
+}
+
+// An Answer is a message by which a person may answer what a firing in
+// StateAsking asked.
+type Answer struct {
+	Account, Session string
+	// Message names the person.
+	Message Message
+	// Text is the answer, as the person wrote it.
+	Text string
+	At   time.Time
+}
+
+// Sighting returns what the message says about its sender.
+func (a Answer) Sighting() Sighting {
+	return Firing{Message: a.Message, AcceptedAt: a.At}.Sighting()
+}
+
+// A Confirmation is what WhatsApp said when it was asked who has a number: that
+// it is the sender's of a firing.
+type Confirmation struct {
+	Firing string // Firing.ID
+	Holder string
+	At     time.Time
+	// LID and Phone are the sender's names.
+	LID, Phone string
+	// Release are the firing's limits to give back, so that its reply can take
+	// them.
+	Release []Limit
 }
 
 // An Outcome ends a firing.

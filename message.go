@@ -27,6 +27,10 @@ type Message struct {
 	// Earlier is a number that WhatsApp named for LID at some other time, in a
 	// message without Phone. The engine uses it only if WhatsApp confirms it.
 	Earlier string
+	// Card is the number on the contact card that the person shared, as the card
+	// spells it. Such a message has no Text, and Type "contact". A card proves
+	// nothing: everybody can write one.
+	Card string
 	// Type is "text", or "image", "video" or "document" if the text is a caption.
 	// Empty means "text".
 	Type string

@@ -139,6 +139,22 @@ func Recognize(known []PersonName, s Sighting) (Person, []PersonName) {
 	return r.person(id), store
 }
 
+// PersonOf returns who a sighting is about, given the rows that s.Names finds. ok
+// is false if nobody is known under these names.
+func PersonOf(known []PersonName, s Sighting) (p Person, ok bool) {
+	for _, name := range s.Names() { // the LID first, which nobody else can have
+		if p, ok = PersonNamed(known, name); ok {
+			return p, true
+		}
+	}
+	return p, false
+}
+
+// Sighting returns what WhatsApp said. person is the id of the firing's sender.
+func (c Confirmation) Sighting(person string) Sighting {
+	return Sighting{LID: c.LID, Phone: c.Phone, Proof: ProofConfirmed, At: c.At, NewID: person}
+}
+
 // PersonNamed returns who has a name now, given the rows that Sighting.Names of
 // a sighting of it finds.
 func PersonNamed(known []PersonName, name string) (p Person, ok bool) {

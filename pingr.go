@@ -129,7 +129,8 @@ type Engine struct {
 	// receiving ends when the sessions of Attach receive no more; nil when Run is
 	// not running.
 	receiving context.Context
-	atWork    map[string]bool // ids of firings that a goroutine is working on
+	questions *questions
+	atWork    map[string]int  // ids of firings, by the goroutines that are working on each
 	work      context.Context // ends when Run stops waiting for work in flight; nil when not running
 	inflight  sync.WaitGroup
 	// receivers are the goroutines that receive from the sessions of Attach.
@@ -159,6 +160,12 @@ func New(c Config) (*Engine, error) {
 		err := fmt.Errorf("Config.Settings.GroupReply is %q; it must be private, group or off", c.Settings.GroupReply)
 		problems = append(problems, err)
 	}
+	switch c.Settings.HiddenNumbers {
+	case "", HiddenRefuse, HiddenAsk, HiddenPass:
+	default:
+		err := fmt.Errorf("Config.Settings.HiddenNumbers is %q; it must be refuse, ask or pass", c.Settings.HiddenNumbers)
+		problems = append(problems, err)
+	}
 	if len(problems) > 0 {
 		return nil, fmt.Errorf("pingr.New: %w", errors.Join(problems...))
 	}
@@ -173,7 +180,8 @@ func New(c Config) (*Engine, error) {
 		wake:      make(chan struct{}, 1),
 		begun:     make(chan struct{}),
 		sessions:  map[string]*attachedSession{},
-		atWork:    map[string]bool{},
+		atWork:    map[string]int{},
+		questions: newQuestions(),
 	}, nil
 }
 

@@ -23,7 +23,7 @@ func (e *Engine) receive(ctx context.Context, account, session string, m Message
 	e.observeReceived(account, session, m, ok)
 	e.lookups.wrote(account, m, e.cfg.Now())
 	if !ok {
-		return nil
+		return e.answered(ctx, account, session, m)
 	}
 	var known *Account // the account, if it is read already
 	if m.InGroup() {
@@ -39,17 +39,8 @@ func (e *Engine) receive(ctx context.Context, account, session string, m Message
 		ID: NewID("evt_"), Account: account, Session: session, Message: m, Person: Person{ID: NewID("per_")},
 		Trigger: trigger, State: StateAccepted, AcceptedAt: now,
 	}
-	// Without room the firing is only queued. poll starts it when there is room.
-	lease := Lease{Until: now}
-	room := e.running() && e.first.enter(account)
-	if room {
-		lease = e.lease(now)
-	}
-	defer func() {
-		if room {
-			e.leave(e.first, account)
-		}
-	}()
+	place, lease := e.admit(account)
+	defer place.leave()
 	f, first, err := e.cfg.Store.Accept(ctx, f, lease)
 	if err != nil {
 		return e.storeFailed("storing a message", err)
@@ -57,13 +48,43 @@ func (e *Engine) receive(ctx context.Context, account, session string, m Message
 	f = f.identified(e.cfg.PairAge)
 	if first {
 		e.observeFiring(f)
-	}
-	if first && room && e.start(f, known) {
-		room = false // the goroutine owns the place now
-	} else if first {
-		e.poke()
+		place.start(f, known)
 	}
 	return nil
+}
+
+// An admission is a place in the gate for a firing that is being stored, or the
+// lack of one. Without a place the firing is only queued, and poll starts it
+// when there is room.
+type admission struct {
+	engine  *Engine
+	account string
+	held    bool
+}
+
+// admit takes a place, and returns the lease for the firing.
+func (e *Engine) admit(account string) (*admission, Lease) {
+	now := e.cfg.Now()
+	if e.running() && e.first.enter(account) {
+		return &admission{e, account, true}, e.lease(now)
+	}
+	return &admission{e, account, false}, Lease{Until: now}
+}
+
+// start processes the firing in a goroutine, which owns the place from then on.
+func (a *admission) start(f Firing, known *Account) {
+	if a.held && a.engine.start(f, known) {
+		a.held = false
+		return
+	}
+	a.engine.poke()
+}
+
+// leave gives back a place that nothing was started in.
+func (a *admission) leave() {
+	if a.held {
+		a.engine.leave(a.engine.first, a.account)
+	}
 }
 
 // answer takes a firing from its current state to its outcome. On an error the
@@ -81,26 +102,43 @@ func (e *Engine) answer(ctx context.Context, f *Firing, known *Account, line *wi
 		return err
 	}
 	settings := account.Settings
-	if f.State == StateAccepted {
-		var decided bool
-		switch {
-		case f.age(e.cfg.Now()) > settings.maxMessageAge():
-			return e.conclude(ctx, f, Outcome{Kind: Expired, Reason: "message too old"})
-		case f.Message.Phone == "" && settings.NoPhoneReply == "":
-			return e.conclude(ctx, f, Outcome{Kind: NoPhone, Reason: "number hidden"})
-		case f.Message.Phone == "":
-			decided, err = e.decide(ctx, f, settings, Decision{Text: settings.NoPhoneReply, Source: Static})
-		default:
-			decided, err = e.askAndDecide(ctx, f, account, line)
+	for f.State == StateAccepted || f.State == StateAsking {
+		var going bool
+		if f.State == StateAsking {
+			going, err = e.asking(ctx, f, settings)
+		} else {
+			going, err = e.accepted(ctx, f, account, line)
 		}
-		if err != nil || !decided {
-			return err // another engine was first, and sends the reply
+		if err != nil || !going {
+			return err // it waits for its sender, or another engine was first
 		}
 	}
 	if f.State == StateDecided || f.State == StateUnknown {
 		return e.deliver(ctx, f, settings, line)
 	}
 	return nil // a limit refused
+}
+
+// accepted decides on an accepted firing, or begins to ask its sender. going is
+// false if the firing ended, or another engine was first.
+func (e *Engine) accepted(ctx context.Context, f *Firing, account Account, line *wideLine) (going bool, err error) {
+	settings, now := account.Settings, e.cfg.Now()
+	if f.Asked == 0 && f.age(now) > settings.maxMessageAge() { // one whose sender was asked is not late
+		return false, e.conclude(ctx, f, Outcome{Kind: Expired, Reason: "message too old"})
+	}
+	known, err := e.numberKnown(ctx, f)
+	if err != nil {
+		return false, err
+	}
+	switch {
+	case known || settings.HiddenNumbers == HiddenPass:
+		return e.askAndDecide(ctx, f, account, line)
+	case settings.HiddenNumbers == HiddenAsk:
+		return e.askNumber(ctx, f, settings)
+	case settings.NoPhoneReply == "":
+		return false, e.conclude(ctx, f, Outcome{Kind: NoPhone, Reason: "number hidden"})
+	}
+	return e.decide(ctx, f, Decision{Text: settings.NoPhoneReply, Source: Static, Limits: settings.limits(*f, now)})
 }
 
 // askAndDecide asks the backend and decides on its answer. Meanwhile it holds
@@ -112,7 +150,7 @@ func (e *Engine) askAndDecide(
 	settings := account.Settings
 	if !account.wants(EventMessageReceived) {
 		text, source := f.replyText(Reply{})
-		return e.decide(ctx, f, settings, Decision{Text: text, Source: source})
+		return e.decide(ctx, f, Decision{Text: text, Source: source, Limits: settings.limits(*f, e.cfg.Now())})
 	}
 	refused, drop := e.lookAhead(ctx, *f, settings)
 	defer drop()
@@ -123,7 +161,9 @@ func (e *Engine) askAndDecide(
 		return false, ctx.Err() // we stopped, not the backend: it is asked again
 	}
 	text, source := f.replyText(a.reply)
-	decided, err = e.decide(ctx, f, settings, Decision{Text: text, Source: source, Refused: refused, Retry: a.retry})
+	decided, err = e.decide(ctx, f, Decision{
+		Text: text, Source: source, Limits: settings.limits(*f, e.cfg.Now()), Refused: refused, Retry: a.retry,
+	})
 	switch {
 	case err != nil || !decided && f.State == StateAccepted:
 		a.unused(NoReplyAskedAgain)
@@ -170,9 +210,9 @@ func (e *Engine) ask(ctx context.Context, f Firing, d Dispatcher, refused *Limit
 // decide fixes the text and takes the limits, or records which limit refused.
 // It reports whether it did. If another engine took the firing, f is as that
 // engine left it.
-func (e *Engine) decide(ctx context.Context, f *Firing, settings Settings, d Decision) (bool, error) {
+func (e *Engine) decide(ctx context.Context, f *Firing, d Decision) (bool, error) {
 	d.Firing, d.Holder, d.At = f.ID, e.holder, e.cfg.Now()
-	d.Limits = settings.limits(*f, d.At)
+	d.Asked = max(d.Asked, f.Asked)
 	stands, decided, err := e.cfg.Store.Decide(ctx, d)
 	if err != nil {
 		return false, e.storeFailed("storing a reply", err)

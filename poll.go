@@ -136,16 +136,17 @@ func (e *Engine) poke() {
 func (e *Engine) hasAtWork(id string) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.atWork[id]
+	return e.atWork[id] > 0
 }
 
-// setAtWork records whether a goroutine has the firing.
+// setAtWork records that a goroutine takes up the firing, or leaves it. One that
+// waited for an answer may be taken up before the last goroutine has left.
 func (e *Engine) setAtWork(id string, has bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if has {
-		e.atWork[id] = true
-	} else {
+		e.atWork[id]++
+	} else if e.atWork[id]--; e.atWork[id] == 0 {
 		delete(e.atWork, id)
 	}
 }

@@ -41,15 +41,32 @@ type Firings interface {
 	// it, and reports whether it did. If state is not empty, Keep replaces the
 	// state too. A lease that has already ended returns the firing to Claim.
 	Keep(ctx context.Context, id, holder string, state State, l Lease) (held bool, err error)
-	// Decide moves an accepted firing that d.Holder holds to StateDecided and
-	// takes all of d.Limits. If d.Refused is set or a limit refuses, it moves the
+	// Decide moves a firing that is accepted or asking, and that d.Holder holds, to
+	// StateDecided, or to StateAsking if d.AskUntil is set, and takes all of
+	// d.Limits. It deletes the firing's Answer. If d.Refused is set or a limit refuses, it moves the
 	// firing to StateDone instead, with the kind of that refusal as outcome, and
 	// takes no limit. It queues d.Queued either way.
 	//
 	// Decide returns the firing as it now stands, and reports whether this
-	// decision was the one. A firing that is no longer accepted, or is held by
-	// another, is returned unchanged.
+	// decision was the one. A firing in another state, or that another holds, is
+	// returned unchanged.
 	Decide(ctx context.Context, d Decision) (f Firing, decided bool, err error)
+	// Answer stores a.Text as the answer to the latest firing in StateAsking of
+	// a.Session and the person of a.Message, if there is one that has no answer yet
+	// and whose AskUntil is after a.At. It stores the message's keys too, and does
+	// nothing if one of them is known. If nobody holds the firing at a.At, it gives
+	// it the lease l, returns it, and reports mine as true. Otherwise whoever holds
+	// it learns of the answer from Rest.
+	Answer(ctx context.Context, a Answer, l Lease) (f Firing, mine bool, err error)
+	// Rest ends holder's lease of a firing in StateAsking, which Claim then returns
+	// at until. If the sender has answered, Rest changes nothing, returns the
+	// firing, and reports answered as true.
+	Rest(ctx context.Context, id, holder string, until time.Time) (f Firing, answered bool, err error)
+	// Confirm moves a firing that is accepted or asking, and that c.Holder holds,
+	// to StateAccepted, with the person that [Recognize] returns for c.LID and
+	// c.Phone, stores the rows of that, and gives back c.Release. It returns the
+	// firing as it now stands, and reports whether it did.
+	Confirm(ctx context.Context, c Confirmation) (f Firing, confirmed bool, err error)
 	// Finish ends an unfinished firing, erases its texts, gives back its limits if
 	// o.Release is set, and queues o.Retry. Finishing twice changes nothing. An
 	// outcome whose Holder no longer holds the firing changes nothing either.

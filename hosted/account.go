@@ -70,10 +70,14 @@ func (a *Account) Change(m Mode, change func(*PerMode)) {
 
 // Settings are an account's choices, as the API shows them.
 type Settings struct {
-	CooldownSeconds      int              `json:"cooldown_seconds"`
-	NoPhoneReply         *string          `json:"no_phone_reply"`
-	GroupReply           pingr.GroupReply `json:"group_reply"`
-	MaxMessageAgeSeconds int              `json:"max_message_age_seconds"`
+	CooldownSeconds int     `json:"cooldown_seconds"`
+	NoPhoneReply    *string `json:"no_phone_reply"`
+	// HiddenNumbers says what happens to people whose number WhatsApp hides, and
+	// NumberQuestion is what they are asked. nil is the default question.
+	HiddenNumbers        pingr.HiddenNumbers `json:"hidden_numbers"`
+	NumberQuestion       *string             `json:"number_question"`
+	GroupReply           pingr.GroupReply    `json:"group_reply"`
+	MaxMessageAgeSeconds int                 `json:"max_message_age_seconds"`
 	// DisconnectGraceSeconds is how long a lost link may take to come back before
 	// session.disconnected is sent; 0 sends it at once.
 	DisconnectGraceSeconds int `json:"disconnect_grace_seconds"`
@@ -93,6 +97,7 @@ const (
 func DefaultSettings() Settings {
 	return Settings{
 		CooldownSeconds: 60, GroupReply: pingr.GroupPrivate, MaxMessageAgeSeconds: 300,
+		HiddenNumbers:          pingr.HiddenRefuse,
 		DisconnectGraceSeconds: 1,
 		Overage:                OverageBlock, TimeZone: "UTC",
 	}
@@ -102,7 +107,8 @@ func DefaultSettings() Settings {
 // settings has its default.
 func (s *Settings) UnmarshalJSON(b []byte) error {
 	type plain Settings
-	read := plain{DisconnectGraceSeconds: DefaultSettings().DisconnectGraceSeconds}
+	defaults := DefaultSettings()
+	read := plain{DisconnectGraceSeconds: defaults.DisconnectGraceSeconds, HiddenNumbers: defaults.HiddenNumbers}
 	if err := json.Unmarshal(b, &read); err != nil {
 		return err
 	}
@@ -115,6 +121,7 @@ func (s Settings) Engine(p Plan) pingr.Settings {
 	out := pingr.Settings{
 		Cooldown:      time.Duration(s.CooldownSeconds) * time.Second,
 		GroupReply:    s.GroupReply,
+		HiddenNumbers: s.HiddenNumbers,
 		MaxMessageAge: time.Duration(s.MaxMessageAgeSeconds) * time.Second,
 		MonthlyQuota:  p.Messages,
 	}
@@ -123,6 +130,9 @@ func (s Settings) Engine(p Plan) pingr.Settings {
 	}
 	if s.NoPhoneReply != nil {
 		out.NoPhoneReply = *s.NoPhoneReply
+	}
+	if s.NumberQuestion != nil {
+		out.NumberQuestion = *s.NumberQuestion
 	}
 	if s.Overage == OverageAllow {
 		out.MonthlyQuota = 0

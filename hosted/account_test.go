@@ -65,14 +65,18 @@ func TestSettingsForTheEngine(t *testing.T) {
 	plan := hosted.Plan{Messages: 7}
 	s := hosted.DefaultSettings()
 	assert.Equal(t, pingr.Settings{
-		Cooldown: time.Minute, GroupReply: pingr.GroupPrivate, MaxMessageAge: 5 * time.Minute, MonthlyQuota: 7,
+		Cooldown: time.Minute, GroupReply: pingr.GroupPrivate, HiddenNumbers: pingr.HiddenRefuse,
+		MaxMessageAge: 5 * time.Minute, MonthlyQuota: 7,
 	}, s.Engine(plan))
 	text := "number, please"
 	s.CooldownSeconds, s.Overage, s.NoPhoneReply = 0, hosted.OverageAllow, &text
+	s.HiddenNumbers, s.NumberQuestion = pingr.HiddenAsk, &text
 	got := s.Engine(plan)
 	assert.Negative(t, got.Cooldown, "none, and not the engine's default")
 	assert.Zero(t, got.MonthlyQuota)
 	assert.Equal(t, text, got.NoPhoneReply)
+	assert.Equal(t, pingr.HiddenAsk, got.HiddenNumbers)
+	assert.Equal(t, text, got.NumberQuestion)
 }
 
 // Settings that were stored before there was a field have its default.
@@ -80,6 +84,7 @@ func TestSettingsOfAnEarlierVersion(t *testing.T) {
 	var s hosted.Settings
 	require.NoError(t, json.Unmarshal([]byte(`{"cooldown_seconds":0,"group_reply":"private"}`), &s))
 	assert.Equal(t, 1, s.DisconnectGraceSeconds)
+	assert.Equal(t, pingr.HiddenRefuse, s.HiddenNumbers)
 	assert.Zero(t, s.CooldownSeconds)
 	require.NoError(t, json.Unmarshal([]byte(`{"disconnect_grace_seconds":0}`), &s))
 	assert.Zero(t, s.DisconnectGraceSeconds, "at once is what was chosen")

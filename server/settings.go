@@ -33,8 +33,13 @@ func (s *Server) changeSettings(ctx context.Context, c caller, in *changeSetting
 			return nil, badParam("time_zone", "must be a name from the IANA time zone database")
 		}
 	}
-	if text := b.NoPhoneReply.Text; text != nil {
-		if err := checkText("no_phone_reply", *text, pingr.MaxText); err != nil {
+	for name, text := range map[string]*string{
+		"no_phone_reply": b.NoPhoneReply.Text, "number_question": b.NumberQuestion.Text,
+	} {
+		if text == nil {
+			continue
+		}
+		if err := checkText(name, *text, pingr.MaxText); err != nil {
 			return nil, err
 		}
 	}
@@ -42,12 +47,16 @@ func (s *Server) changeSettings(ctx context.Context, c caller, in *changeSetting
 		a.Change(c.mode(), func(own *hosted.PerMode) {
 			setIf(&own.Settings.CooldownSeconds, (*int)(b.CooldownSeconds))
 			setIf(&own.Settings.GroupReply, b.GroupReply)
+			setIf(&own.Settings.HiddenNumbers, b.HiddenNumbers)
 			setIf(&own.Settings.MaxMessageAgeSeconds, (*int)(b.MaxMessageAgeSeconds))
 			setIf(&own.Settings.DisconnectGraceSeconds, (*int)(b.DisconnectGraceSeconds))
 			setIf(&own.Settings.Overage, b.Overage)
 			setIf(&own.Settings.TimeZone, b.TimeZone)
 			if b.NoPhoneReply.Given {
 				own.Settings.NoPhoneReply = b.NoPhoneReply.Text
+			}
+			if b.NumberQuestion.Given {
+				own.Settings.NumberQuestion = b.NumberQuestion.Text
 			}
 		})
 		return nil

@@ -8,6 +8,12 @@ type Settings struct {
 	CooldownSeconds int `json:"cooldown_seconds" example:"60"`
 	// The reply to people whose number WhatsApp hides: 1 to 4096 characters. null: no reply.
 	NoPhoneReply *string `json:"no_phone_reply" example:"Please write from another phone."`
+	// What happens to people whose number WhatsApp hides. refuse: the endpoint receives nothing, and they get
+	// no_phone_reply. ask: they are asked for the number, and the login goes on if WhatsApp says that it is theirs. pass:
+	// the endpoint receives the message with from.phone null, and must know people by from.person.
+	HiddenNumbers pingr.HiddenNumbers `json:"hidden_numbers" enum:"refuse,ask,pass" example:"refuse"`
+	// What they are asked if hidden_numbers is ask: 1 to 4096 characters. null: the default, in English.
+	NumberQuestion *string `json:"number_question" example:"To sign in to Shop, answer with your phone number."`
 	// Where to reply to a message in a group: privately to its sender, in the group, or not at all.
 	GroupReply pingr.GroupReply `json:"group_reply" example:"private"`
 	// Messages older than this when they arrive get no reply, in seconds.
@@ -28,6 +34,12 @@ type ChangeSettings struct {
 	CooldownSeconds *Whole `json:"cooldown_seconds,omitempty" minimum:"0" maximum:"86400" example:"60"`
 	// The reply to people whose number WhatsApp hides: 1 to 4096 characters. null: no reply.
 	NoPhoneReply MaybeText `json:"no_phone_reply,omitzero" example:"Please write from another phone."`
+	// What happens to people whose number WhatsApp hides. refuse: the endpoint receives nothing, and they get
+	// no_phone_reply. ask: they are asked for the number, and the login goes on if WhatsApp says that it is theirs. pass:
+	// the endpoint receives the message with from.phone null, and must know people by from.person.
+	HiddenNumbers *pingr.HiddenNumbers `json:"hidden_numbers,omitempty" enum:"refuse,ask,pass" example:"refuse"`
+	// What they are asked if hidden_numbers is ask: 1 to 4096 characters. null: the default, in English.
+	NumberQuestion MaybeText `json:"number_question,omitzero" example:"To sign in to Shop, answer with your phone number."`
 	// Where to reply to a message in a group: privately to its sender, in the group, or not at all.
 	GroupReply *pingr.GroupReply `json:"group_reply,omitempty" enum:"private,group,off" example:"private"`
 	// Messages older than this when they arrive get no reply, in seconds.

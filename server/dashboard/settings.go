@@ -32,10 +32,12 @@ func showSettings(v *visit) error {
 }
 
 func saveSettings(v *visit) error {
-	s := settings{
-		GroupReply: pingr.GroupReply(v.field("group_reply")), Overage: v.field("overage"),
-		TimeZone: strings.TrimSpace(v.field("time_zone")),
+	var s settings // what the form does not show stays
+	if err := v.api.get("/v1/settings", &s); err != nil {
+		return err
 	}
+	s.GroupReply, s.Overage = pingr.GroupReply(v.field("group_reply")), v.field("overage")
+	s.TimeZone, s.NoPhoneReply = strings.TrimSpace(v.field("time_zone")), nil
 	var err error
 	if s.CooldownSeconds, err = strconv.Atoi(v.field("cooldown_seconds")); err != nil {
 		return v.part(settingsForm(v, s, complaint(v.T("settings.whole", v.T("settings.cooldown")))))

@@ -53,6 +53,9 @@ type Message struct {
 	Text string
 	// Type is "text", "image", "video" or "document". Defaults to "text".
 	Type string
+	// Card is the number on a contact card, which the message is if Card is not
+	// empty.
+	Card string
 	// Group is the JID of a group to write in. If empty, the message goes to the
 	// session directly.
 	Group string
@@ -145,7 +148,10 @@ func (p *Phone) SendMessage(m Message) string {
 	if m.Timer != 0 {
 		p.setTimer(m.Group, m.Timer)
 	}
-	if !m.Noise && m.Text != "" {
+	if m.Card != "" {
+		out.Card, out.Type, out.Text = m.Card, "contact", ""
+	}
+	if !m.Noise && out.Text+out.Card != "" {
 		s.accept(out)
 	}
 	return m.ID

@@ -71,7 +71,7 @@ func (s *Session) receive(l *line, e *events.Message) bool {
 	}
 	s.learnTimer(ctx, e, text)
 	s.learnForm(ctx, e)
-	if text.text == "" {
+	if text.text == "" && text.card == "" {
 		return true
 	}
 	if err := s.hand(m); err != nil {
@@ -120,6 +120,7 @@ func (s *Session) message(ctx context.Context, l *line, e *events.Message, text 
 		Earlier: earlier,
 		Type:    text.kind,
 		Text:    text.text,
+		Card:    text.card,
 		Time:    e.Info.Timestamp,
 		Arrived: time.Now().Add(l.clockOffset()),
 

@@ -106,7 +106,7 @@ func (s *Store) Decide(ctx context.Context, d pingr.Decision) (f pingr.Firing, d
 	if row == nil {
 		return f, false, fmt.Errorf("no firing %s", d.Firing)
 	}
-	if row.State != pingr.StateAccepted || !row.heldBy(d.Holder) {
+	if !row.open() || !row.heldBy(d.Holder) {
 		return row.copy(), false, nil
 	}
 	var taken []pingr.Limit
@@ -115,14 +115,93 @@ func (s *Store) Decide(ctx context.Context, d pingr.Decision) (f pingr.Firing, d
 		taken, err = s.take(d.At, d.Limits)
 		_ = errors.As(err, &refused) // take has no other error
 	}
-	row.DecidedAt = d.At
+	row.DecidedAt, row.Answer = d.At, ""
 	s.enqueue(d.Queued(refused))
 	if refused != nil {
 		row.end(refused.Kind, "")
 		s.countFiring(row.Account, d.At, refused.Kind, "")
 		return row.copy(), true, nil
 	}
-	row.State, row.Text, row.Source, row.Limits = pingr.StateDecided, d.Text, d.Source, taken
+	row.State, row.Text, row.Source = pingr.StateDecided, d.Text, d.Source
+	row.Limits, row.Asked, row.AskUntil = append(slices.Clone(d.Kept), taken...), d.Asked, d.AskUntil
+	if !d.AskUntil.IsZero() {
+		row.State = pingr.StateAsking
+	}
+	return row.copy(), true, nil
+}
+
+// open reports whether the firing may still be decided.
+func (f *firing) open() bool { return f.State == pingr.StateAccepted || f.State == pingr.StateAsking }
+
+// Answer implements [pingr.Firings].
+func (s *Store) Answer(ctx context.Context, a pingr.Answer, l pingr.Lease) (f pingr.Firing, mine bool, err error) {
+	if err := s.lock(ctx); err != nil {
+		return f, false, err
+	}
+	defer s.mu.Unlock()
+	person, ok := pingr.PersonOf(s.known(a.Account, a.Sighting().Names()...), a.Sighting())
+	if !ok {
+		return f, false, nil
+	}
+	var row *firing
+	for _, asking := range s.open {
+		if asking.State == pingr.StateAsking && asking.Session == a.Session && asking.Person.ID == person.ID &&
+			asking.AskUntil.After(a.At) {
+			row = asking
+		}
+	}
+	keys := a.Message.Keys(person)
+	for _, key := range keys {
+		if row == nil || row.Answer != "" || s.keys[messageKey{a.Session, key}] != nil {
+			return f, false, nil
+		}
+	}
+	for _, key := range keys {
+		s.keys[messageKey{a.Session, key}] = row
+	}
+	row.Answer = a.Text
+	if row.lease.Holder != "" && row.lease.Until.After(a.At) {
+		return f, false, nil
+	}
+	row.lease = l
+	return row.copy(), true, nil
+}
+
+// Rest implements [pingr.Firings].
+func (s *Store) Rest(
+	ctx context.Context, id, holder string, until time.Time,
+) (f pingr.Firing, answered bool, err error) {
+	if err := s.lock(ctx); err != nil {
+		return f, false, err
+	}
+	defer s.mu.Unlock()
+	row := s.firings[id]
+	if row == nil || row.State != pingr.StateAsking || !row.heldBy(holder) {
+		return f, false, nil
+	}
+	if row.Answer != "" {
+		return row.copy(), true, nil
+	}
+	row.lease = pingr.Lease{Until: until}
+	return f, false, nil
+}
+
+// Confirm implements [pingr.Firings].
+func (s *Store) Confirm(ctx context.Context, c pingr.Confirmation) (f pingr.Firing, confirmed bool, err error) {
+	if err := s.lock(ctx); err != nil {
+		return f, false, err
+	}
+	defer s.mu.Unlock()
+	row := s.firings[c.Firing]
+	if row == nil {
+		return f, false, fmt.Errorf("no firing %s", c.Firing)
+	}
+	if !row.open() || !row.heldBy(c.Holder) {
+		return row.copy(), false, nil
+	}
+	row.Recognized(s.recognize(row.Account, c.Sighting(row.Person.ID)))
+	row.State, row.Answer, row.Text = pingr.StateAccepted, "", ""
+	s.giveBack(c.Release)
 	return row.copy(), true, nil
 }
 
@@ -159,6 +238,6 @@ func (f *firing) copy() pingr.Firing {
 // end moves the row to its outcome and erases its texts.
 func (f *firing) end(kind pingr.OutcomeKind, reason string) {
 	f.State, f.Outcome, f.Reason = pingr.StateDone, kind, reason
-	f.Text, f.Message.Text = "", ""
+	f.Text, f.Answer, f.Message.Text = "", "", ""
 	f.lease = pingr.Lease{}
 }

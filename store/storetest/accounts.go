@@ -19,6 +19,7 @@ func anna() hosted.Account {
 	own := func(url string) hosted.PerMode {
 		noPhone, settings := "Please write from a number.", hosted.DefaultSettings()
 		settings.NoPhoneReply, settings.TimeZone = &noPhone, "Europe/Berlin"
+		settings.NumberQuestion = &noPhone
 		return hosted.PerMode{Settings: settings, Webhook: hosted.Webhook{
 			URL: url, Events: []pingr.EventType{pingr.EventMessageReceived},
 			Secret: "whsec_new", OldSecret: "whsec_old", Between: []string{"whsec_between"}, OldUntil: 1_770_000_000_000,

@@ -131,7 +131,8 @@ var claimTests = []test{
 		d.Limits = []pingr.Limit{cooldown(d.At), quota(10)}
 		decide(t, s, d)
 		want.State, want.Text, want.Source, want.Limits, want.DecidedAt = pingr.StateUnknown, d.Text, d.Source, d.Limits, d.At
-		full(t, want, "Firing.Attempt", "Firing.Outcome", "Firing.Reason", "Person.Changed")
+		full(t, want, "Firing.Attempt", "Firing.Outcome", "Firing.Reason", "Person.Changed",
+			"Firing.Asked", "Firing.AskUntil", "Firing.Answer", "Message.Card")
 		assert.Equal(t, []pingr.Firing{want}, claim(t, s, other, after(60)))
 	}},
 	{"a clock that goes back claims nothing early", func(t *testing.T, s Store) {

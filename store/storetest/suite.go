@@ -54,6 +54,7 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 	}{
 		{"accept", acceptTests},
 		{"persons", personTests},
+		{"asking", askingTests},
 		{"claim", claimTests},
 		{"keep", keepTests},
 		{"decide", decideTests},

@@ -222,6 +222,10 @@ export interface SettingsChange {
   maxMessageAgeSeconds?: number;
   /** How long a lost link may take to come back before session.disconnected is sent, 0 to 60. */
   disconnectGraceSeconds?: number;
+  /** What happens to people whose number WhatsApp hides. `pass` makes `from.phone` of their events null. */
+  hiddenNumbers?: t.Settings['hidden_numbers'];
+  /** What they are asked with `ask`; null for the default. */
+  numberQuestion?: string | null;
   overage?: t.Settings['overage'];
   /** A name of the IANA time zone database. */
   timeZone?: string;
@@ -238,6 +242,7 @@ export class AccountSettings extends Resource {
     const body = {
       cooldown_seconds: change.cooldownSeconds, no_phone_reply: change.noPhoneReply, group_reply: change.groupReply,
       max_message_age_seconds: change.maxMessageAgeSeconds, disconnect_grace_seconds: change.disconnectGraceSeconds,
+      hidden_numbers: change.hiddenNumbers, number_question: change.numberQuestion,
       overage: change.overage, time_zone: change.timeZone,
     };
     return this.json('PATCH', '/v1/settings', options, { body });

@@ -128,6 +128,10 @@ export interface DeliveryPage {
 export interface Settings {
   cooldown_seconds: number;
   no_phone_reply: string | null;
+  /** What happens to people whose number WhatsApp hides. `pass` makes `from.phone` of their events null. */
+  hidden_numbers: 'refuse' | 'ask' | 'pass';
+  /** What they are asked with `ask`; null for the default. */
+  number_question: string | null;
   group_reply: 'private' | 'group' | 'off';
   max_message_age_seconds: number;
   disconnect_grace_seconds: number;

@@ -174,6 +174,9 @@ test('the REST API of the real server', async (t) => {
     });
     assert.deepEqual(await client.settings.get(), changed);
     assert.equal((await client.settings.update({ noPhoneReply: null })).no_phone_reply, null);
+    const asks = await client.settings.update({ hiddenNumbers: 'ask', numberQuestion: 'Your number?' });
+    assert.deepEqual([asks.hidden_numbers, asks.number_question], ['ask', 'Your number?']);
+    assert.equal((await client.settings.update({ numberQuestion: null })).number_question, null);
     assert.equal((await client.usage.get()).used, 3);
     const stats = await client.stats.get({ range: '24h', timeZone: 'Asia/Kolkata' });
     assert.equal(stats.steps.length, 24);

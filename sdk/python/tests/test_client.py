@@ -185,6 +185,9 @@ def account(customer: Customer, _: Endpoint) -> None:
     assert changed["no_phone_reply"] == "Write from a number, please."
     assert client.settings.update(time_zone="UTC") == {**changed, "time_zone": "UTC"}
     assert client.settings.update(no_phone_reply=None)["no_phone_reply"] is None
+    asks = client.settings.update(hidden_numbers="ask", number_question="Your number?")
+    assert (asks["hidden_numbers"], asks["number_question"]) == ("ask", "Your number?")
+    assert client.settings.update(number_question=None)["number_question"] is None
     assert client.usage.get()["used"] == 0
     assert login.usage.get()["plan"] == "unlimited"
     stats = client.stats.get(range="24h", time_zone="Europe/Berlin")

@@ -3,7 +3,6 @@ package sqlstore
 import (
 	"errors"
 	"fmt"
-	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
@@ -11,13 +10,14 @@ import (
 )
 
 // firingColumns are the columns that scanFiring reads.
-const firingColumns = `id, account, state, attempt, accepted_at, body, text, decision, reply, outcome, reason`
+const firingColumns = `id, account, state, attempt, accepted_at, body, text, decision, reply, outcome, reason, answer`
 
 func scanFiring(row Row, f *pingr.Firing) error {
 	var state, outcome string
 	var attempt, accepted int64
-	var body, text, decision, reply []byte
-	err := row.Scan(&f.ID, &f.Account, &state, &attempt, &accepted, &body, &text, &decision, &reply, &outcome, &f.Reason)
+	var body, text, decision, reply, answer []byte
+	err := row.Scan(
+		&f.ID, &f.Account, &state, &attempt, &accepted, &body, &text, &decision, &reply, &outcome, &f.Reason, &answer)
 	if err != nil {
 		return err
 	}
@@ -29,7 +29,7 @@ func scanFiring(row Row, f *pingr.Firing) error {
 	if err := readDecision(decision, f); err != nil {
 		return fmt.Errorf("read firing %s: %w", f.ID, err)
 	}
-	f.Message.Text, f.Text = string(text), string(reply)
+	f.Message.Text, f.Text, f.Answer = string(text), string(reply), string(answer)
 	return nil
 }
 
@@ -110,10 +110,12 @@ func readBody(b []byte, f *pingr.Firing) error {
 }
 
 // decision encodes what Decide adds to a firing, except for the text.
-func decision(at time.Time, source pingr.Source, limits []pingr.Limit) []byte {
+func decision(d pingr.Decision, limits []pingr.Limit) []byte {
 	r := make(record, 0, 128)
-	r.time(1, at)
-	r.string(2, string(source))
+	r.time(1, d.At)
+	r.string(2, string(d.Source))
+	r.int(4, int64(d.Asked))
+	r.time(5, d.AskUntil)
 	for _, l := range limits {
 		var inner record
 		inner.string(1, string(l.Kind))
@@ -139,6 +141,10 @@ func readDecision(b []byte, f *pingr.Firing) error {
 				inner = err
 			}
 			f.Limits = append(f.Limits, l)
+		case 4:
+			f.Asked = int(v.number)
+		case 5:
+			f.AskUntil = v.time()
 		}
 	})
 	if err == nil {

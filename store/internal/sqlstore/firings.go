@@ -255,11 +255,15 @@ func decide(tx Tx, d pingr.Decision) (f pingr.Firing, decided bool, err error) {
 	return f, false, err
 }
 
-// settle moves an accepted firing that d.Holder holds to StateDecided.
+// settle moves a firing that d.Holder holds to StateDecided or StateAsking.
 func settle(tx Tx, d pingr.Decision, taken []pingr.Limit) (f pingr.Firing, ok bool, err error) {
+	state, limits := pingr.StateDecided, slices.Concat(d.Kept, taken)
+	if !d.AskUntil.IsZero() {
+		state = pingr.StateAsking
+	}
 	err = tx.Query(`
-		UPDATE firings SET state = 'decided', decision = $3, reply = $4
-		WHERE id = $1 AND holder = $2 AND holder <> '' AND state = 'accepted'
+		UPDATE firings SET state = $5, decision = $3, reply = $4, answer = NULL, asking = NULL
+		WHERE id = $1 AND holder = $2 AND holder <> '' AND state IN ('accepted', 'asking')
 		RETURNING account, attempt, accepted_at, body, text`,
 		func(row Row) error {
 			ok = true
@@ -270,23 +274,30 @@ func settle(tx Tx, d pingr.Decision, taken []pingr.Limit) (f pingr.Firing, ok bo
 			}
 			f.Attempt, f.AcceptedAt, f.Message.Text = int(attempt), toTime(accepted), string(text)
 			return readBody(body, &f)
-		}, d.Firing, d.Holder, decision(d.At, d.Source, taken), []byte(d.Text))
-	f.ID, f.State, f.Text, f.Source, f.Limits = d.Firing, pingr.StateDecided, d.Text, d.Source, taken
+		}, d.Firing, d.Holder, decision(d, limits), []byte(d.Text), string(state))
+	f.ID, f.State, f.Text, f.Source, f.Limits = d.Firing, state, d.Text, d.Source, limits
 	f.DecidedAt = toTime(d.At.UnixMilli())
+	if f.Asked = d.Asked; state != pingr.StateAsking {
+		return f, ok, err
+	}
+	f.AskUntil = toTime(d.AskUntil.UnixMilli())
+	if err == nil && ok {
+		_, err = tx.Exec(`UPDATE firings SET asking = $2 WHERE id = $1`, f.ID, askingKey(f.Session, f.Person.ID))
+	}
 	return f, ok, err
 }
 
-// refuse ends an accepted firing that d.Holder holds, with the limit's kind.
+// refuse ends a firing that d.Holder holds, with the limit's kind.
 func refuse(tx Tx, d pingr.Decision, kind pingr.LimitKind) (f pingr.Firing, ok bool, err error) {
 	err = tx.Query(`
 		UPDATE firings SET state = 'done', done_at = $3, decision = $4, outcome = $5,
-			text = NULL, reply = NULL, holder = '', lease_until = 0
-		WHERE id = $1 AND holder = $2 AND holder <> '' AND state = 'accepted'
+			text = NULL, reply = NULL, answer = NULL, asking = NULL, holder = '', lease_until = 0
+		WHERE id = $1 AND holder = $2 AND holder <> '' AND state IN ('accepted', 'asking')
 		RETURNING `+firingColumns,
 		func(row Row) error {
 			ok = true
 			return scanFiring(row, &f)
-		}, d.Firing, d.Holder, d.At.UnixMilli(), decision(d.At, "", nil), string(kind))
+		}, d.Firing, d.Holder, d.At.UnixMilli(), decision(pingr.Decision{At: d.At}, nil), string(kind))
 	if err == nil && ok {
 		err = countFiring(tx, f.Account, d.At, kind, "")
 	}
@@ -335,7 +346,7 @@ func end(tx Tx, o pingr.Outcome) (ended bool, err error) {
 	f := pingr.Firing{}
 	err = tx.Query(`
 		UPDATE firings SET state = 'done', done_at = $2, outcome = $3, reason = $4,
-			text = NULL, reply = NULL, holder = '', lease_until = 0
+			text = NULL, reply = NULL, answer = NULL, asking = NULL, holder = '', lease_until = 0
 		WHERE id = $1 AND done_at IS NULL AND ($5 = '' OR holder = $5)
 		RETURNING account, decision`,
 		func(row Row) error {

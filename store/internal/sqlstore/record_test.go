@@ -28,7 +28,7 @@ func FuzzRecords(f *testing.F) {
 
 		limits := []pingr.Limit{{Kind: pingr.Quota, Key: text, Max: ms, Until: at}, {Key: jid}}
 		got = pingr.Firing{}
-		require.NoError(t, readDecision(decision(at, pingr.Source(id), limits), &got))
+		require.NoError(t, readDecision(decision(pingr.Decision{At: at, Source: pingr.Source(id)}, limits), &got))
 		assert.Equal(t, pingr.Firing{DecidedAt: at, Source: pingr.Source(id), Limits: limits}, got)
 
 		event := pingr.Event{
@@ -73,9 +73,9 @@ func TestFieldsOfLaterVersionsAreSkipped(t *testing.T) {
 func TestTimesAreWholeMilliseconds(t *testing.T) {
 	var f pingr.Firing
 	at := time.Date(2026, 5, 1, 12, 0, 0, 123_456_789, time.FixedZone("IST", 19800))
-	require.NoError(t, readDecision(decision(at, "", nil), &f))
+	require.NoError(t, readDecision(decision(pingr.Decision{At: at}, nil), &f))
 	assert.Equal(t, time.Date(2026, 5, 1, 6, 30, 0, 123_000_000, time.UTC), f.DecidedAt)
 	epoch := time.UnixMilli(0).UTC()
-	require.NoError(t, readDecision(decision(epoch, "", nil), &f))
+	require.NoError(t, readDecision(decision(pingr.Decision{At: epoch}, nil), &f))
 	assert.Equal(t, epoch, f.DecidedAt, "1970 is a time, not none")
 }

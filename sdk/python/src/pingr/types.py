@@ -9,6 +9,7 @@ from typing import Any, Literal, Optional, TypedDict
 Mode = Literal["live", "test"]
 EventName = Literal["message.received", "session.disconnected", "session.connected"]
 DeliveryFilter = Literal["webhook.delivered", "webhook.failed", "webhook.simulated"]
+HiddenNumbers = Literal["refuse", "ask", "pass"]
 GroupReply = Literal["private", "group", "off"]
 StatsRange = Literal["24h", "7d", "30d", "90d"]
 Overage = Literal["block", "allow"]
@@ -177,6 +178,10 @@ class Settings(TypedDict):
 
     cooldown_seconds: int
     no_phone_reply: Optional[str]
+    # What happens to people whose number WhatsApp hides. "pass" makes from.phone of their events None.
+    hidden_numbers: HiddenNumbers
+    # What they are asked with "ask"; None for the default.
+    number_question: Optional[str]
     group_reply: GroupReply
     max_message_age_seconds: int
     disconnect_grace_seconds: int

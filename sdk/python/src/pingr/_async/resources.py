@@ -260,6 +260,8 @@ class AsyncAccountSettings(AsyncResource):
         *,
         cooldown_seconds: int | None = None,
         no_phone_reply: str | Unset | None = UNSET,
+        hidden_numbers: t.HiddenNumbers | None = None,
+        number_question: str | Unset | None = UNSET,
         group_reply: t.GroupReply | None = None,
         max_message_age_seconds: int | None = None,
         disconnect_grace_seconds: int | None = None,
@@ -271,6 +273,8 @@ class AsyncAccountSettings(AsyncResource):
         Args:
             cooldown_seconds: how long a number gets no second message, 0 to 86400.
             no_phone_reply: the reply to people whose number WhatsApp hides; ``None`` for no reply.
+            hidden_numbers: what happens to people whose number WhatsApp hides.
+            number_question: what they are asked with ``ask``; ``None`` for the default.
             group_reply: where the reply to a group message goes.
             max_message_age_seconds: older messages are not answered.
             disconnect_grace_seconds: how long a lost link may take to come back before it is reported, 0 to 60.
@@ -280,6 +284,7 @@ class AsyncAccountSettings(AsyncResource):
         """
         given: dict[str, object] = {
             "cooldown_seconds": cooldown_seconds,
+            "hidden_numbers": hidden_numbers,
             "group_reply": group_reply,
             "max_message_age_seconds": max_message_age_seconds,
             "disconnect_grace_seconds": disconnect_grace_seconds,
@@ -289,6 +294,8 @@ class AsyncAccountSettings(AsyncResource):
         body = {name: value for name, value in given.items() if value is not None}
         if not isinstance(no_phone_reply, Unset):
             body["no_phone_reply"] = no_phone_reply
+        if not isinstance(number_question, Unset):
+            body["number_question"] = number_question
         return cast("t.Settings", await self._ask(Request("PATCH", "/v1/settings", body=body)))
 
 
