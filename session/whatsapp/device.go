@@ -168,7 +168,7 @@ func (d *device) DoDecryptionTxn(ctx context.Context, decrypt func(context.Conte
 	if err != nil {
 		return err
 	}
-	d.journal.change(func(c *changes) { c.add(h.changes) })
+	d.journal.decrypted(h.changes)
 	for address, session := range h.changes.sessions {
 		d.cache.putSession(d.name, address, session)
 	}

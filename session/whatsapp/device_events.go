@@ -35,10 +35,12 @@ func (d *device) PutBufferedEvent(ctx context.Context, hash [32]byte, plaintext 
 
 // ClearBufferedEventPlaintext records that the handler has succeeded.
 func (d *device) ClearBufferedEventPlaintext(ctx context.Context, hash [32]byte) error {
-	d.change(ctx, func(c *changes) {
+	if c := own(ctx); c != nil {
 		delete(c.events, hash)
 		c.handled[hash] = struct{}{}
-	})
+		return nil
+	}
+	d.journal.handled(hash)
 	return nil
 }
 

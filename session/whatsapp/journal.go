@@ -67,6 +67,12 @@ func (c *changes) add(later *changes) {
 	c.outgoing = append(c.outgoing, later.outgoing...)
 }
 
+// touches reports whether there is a new session, or none any more, of an address.
+func (c *changes) touches(address string) bool {
+	_, ok := c.sessions[address]
+	return ok
+}
+
 // write stores the changes inside the transaction of ctx.
 func (c *changes) write(ctx context.Context, to store.AllSessionSpecificStores) error {
 	for address, session := range c.sessions {
@@ -136,6 +142,7 @@ type journal struct {
 	onError func(error)
 
 	mu      sync.Mutex
+	held    *changes // of the decryption whose handler runs, see decrypted; nil if there is none
 	waiting *changes // not being written yet
 	writing *changes // being written; nil if nothing is
 	timer   *time.Timer
@@ -155,7 +162,67 @@ func newJournal(inner deviceStore, onError func(error)) *journal {
 func (j *journal) change(f func(*changes)) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	j.settle()
 	f(j.waiting)
+	j.setTimer()
+}
+
+// decrypted takes the changes of a decryption. While its handler runs, sends to
+// others leave them in memory (sent): usually it succeeds a moment later, and its
+// message need not be kept for another try. Whoever crashes meanwhile has not
+// acknowledged the message, and decrypts it again from the older state.
+func (j *journal) decrypted(c *changes) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.settle()
+	if len(c.events) > 0 {
+		j.held = c
+	} else {
+		j.waiting.add(c)
+	}
+	j.setTimer()
+}
+
+// handled records that the handler of a message has succeeded.
+func (j *journal) handled(hash [32]byte) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.held != nil {
+		delete(j.held.events, hash)
+	}
+	j.settle()
+	delete(j.waiting.events, hash)
+	j.waiting.handled[hash] = struct{}{}
+	j.setTimer()
+}
+
+// sent writes the sessions with which a message was encrypted, and whatever waits.
+// It calls unlock before it writes.
+func (j *journal) sent(ctx context.Context, sessions map[string][]byte, unlock func()) error {
+	j.mu.Lock()
+	for a := range sessions {
+		if j.held != nil && j.held.touches(a) {
+			j.settle() // these sessions go on from the held ones
+		}
+	}
+	maps.Copy(j.waiting.sessions, sessions)
+	j.setTimer()
+	j.mu.Unlock()
+	unlock()
+	return j.write(ctx)
+}
+
+// settle lets what is held wait to be written like everything else. The caller
+// holds j.mu.
+func (j *journal) settle() {
+	if j.held != nil {
+		j.waiting.add(j.held)
+		j.held = nil
+	}
+}
+
+// setTimer lets no change wait for longer than flushAfter. The caller holds j.mu.
+func (j *journal) setTimer() {
 	if j.timer == nil && !j.closed {
 		j.timer = time.AfterFunc(flushAfter, func() { _ = j.flush(context.Background()) })
 	}
@@ -166,7 +233,7 @@ func (j *journal) change(f func(*changes)) {
 func (j *journal) look(f func(*changes) bool) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return f(j.waiting) || j.writing != nil && f(j.writing)
+	return j.held != nil && f(j.held) || f(j.waiting) || j.writing != nil && f(j.writing)
 }
 
 // has reports whether the database holds an event whose handler has not
@@ -178,15 +245,26 @@ func (j *journal) has(hash [32]byte) bool {
 	return ok
 }
 
-// flush writes what waits. If the database fails, the changes stay. When the
+// flush writes everything. If the database fails, the changes stay. When the
 // journal is closed, flush returns [ErrClosed].
 func (j *journal) flush(ctx context.Context) error {
+	j.mu.Lock()
+	j.settle()
+	j.mu.Unlock()
+	return j.write(ctx)
+}
+
+// write writes what waits.
+func (j *journal) write(ctx context.Context) error {
 	j.flushing.Lock()
 	defer j.flushing.Unlock()
 	j.mu.Lock()
 	if j.timer != nil {
 		j.timer.Stop()
 		j.timer = nil
+	}
+	if j.held != nil {
+		j.setTimer()
 	}
 	if j.closed || j.waiting.empty() {
 		closed := j.closed
@@ -237,7 +315,7 @@ func (j *journal) discard() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.closed = true
-	j.waiting = newChanges()
+	j.held, j.waiting = nil, newChanges()
 	if j.timer != nil {
 		j.timer.Stop()
 		j.timer = nil

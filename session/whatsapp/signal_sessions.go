@@ -88,19 +88,16 @@ func (d *device) PutManySessions(ctx context.Context, sessions map[string][]byte
 	if h != nil && h.recipient != "" && !d.reaches(d.person(h.recipient), sessions) {
 		return errNoDevice
 	}
-	d.journal.change(func(c *changes) {
-		for a, s := range sessions {
-			c.sessions[a] = s
-		}
-	})
 	for a, s := range sessions {
 		d.cache.putSession(d.name, a, s)
 		d.noteNumbered(a)
 	}
-	if h != nil {
-		h.drop()
-	}
-	if err := d.journal.flush(ctx); err != nil {
+	err := d.journal.sent(ctx, sessions, func() {
+		if h != nil {
+			h.drop()
+		}
+	})
+	if err != nil {
 		return err
 	}
 	if h != nil {
