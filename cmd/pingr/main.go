@@ -113,7 +113,7 @@ func (a *app) root() *cobra.Command {
 	flags.StringVar(&a.flags.log, "log", "",
 		"log level on stderr: debug, info, warn, error, off (PINGR_LOG; default warn)")
 	root.AddCommand(
-		a.demoCommand(), a.verifyCommand(), a.versionCommand(),
+		a.demoCommand(), a.verifyCommand(), a.versionCommand(), a.healthCommand(),
 		a.sessionCommand(), a.triggerCommand(), a.webhookCommand(), a.deliveriesCommand(), a.usageCommand(),
 		a.loginCommand(), a.logoutCommand(), a.signUpCommand(), a.passwordCommand(), a.whoAmICommand(), a.simulateCommand(),
 		a.sendCommand(), a.resolveCommand(), a.matchCommand(), a.settingsCommand(), a.statsCommand(), a.eventsCommand(),
