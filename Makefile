@@ -255,6 +255,30 @@ bench-verify: sdk/node/node_modules/.package-lock.json bench-python ## verifying
 	cd sdk/node && npm run --silent build && npm run --silent bench
 	go test -count=1 -v -run TestRatios ./internal/bench/verify
 
+# The release is made by a module of its own, so that the root module does not
+# inherit what only packaging needs. Its go.sum locks that.
+RELEASE := go -C internal/release build -o $(BIN)/release .
+HELM := $(BIN)/helm-4.3.2
+.PHONY: release
+release: ## all that TAG (the current commit's) releases, into ./dist; IMAGE=registry/name:tag pushes the image
+	$(RELEASE)
+	$(BIN)/release $(if $(TAG),-tag $(TAG)) $(if $(IMAGE),-push $(IMAGE))
+
+.PHONY: install-test
+install-test: $(HELM) ## a release, installed on copies of this machine: packages, image, proxies, Prometheus (as root, some minutes)
+	@./.ci/need ar:binutils rpm caddy nginx prometheus qemu-aarch64-static:qemu-user-static openssl
+	$(RELEASE)
+	HELM=$(HELM) ./.ci/install-test
+
+$(HELM):
+	GOBIN=$(BIN)/tmp go install helm.sh/helm/v4/cmd/helm@v4.3.2
+	mv $(BIN)/tmp/helm $@
+
+.PHONY: demo
+demo: ## watch a login on this machine
+	@echo "Go compiles the demo first, without a word: some minutes the first time, because SQLite is compiled too."
+	go run ./cmd/pingr demo
+
 .PHONY: build
 build: ## the pingr binary, into ./bin
 	go build -o $(BIN)/pingr ./cmd/pingr
