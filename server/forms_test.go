@@ -28,6 +28,7 @@ func TestWhatAFormSaysIsWhatIsKept(t *testing.T) {
 		"cooldown_seconds": {"11"}, "max_message_age_seconds": {"22"}, "disconnect_grace_seconds": {"33"},
 		"group_reply": {"off"},
 		"overage":     {"allow"}, "time_zone": {" Asia/Kolkata "}, "no_phone_reply": {"From a number, please."},
+		"hidden_numbers": {"ask"}, "number_question": {"Which number?"},
 	}
 	but := func(name, value string) url.Values {
 		form := url.Values{}
@@ -37,7 +38,8 @@ func TestWhatAFormSaysIsWhatIsKept(t *testing.T) {
 		form.Set(name, value)
 		return form
 	}
-	kept := `{"cooldown_seconds":11,"no_phone_reply":"From a number, please.","group_reply":"off","max_message_age_seconds":22,` +
+	kept := `{"cooldown_seconds":11,"no_phone_reply":"From a number, please.",` +
+		`"hidden_numbers":"ask","number_question":"Which number?","group_reply":"off","max_message_age_seconds":22,` +
 		`"disconnect_grace_seconds":33,"overage":"allow","time_zone":"Asia/Kolkata"}`
 	for _, tt := range []struct {
 		name, path string
@@ -50,6 +52,7 @@ func TestWhatAFormSaysIsWhatIsKept(t *testing.T) {
 		{"no whole number", "/settings", but("cooldown_seconds", "1.5"), "", "/v1/settings", kept, ""},
 		{"nor this", "/settings", but("max_message_age_seconds", "x"), "", "/v1/settings", kept, ""},
 		{"nor that", "/settings", but("disconnect_grace_seconds", ""), "", "/v1/settings", kept, ""},
+		{"no question", "/settings", but("number_question", " "), "", "/v1/settings", `"number_question":null`, ""},
 		{"no text", "/settings", but("no_phone_reply", " "), "", "/v1/settings", `"no_phone_reply":null`, ""},
 
 		{

@@ -134,5 +134,6 @@ var fieldNames = map[string]string{
 	"trigger_phrase": "triggers.phrase", "reply_message": "triggers.reply",
 	"cooldown_seconds": "settings.cooldown", "max_message_age_seconds": "settings.age",
 	"disconnect_grace_seconds": "settings.grace", "group_reply": "settings.group",
+	"hidden_numbers": "settings.hidden", "number_question": "settings.question",
 	"no_phone_reply": "settings.no_phone", "overage": "settings.overage", "time_zone": "settings.zone",
 }

@@ -23,12 +23,21 @@ func settingsPage() page {
 
 type settings api.Settings
 
+// hiddenChoices are the values of hidden_numbers, the default first.
+var hiddenChoices = []string{
+	string(pingr.HiddenRefuse), string(pingr.HiddenAsk), string(pingr.HiddenPass),
+}
+
 func showSettings(v *visit) error {
 	var s settings
 	if err := v.api.get("/v1/settings", &s); err != nil {
 		return err
 	}
-	return v.show(settingsBody(v, s))
+	var month api.Stats
+	if err := v.api.get("/v1/stats?range=30d", &month); err != nil {
+		return err
+	}
+	return v.show(settingsBody(v, s, month.Total.Firings.NoPhone))
 }
 
 func saveSettings(v *visit) error {
@@ -37,7 +46,7 @@ func saveSettings(v *visit) error {
 		return err
 	}
 	s.GroupReply, s.Overage = pingr.GroupReply(v.field("group_reply")), v.field("overage")
-	s.TimeZone, s.NoPhoneReply = strings.TrimSpace(v.field("time_zone")), nil
+	s.TimeZone = strings.TrimSpace(v.field("time_zone"))
 	var err error
 	if s.CooldownSeconds, err = strconv.Atoi(v.field("cooldown_seconds")); err != nil {
 		return v.part(settingsForm(v, s, complaint(v.T("settings.whole", v.T("settings.cooldown")))))
@@ -48,9 +57,8 @@ func saveSettings(v *visit) error {
 	if s.DisconnectGraceSeconds, err = strconv.Atoi(v.field("disconnect_grace_seconds")); err != nil {
 		return v.part(settingsForm(v, s, complaint(v.T("settings.whole", v.T("settings.grace")))))
 	}
-	if text := v.field("no_phone_reply"); strings.TrimSpace(text) != "" {
-		s.NoPhoneReply = &text
-	}
+	s.HiddenNumbers = pingr.HiddenNumbers(v.field("hidden_numbers"))
+	s.NoPhoneReply, s.NumberQuestion = v.optional("no_phone_reply"), v.optional("number_question")
 	err = v.api.patch("/v1/settings", s, &s)
 	if p := asProblem(err); p != nil {
 		return v.part(settingsForm(v, s, p))
@@ -62,11 +70,20 @@ func saveSettings(v *visit) error {
 	return v.part(settingsForm(v, s, nil))
 }
 
-func (s settings) noPhoneReply() string {
-	if s.NoPhoneReply == nil {
+// optional returns a field of a form, or nil if it is blank.
+func (v *visit) optional(name string) *string {
+	text := v.field(name)
+	if strings.TrimSpace(text) == "" {
+		return nil
+	}
+	return &text
+}
+
+func orEmpty(text *string) string {
+	if text == nil {
 		return ""
 	}
-	return *s.NoPhoneReply
+	return *text
 }
 
 // changePassword ends all logins. The reader continues with the new one from

@@ -320,11 +320,24 @@ var english = map[string]string{ //nolint:gosec // no credentials: words about t
 	"settings.grace": "Report a lost connection after",
 	"settings.grace.hint": "Your webhook gets session.disconnected unless the connection is back by " +
 		"then. 0 sends it at once.",
-	"settings.group":         "Triggers texted in groups",
-	"settings.group.private": "Reply to the sender privately",
-	"settings.group.group":   "Reply in the group",
-	"settings.group.off":     "Do not reply",
-	"settings.group.hint":    "A login link in a group is everybody's login link.",
+	"settings.group":              "Triggers texted in groups",
+	"settings.group.private":      "Reply to the sender privately",
+	"settings.group.group":        "Reply in the group",
+	"settings.group.off":          "Do not reply",
+	"settings.group.hint":         "A login link in a group is everybody's login link.",
+	"settings.hidden":             "People whose number WhatsApp hides",
+	"settings.hidden.refuse":      "Do not log them in",
+	"settings.hidden.refuse.hint": "Your webhook is not called. They get the reply below, if there is one.",
+	"settings.hidden.ask":         "Ask for the number",
+	"settings.hidden.ask.hint": "They get your question, and answer with their number or their own contact card. If " +
+		"WhatsApp says that it is theirs, the login goes on. Anything else logs nobody in.",
+	"settings.hidden.pass": "Log them in without a number",
+	"settings.hidden.pass.hint": "Your webhook is called with from.phone null, and must know people by from.person. Code " +
+		"that knows people by their number would take all of them for one person.",
+	"settings.hidden.count": "Logins of the last 30 days without a reply because the number was hidden or not " +
+		"confirmed: %s",
+	"settings.question":      "Question for the number",
+	"settings.question.hint": "Name your shop, and say why you ask. Empty: Pingr's own text, in English.",
 	"settings.no_phone":      "Reply if the number is hidden",
 	"settings.no_phone.hint": "WhatsApp can hide a sender's number. Then your webhook is not called, and this text is " +
 		"the reply. Leave it empty to send no reply.",

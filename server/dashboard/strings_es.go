@@ -319,11 +319,25 @@ var spanish = map[string]string{ //nolint:gosec // no credentials: words about t
 	"settings.grace": "Avisar de una conexión perdida tras",
 	"settings.grace.hint": "Tu webhook recibe session.disconnected, salvo que la conexión vuelva " +
 		"antes. 0 avisa de inmediato.",
-	"settings.group":         "Activadores enviados en grupos",
-	"settings.group.private": "Responder en privado a quien escribe",
-	"settings.group.group":   "Responder en el grupo",
-	"settings.group.off":     "No responder",
-	"settings.group.hint":    "Un enlace de inicio de sesión en un grupo es de todos.",
+	"settings.group":              "Activadores enviados en grupos",
+	"settings.group.private":      "Responder en privado a quien escribe",
+	"settings.group.group":        "Responder en el grupo",
+	"settings.group.off":          "No responder",
+	"settings.group.hint":         "Un enlace de inicio de sesión en un grupo es de todos.",
+	"settings.hidden":             "Personas cuyo número oculta WhatsApp",
+	"settings.hidden.refuse":      "No iniciar su sesión",
+	"settings.hidden.refuse.hint": "No se llama a tu webhook. Reciben la respuesta de abajo, si la hay.",
+	"settings.hidden.ask":         "Preguntar el número",
+	"settings.hidden.ask.hint": "Reciben tu pregunta y responden con su número o con su propia tarjeta de contacto. Si " +
+		"WhatsApp confirma que es suyo, el inicio de sesión continúa. Con cualquier otra cosa no " +
+		"entra nadie.",
+	"settings.hidden.pass": "Iniciar su sesión sin número",
+	"settings.hidden.pass.hint": "Se llama a tu webhook con from.phone null, y debe reconocer a las personas por " +
+		"from.person. Un código que las reconoce por el número las tomaría a todas por una sola.",
+	"settings.hidden.count": "Inicios de sesión de los últimos 30 días sin respuesta porque el número estaba oculto o " +
+		"sin confirmar: %s",
+	"settings.question":      "Pregunta por el número",
+	"settings.question.hint": "Nombra tu tienda y di por qué preguntas. Vacío: el texto de Pingr, en inglés.",
 	"settings.no_phone":      "Respuesta si el número está oculto",
 	"settings.no_phone.hint": "WhatsApp puede ocultar el número de quien escribe. " +
 		"Entonces no se llama a tu webhook y la respuesta es este texto. Déjalo vacío para no responder.",

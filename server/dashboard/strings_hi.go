@@ -313,11 +313,25 @@ var hindi = map[string]string{ //nolint:gosec // no credentials: words about the
 	"settings.grace": "कनेक्शन टूटने की सूचना इतने समय बाद दें",
 	"settings.grace.hint": "तब तक कनेक्शन न लौटे, तो आपके वेबहुक को session.disconnected मिलता है। " +
 		"0 से तुरंत भेजा जाता है।",
-	"settings.group":         "ग्रुप में भेजे गए ट्रिगर",
-	"settings.group.private": "भेजने वाले को निजी तौर पर जवाब दें",
-	"settings.group.group":   "ग्रुप में जवाब दें",
-	"settings.group.off":     "जवाब न दें",
-	"settings.group.hint":    "ग्रुप में भेजा गया लॉग इन लिंक सबका लॉग इन लिंक है।",
+	"settings.group":              "ग्रुप में भेजे गए ट्रिगर",
+	"settings.group.private":      "भेजने वाले को निजी तौर पर जवाब दें",
+	"settings.group.group":        "ग्रुप में जवाब दें",
+	"settings.group.off":          "जवाब न दें",
+	"settings.group.hint":         "ग्रुप में भेजा गया लॉग इन लिंक सबका लॉग इन लिंक है।",
+	"settings.hidden":             "जिन लोगों का नंबर WhatsApp छिपाता है",
+	"settings.hidden.refuse":      "उन्हें लॉग इन न करें",
+	"settings.hidden.refuse.hint": "आपका वेबहुक कॉल नहीं होता। नीचे जवाब लिखा हो, तो वही उन्हें मिलता है।",
+	"settings.hidden.ask":         "नंबर पूछें",
+	"settings.hidden.ask.hint": "उन्हें आपका सवाल मिलता है और वे अपना नंबर या अपना कॉन्टैक्ट कार्ड भेजते हैं। अगर " +
+		"WhatsApp बताए कि नंबर उन्हीं का है, तो लॉगिन आगे बढ़ता है। किसी और जवाब से कोई लॉग इन " +
+		"नहीं होता।",
+	"settings.hidden.pass": "बिना नंबर के लॉग इन करें",
+	"settings.hidden.pass.hint": "आपका वेबहुक from.phone null के साथ कॉल होता है और उसे लोगों को from.person से पहचानना " +
+		"होगा। नंबर से पहचानने वाला कोड उन सबको एक ही व्यक्ति समझेगा।",
+	"settings.hidden.count": "पिछले 30 दिनों के लॉगिन जिन्हें जवाब नहीं मिला, क्योंकि नंबर छिपा था या उसकी पुष्टि " +
+		"नहीं हुई: %s",
+	"settings.question":      "नंबर पूछने का सवाल",
+	"settings.question.hint": "अपनी दुकान का नाम लिखें और बताएँ कि क्यों पूछ रहे हैं। ख़ाली: Pingr का टेक्स्ट, अंग्रेज़ी में।",
 	"settings.no_phone":      "नंबर छिपा होने पर जवाब",
 	"settings.no_phone.hint": "WhatsApp भेजने वाले का नंबर छिपा सकता है। तब आपका वेबहुक कॉल नहीं होता, और यही टेक्स्ट " +
 		"जवाब होता है। जवाब न भेजना हो, तो ख़ाली छोड़ें।",

@@ -312,11 +312,26 @@ var indonesian = map[string]string{ //nolint:gosec // no credentials: words abou
 	"settings.grace": "Laporkan koneksi terputus setelah",
 	"settings.grace.hint": "Webhook Anda menerima session.disconnected, kecuali koneksi pulih sebelum " +
 		"itu. 0 langsung mengirimnya.",
-	"settings.group":         "Pemicu yang dikirim di grup",
-	"settings.group.private": "Balas pengirim secara pribadi",
-	"settings.group.group":   "Balas di grup",
-	"settings.group.off":     "Jangan balas",
-	"settings.group.hint":    "Tautan login di grup adalah tautan login semua orang.",
+	"settings.group":              "Pemicu yang dikirim di grup",
+	"settings.group.private":      "Balas pengirim secara pribadi",
+	"settings.group.group":        "Balas di grup",
+	"settings.group.off":          "Jangan balas",
+	"settings.group.hint":         "Tautan login di grup adalah tautan login semua orang.",
+	"settings.hidden":             "Orang yang nomornya disembunyikan WhatsApp",
+	"settings.hidden.refuse":      "Jangan loginkan",
+	"settings.hidden.refuse.hint": "Webhook Anda tidak dipanggil. Mereka mendapat balasan di bawah, jika ada.",
+	"settings.hidden.ask":         "Tanyakan nomornya",
+	"settings.hidden.ask.hint": "Mereka mendapat pertanyaan Anda dan menjawab dengan nomor atau kartu kontak sendiri. " +
+		"Jika WhatsApp menyatakan nomor itu milik mereka, login dilanjutkan. Jawaban lain tidak " +
+		"meloginkan siapa pun.",
+	"settings.hidden.pass": "Loginkan tanpa nomor",
+	"settings.hidden.pass.hint": "Webhook Anda dipanggil dengan from.phone null dan harus mengenali orang dari " +
+		"from.person. Kode yang mengenali orang dari nomornya akan menganggap mereka semua satu " +
+		"orang.",
+	"settings.hidden.count": "Login 30 hari terakhir tanpa balasan karena nomornya tersembunyi atau tidak " +
+		"dikonfirmasi: %s",
+	"settings.question":      "Pertanyaan tentang nomor",
+	"settings.question.hint": "Sebutkan toko Anda dan alasan bertanya. Kosong: teks Pingr, dalam bahasa Inggris.",
 	"settings.no_phone":      "Balasan jika nomor tersembunyi",
 	"settings.no_phone.hint": "WhatsApp dapat menyembunyikan nomor pengirim. Jika begitu, webhook Anda tidak dipanggil, " +
 		"dan teks ini menjadi balasannya. Kosongkan agar tidak membalas.",

@@ -313,11 +313,25 @@ var portuguese = map[string]string{ //nolint:gosec // no credentials: words abou
 	"settings.grace": "Avisar que a conexão caiu após",
 	"settings.grace.hint": "Seu webhook recebe session.disconnected, a menos que a conexão volte " +
 		"antes disso. 0 avisa na hora.",
-	"settings.group":         "Gatilhos enviados em grupos",
-	"settings.group.private": "Responder a quem enviou, em particular",
-	"settings.group.group":   "Responder no grupo",
-	"settings.group.off":     "Não responder",
-	"settings.group.hint":    "Um link de login num grupo é o link de login de todos.",
+	"settings.group":              "Gatilhos enviados em grupos",
+	"settings.group.private":      "Responder a quem enviou, em particular",
+	"settings.group.group":        "Responder no grupo",
+	"settings.group.off":          "Não responder",
+	"settings.group.hint":         "Um link de login num grupo é o link de login de todos.",
+	"settings.hidden":             "Pessoas cujo número o WhatsApp oculta",
+	"settings.hidden.refuse":      "Não fazer o login",
+	"settings.hidden.refuse.hint": "Seu webhook não é chamado. Elas recebem a resposta abaixo, se houver.",
+	"settings.hidden.ask":         "Perguntar o número",
+	"settings.hidden.ask.hint": "Elas recebem sua pergunta e respondem com o número ou com o próprio cartão de contato. " +
+		"Se o WhatsApp confirmar que é delas, o login continua. Qualquer outra coisa não faz o " +
+		"login de ninguém.",
+	"settings.hidden.pass": "Fazer o login sem número",
+	"settings.hidden.pass.hint": "Seu webhook é chamado com from.phone null e precisa reconhecer as pessoas por " +
+		"from.person. Um código que as reconhece pelo número tomaria todas por uma só.",
+	"settings.hidden.count": "Logins dos últimos 30 dias sem resposta porque o número estava oculto ou não foi " +
+		"confirmado: %s",
+	"settings.question":      "Pergunta pelo número",
+	"settings.question.hint": "Cite sua loja e diga por que pergunta. Vazio: o texto do Pingr, em inglês.",
 	"settings.no_phone":      "Resposta se o número está oculto",
 	"settings.no_phone.hint": "O WhatsApp pode ocultar o número de quem escreve. " +
 		"Nesse caso, seu webhook não é chamado, e este texto é a resposta. Deixe vazio para não responder.",
