@@ -195,7 +195,11 @@ func TestMessageThatCannotBeJudgedIsNotTaken(t *testing.T) {
 		lose string
 		e    *events.Message
 	}{
-		{"nobody knows who wrote", "whatsmeow_lid_map", written("3EB0")},
+		{"nobody knows what number the sender had", "whatsmeow_lid_map", func() *events.Message {
+			e := written("3EB0")
+			e.Info.Chat, e.Info.Sender = adaLID, adaLID
+			return e
+		}()},
 		{"nobody knows what was missed", "pingr_missed", func() *events.Message {
 			e := written("3EB0")
 			e.UnavailableRequestID = "3EB0REQUEST"
