@@ -241,3 +241,22 @@ func TestUnknownHiddenNumbersSetting(t *testing.T) {
 	_, err := pingr.New(w.config)
 	require.ErrorContains(t, err, "it must be refuse, ask or pass")
 }
+
+// Two people answer with one number. It is the one's who has it, whoever was
+// first.
+func TestTwoClaimOneNumber(t *testing.T) {
+	asked(t, func(w *world, p *sim.Phone) {
+		eve := w.session.NewPhone(sim.PhoneConfig{Number: "4917000000001", LID: "778", Hidden: true})
+		eve.Send("login E")
+		p.Send("login A")
+		pass(time.Second)
+		for _, phone := range []*sim.Phone{eve, p, eve} {
+			phone.SendMessage(sim.Message{Card: asha})
+			pass(time.Second)
+		}
+		require.Len(t, w.heard(), 1)
+		assert.Equal(t, "login A", w.heard()[0].Message.Text)
+		assert.Contains(t, texts(p), "link for "+asha)
+		assert.NotContains(t, texts(eve), "link for "+asha)
+	})
+}
