@@ -12,11 +12,13 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+	"unicode"
 )
 
 const (
@@ -102,10 +104,12 @@ func (d *HTTPDispatcher) Dispatch(ctx context.Context, e Event) (Reply, error) {
 	switch {
 	case resp.StatusCode == http.StatusGone:
 		return reply, fmt.Errorf("status %d: %w", resp.StatusCode, ErrGone)
-	case resp.StatusCode < 200 || resp.StatusCode > 299:
+	case resp.StatusCode < 200:
 		// The body is not read: after status 101 it is the bare connection, which
 		// ignores the context.
 		return reply, errors.New(refusal(resp))
+	case resp.StatusCode > 299:
+		return reply, errors.New(refusal(resp) + said(resp, e))
 	}
 	// Reading one byte more than fits shows that there is more. The rest is not
 	// read, and the connection is not reused.
@@ -117,6 +121,35 @@ func (d *HTTPDispatcher) Dispatch(ctx context.Context, e Event) (Reply, error) {
 		reply.Text, reply.NoReply = answer{resp.Header, body}.reply()
 	}
 	return reply, nil
+}
+
+// maxSaid is how many characters of an error answer an error includes.
+const maxSaid = 200
+
+// addresses are URLs, as far as their host.
+var addresses = regexp.MustCompile(`(https?://[^\s/"'<>]*/)[^\s"'<>]*`)
+
+// said returns the beginning of an error answer's text, such as the reason for
+// which the endpoint refused a signature, to stand behind the status. It leaves
+// out what the event says of its person. It returns "" for an answer that is no
+// text.
+func said(resp *http.Response, e Event) string {
+	kind, _, _ := strings.Cut(resp.Header.Get("Content-Type"), ";")
+	kind = strings.ToLower(strings.TrimSpace(kind))
+	if resp.Header.Get("Content-Encoding") != "" || kind != "text/plain" && kind != "application/json" &&
+		kind != "application/problem+json" {
+		return ""
+	}
+	// Whatever came in time counts; the status says enough if nothing did.
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, 4*maxSaid))
+	text := strings.Join(strings.FieldsFunc(strings.ToValidUTF8(string(body), "\uFFFD"), func(r rune) bool {
+		return unicode.IsSpace(r) || unicode.IsControl(r)
+	}), " ")
+	text = addresses.ReplaceAllString(redact(text, e), "$1…") // one may be a login link
+	if text = Cut(text, maxSaid); text == "" {
+		return ""
+	}
+	return ": " + text
 }
 
 // maxPlace is how much of a redirect's target an error includes, in bytes.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -89,4 +91,37 @@ func TestALookupThatTimedOutSaysSo(t *testing.T) {
 	var timeout net.Error
 	assert.True(t, errors.As(got, &timeout) && timeout.Timeout())
 	assert.Equal(t, http.ErrServerClosed, plainly(http.ErrServerClosed, time.Second), "others stay as they are")
+}
+
+// The delivery log tells why an endpoint refused, in its own words, without the
+// person's number and text.
+func TestErrorAnswersAreToldByTheirBeginning(t *testing.T) {
+	long := strings.Repeat("x", 300)
+	for _, tt := range []struct {
+		name, kind, body, want string
+	}{
+		{"text", "text/plain; charset=utf-8", "webhook not accepted:\n the signature does not fit\n", "status 400: webhook not accepted: the signature does not fit"},
+		{"JSON", "application/json", `{"error":"no user <b>x</b>"}`, `status 400: {"error":"no user <b>x</b>"}`},
+		{"a page", "text/html", "<h1>Bad request</h1>", "status 400"},
+		{"nothing", "text/plain", "", "status 400"},
+		{"too much", "text/plain", long, "status 400: " + long[:200]},
+		{"whom it is about", "text/plain", "no account of +91 98765-43210 for X4K9MQ", "status 400: no account of +… for …"},
+		{"a link", "application/json", `{"reply":"https://shop.example/in/x?y=1"}`, `status 400: {"reply":"https://shop.example/…"}`},
+		{"control characters", "text/plain", "a\x1b[31m\x00b", "status 400: a [31m b"},
+		{"not UTF-8", "text/plain", "a\xffb", "status 400: a\uFFFDb"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			endpoint := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", tt.kind)
+				w.WriteHeader(http.StatusBadRequest)
+				_, _ = w.Write([]byte(tt.body))
+			}))
+			defer endpoint.Close()
+			event := sample
+			event.From = &From{Phone: "919876543210"}
+			event.Message = &EventMessage{Text: "login x4k9mq"}
+			_, err := (&HTTPDispatcher{URL: endpoint.URL}).Dispatch(t.Context(), event)
+			assert.EqualError(t, err, tt.want)
+		})
+	}
 }

@@ -48,6 +48,6 @@ func TestReference(t *testing.T) {
 	css := w.call("nobody", "GET", "/docs/reference.css", "")
 	assert.Equal(t, "text/css; charset=utf-8", css.Header().Get("Content-Type"))
 	assert.NotContains(t, css.Body.String(), "url(")
-	assert.Contains(t, css.Body.String(), "prefers-color-scheme: dark")
+	assert.Contains(t, css.Body.String(), "color-scheme: light dark")
 	assert.Equal(t, notFound, codeOf(t, w.call("nobody", "GET", "/docs/other", "")))
 }

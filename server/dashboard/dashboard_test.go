@@ -364,7 +364,7 @@ func TestChoosingALanguageWithoutScripts(t *testing.T) {
 
 var (
 	hidden = regexp.MustCompile(
-		`(?s)<(script|style|svg|pre|title)\b.*?</(script|style|svg|pre|title)>|<details class="languages">.*?</details>|<!doctype html>|<!DOCTYPE html>`,
+		`(?s)<(script|style|svg|pre|title)\b.*?</(script|style|svg|pre|title)>|<details class="languages">.*?</details>|<!doctype html>|<!DOCTYPE html>|<code>whsec_[^<]*</code>`,
 	)
 	spoken   = regexp.MustCompile(`(?:aria-label|placeholder|title|data-copied|data-failed|data-say)="([^"]*)"|>([^<]*)<`)
 	inBraces = regexp.MustCompile(`⟦[^⟧]*⟧`)
@@ -395,4 +395,28 @@ func TestNothingIsSaidOutsideTheStrings(t *testing.T) {
 			assert.NotRegexp(t, letters, text, "%s says %q", path, found[0])
 		}
 	}
+}
+
+// The secret opens by itself with the first endpoint, stays until somebody hides it, and is
+// revealed at any time, also to who set the endpoint elsewhere.
+func TestSecretIsRevealed(t *testing.T) {
+	b, setup := newBrowser(t)
+	b.enter(setup)
+	whole := regexp.MustCompile(`<code>(whsec_[A-Za-z0-9+/=]{44})</code>`)
+	_, page, _ := b.do(http.MethodGet, "/webhooks", nil)
+	assert.NotRegexp(t, whole, page)
+	_, page, _ = b.do(http.MethodPost, "/webhooks/secret/reveal", nil)
+	found := whole.FindStringSubmatch(page)
+	require.NotNil(t, found, "even before there is an endpoint")
+	_, page, _ = b.do(http.MethodPost, "/webhooks/secret/hide", nil)
+	assert.NotContains(t, page, found[1])
+
+	save := url.Values{"url": {"https://shop.example/pingr"}, "events": {"message.received"}}
+	_, page, _ = b.do(http.MethodPost, "/webhooks", save)
+	assert.Contains(t, page, found[1], "the first endpoint opens it")
+	_, page, _ = b.do(http.MethodGet, "/webhooks", nil)
+	assert.Contains(t, page, found[1], "it stays")
+	b.do(http.MethodPost, "/webhooks/secret/hide", nil)
+	_, page, _ = b.do(http.MethodPost, "/webhooks", save)
+	assert.NotContains(t, page, found[1], "a later change does not open it")
 }

@@ -110,8 +110,7 @@ func TestColourOfASession(t *testing.T) {
 			}}).Render(t.Context(), &html),
 		)
 		assert.Contains(t, html.String(), `class="badge badge-`+colour+`"`, status)
-		assert.Equal(t, status != "pairing" &&
-			status != "link_expired", strings.Contains(html.String(), "What to do."), status)
+		assert.Equal(t, status != "pairing", strings.Contains(html.String(), "What to do."), status)
 		if status == "disconnected" || status == "logged_out" {
 			assert.Contains(t, html.String(), "session-detail-bad", status)
 		}

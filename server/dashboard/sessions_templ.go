@@ -336,7 +336,7 @@ func sessionCard(v *visit, s session) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		if s.Detail != "" && (s.Status == "logged_out" || !s.unlinked()) {
+		if s.Detail != "" && s.Status != "pairing" {
 			var templ_7745c5c3_Var15 = []any{"session-detail", "session-detail-" + s.light(), "small"}
 			templ_7745c5c3_Err = templ.RenderCSSItems(ctx, templ_7745c5c3_Buffer, templ_7745c5c3_Var15...)
 			if templ_7745c5c3_Err != nil {

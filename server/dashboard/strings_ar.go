@@ -29,6 +29,7 @@ var arabic = map[string]string{ //nolint:gosec // no credentials: words about th
 
 	"door.email":         "البريد الإلكتروني",
 	"door.password":      "كلمة المرور",
+	"door.password.show": "إظهار كلمة المرور",
 	"door.password.hint": "8 أحرف على الأقل.",
 
 	"login.title": "تسجيل الدخول",
@@ -74,8 +75,10 @@ var arabic = map[string]string{ //nolint:gosec // no credentials: words about th
 	"checklist.try":           "جرّبه",
 	"checklist.try.about":     "أرسل من الهاتف أدناه. لا يغادر هذا الخادم سوى Webhook.",
 
-	"try.title":              "جرّبه",
-	"try.about":              "أرسل كما يفعل أحد مستخدميك. يُستدعى Webhook لديك فعلًا، ولا تُرسل أي رسالة واتساب.",
+	"try.title": "جرّبه",
+	"try.about": "أرسل كما يفعل أحد مستخدميك. يُستدعى Webhook لديك فعلًا، ولا تُرسل أي رسالة واتساب.",
+	"try.simulated": "ما ترسله من هنا موسوم بـ _simulated، كي لا يسجّل أحد " +
+		"الدخول به. ترد الخدمة الخلفية الحقيقية عليه بلا رابط: ترد الأمثلة بنص.",
 	"try.phone":              "هاتف أحد المستخدمين",
 	"try.from":               "من الرقم",
 	"try.to":                 "إلى الجلسة",
@@ -214,9 +217,8 @@ var arabic = map[string]string{ //nolint:gosec // no credentials: words about th
 	"webhooks.saved":                "تم الحفظ.",
 	"webhooks.secret":               "سر التوقيع",
 	"webhooks.secret.about":         "يوقّع كل حدث، فتعرف خدمتك الخلفية أن الحدث من هنا. احفظه كما تحفظ كلمة مرور.",
-	"webhooks.secret.later":         "يظهر هنا بمجرد أن تحفظ نقطة نهاية.",
-	"webhooks.secret.once":          "انسخه الآن. لن يُعرض إلا مرة واحدة.",
-	"webhooks.secret.lost":          "عُرض مرة واحدة عند إنشائه. فقدته؟ بدّله، وأنهِ القديم فورًا.",
+	"webhooks.secret.reveal":        "إظهار",
+	"webhooks.secret.hide":          "إخفاء",
 	"webhooks.secret.old":           "يستمر السر القديم في التوقيع حتى",
 	"webhooks.rotate":               "تبديل",
 	"webhooks.rotate.about": "ينشئ سرًا جديدًا. يستمر القديم في التوقيع مدة، لتتمكن من إعطاء الاثنين " +

@@ -31,6 +31,7 @@ var english = map[string]string{ //nolint:gosec // no credentials: words about t
 
 	"door.email":         "Email",
 	"door.password":      "Password",
+	"door.password.show": "Show password",
 	"door.password.hint": "At least 8 characters.",
 
 	"login.title": "Log in",
@@ -81,6 +82,8 @@ var english = map[string]string{ //nolint:gosec // no credentials: words about t
 	"try.title": "Try it",
 	"try.about": "Text as one of your users would. Your webhook is really called. " +
 		"No WhatsApp message is sent.",
+	"try.simulated": "What you send from here is marked _simulated, so that nobody can log in with " +
+		"it. A real backend answers it without a link: the samples answer with a text.",
 	"try.phone":              "A user's phone",
 	"try.from":               "From number",
 	"try.to":                 "To session",
@@ -219,11 +222,10 @@ var english = map[string]string{ //nolint:gosec // no credentials: words about t
 	"webhooks.secret":               "Signing secret",
 	"webhooks.secret.about": "It signs each event, so your backend knows that the event comes from here. " +
 		"Keep it like a password.",
-	"webhooks.secret.later": "It appears here as soon as you save an endpoint.",
-	"webhooks.secret.once":  "Copy it now. It is shown only once.",
-	"webhooks.secret.lost":  "It was shown once, when it was created. Lost it? Rotate it, and end the old one at once.",
-	"webhooks.secret.old":   "The old secret signs until",
-	"webhooks.rotate":       "Rotate",
+	"webhooks.secret.reveal": "Reveal",
+	"webhooks.secret.hide":   "Hide",
+	"webhooks.secret.old":    "The old secret signs until",
+	"webhooks.rotate":        "Rotate",
 	"webhooks.rotate.about": "Creates a new secret. The old one keeps signing for a while, so you can give your " +
 		"backend both before the change.",
 	"webhooks.rotate.overlap": "Keep the old one for",

@@ -31,6 +31,7 @@ var spanish = map[string]string{ //nolint:gosec // no credentials: words about t
 
 	"door.email":         "Correo electrónico",
 	"door.password":      "Contraseña",
+	"door.password.show": "Mostrar contraseña",
 	"door.password.hint": "Al menos 8 caracteres.",
 
 	"login.title": "Iniciar sesión",
@@ -81,6 +82,8 @@ var spanish = map[string]string{ //nolint:gosec // no credentials: words about t
 	"try.title": "Pruébalo",
 	"try.about": "Escribe como lo haría un usuario. Tu webhook se llama de verdad. " +
 		"No se envía ningún mensaje de WhatsApp.",
+	"try.simulated": "Lo que envías desde aquí va marcado como _simulated, para que nadie pueda iniciar " +
+		"sesión con ello. Un backend real responde sin enlace: los ejemplos responden con un texto.",
 	"try.phone":              "El teléfono de un usuario",
 	"try.from":               "Desde el número",
 	"try.to":                 "A la sesión",
@@ -218,12 +221,10 @@ var spanish = map[string]string{ //nolint:gosec // no credentials: words about t
 	"webhooks.secret":               "Secreto de firma",
 	"webhooks.secret.about": "Firma cada evento, y así tu backend sabe que el evento viene de aquí. " +
 		"Guárdalo como una contraseña.",
-	"webhooks.secret.later": "Aparece aquí en cuanto guardes un endpoint.",
-	"webhooks.secret.once":  "Cópialo ahora. Solo se muestra una vez.",
-	"webhooks.secret.lost": "Se mostró una vez, cuando se creó. " +
-		"¿Lo perdiste? Rótalo y termina el anterior de inmediato.",
-	"webhooks.secret.old": "El secreto anterior firma hasta",
-	"webhooks.rotate":     "Rotar",
+	"webhooks.secret.reveal": "Mostrar",
+	"webhooks.secret.hide":   "Ocultar",
+	"webhooks.secret.old":    "El secreto anterior firma hasta",
+	"webhooks.rotate":        "Rotar",
 	"webhooks.rotate.about": "Crea un secreto nuevo. El anterior sigue firmando un tiempo, para que puedas dar los " +
 		"dos a tu backend antes del cambio.",
 	"webhooks.rotate.overlap": "Conservar el anterior durante",

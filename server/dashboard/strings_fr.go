@@ -30,6 +30,7 @@ var french = map[string]string{ //nolint:gosec // no credentials: words about th
 
 	"door.email":         "E-mail",
 	"door.password":      "Mot de passe",
+	"door.password.show": "Afficher le mot de passe",
 	"door.password.hint": "Au moins 8 caractères.",
 
 	"login.title": "Se connecter",
@@ -80,6 +81,8 @@ var french = map[string]string{ //nolint:gosec // no credentials: words about th
 	"try.title": "Essayez",
 	"try.about": "Écrivez comme le ferait un utilisateur. Votre webhook est réellement appelé. " +
 		"Aucun message WhatsApp n’est envoyé.",
+	"try.simulated": "Ce que vous envoyez d’ici est marqué _simulated, afin que personne ne puisse se " +
+		"connecter avec. Un vrai backend répond sans lien : les exemples répondent par un texte.",
 	"try.phone":              "Le téléphone d’un utilisateur",
 	"try.from":               "Du numéro",
 	"try.to":                 "À la session",
@@ -221,12 +224,10 @@ var french = map[string]string{ //nolint:gosec // no credentials: words about th
 	"webhooks.secret":               "Secret de signature",
 	"webhooks.secret.about": "Il signe chaque événement : votre backend sait ainsi que l’événement vient d’ici. " +
 		"Gardez-le comme un mot de passe.",
-	"webhooks.secret.later": "Il apparaît ici dès que vous enregistrez un endpoint.",
-	"webhooks.secret.once":  "Copiez-le maintenant. Il n’est affiché qu’une fois.",
-	"webhooks.secret.lost": "Il a été affiché une fois, à sa création. " +
-		"Perdu ? Renouvelez-le, et mettez fin à l’ancien immédiatement.",
-	"webhooks.secret.old": "L’ancien secret signe jusqu’au",
-	"webhooks.rotate":     "Renouveler",
+	"webhooks.secret.reveal": "Afficher",
+	"webhooks.secret.hide":   "Masquer",
+	"webhooks.secret.old":    "L’ancien secret signe jusqu’au",
+	"webhooks.rotate":        "Renouveler",
 	"webhooks.rotate.about": "Crée un nouveau secret. L’ancien continue de signer quelque temps, afin que vous " +
 		"puissiez donner les deux à votre backend avant le changement.",
 	"webhooks.rotate.overlap": "Conserver l’ancien pendant",

@@ -29,6 +29,7 @@ var hindi = map[string]string{ //nolint:gosec // no credentials: words about the
 
 	"door.email":         "ईमेल",
 	"door.password":      "पासवर्ड",
+	"door.password.show": "पासवर्ड दिखाएँ",
 	"door.password.hint": "कम से कम 8 अक्षर।",
 
 	"login.title": "लॉग इन करें",
@@ -78,6 +79,8 @@ var hindi = map[string]string{ //nolint:gosec // no credentials: words about the
 	"try.title": "आज़माएँ",
 	"try.about": "अपने किसी यूज़र की तरह मैसेज भेजें। आपका वेबहुक सचमुच कॉल होता है। कोई " +
 		"WhatsApp मैसेज नहीं भेजा जाता।",
+	"try.simulated": "यहाँ से भेजे गए मैसेज पर _simulated लिखा होता है, ताकि उससे कोई लॉग इन न " +
+		"कर सके। असली बैकएंड बिना लिंक के जवाब देता है: नमूने एक टेक्स्ट से जवाब देते हैं।",
 	"try.phone":              "यूज़र का फ़ोन",
 	"try.from":               "इस नंबर से",
 	"try.to":                 "इस सेशन को",
@@ -214,11 +217,10 @@ var hindi = map[string]string{ //nolint:gosec // no credentials: words about the
 	"webhooks.secret":               "साइनिंग सीक्रेट",
 	"webhooks.secret.about": "यह हर इवेंट पर हस्ताक्षर करता है, ताकि आपका बैकएंड जाने कि इवेंट यहीं से आया है। " +
 		"इसे पासवर्ड की तरह रखें।",
-	"webhooks.secret.later": "एंडपॉइंट सेव करते ही यह यहाँ दिखेगा।",
-	"webhooks.secret.once":  "इसे अभी कॉपी करें। यह सिर्फ़ एक बार दिखाया जाता है।",
-	"webhooks.secret.lost":  "यह बनते समय एक बार दिखाया गया था। खो गया? इसे बदलें, और पुराने को तुरंत ख़त्म करें।",
-	"webhooks.secret.old":   "पुराना सीक्रेट इस समय तक हस्ताक्षर करेगा:",
-	"webhooks.rotate":       "बदलें",
+	"webhooks.secret.reveal": "दिखाएँ",
+	"webhooks.secret.hide":   "छिपाएँ",
+	"webhooks.secret.old":    "पुराना सीक्रेट इस समय तक हस्ताक्षर करेगा:",
+	"webhooks.rotate":        "बदलें",
 	"webhooks.rotate.about": "नया सीक्रेट बनाता है। पुराना कुछ समय तक हस्ताक्षर करता रहता है, ताकि बदलने से पहले आप " +
 		"दोनों अपने बैकएंड को दे सकें।",
 	"webhooks.rotate.overlap": "पुराने को इतने समय तक रखें",

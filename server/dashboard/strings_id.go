@@ -29,6 +29,7 @@ var indonesian = map[string]string{ //nolint:gosec // no credentials: words abou
 
 	"door.email":         "Email",
 	"door.password":      "Kata sandi",
+	"door.password.show": "Tampilkan kata sandi",
 	"door.password.hint": "Minimal 8 karakter.",
 
 	"login.title": "Masuk",
@@ -77,6 +78,8 @@ var indonesian = map[string]string{ //nolint:gosec // no credentials: words abou
 	"try.title": "Coba",
 	"try.about": "Kirim pesan seperti pengguna Anda. Webhook Anda benar-benar dipanggil. " +
 		"Tidak ada pesan WhatsApp yang dikirim.",
+	"try.simulated": "Yang Anda kirim dari sini ditandai _simulated, agar tidak ada yang " +
+		"bisa masuk dengannya. Backend sungguhan menjawab tanpa tautan: contoh-contohnya menjawab dengan teks.",
 	"try.phone":              "Ponsel pengguna",
 	"try.from":               "Dari nomor",
 	"try.to":                 "Ke sesi",
@@ -211,11 +214,10 @@ var indonesian = map[string]string{ //nolint:gosec // no credentials: words abou
 	"webhooks.secret":            "Rahasia penandatanganan",
 	"webhooks.secret.about": "Menandatangani setiap peristiwa, sehingga backend Anda tahu bahwa peristiwa berasal " +
 		"dari sini. Simpan seperti kata sandi.",
-	"webhooks.secret.later": "Muncul di sini begitu Anda menyimpan endpoint.",
-	"webhooks.secret.once":  "Salin sekarang. Hanya ditampilkan sekali.",
-	"webhooks.secret.lost":  "Sudah ditampilkan sekali, saat dibuat. Hilang? Ganti, dan akhiri yang lama seketika.",
-	"webhooks.secret.old":   "Rahasia lama menandatangani sampai",
-	"webhooks.rotate":       "Ganti",
+	"webhooks.secret.reveal": "Tampilkan",
+	"webhooks.secret.hide":   "Sembunyikan",
+	"webhooks.secret.old":    "Rahasia lama menandatangani sampai",
+	"webhooks.rotate":        "Ganti",
 	"webhooks.rotate.about": "Membuat rahasia baru. Yang lama masih menandatangani untuk sementara, sehingga Anda " +
 		"dapat memberikan keduanya ke backend sebelum pergantian.",
 	"webhooks.rotate.overlap": "Pertahankan yang lama selama",

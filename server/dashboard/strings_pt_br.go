@@ -30,6 +30,7 @@ var portuguese = map[string]string{ //nolint:gosec // no credentials: words abou
 
 	"door.email":         "E-mail",
 	"door.password":      "Senha",
+	"door.password.show": "Mostrar senha",
 	"door.password.hint": "Pelo menos 8 caracteres.",
 
 	"login.title": "Entrar",
@@ -79,6 +80,8 @@ var portuguese = map[string]string{ //nolint:gosec // no credentials: words abou
 	"try.title": "Experimente",
 	"try.about": "Escreva como um dos seus usuários. Seu webhook é chamado de verdade. " +
 		"Nenhuma mensagem de WhatsApp é enviada.",
+	"try.simulated": "O que você envia daqui vai marcado como _simulated, para que ninguém entre com " +
+		"isso. Um backend de verdade responde sem link: os exemplos respondem com um texto.",
 	"try.phone":              "O telefone de um usuário",
 	"try.from":               "Do número",
 	"try.to":                 "Para a sessão",
@@ -214,11 +217,10 @@ var portuguese = map[string]string{ //nolint:gosec // no credentials: words abou
 	"webhooks.secret":               "Segredo da assinatura",
 	"webhooks.secret.about": "Ele assina cada evento, e assim seu backend sabe que o evento vem daqui. " +
 		"Guarde-o como uma senha.",
-	"webhooks.secret.later": "Ele aparece aqui assim que você salvar um endpoint.",
-	"webhooks.secret.once":  "Copie agora. Ele só é mostrado uma vez.",
-	"webhooks.secret.lost":  "Ele foi mostrado uma vez, quando foi criado. Perdeu? Troque-o e encerre o antigo na hora.",
-	"webhooks.secret.old":   "O segredo antigo assina até",
-	"webhooks.rotate":       "Trocar",
+	"webhooks.secret.reveal": "Mostrar",
+	"webhooks.secret.hide":   "Ocultar",
+	"webhooks.secret.old":    "O segredo antigo assina até",
+	"webhooks.rotate":        "Trocar",
 	"webhooks.rotate.about": "Cria um segredo novo. O antigo continua assinando por um tempo, para que você possa dar " +
 		"os dois ao seu backend antes da troca.",
 	"webhooks.rotate.overlap": "Manter o antigo por",

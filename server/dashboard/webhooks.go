@@ -2,6 +2,7 @@ package dashboard
 
 import (
 	"errors"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,6 +18,8 @@ func webhooksPage() page {
 			"GET /webhooks":                 showWebhook,
 			"POST /webhooks":                saveWebhook,
 			"GET /webhooks/check":           checkWebhook,
+			"POST /webhooks/secret/reveal":  func(v *visit) error { return showSecret(v, true) },
+			"POST /webhooks/secret/hide":    func(v *visit) error { return showSecret(v, false) },
 			"GET /webhooks/rotate":          func(v *visit) error { return v.part(rotateDialog(v, nil)) },
 			"POST /webhooks/rotate":         rotateSecret,
 			"GET /webhooks/test":            showWebhookTest,
@@ -40,8 +43,8 @@ func (w webhook) url() string {
 	return *w.URL
 }
 
-// cutSecret returns enough to tell one secret from another. The API gives a
-// login the whole secret; a page that is left open does not show it.
+// cutSecret returns enough to tell one secret from another, for a page that
+// somebody may look at over a shoulder.
 func (w webhook) cutSecret() string {
 	if len(w.Secret) < 12 {
 		return "…"
@@ -80,7 +83,41 @@ func saveWebhook(v *visit) error {
 		return err
 	}
 	v.toast(v.T("webhooks.saved"))
-	return v.part(webhookSaved(v, saved, before.url() == ""))
+	open := v.secretOpen()
+	if before.url() == "" && saved.url() != "" {
+		open = true
+		v.keepSecretOpen(true)
+	}
+	return v.part(webhookSaved(v, saved, open))
+}
+
+// secretCookie lets the secret stay open, once somebody revealed it or saved the
+// first endpoint, until he hides it or ends the browser.
+const secretCookie = "pingr_secret"
+
+func (v *visit) secretOpen() bool {
+	_, err := v.r.Cookie(secretCookie)
+	return err == nil
+}
+
+func (v *visit) keepSecretOpen(open bool) {
+	c := &http.Cookie{
+		Name: secretCookie, Value: "open", Path: "/webhooks", HttpOnly: true, SameSite: http.SameSiteStrictMode,
+		Secure: v.r.TLS != nil,
+	}
+	if !open {
+		c.MaxAge = -1
+	}
+	http.SetCookie(v.w, c)
+}
+
+func showSecret(v *visit, open bool) error {
+	var w webhook
+	if err := v.api.get("/v1/webhooks", &w); err != nil {
+		return err
+	}
+	v.keepSecretOpen(open)
+	return v.part(secretCard(v, w, open, false))
 }
 
 // checkWebhook shows what the API would say of the address that is being typed.
@@ -263,8 +300,12 @@ func (d delivery) light() string {
 
 // failure returns what the status does not already say.
 func (d delivery) failure() string {
-	if d.Error == nil || d.HTTPStatus != nil && *d.Error == "status "+strconv.Itoa(*d.HTTPStatus) {
+	if d.Error == nil {
 		return ""
+	}
+	if d.HTTPStatus != nil {
+		said := strings.TrimPrefix(*d.Error, "status "+strconv.Itoa(*d.HTTPStatus))
+		return strings.TrimPrefix(said, ": ")
 	}
 	return *d.Error
 }

@@ -162,6 +162,15 @@ document.addEventListener("click", (event) => {
   }
 });
 
+// A checkbox with data-shows="id id" shows the passwords in those fields.
+const offerToShow = () => document.querySelectorAll("label:has([data-shows])[hidden]").forEach((label) => { label.hidden = false; });
+document.addEventListener("change", (event) => {
+  const ids = event.target.dataset?.shows;
+  if (ids) for (const id of ids.split(" ")) document.getElementById(id).type = event.target.checked ? "text" : "password";
+});
+document.body.addEventListener("pingr:arrived", offerToShow);
+offerToShow();
+
 document.addEventListener("keydown", (event) => {
   const button = event.key === "Escape" && document.querySelector("[data-toggle][aria-expanded=true]");
   if (!button) return;

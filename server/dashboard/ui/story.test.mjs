@@ -57,7 +57,14 @@ test("first start to first login", async () => {
   await page.waitForSelector("text=Saved.");
   const secret = await page.textContent("#secret .secret >> nth=0 >> code");
   await page.reload();
-  assert.equal((await page.content()).includes(secret), false, "the secret is shown once");
+  assert.equal(await page.textContent("#secret .secret >> nth=0 >> code"), secret, "it stays until it is hidden");
+  await page.click("#secret-hide");
+  await page.waitForSelector("#secret-reveal");
+  assert.equal((await page.content()).includes(secret), false);
+  await page.reload();
+  assert.equal((await page.content()).includes(secret), false, "hidden is hidden");
+  await page.click("#secret-reveal");
+  assert.equal(await page.textContent("#secret .secret >> nth=0 >> code"), secret, "a login may see it at any time");
 
   await page.click("nav >> text=Overview");
   assert.match(await page.textContent("#checklist"), /3 of 4/);
