@@ -1,6 +1,7 @@
 package whatsapptest
 
 import (
+	"encoding/base64"
 	"strconv"
 
 	waBinary "go.mau.fi/whatsmeow/binary"
@@ -38,7 +39,8 @@ func (c *conn) login() error {
 	if err := c.send(waBinary.Node{Tag: "success", Attrs: waBinary.Attrs{
 		"t": c.srv.now().Unix(), "lid": d.lid, "display_name": p.Name(),
 		// What follows, no client uses. It is what a capture has (a Baileys fixture of 2024).
-		"creation": p.srv.started.Unix(), "location": site, "props": 27, "abprops": 22, "companion_enc_static": randomBytes(32),
+		"creation": p.srv.started.Unix(), "location": site, "props": 27, "abprops": 22,
+		"companion_enc_static": base64.StdEncoding.EncodeToString(randomBytes(32)),
 	}}); err != nil {
 		return err
 	}

@@ -220,6 +220,7 @@ func TestLoginLinkAndEndAsCaptured(t *testing.T) {
 	for _, name := range []string{"t", "lid", "display_name", "creation", "location", "props", "abprops", "companion_enc_static"} {
 		assert.Contains(t, success.Attrs, name)
 	}
+	assert.IsType(t, "", success.Attrs["companion_enc_static"], "bytes are no attribute to whatsapp-rust")
 	preview := client.stanza(t, func(n waBinary.Node) bool {
 		_, ok := n.GetOptionalChildByTag("offline_preview")
 		return ok
