@@ -113,6 +113,13 @@ export PINGR_TEST_FOREIGN := require
 foreign: internal/foreign/node_modules/.package-lock.json ## a client that nobody here wrote, against the loopback WhatsApp
 	go test -count=1 ./internal/foreign
 
+# whatsapp-rust takes minutes to build, so make test does without it.
+.PHONY: foreign-rust
+foreign-rust: ## another such client, which Cargo builds in some minutes
+	@./.ci/need 'cargo>=1.94:cargo'
+	cd internal/foreign/rust && cargo build --locked
+	PINGR_TEST_RUST=$(CURDIR)/internal/foreign/rust/target/debug/judge go test -count=1 -run Rust ./internal/foreign
+
 internal/foreign/node_modules/.package-lock.json: internal/foreign/package-lock.json | node
 	cd internal/foreign && $(NPM_CI)
 	@touch $@

@@ -26,7 +26,7 @@ import (
 // patience is how long a test waits for what must happen.
 const patience = 30 * time.Second
 
-// A program is Baileys in Node, with any number of clients.
+// A program is Baileys in Node, or whatsapp-rust, with any number of clients.
 type program struct {
 	t     *testing.T
 	stdin io.WriteCloser
@@ -86,9 +86,15 @@ func baileys(t *testing.T, srv *whatsapptest.Server) *program {
 	}
 	ca := filepath.Join(t.TempDir(), "ca.pem")
 	require.NoError(t, os.WriteFile(ca, srv.CAPEM(), 0o600))
-	cmd := exec.Command("node", "baileys.mjs") // it ends with its input
+	cmd := exec.Command("node", "baileys.mjs")
 	cmd.Env = append(os.Environ(), "LOOPBACK_URL="+srv.URL(), "LOOPBACK_CERT_KEY="+srv.CertKey(),
 		"NODE_EXTRA_CA_CERTS="+ca)
+	return run(t, cmd)
+}
+
+// run starts a program, which ends with its input.
+func run(t *testing.T, cmd *exec.Cmd) *program {
+	t.Helper()
 	var printed bytes.Buffer
 	cmd.Stderr = &printed
 	in, err := cmd.StdinPipe()

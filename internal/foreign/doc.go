@@ -9,4 +9,9 @@
 // between two clients, push names, receipts, groups in both directions, offline
 // messages, files in both directions, and reconnecting. Making groups from a client is
 // missing here as in the loopback server.
+//
+// make foreign-rust adds whatsapp-rust, from crates.io (rust/). Of its own suites the tests cover
+// connection, messaging, the online part of receipts, offline_messages, and of lid_sessions what people of
+// every address write. They do not cover linking by code, what Pingr cannot read of it at first,
+// digest_key, privacy_tokens and device_cache; tests with whatsmeow do.
 package foreign

@@ -32,7 +32,13 @@ type login struct {
 func newLogin(t *testing.T) *login {
 	t.Helper()
 	srv := start(t, whatsapptest.Config{})
-	l := &login{program: baileys(t, srv), srv: srv, phone: srv.NewPhone(whatsapptest.PhoneConfig{Name: "Shop"})}
+	return newLoginWith(t, srv, baileys(t, srv))
+}
+
+// newLoginWith serves people who use that program.
+func newLoginWith(t *testing.T, srv *whatsapptest.Server, p *program) *login {
+	t.Helper()
+	l := &login{program: p, srv: srv, phone: srv.NewPhone(whatsapptest.PhoneConfig{Name: "Shop"})}
 	store := memory.New()
 	require.NoError(t, store.SaveTrigger(t.Context(), pingr.Trigger{
 		ID: "trg_1", Session: "main", Phrase: "login", Reply: "static", Active: true,

@@ -43,6 +43,11 @@ var installers = []struct {
 		"Go's tools are installed at a version, which the checksum database holds to its content",
 	},
 	{
+		regexp.MustCompile(`\bcargo\b.* (build|run|test|install|add|update)\b`),
+		regexp.MustCompile(`\bcargo build --locked\b`),
+		"Cargo's crates come from Cargo.lock, by --locked",
+	},
+	{
 		regexp.MustCompile(`\b(apt|apt-get|aptitude|apk|dnf|yum|brew)\b.* (install|add)\b`),
 		regexp.MustCompile(`Debian: sudo apt-get install`), // a sentence for people
 		"Debian's packages come by .ci/need, which asks what they can do",
@@ -84,6 +89,8 @@ func TestWhatCountsAsLocked(t *testing.T) {
 		{`subprocess.run([sys.executable, "-m", "pip", "install", "flask"])`, false},
 		{"uv tool install ruff", false},
 		{"cd sdk/node && npm ci --ignore-scripts", true},
+		{"cd rust && cargo build --locked", true},
+		{"cd rust && cargo build", false},
 		{"npm run build", true},
 		{"npm install", false},
 		{"npm i left-pad@1.3.0", false},
