@@ -180,12 +180,12 @@ examples/node/node_modules/.package-lock.json: examples/node/package-lock.json s
 	@touch $@
 
 .PHONY: sec-login
-sec-login: examples/node/node_modules/.package-lock.json sdk/python/.venv/installed server/dashboard/ui/node_modules/.package-lock.json redis chromium sdk-build ## attackers against the login examples of all languages
+sec-login: examples/node/node_modules/.package-lock.json sdk/python/.venv/installed server/dashboard/ui/node_modules/.package-lock.json redis chromium sdk-build stage ## attackers against the login examples of all languages
 	go run ./internal/seclab
 	go run ./internal/seclab -redis
 	PINGR_TEST_DEFENCES=all go test -count=1 -run TestEachDefenceIsNeeded ./internal/seclab
 	mkdir -p $(BIN)/examples && go build -o $(BIN)/examples/ ./examples/go/mobile ./examples/go/preentry ./examples/go/desktop
-	node --test examples/pages.test.mjs
+	node --test --test-concurrency=1 examples/pages.test.mjs examples/hidden.test.mjs
 
 # The real server, the loopback WhatsApp and Debian's chromium.
 .PHONY: dashboard
