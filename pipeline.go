@@ -351,7 +351,7 @@ func (e *Engine) process(ctx context.Context, f Firing, known *Account) {
 	err := e.answer(ctx, &f, known, &line)
 	attrs := []any{
 		"event_id", f.ID, "account", f.Account, "session", f.Session, "trigger", f.Trigger.ID,
-		"state", f.State, "outcome", f.Outcome, "reason", f.Reason, "source", f.Source,
+		"person", f.Person.ID, "state", f.State, "outcome", f.Outcome, "reason", f.Reason, "source", f.Source,
 		"asked", line.asked, "webhook_status", line.status, "no_reply", line.noReply,
 		"webhook_ms", line.webhook.Milliseconds(), "send_ms", line.send.Milliseconds(),
 		"total_ms", e.cfg.Now().Sub(began).Milliseconds(),
