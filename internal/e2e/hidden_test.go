@@ -45,7 +45,9 @@ func TestSomebodyWithAUsernameLogsIn(t *testing.T) {
 		{"by the own card", asha, whatsapptest.Outgoing{Message: whatsapptest.ContactCard("Asha", asha)}},
 		{
 			"by a card of another program", asha, whatsapptest.Outgoing{
-				Message: whatsapptest.VCard("Asha", "BEGIN:VCARD\r\nVERSION:4.0\r\nitem1.TEL;TYPE=cell:tel:+91-98765-43210\r\nEND:VCARD"),
+				Message: whatsapptest.VCard(
+					"Asha", "BEGIN:VCARD\r\nVERSION:4.0\r\nitem1.TEL;TYPE=cell:tel:+91-98765-43210\r\nEND:VCARD",
+				),
 			},
 		},
 		{"by another spelling", "553187654321", whatsapptest.Outgoing{Text: "+55 31 98765-4321"}},

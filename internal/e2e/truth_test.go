@@ -27,7 +27,7 @@ func TestHistoriesOnTheWire(t *testing.T) {
 	wait := func(d time.Duration) { ahead.Add(int64(d)) }
 	hidden := 0
 	for i := range 300 {
-		r := rand.New(rand.NewPCG(uint64(i), 2)) //nolint:gosec // to repeat a history by its number
+		r := rand.New(rand.NewPCG(uint64(i), 2))
 		numbers := []string{fmt.Sprintf("49150%05d0", i), fmt.Sprintf("49150%05d1", i), fmt.Sprintf("49150%05d2", i)}
 		ada := s.whatsapp.NewPhone(whatsapptest.PhoneConfig{Number: numbers[0]})
 		bob := s.whatsapp.NewPhone(whatsapptest.PhoneConfig{Number: numbers[1]})
