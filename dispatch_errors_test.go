@@ -100,7 +100,10 @@ func TestErrorAnswersAreToldByTheirBeginning(t *testing.T) {
 	for _, tt := range []struct {
 		name, kind, body, want string
 	}{
-		{"text", "text/plain; charset=utf-8", "webhook not accepted:\n the signature does not fit\n", "status 400: webhook not accepted: the signature does not fit"},
+		{
+			"text", "text/plain; charset=utf-8", "webhook not accepted:\n the signature does not fit\n",
+			"status 400: webhook not accepted: the signature does not fit",
+		},
 		{"JSON", "application/json", `{"error":"no user <b>x</b>"}`, `status 400: {"error":"no user <b>x</b>"}`},
 		{"a page", "text/html", "<h1>Bad request</h1>", "status 400"},
 		{"nothing", "text/plain", "", "status 400"},

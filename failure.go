@@ -35,7 +35,8 @@ func (e *Engine) guard(event Event, dispatch func() error) (err error) {
 		if known, ok := v.(runtime.Error); ok {
 			value = redact(known.Error(), event)
 		}
-		e.cfg.Log.Error("the dispatcher panicked", append(whichEvent(event), "panic", value, "stack", string(debug.Stack()))...)
+		e.cfg.Log.Error("the dispatcher panicked",
+			append(whichEvent(event), "panic", value, "stack", string(debug.Stack()))...)
 	}()
 	err = dispatch()
 	panicking = false

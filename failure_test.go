@@ -25,23 +25,27 @@ func TestAFailingDispatcher(t *testing.T) {
 	}{
 		{
 			"an error", func(context.Context, pingr.Event) (pingr.Reply, error) { return pingr.Reply{}, secret },
-			[]string{"the dispatcher failed", "no user +…@s.whatsapp.net) for …: connection refused"}, "level=WARN",
+			[]string{"the dispatcher failed", "no user +…@s.whatsapp.net) for …: connection refused"},
+			"level=WARN",
 		},
 		{
 			"a panic", func(context.Context, pingr.Event) (pingr.Reply, error) { panic(secret) },
-			[]string{"the dispatcher panicked", "panic=*errors.errorString", "failure_test.go"}, "level=ERROR",
+			[]string{"the dispatcher panicked", "panic=*errors.errorString", "failure_test.go"},
+			"level=ERROR",
 		},
 		{
 			"a panic of the runtime", func(_ context.Context, e pingr.Event) (pingr.Reply, error) {
 				var users map[string]int
-				users[e.From.Phone]++
+				users[e.From.Phone]++ //nolint:staticcheck // SA5000: the panic under test
 				return pingr.Reply{}, nil
 			},
-			[]string{"the dispatcher panicked", "assignment to entry in nil map", "failure_test.go"}, "level=ERROR",
+			[]string{"the dispatcher panicked", "assignment to entry in nil map", "failure_test.go"},
+			"level=ERROR",
 		},
 		{
 			"an answer that comes too late", hangs,
-			[]string{"the dispatcher failed", "context deadline exceeded"}, "level=WARN",
+			[]string{"the dispatcher failed", "context deadline exceeded"},
+			"level=WARN",
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

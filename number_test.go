@@ -60,11 +60,13 @@ func TestAHiddenNumberIsAskedFor(t *testing.T) {
 		{"no number", []says{{0, "what for?", ""}}, []string{question, noNumber}},
 		{"a wrong one, then the right one", []says{{0, other, ""}, {0, asha, ""}}, []string{question, wrong, link}},
 		{
-			"two wrong ones, then the right one", []says{{0, other, ""}, {0, "hm", ""}, {0, asha, ""}},
+			"two wrong ones, then the right one",
+			[]says{{0, other, ""}, {0, "hm", ""}, {0, asha, ""}},
 			[]string{question, wrong, noNumber, link},
 		},
 		{
-			"three wrong ones", []says{{0, other, ""}, {0, other, ""}, {0, other, ""}, {0, asha, ""}},
+			"three wrong ones",
+			[]says{{0, other, ""}, {0, other, ""}, {0, other, ""}, {0, asha, ""}},
 			[]string{question, wrong, wrong, last},
 		},
 		{"the answer twice", []says{{0, asha, ""}, {0, asha, ""}}, []string{question, link}},

@@ -123,7 +123,9 @@ func TestStoreFailuresCount(t *testing.T) {
 
 func TestSessionsByStatus(t *testing.T) {
 	c := Sessions(func() []pingr.SessionRecord {
-		return []pingr.SessionRecord{{State: pingr.SessionConnected}, {State: pingr.SessionConnected}, {State: pingr.SessionRestricted}}
+		return []pingr.SessionRecord{
+			{State: pingr.SessionConnected}, {State: pingr.SessionConnected}, {State: pingr.SessionRestricted},
+		}
 	})
 	assert.InDelta(t, 2, value(t, c, `pingr_sessions{status="connected"}`), 0)
 	assert.InDelta(t, 1, value(t, c, `pingr_sessions{status="restricted"}`), 0)

@@ -27,7 +27,8 @@ func table() []route { //nolint:funlen // a table
 			method: "POST", path: "/v1/send", auth: byKey, status: ok, refuses: []int{404, 409, 429},
 			summary: "Send a message",
 			says: "Sends a text from one of the account's sessions. Responds when WhatsApp has accepted it. It goes " +
-				"to the number as WhatsApp spells it, which Pingr asks about at most once a day. The message counts toward the recipient's cooldown and the plan's messages, like a reply. With a " +
+				"to the number as WhatsApp spells it, which Pingr asks about at most once a day. The message counts " +
+				"toward the recipient's cooldown and the plan's messages, like a reply. With a " +
 				"test key, nothing is sent: the response is what live mode would return, whichever of the " +
 				"account's sessions is named. If WhatsApp says that nobody has the number, the response is 422 " +
 				"and no limit is used. If it is not known whether a message arrived (409), repeat the request " +

@@ -52,7 +52,7 @@ func (p *Phone) hidesFrom(account *Phone) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	seen, ok := p.shownTo[account]
-	return p.user != "" && !(ok && p.srv.now().Sub(seen) < shownFor)
+	return p.user != "" && (!ok || p.srv.now().Sub(seen) >= shownFor)
 }
 
 // showNumber records that an account has the phone's number.

@@ -43,21 +43,44 @@ func TestWhatIsAroundACiphertext(t *testing.T) {
 		hide any // decrypt-fail
 	}{
 		{"text", w.alice, whatsapptest.Outgoing{Text: "hello"}, []string{"reporting", "enc"}, "text", nil},
-		{"text in a group", w.alice, whatsapptest.Outgoing{To: group.ID(), Text: "hello"},
-			[]string{"enc", "reporting", "enc"}, "text", nil},
-		{"text in a group, to those who have the key", w.alice, whatsapptest.Outgoing{To: group.ID(), Text: "hello"},
-			[]string{"reporting", "enc"}, "text", nil},
-		{"reaction", w.alice, whatsapptest.Outgoing{Message: whatsapptest.Reaction("3EB0", "👍")},
-			[]string{"reporting", "enc"}, "reaction", "hide"},
-		{"edit", w.alice, whatsapptest.Outgoing{Message: whatsapptest.Edit("3EB0", "changed")},
-			[]string{"reporting", "enc"}, "text", "hide"},
+		{
+			"text in a group", w.alice,
+			whatsapptest.Outgoing{To: group.ID(), Text: "hello"},
+			[]string{"enc", "reporting", "enc"},
+			"text", nil,
+		},
+		{
+			"text in a group, to those who have the key", w.alice,
+			whatsapptest.Outgoing{To: group.ID(), Text: "hello"},
+			[]string{"reporting", "enc"},
+			"text", nil,
+		},
+		{
+			"reaction", w.alice,
+			whatsapptest.Outgoing{Message: whatsapptest.Reaction("3EB0", "👍")},
+			[]string{"reporting", "enc"},
+			"reaction", "hide",
+		},
+		{
+			"edit", w.alice,
+			whatsapptest.Outgoing{Message: whatsapptest.Edit("3EB0", "changed")},
+			[]string{"reporting", "enc"},
+			"text", "hide",
+		},
 		{"poll", w.alice, whatsapptest.Outgoing{Message: poll}, []string{"meta", "reporting", "enc"}, "poll", nil},
 		{"vote", w.alice, whatsapptest.Outgoing{Message: vote}, []string{"meta", "reporting", "enc"}, "poll", "hide"},
-		{"from a companion, which has to show who it is", w.alice,
+		{
+			"from a companion, which has to show who it is", w.alice,
 			whatsapptest.Outgoing{Text: "hello", Companion: w.alice.AddCompanion()},
-			[]string{"reporting", "enc", "device-identity"}, "text", nil},
-		{"from a business", cafe, whatsapptest.Outgoing{Text: "hello"},
-			[]string{"verified_name", "reporting", "enc"}, "text", nil},
+			[]string{"reporting", "enc", "device-identity"},
+			"text", nil,
+		},
+		{
+			"from a business", cafe,
+			whatsapptest.Outgoing{Text: "hello"},
+			[]string{"verified_name", "reporting", "enc"},
+			"text", nil,
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if tt.sent.To == "" {
@@ -217,7 +240,9 @@ func TestLoginLinkAndEndAsCaptured(t *testing.T) {
 	assert.Equal(t, waBinary.Attrs{"name": "Cafe Ltd"}, biz.Attrs)
 
 	success := client.stanza(t, tagged("success", ""))
-	for _, name := range []string{"t", "lid", "display_name", "creation", "location", "props", "abprops", "companion_enc_static"} {
+	for _, name := range []string{
+		"t", "lid", "display_name", "creation", "location", "props", "abprops", "companion_enc_static",
+	} {
 		assert.Contains(t, success.Attrs, name)
 	}
 	assert.IsType(t, "", success.Attrs["companion_enc_static"], "bytes are no attribute to whatsapp-rust")

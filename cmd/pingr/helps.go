@@ -38,7 +38,8 @@ func whatHelpsAgainst(err error) string {
 	case errors.Is(err, syscall.EROFS):
 		return "\nThe disk is mounted for reading only: mount it writable, or name another directory with --data."
 	case errors.Is(err, fs.ErrPermission) && errors.As(err, &path):
-		return "\nRun pingr as the user who owns the directory (ls -ld " + filepath.Dir(path.Path) + "), or chown it to this user."
+		return "\nRun pingr as the user who owns the directory (ls -ld " + filepath.Dir(path.Path) +
+			"), or chown it to this user."
 	case errors.Is(err, fs.ErrPermission):
 		return "\nRun pingr as the user who owns the data directory, or chown it to this user."
 	}

@@ -76,7 +76,8 @@ func (a *app) either(
 		c.json = asJSON
 		return there(cmd.Context(), c, args)
 	})
-	made.Flags().StringVar(&email, "account", "", "email address of the account, in the database (default: the login's, at a server)")
+	made.Flags().StringVar(&email, "account", "",
+		"email address of the account, in the database (default: the login's, at a server)")
 	made.Flags().StringVar(&server, "server", "", "address of the server (PINGR_SERVER; default "+defaultServer+")")
 	made.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return made

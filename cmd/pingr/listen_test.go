@@ -30,7 +30,8 @@ func TestReachableAt(t *testing.T) {
 	}
 	own := func() ([]net.Addr, error) {
 		return []net.Addr{
-			network("127.0.0.1/8"), network("192.0.2.7/24"), network("fe80::1/64"), network("2001:db8::7/64"), network("::1/128"),
+			network("127.0.0.1/8"), network("192.0.2.7/24"), network("fe80::1/64"),
+			network("2001:db8::7/64"), network("::1/128"),
 		}, nil
 	}
 	for _, tt := range []struct {
@@ -102,7 +103,8 @@ func TestListeningThatFails(t *testing.T) {
 		assert.Contains(t, r.err, tt.says)
 		assert.Contains(t, r.err, "give", "what to do")
 	}
-	err = explainListen(&net.OpError{Op: "listen", Err: os.NewSyscallError("bind", syscall.EACCES)}, "127.0.0.1:80", "--listen")
+	denied := &net.OpError{Op: "listen", Err: os.NewSyscallError("bind", syscall.EACCES)}
+	err = explainListen(denied, "127.0.0.1:80", "--listen")
 	require.ErrorContains(t, err, "give a port from 1024 on")
 	assert.Empty(t, whatHelpsAgainst(err), "it says so already")
 }
@@ -133,11 +135,11 @@ func TestADirectoryOfSomebodyElse(t *testing.T) {
 	program := dir + "-pingr" // which somebody else may run
 	text, err := os.ReadFile(binary)
 	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(program, text, 0o755)) //nolint:gosec // as said
+	require.NoError(t, os.WriteFile(program, text, 0o755))
 	t.Cleanup(func() { _ = os.Remove(program) })
 	for parent := dir; ; parent = parent[:strings.LastIndex(parent, "/")] {
 		if info, err := os.Stat(parent); err == nil && info.Mode()&0o001 == 0 && parent != dir {
-			require.NoError(t, os.Chmod(parent, info.Mode().Perm()|0o011)) //nolint:gosec // the test's own directories
+			require.NoError(t, os.Chmod(parent, info.Mode().Perm()|0o011))
 		}
 		if strings.LastIndex(parent, "/") <= 0 || parent == os.TempDir() {
 			break
@@ -158,7 +160,10 @@ func TestWhatHelpsASession(t *testing.T) {
 		want   string
 	}{
 		{pingr.SessionRecord{ID: "shop:acc_1", State: pingr.SessionLoggedOut, Reason: 401}, "pingr session link shop"},
-		{pingr.SessionRecord{ID: "shop", State: pingr.SessionLoggedOut, Device: "1:1@s", Reason: 1000}, "pingr session link shop"},
+		{
+			pingr.SessionRecord{ID: "shop", State: pingr.SessionLoggedOut, Device: "1:1@s", Reason: 1000},
+			"pingr session link shop",
+		},
 		{pingr.SessionRecord{ID: "shop", State: pingr.SessionRestricted, Reason: 406}, "pingr session link shop"},
 		{
 			pingr.SessionRecord{ID: "shop", State: pingr.SessionRestricted, Device: "1:1@s", Reason: 402},

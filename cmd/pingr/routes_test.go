@@ -67,7 +67,9 @@ func TestEveryRouteHasACommand(t *testing.T) {
 	s.does("session", "add", "--name", "Office", "--id", "office")
 	office, err := h.place.server.AddPhone(officePhone)
 	require.NoError(t, err)
-	linking := call{args: []string{"session", "link", "office", "--json", "--phone", officePhone.Number}, env: s.env}.start(t)
+	linking := call{
+		args: []string{"session", "link", "office", "--json", "--phone", officePhone.Number}, env: s.env,
+	}.start(t)
 	_, err = office.EnterCode(t.Context(), linking.until(t, func(l linkLine) bool { return l.Code != "" }).Code)
 	require.NoError(t, err)
 	code, _ := linking.wait(t)
@@ -145,7 +147,9 @@ func TestEveryRouteHasACommand(t *testing.T) {
 	anna.env[0] = "PINGR_TOKEN=" + run(anna, "correct horse\ncorrect staple\n", "password")
 	assert.Contains(t, call{args: []string{"signup", "--email", "ben@example.com"}, env: s.env, stdin: "correct horse\n"}.
 		run(t).err, "Sign")
-	call{args: []string{"signup", "--email", "ben@example.com", "--setup", "X"}, env: s.env, stdin: "correct horse\n"}.run(t)
+	call{
+		args: []string{"signup", "--email", "ben@example.com", "--setup", "X"}, env: s.env, stdin: "correct horse\n",
+	}.run(t)
 	anna.does("logout")
 
 	require.NoError(t, events.Process.Signal(syscall.SIGINT))

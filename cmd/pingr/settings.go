@@ -101,7 +101,8 @@ func (c *client) stats(ctx context.Context, span string) error {
 	if c.json {
 		return c.writeJSON(got)
 	}
-	t := newTable("FROM", "DYNAMIC", "STATIC", "COOLDOWN", "QUOTA", "EXPIRED", "NO PHONE", "FAILED", "WEBHOOKS", "P50 MS", "P95 MS")
+	t := newTable("FROM", "DYNAMIC", "STATIC", "COOLDOWN", "QUOTA", "EXPIRED", "NO PHONE", "FAILED", "WEBHOOKS",
+		"P50 MS", "P95 MS")
 	ms := func(n *int64) string {
 		if n == nil {
 			return "-"

@@ -223,7 +223,9 @@ func TestPostgreSQL(t *testing.T) {
 	require.NoError(t, err)
 	defer store.Close()
 
-	trigger := pingr.Trigger{ID: "trg_login", Session: pingr.DefaultSession, Phrase: "login", Reply: "Hello!", Active: true}
+	trigger := pingr.Trigger{
+		ID: "trg_login", Session: pingr.DefaultSession, Phrase: "login", Reply: "Hello!", Active: true,
+	}
 	require.NoError(t, store.SaveTrigger(ctx, trigger))
 	number := sim.New(sim.Config{})
 	_, stop := started(pingr.Config{Store: store, Session: number})

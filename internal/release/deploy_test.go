@@ -81,7 +81,8 @@ func TestChart(t *testing.T) {
 	}{
 		{"SQLite", nil, []string{"PersistentVolumeClaim", "Service", "StatefulSet"}},
 		{
-			"PostgreSQL", []string{"--set", "database.secret=pingr-database"},
+			"PostgreSQL",
+			[]string{"--set", "database.secret=pingr-database"},
 			[]string{"Deployment", "PersistentVolumeClaim", "Service"},
 		},
 		{"everything", []string{

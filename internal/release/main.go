@@ -138,8 +138,12 @@ func (p platform) String() string { return p.os + "/" + p.arch }
 
 // platforms are those that are released. On arm, it is ARMv7.
 var platforms = []platform{
-	{"linux", "amd64"}, {"linux", "arm64"}, {"linux", "arm"},
-	{"darwin", "amd64"}, {"darwin", "arm64"}, {"windows", "amd64"},
+	{"linux", "amd64"},
+	{"linux", "arm64"},
+	{"linux", "arm"},
+	{"darwin", "amd64"},
+	{"darwin", "arm64"},
+	{"windows", "amd64"},
 }
 
 func selectPlatforms(list string) ([]platform, error) {

@@ -103,7 +103,8 @@ func holdDocs(t *testing.T, program, without string, at func() (address string, 
 		require.NoError(t, err)
 		defer c.stop()
 		require.NoError(t, listens(t.Context(), address))
-		finding, err = play(t.Context(), s, mobile, site{origin: "http://" + address, hook: "http://" + address, secret: secret})
+		origin := "http://" + address
+		finding, err = play(t.Context(), s, mobile, site{origin: origin, hook: origin, secret: secret})
 		require.NoError(t, err)
 		return finding
 	}

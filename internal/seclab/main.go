@@ -184,7 +184,8 @@ func (l lab) start(ctx context.Context, p program, options []string) (at site, s
 		children, command = append(children, redis), append(command, "--redis", url)
 	}
 	one := func() (origin string, err error) {
-		c, origin, err := run(ctx, []string{"PINGR_WEBHOOK_SECRET=" + at.secret, "PINGR_API_KEY=" + at.numbers.key}, "listening on ", command...)
+		env := []string{"PINGR_WEBHOOK_SECRET=" + at.secret, "PINGR_API_KEY=" + at.numbers.key}
+		c, origin, err := run(ctx, env, "listening on ", command...)
 		if err == nil {
 			children = append(children, c)
 		}

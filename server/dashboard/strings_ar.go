@@ -308,10 +308,11 @@ var arabic = map[string]string{ //nolint:gosec // no credentials: words about th
 	"settings.cooldown":      "المهلة بين ردّين",
 	"settings.cooldown.hint": "يتلقى الرقم ردًا واحدًا خلال هذه المدة. تصل رسائله الأخرى إلى Webhook لديك، لكن " +
 		"بلا رد. القيمة 0 تعطّلها.",
-	"settings.age":                "أقدم رسالة يُرد عليها",
-	"settings.age.hint":           "بعد انقطاع، تُسجَّل الرسائل الأقدم لكن بلا رد. لا أحد يريد رابط دخول من الأمس.",
-	"settings.grace":              "الإبلاغ عن فقد الاتصال بعد",
-	"settings.grace.hint":         "يتلقى Webhook لديك session.disconnected ما لم يعد الاتصال قبل ذلك. القيمة 0 ترسله فورًا.",
+	"settings.age":      "أقدم رسالة يُرد عليها",
+	"settings.age.hint": "بعد انقطاع، تُسجَّل الرسائل الأقدم لكن بلا رد. لا أحد يريد رابط دخول من الأمس.",
+	"settings.grace":    "الإبلاغ عن فقد الاتصال بعد",
+	"settings.grace.hint": "يتلقى Webhook لديك session.disconnected ما لم يعد الاتصال قبل " +
+		"ذلك. القيمة 0 ترسله فورًا.",
 	"settings.group":              "المشغّلات المرسلة في المجموعات",
 	"settings.group.private":      "الرد على المرسل في محادثة خاصة",
 	"settings.group.group":        "الرد في المجموعة",
@@ -321,10 +322,12 @@ var arabic = map[string]string{ //nolint:gosec // no credentials: words about th
 	"settings.hidden.refuse":      "عدم تسجيل دخولهم",
 	"settings.hidden.refuse.hint": "لا يُستدعى Webhook لديك. ويصلهم الرد أدناه إن وُجد.",
 	"settings.hidden.ask":         "السؤال عن الرقم",
-	"settings.hidden.ask.hint": "يصلهم سؤالك، فيجيبون برقمهم أو ببطاقة جهة اتصالهم. إذا أكد واتساب أن الرقم لهم يستمر " +
+	"settings.hidden.ask.hint": "يصلهم سؤالك، فيجيبون برقمهم أو ببطاقة جهة اتصالهم. إذا أكد " +
+		"واتساب أن الرقم لهم يستمر " +
 		"تسجيل الدخول. وأي إجابة أخرى لا تُدخل أحدًا.",
 	"settings.hidden.pass": "تسجيل دخولهم دون رقم",
-	"settings.hidden.pass.hint": "يُستدعى Webhook لديك وفيه from.phone بقيمة null، وعليه أن يعرف الأشخاص من from.person. " +
+	"settings.hidden.pass.hint": "يُستدعى Webhook لديك وفيه from.phone بقيمة null، وعليه أن يعرف " +
+		"الأشخاص من from.person. " +
 		"والبرنامج الذي يعرفهم من الرقم يعدّهم جميعًا شخصًا واحدًا.",
 	"settings.hidden.count":  "عمليات تسجيل الدخول في آخر 30 يومًا التي بقيت بلا رد لأن الرقم مخفي أو غير مؤكد: %s",
 	"settings.question":      "السؤال عن الرقم: النص",

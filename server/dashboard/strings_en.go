@@ -331,10 +331,12 @@ var english = map[string]string{ //nolint:gosec // no credentials: words about t
 	"settings.hidden.refuse":      "Do not log them in",
 	"settings.hidden.refuse.hint": "Your webhook is not called. They get the reply below, if there is one.",
 	"settings.hidden.ask":         "Ask for the number",
-	"settings.hidden.ask.hint": "They get your question, and answer with their number or their own contact card. If " +
+	"settings.hidden.ask.hint": "They get your question, and answer with their number or their " +
+		"own contact card. If " +
 		"WhatsApp says that it is theirs, the login goes on. Anything else logs nobody in.",
 	"settings.hidden.pass": "Log them in without a number",
-	"settings.hidden.pass.hint": "Your webhook is called with from.phone null, and must know people by from.person. Code " +
+	"settings.hidden.pass.hint": "Your webhook is called with from.phone null, and must know " +
+		"people by from.person. Code " +
 		"that knows people by their number would take all of them for one person.",
 	"settings.hidden.count": "Logins of the last 30 days without a reply because the number was hidden or not " +
 		"confirmed: %s",

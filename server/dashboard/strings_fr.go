@@ -323,27 +323,32 @@ var french = map[string]string{ //nolint:gosec // no credentials: words about th
 	"settings.grace": "Signaler une connexion perdue après",
 	"settings.grace.hint": "Votre webhook reçoit session.disconnected, sauf si la connexion revient " +
 		"avant. 0 l’envoie aussitôt.",
-	"settings.group":              "Déclencheurs envoyés dans des groupes",
-	"settings.group.private":      "Répondre à la personne en privé",
-	"settings.group.group":        "Répondre dans le groupe",
-	"settings.group.off":          "Ne pas répondre",
-	"settings.group.hint":         "Un lien de connexion dans un groupe est celui de tout le monde.",
-	"settings.hidden":             "Personnes dont WhatsApp masque le numéro",
-	"settings.hidden.refuse":      "Ne pas les connecter",
-	"settings.hidden.refuse.hint": "Votre webhook n’est pas appelé. Elles reçoivent la réponse ci-dessous, s’il y en a une.",
-	"settings.hidden.ask":         "Demander le numéro",
-	"settings.hidden.ask.hint": "Elles reçoivent votre question et répondent par leur numéro ou par leur propre fiche de " +
+	"settings.group":         "Déclencheurs envoyés dans des groupes",
+	"settings.group.private": "Répondre à la personne en privé",
+	"settings.group.group":   "Répondre dans le groupe",
+	"settings.group.off":     "Ne pas répondre",
+	"settings.group.hint":    "Un lien de connexion dans un groupe est celui de tout le monde.",
+	"settings.hidden":        "Personnes dont WhatsApp masque le numéro",
+	"settings.hidden.refuse": "Ne pas les connecter",
+	"settings.hidden.refuse.hint": "Votre webhook n’est pas appelé. Elles reçoivent la réponse " +
+		"ci-dessous, s’il y en a une.",
+	"settings.hidden.ask": "Demander le numéro",
+	"settings.hidden.ask.hint": "Elles reçoivent votre question et répondent par leur numéro ou " +
+		"par leur propre fiche de " +
 		"contact. Si WhatsApp confirme qu’il est à elles, la connexion continue. Toute autre " +
 		"réponse ne connecte personne.",
 	"settings.hidden.pass": "Les connecter sans numéro",
-	"settings.hidden.pass.hint": "Votre webhook est appelé avec from.phone null et doit reconnaître les personnes par " +
+	"settings.hidden.pass.hint": "Votre webhook est appelé avec from.phone null et doit " +
+		"reconnaître les personnes par " +
 		"from.person. Un code qui les reconnaît par leur numéro les prendrait toutes pour une " +
 		"seule.",
-	"settings.hidden.count": "Connexions des 30 derniers jours sans réponse parce que le numéro était masqué ou non " +
+	"settings.hidden.count": "Connexions des 30 derniers jours sans réponse parce que le " +
+		"numéro était masqué ou non " +
 		"confirmé : %s",
-	"settings.question":      "Question sur le numéro",
-	"settings.question.hint": "Nommez votre boutique et dites pourquoi vous demandez. Vide : le texte de Pingr, en anglais.",
-	"settings.no_phone":      "Réponse si le numéro est masqué",
+	"settings.question": "Question sur le numéro",
+	"settings.question.hint": "Nommez votre boutique et dites pourquoi vous demandez. Vide : le " +
+		"texte de Pingr, en anglais.",
+	"settings.no_phone": "Réponse si le numéro est masqué",
 	"settings.no_phone.hint": "WhatsApp peut masquer le numéro d’une personne. Votre webhook n’est alors pas appelé, et " +
 		"ce texte est la réponse. Laissez vide pour ne pas répondre.",
 	"settings.overage":       "Quand les messages du mois sont épuisés",

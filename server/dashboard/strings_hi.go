@@ -328,13 +328,15 @@ var hindi = map[string]string{ //nolint:gosec // no credentials: words about the
 		"WhatsApp बताए कि नंबर उन्हीं का है, तो लॉगिन आगे बढ़ता है। किसी और जवाब से कोई लॉग इन " +
 		"नहीं होता।",
 	"settings.hidden.pass": "बिना नंबर के लॉग इन करें",
-	"settings.hidden.pass.hint": "आपका वेबहुक from.phone null के साथ कॉल होता है और उसे लोगों को from.person से पहचानना " +
+	"settings.hidden.pass.hint": "आपका वेबहुक from.phone null के साथ कॉल होता है और उसे लोगों को " +
+		"from.person से पहचानना " +
 		"होगा। नंबर से पहचानने वाला कोड उन सबको एक ही व्यक्ति समझेगा।",
 	"settings.hidden.count": "पिछले 30 दिनों के लॉगिन जिन्हें जवाब नहीं मिला, क्योंकि नंबर छिपा था या उसकी पुष्टि " +
 		"नहीं हुई: %s",
-	"settings.question":      "नंबर पूछने का सवाल",
-	"settings.question.hint": "अपनी दुकान का नाम लिखें और बताएँ कि क्यों पूछ रहे हैं। ख़ाली: Pingr का टेक्स्ट, अंग्रेज़ी में।",
-	"settings.no_phone":      "नंबर छिपा होने पर जवाब",
+	"settings.question": "नंबर पूछने का सवाल",
+	"settings.question.hint": "अपनी दुकान का नाम लिखें और बताएँ कि क्यों पूछ रहे हैं। ख़ाली: Pingr " +
+		"का टेक्स्ट, अंग्रेज़ी में।",
+	"settings.no_phone": "नंबर छिपा होने पर जवाब",
 	"settings.no_phone.hint": "WhatsApp भेजने वाले का नंबर छिपा सकता है। तब आपका वेबहुक कॉल नहीं होता, और यही टेक्स्ट " +
 		"जवाब होता है। जवाब न भेजना हो, तो ख़ाली छोड़ें।",
 	"settings.overage":       "महीने के मैसेज ख़त्म होने पर",

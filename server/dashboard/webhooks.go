@@ -101,7 +101,7 @@ func (v *visit) secretOpen() bool {
 }
 
 func (v *visit) keepSecretOpen(open bool) {
-	c := &http.Cookie{
+	c := &http.Cookie{ //nolint:gosec // says no secret
 		Name: secretCookie, Value: "open", Path: "/webhooks", HttpOnly: true, SameSite: http.SameSiteStrictMode,
 		Secure: v.r.TLS != nil,
 	}

@@ -240,7 +240,7 @@ func (d *deviceTables) makePreKeys(ctx context.Context, n int, uploaded bool) ([
 	}
 	made, ids, sealed := make([]*keys.PreKey, n), make([]int64, n), make([][]byte, n)
 	for i := range made {
-		made[i] = keys.NewPreKey(last + uint32(i) + 1) //nolint:gosec // n is small
+		made[i] = keys.NewPreKey(last + uint32(i) + 1)
 		ids[i] = int64(made[i].KeyID)
 		sealed[i] = d.tables.ring.seal(made[i].Priv[:], d.ofPreKey(made[i].KeyID))
 	}

@@ -103,20 +103,24 @@ func (d *deviceTables) eventStatements(c *changes) []statement {
 		for hash, e := range c.events {
 			hashes, texts, sent = append(hashes, hash[:]), append(texts, e.plaintext), append(sent, e.sent.Unix())
 		}
-		all = append(all, statement{`
+		all = append(all, statement{
+			`
 			INSERT INTO whatsmeow_event_buffer (our_jid, ciphertext_hash, plaintext, server_timestamp, insert_timestamp)
 			SELECT $1, hash, text, sent, $5 FROM unnest($2::bytea[], $3::bytea[], $4::bigint[]) AS put (hash, text, sent)
 			ON CONFLICT (our_jid, ciphertext_hash) DO UPDATE SET plaintext = excluded.plaintext`,
-			[]any{d.jid, hashes, texts, sent, now}})
+			[]any{d.jid, hashes, texts, sent, now},
+		})
 	}
 	if len(c.handled) > 0 {
 		var hashes [][]byte
 		for hash := range c.handled {
 			hashes = append(hashes, hash[:])
 		}
-		all = append(all, statement{`
+		all = append(all, statement{
+			`
 			UPDATE whatsmeow_event_buffer SET plaintext = NULL WHERE our_jid = $1 AND ciphertext_hash = ANY($2::bytea[])`,
-			[]any{d.jid, hashes}})
+			[]any{d.jid, hashes},
+		})
 	}
 	if len(c.outgoing) == 0 {
 		return all
@@ -131,11 +135,13 @@ func (d *deviceTables) eventStatements(c *changes) []statement {
 		chats, ids, formats = append(chats, key[0]), append(ids, key[1]), append(formats, o.format)
 		texts = append(texts, o.plaintext)
 	}
-	return append(all, statement{`
+	return append(all, statement{
+		`
 		INSERT INTO whatsmeow_retry_buffer (our_jid, chat_jid, message_id, format, plaintext, timestamp)
 		SELECT $1, chat, id, format, text, $6
 		FROM unnest($2::text[], $3::text[], $4::text[], $5::bytea[]) AS put (chat, id, format, text)
 		ON CONFLICT (our_jid, chat_jid, message_id) DO UPDATE
 			SET format = excluded.format, plaintext = excluded.plaintext, timestamp = excluded.timestamp`,
-		[]any{d.jid, chats, ids, formats, texts, now}})
+		[]any{d.jid, chats, ids, formats, texts, now},
+	})
 }

@@ -220,12 +220,12 @@ func (t *keyTables) readDevice(ctx context.Context, _ claim, jid types.JID) (*st
 	if k.LID, err = types.ParseJID(lid); err != nil || len(signature) != 64 {
 		return nil, errors.New("the row of the device is malformed")
 	}
-	k.RegistrationID = uint32(registration) //nolint:gosec // a CHECK bounds it
+	k.RegistrationID = uint32(registration)
 	k.ID, k.Account, k.FacebookUUID = &jid, account, facebook.UUID
 	k.NoiseKey = keys.NewKeyPairFromPrivateKey([32]byte(noise))
 	k.IdentityKey = keys.NewKeyPairFromPrivateKey([32]byte(identity))
 	k.SignedPreKey = &keys.PreKey{
-		KeyPair: *keys.NewKeyPairFromPrivateKey([32]byte(signed)), KeyID: uint32(signedID), //nolint:gosec // as above
+		KeyPair: *keys.NewKeyPairFromPrivateKey([32]byte(signed)), KeyID: uint32(signedID),
 		Signature: (*[64]byte)(signature),
 	}
 	k.AdvSecretKey = adv

@@ -57,8 +57,10 @@ func TestTablesAreWhatsmeows(t *testing.T) {
 	theirs := pgpool.OpenUnlimited(config, 2)
 	defer theirs.Close()
 	require.NoError(t, sqlstore.NewWithDB(theirs, "pgx", nil).Upgrade(t.Context()))
-	sealed := []string{"whatsmeow_device_noise_key_check", "whatsmeow_device_identity_key_check",
-		"whatsmeow_device_signed_pre_key_check", "whatsmeow_pre_keys_key_check"} // the lengths of what is sealed
+	sealed := []string{
+		"whatsmeow_device_noise_key_check", "whatsmeow_device_identity_key_check",
+		"whatsmeow_device_signed_pre_key_check", "whatsmeow_pre_keys_key_check",
+	} // the lengths of what is sealed
 	var got, want string
 	const columns = `
 		SELECT string_agg(concat_ws(' ', table_name, column_name, data_type, is_nullable, column_default), E'\n'

@@ -157,10 +157,12 @@ func TestResolveNumberThatMoved(t *testing.T) {
 		require.NoError(t, err)
 		return who
 	}
-	assert.Equal(t, pingr.Resolved{OnWhatsApp: true, Phone: "553187654321", LID: alice.LID() + "@lid"}, who("5531987654321"))
+	assert.Equal(t,
+		pingr.Resolved{OnWhatsApp: true, Phone: "553187654321", LID: alice.LID() + "@lid"}, who("5531987654321"))
 	require.NoError(t, alice.ChangeNumber("5511987654322"))
 	assert.Equal(t, pingr.Resolved{Phone: "5531987654321"}, who("5531987654321"))
 	bob := w.server.NewPhone(whatsapptest.PhoneConfig{Number: "553187654321"})
 	assert.Equal(t, bob.LID()+"@lid", who("5531987654321").LID)
-	assert.Equal(t, pingr.Resolved{OnWhatsApp: true, Phone: "5511987654322", LID: alice.LID() + "@lid"}, who("551187654322"))
+	assert.Equal(t,
+		pingr.Resolved{OnWhatsApp: true, Phone: "5511987654322", LID: alice.LID() + "@lid"}, who("551187654322"))
 }

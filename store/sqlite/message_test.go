@@ -50,7 +50,7 @@ func (m *meter) WriteSoon(ctx context.Context, op func(sqlstore.Tx) error) error
 
 func (m *meter) Read(ctx context.Context, op func(sqlstore.Tx) error) error {
 	m.reads++
-	return m.Store.ReadAs(ctx, func(tx sqlstore.Tx) error { return op(counted{tx, &m.read}) })
+	return m.ReadAs(ctx, func(tx sqlstore.Tx) error { return op(counted{tx, &m.read}) })
 }
 
 // The speed of a hosted server is mostly how often it goes to the database. Who makes a message cost

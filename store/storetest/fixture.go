@@ -81,8 +81,10 @@ func pending(id string) pingr.PendingEvent {
 		Account: owner, Attempt: 2, Next: after(5),
 		Event: pingr.Event{
 			Type: pingr.EventMessageReceived, Session: session, ID: id, Account: owner, Timestamp: t0.UnixMilli(),
-			From: &pingr.From{Phone: phone, JID: number, Group: true, GroupJID: &groupJID, LID: lid, Person: "per_asha",
-				PhoneSince: t0.UnixMilli()},
+			From: &pingr.From{
+				Phone: phone, JID: number, Group: true, GroupJID: &groupJID, LID: lid, Person: "per_asha",
+				PhoneSince: t0.UnixMilli(),
+			},
 			Message: &pingr.EventMessage{
 				Text: "login X4K9MQ", Type: "text", ID: "3EB0", Timestamp: t0.UnixMilli(), Forwarded: true,
 			},

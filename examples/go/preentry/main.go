@@ -46,7 +46,8 @@ func (f flow) start(w http.ResponseWriter, r *http.Request) error {
 	case err != nil:
 		return err
 	case !onWhatsApp:
-		return login.WriteJSON(w, http.StatusUnprocessableEntity, map[string]string{"error": "that number is not on WhatsApp"})
+		return login.WriteJSON(w, http.StatusUnprocessableEntity,
+			map[string]string{"error": "that number is not on WhatsApp"})
 	}
 	return f.Start(w, r, login.Code{Phone: spelled})
 }
