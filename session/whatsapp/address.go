@@ -143,8 +143,9 @@ func (a attempt) refusesForm() bool {
 
 // addressed sends a private message in the form that fits the recipient. If
 // WhatsApp refuses that, it sends the message in the other form, once for each
-// id. What is refused for good is sent in the other form only to somebody who has
-// written: to others WhatsApp means it. send sends it to one address.
+// id, if that is certain to be the same person. What is refused for good is sent
+// in the other form only to somebody who has written: to others WhatsApp means it.
+// send sends it to one address.
 func (s *Session) addressed(
 	ctx context.Context, l *line, id types.MessageID, to types.JID, send func(types.JID) attempt,
 ) attempt {
@@ -152,6 +153,11 @@ func (s *Session) addressed(
 	first, second, err := s.addresses(ctx, l, to, prefer)
 	if err != nil {
 		return attempt{err: err}
+	}
+	if first.Server != to.Server {
+		if first = s.otherName(ctx, to, first); first.IsEmpty() {
+			first, second = to, types.EmptyJID
+		}
 	}
 	names := s.chatNames(ctx, to) // the LID may be new
 	known := s.habits.of(names)
@@ -168,6 +174,11 @@ func (s *Session) addressed(
 	}
 	if !a.refusesForm() || second.IsEmpty() || known.tried == id || refusedForGood(a.err) && !wrote {
 		return a
+	}
+	if second.Server != to.Server {
+		if second = s.otherName(ctx, to, second); second.IsEmpty() {
+			return a
+		}
 	}
 	known.tried = id
 	b := trusted(second)
@@ -214,6 +225,9 @@ func (s *Session) findLID(ctx context.Context, l *line, number types.JID) (types
 	}
 	people, err := l.client.GetUserInfo(ctx, []types.JID{number})
 	lid := people[number].LID
+	if err == nil {
+		s.pairs.put(number, lid)
+	}
 	switch {
 	case known.heard != "": // can be answered by number, whatever comes of it
 		known.asked = err == nil

@@ -102,6 +102,9 @@ func (s *Session) hand(m pingr.Message) error {
 func (s *Session) message(ctx context.Context, l *line, e *events.Message, text written) (pingr.Message, error) {
 	sender := e.Info.Sender.ToNonAD()
 	number, lid := named(sender, e.Info.SenderAlt.ToNonAD())
+	if !lid.IsEmpty() {
+		s.pairs.put(number, lid)
+	}
 	var err error
 	if number.IsEmpty() && handedOver(e) {
 		if number, err = s.missedNumber(ctx, e); err != nil {

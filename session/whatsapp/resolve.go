@@ -52,6 +52,11 @@ func (s *Session) Resolve(ctx context.Context, phone string) (pingr.Resolved, er
 	}
 	select {
 	case <-a.done:
+		if a.err == nil && a.who.OnWhatsApp {
+			lid, _ := types.ParseJID(a.who.LID)
+			s.pairs.put(types.NewJID(a.who.Phone, types.DefaultUserServer), lid)
+			s.pairs.put(types.NewJID(phone, types.DefaultUserServer), lid)
+		}
 		return a.who, a.err
 	case <-bounded.Done():
 		if ctx.Err() != nil {

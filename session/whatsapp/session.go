@@ -49,6 +49,7 @@ type Session struct {
 	refusals      refusals
 	timers        map[string]chatTimer // by chat
 	habits        *habits
+	pairs         *pairs
 
 	effects  []effect
 	draining bool
@@ -81,6 +82,7 @@ func newSession(ctx context.Context, p *Pool, record pingr.SessionRecord, c clai
 		chats:    newPersons(),
 		flights:  make(chan struct{}, sendsInFlight),
 		habits:   newHabits(),
+		pairs:    newPairs(),
 		done:     make(chan struct{}),
 		watchers: make(map[chan Snapshot]struct{}),
 	}
