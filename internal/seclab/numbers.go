@@ -122,8 +122,8 @@ var numberContract = []scenario{
 			plain := keyOf(s.say(s.victim, text(s.start(s.victim.browser, s.victimNumber))))
 			told := s.start(s.victim.browser, typed)
 			var unsure string
-			for range 6 {
-				unsure = s.say(s.victim, text(told))
+			for range 6 { // five wrong ones would block the phone
+				unsure += s.say(s.victim, text(told))
 			}
 			stranger := s.say(s.attacker, text(told))
 			s.numbers.SetFault(sim.None)
