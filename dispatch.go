@@ -108,8 +108,10 @@ func (d *HTTPDispatcher) Dispatch(ctx context.Context, e Event) (Reply, error) {
 		// The body is not read: after status 101 it is the bare connection, which
 		// ignores the context.
 		return reply, errors.New(refusal(resp))
-	case resp.StatusCode > 299:
+	case resp.StatusCode > 399:
 		return reply, errors.New(refusal(resp) + said(resp, e))
+	case resp.StatusCode > 299:
+		return reply, errors.New(refusal(resp))
 	}
 	// Reading one byte more than fits shows that there is more. The rest is not
 	// read, and the connection is not reused.

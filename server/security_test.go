@@ -153,7 +153,7 @@ func TestEveryRouteAsksWho(t *testing.T) {
 // This table decides who may call each route. A route that is not named accepts keys and logins.
 func TestWhoMayCallWhat(t *testing.T) {
 	special := map[string]auth{
-		"POST /v1/send": byKey,
+		"POST /v1/send": byKey, "POST /v1/numbers/resolve": byKey,
 
 		"GET /v1/keys": byJWT, "POST /v1/keys": byJWT, "DELETE /v1/keys/{id}": byJWT,
 		"POST /v1/webhooks/rotate-secret": byJWT, "POST /v1/webhooks/simulate": byJWT,

@@ -115,7 +115,9 @@ func TestLateTokenOfAPersonWhoseLIDIsRefused(t *testing.T) {
 	require.NoError(t, s.Send(t.Context(), pingr.Outgoing{ID: "3EB0U", To: to, Text: "again"}))
 	forms, _ = w.privately(person)
 	assert.Equal(t, "number", forms[3])
-	assert.Equal(t, 2, w.server.Ledger().Visible())
+	require.NoError(t, w.server.Ledger().WaitUntil(w.within(), func(l *whatsapptest.Ledger) bool {
+		return l.Visible() == 2
+	}))
 }
 
 // What the phone knows from before the link counts: tokens of people who write
