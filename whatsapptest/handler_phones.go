@@ -274,7 +274,7 @@ func nextMessage(c *call, body nextJSON) (messageJSON, error) {
 }
 
 type resendJSON struct {
-	How string `json:"how" doc:"same: the same ciphertext (default); anew: encrypted again; flipped: also named in the other form"`
+	How string `json:"how" doc:"same: the same ciphertext (default); encrypted: encrypted again; flipped: also named in the other form"`
 }
 
 func resend(c *call, body resendJSON) error {

@@ -18,7 +18,7 @@ var (
 	pairingNames    = []string{"normal", "passkey", "unknown"}
 	mediaNames      = []string{"image", "video", "audio", "document"}
 	typingNames     = []string{"composing", "recording", "paused"}
-	resendNames     = []string{"same", "anew", "flipped"}
+	resendNames     = []string{"same", "encrypted", "flipped"}
 )
 
 type phoneJSON struct {

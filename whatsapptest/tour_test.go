@@ -133,7 +133,7 @@ func TestEveryRouteWorks(t *testing.T) {
 	assert.Equal(t, answer.ID, c.receipt(t, types.ReceiptTypeRead).MessageIDs[0])
 	tr.ok("POST", message+answer.ID+"/react", `{"emoji":"🎉"}`)
 	tr.ok("POST", message+hello+"/edit", `{"text":"hello!"}`)
-	tr.ok("POST", message+hello+"/resend", `{"how":"anew"}`)
+	tr.ok("POST", message+hello+"/resend", `{"how":"encrypted"}`)
 	tr.ok("POST", message+hello+"/revoke", "")
 	poll, err := c.SendMessage(within(t), chat, c.BuildPollCreation("Lunch?", []string{"Rice"}, 1))
 	require.NoError(t, err)
