@@ -3,8 +3,11 @@ package whatsapptest
 import (
 	"bytes"
 	"context"
+	"net/http"
+	"net/http/httptest"
 	"testing"
 
+	"github.com/coder/websocket"
 	"github.com/stretchr/testify/require"
 	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/types"
@@ -41,6 +44,7 @@ func FuzzStanzaFromClient(f *testing.F) {
 	f.Cleanup(func() { _ = srv.Close() })
 	p := srv.NewPhone(PhoneConfig{Number: shop.User})
 	d := &Device{srv: srv, phone: p, jid: withDevice(p.pn(), 1), lid: withDevice(p.lid, 1)}
+	ws := socketTo(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		n := decode(data)
 		if n == nil {
@@ -48,12 +52,26 @@ func FuzzStanzaFromClient(f *testing.F) {
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		c := &conn{srv: srv, dev: d, ctx: ctx, cancel: cancel}
+		c := &conn{srv: srv, ws: ws, dev: d, ctx: ctx, cancel: cancel}
+		c.in, c.out = lag{srv: srv, ctx: ctx}, lag{srv: srv, ctx: ctx}
 		c.silent.Store(true) // answers go nowhere
 		c.handle(n)
 		c.dev, c.reg = nil, &registration{srv: srv, conn: c, dev: d}
 		c.handle(n)
 	})
+}
+
+// socketTo returns a socket that the server may close.
+func socketTo(f *testing.F) *websocket.Conn {
+	far := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if ws, err := websocket.Accept(w, r, nil); err == nil {
+			_ = ws.CloseNow()
+		}
+	}))
+	f.Cleanup(far.Close)
+	ws, _, err := websocket.Dial(f.Context(), far.URL, nil)
+	require.NoError(f, err)
+	return ws
 }
 
 // decode is whatsmeow's decoder, which panics on some input; the server dies with

@@ -15,12 +15,13 @@ const sdk = fileURLToPath(new URL('..', import.meta.url));
 const page = readFileSync(new URL('../../../testdata/documentation.md', import.meta.url), 'utf8');
 const snippets = new Map([...page.matchAll(/^## ([^\n]*)\n\n```js\n(.*?)\n```$/gms)].map(([, title, text]) => [title, text]));
 
-// What a snippet leaves to the reader.
+// What a snippet leaves to the reader, whose function has to take a hidden number too: null, if the account
+// lets such people in.
 const imports = `import express from 'express';
 import { createChallengeCode, extractChallengeCode, verifyWebhook } from 'hey-pingr';
 
 const app = express();
-const generateMagicLink = async (phone: string): Promise<string> => 'https://shop.example/in/' + phone;
+const generateMagicLink = async (phone: string | null): Promise<string> => 'https://shop.example/in/' + phone;
 void [createChallengeCode, extractChallengeCode, verifyWebhook, generateMagicLink];
 `;
 const sessions = `

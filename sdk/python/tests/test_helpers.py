@@ -127,7 +127,7 @@ def test_a_message_without_text_has_no_code() -> None:
 def typed(event: Event) -> str:
     """Return nothing of interest; mypy checks that the types narrow."""
     if event["event"] == "message.received":
-        phone: str = event["from"]["phone"]
+        phone: str = event["from"]["phone"] or ""
         return phone + (extract_challenge_code(event["message"]["text"], "login") or "")
     if event["event"] == "session.disconnected":
         event["message"]  # type: ignore[typeddict-item]
