@@ -95,6 +95,7 @@ func benchFiring(i int64) pingr.Firing {
 			ID: fmt.Sprintf("3EB0%016X", i), Chat: lid, Sender: lid, Phone: phone, LID: lid, Type: "text",
 			Text: "login X4K9MQ", Time: now, Arrived: now,
 		},
+		Person: pingr.Person{ID: fmt.Sprintf("per_%d", i)},
 		Trigger: pingr.Trigger{
 			ID: "trg_1", Session: "main", Phrase: "login", Reply: "Sending your link, {{phone}}…", Active: true,
 		},

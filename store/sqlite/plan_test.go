@@ -62,6 +62,11 @@ func TestQueriesUseTheirIndex(t *testing.T) {
 			"INDEX sqlite_autoindex_events_1 (id=?",
 		},
 		{
+			"who sent a message",
+			`SELECT name FROM persons WHERE person IN (SELECT person FROM persons WHERE key IN ($1, $2))`,
+			"INDEX persons_person (person=?)",
+		},
+		{
 			"the delivery log",
 			`SELECT id FROM deliveries
 				WHERE account = $1 AND (logged_at, seq) < ($2, $3) ORDER BY logged_at DESC, seq DESC LIMIT $4`,

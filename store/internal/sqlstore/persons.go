@@ -71,10 +71,9 @@ func personNames(tx Tx, account string, names ...string) (rows []pingr.PersonNam
 	for i, name := range names {
 		args[i] = personKey(account, name)
 	}
-	in := `(` + places(1, len(args)) + `)`
 	err = tx.Query(`
 		SELECT name, person, proof, since, seen, changed, gone FROM persons
-		WHERE key IN `+in+` OR person IN (SELECT person FROM persons WHERE key IN `+in+`)`,
+		WHERE person IN (SELECT person FROM persons WHERE key IN (`+places(1, len(args))+`))`,
 		func(row Row) error {
 			var n pingr.PersonName
 			var name []byte
