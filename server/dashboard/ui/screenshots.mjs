@@ -87,7 +87,7 @@ try {
   await shoot("auto-reply");
   await open("/webhooks/deliveries", "tbody tr");
   await shoot("deliveries");
-  await open("/webhooks/test", "form");
+  await open("/webhooks/test", "text=Send a test");
   await page.click("text=Send a test");
   await page.waitForSelector(".test-result");
   await shoot("webhook-test");
