@@ -121,16 +121,16 @@ var numberContract = []scenario{
 			s.numbers.SetFault(sim.Away)
 			plain := keyOf(s.say(s.victim, text(s.start(s.victim.browser, s.victimNumber))))
 			told := s.start(s.victim.browser, typed)
-			var unsure string
+			var unsure []string
 			for range 6 { // five wrong ones would block the phone
-				unsure += s.say(s.victim, text(told))
+				unsure = append(unsure, s.say(s.victim, text(told)))
 			}
 			stranger := s.say(s.attacker, text(told))
 			s.numbers.SetFault(sim.None)
 			k := keyOf(s.say(s.victim, text(told)))
 			return first(
 				differ("link for the spelling of WhatsApp", true, plain.link()),
-				differ("link while nobody says who has the number", key(""), keyOf(unsure)),
+				differ("link while nobody says who has the number", key(""), keyOf(strings.Join(unsure, " "))),
 				differ("link for another phone in the meantime", key(""), keyOf(stranger)),
 				differ("link for the same code later", true, k.link()),
 				differ("status of the login", http.StatusSeeOther, s.use(s.victim.browser, k).status),
