@@ -47,7 +47,7 @@ func (s *Session) letGo() {
 	l := s.line
 	s.line = nil
 	s.mu.Unlock()
-	s.pool.log.Warn("this process serves the session no more", "session", s.id)
+	s.pool.log.Warn("this process no longer serves the session", "session", s.id)
 	if l != nil {
 		l.leave()
 	}
